@@ -1,0 +1,72 @@
+/**
+ * The bucket: where a stream's files live. This interface is the contract that every store keeps and that
+ * `contract.ts` checks; code above it never knows which store it has.
+ *
+ * Keys are `/`-separated, relative to the bucket's prefix, without a leading slash, `.` or `..` parts.
+ *
+ * Errors, all of them `WaybillError`s that name the key:
+ *   BUCKET_OBJECT_EXISTS   a put-if-absent found an object there. The object is unharmed.
+ *   BUCKET_OBJECT_MISSING  get, stream: no such object.
+ *   BUCKET_RANGE_INVALID   a range that does not lie within the object.
+ *   BUCKET_ACCESS_DENIED   the store refuses us; kind `config`.
+ *   BUCKET_UNAVAILABLE     kind `transient`: the same call may succeed later.
+ * An aborted signal rejects with the signal's reason.
+ */
+export interface Bucket {
+  /** For people: where this is, without credentials. */
+  readonly url: string;
+
+  /**
+   * Writes one object, whole or not at all: no reader ever sees a part of it, and once the promise is fulfilled the
+   * object survives a crash of this machine. With `ifAbsent` at most one of any number of concurrent puts of a key
+   * succeeds. Without it an existing object is replaced. A rejected put with kind `transient` may still have
+   * happened (a time-out after success): read back before deciding.
+   */
+  put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, options?: PutOptions): Promise<void>;
+
+  /** The object's bytes, or exactly the range asked for. */
+  get(key: string, options?: GetOptions): Promise<Buffer>;
+
+  /** The same in pieces of bounded size, for objects that should not be held whole. */
+  stream(key: string, options?: GetOptions): AsyncIterable<Buffer>;
+
+  /** Size and age, or null where there is no such object. */
+  head(key: string, options?: CallOptions): Promise<ObjectInfo | null>;
+
+  /** Every object whose key starts with `prefix` and sorts after `startAfter`, in the order of the keys' UTF-8 bytes. */
+  list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo>;
+
+  /** Idempotent: deleting what is not there succeeds. */
+  delete(key: string, options?: CallOptions): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface PutOptions extends CallOptions {
+  readonly ifAbsent?: boolean | undefined;
+}
+
+export interface GetOptions extends CallOptions {
+  readonly range?: ByteRange | undefined;
+}
+
+export interface ListOptions extends CallOptions {
+  readonly startAfter?: string | undefined;
+}
+
+/** `length` bytes from `offset`. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface ObjectInfo {
+  readonly key: string;
+  readonly bytes: number;
+  /** Milliseconds since 1970, by the store's clock. */
+  readonly modifiedAt: number;
+}
