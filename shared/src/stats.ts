@@ -1,0 +1,140 @@
+/**
+ * What a running capture or load tells about itself: plain mutable objects that the service updates in place and that
+ * the command's progress display and the metrics sample on their own timers. Counters are of this run unless said
+ * otherwise; documents and bytes of collections are of the whole stream, since progress is.
+ */
+import type { ClusterTime } from './position.ts';
+
+export interface CollectionProgress {
+  documents: number;
+  /** An estimate, from the inventory. */
+  documentsTotal: number;
+  /** Bytes of BSON documents. */
+  bytes: number;
+  bytesTotal: number;
+  done: boolean;
+}
+
+export interface RunStats {
+  /** starting, snapshot, indexes, changes, stopping, done */
+  phase: string;
+  readonly startedAt: number;
+  readonly collections: Map<string, CollectionProgress>;
+  /** Change records; and the bytes of documents and deltas in them. */
+  changes: number;
+  changeBytes: number;
+  /** The last sequence captured or applied. */
+  sequence: number;
+  /** Captured or applied up to here. */
+  watermark: ClusterTime | null;
+  retries: number;
+}
+
+export interface CaptureStats extends RunStats {
+  readonly kind: 'capture';
+  /** The newest operation time that the source told. Lag is this minus the watermark. */
+  sourceTime: ClusterTime | null;
+  commits: number;
+  /** Seconds that the last commit took, segment upload included. */
+  lastCommitSeconds: number;
+  /** Bytes written into the bucket, as stored. */
+  bucketBytes: number;
+  segments: number;
+  lookups: number;
+  /** Bytes in buffers, not yet in the bucket. */
+  bufferedBytes: number;
+}
+
+export interface LoadStats extends RunStats {
+  readonly kind: 'load';
+  /** Watermark of the stream in the bucket, as far as it was read. Lag is this minus the load's watermark. */
+  streamWatermark: ClusterTime | null;
+  /** Last sequence in the stream, as far as it was read. */
+  streamSequence: number;
+  batches: number;
+  /** Change records that a later one of the same batch made unnecessary. */
+  coalesced: number;
+  deletes: number;
+  bucketBytes: number;
+  indexesBuilt: number;
+  indexesTotal: number;
+}
+
+const runStats = (): RunStats => ({
+  phase: 'starting',
+  startedAt: Date.now(),
+  collections: new Map(),
+  changes: 0,
+  changeBytes: 0,
+  sequence: 0,
+  watermark: null,
+  retries: 0,
+});
+
+export function createCaptureStats(): CaptureStats {
+  return {
+    ...runStats(),
+    kind: 'capture',
+    sourceTime: null,
+    commits: 0,
+    lastCommitSeconds: 0,
+    bucketBytes: 0,
+    segments: 0,
+    lookups: 0,
+    bufferedBytes: 0,
+  };
+}
+
+export function createLoadStats(): LoadStats {
+  return {
+    ...runStats(),
+    kind: 'load',
+    streamWatermark: null,
+    streamSequence: 0,
+    batches: 0,
+    coalesced: 0,
+    deletes: 0,
+    bucketBytes: 0,
+    indexesBuilt: 0,
+    indexesTotal: 0,
+  };
+}
+
+/** The collection's entry, made with zeroes where it is new. */
+export function collectionProgress(stats: RunStats, namespace: string): CollectionProgress {
+  let progress = stats.collections.get(namespace);
+  if (!progress) {
+    progress = { documents: 0, documentsTotal: 0, bytes: 0, bytesTotal: 0, done: false };
+    stats.collections.set(namespace, progress);
+  }
+  return progress;
+}
+
+export interface Totals {
+  documents: number;
+  documentsTotal: number;
+  bytes: number;
+  bytesTotal: number;
+  collections: number;
+  collectionsDone: number;
+}
+
+/** Sums over collections. An estimate that proved too small does not make a sum pass its total. */
+export function totals(stats: Pick<RunStats, 'collections'>): Totals {
+  const sum: Totals = {
+    documents: 0,
+    documentsTotal: 0,
+    bytes: 0,
+    bytesTotal: 0,
+    collections: stats.collections.size,
+    collectionsDone: 0,
+  };
+  for (const each of stats.collections.values()) {
+    sum.documents += each.documents;
+    sum.bytes += each.bytes;
+    sum.documentsTotal += each.done ? each.documents : Math.max(each.documents, each.documentsTotal);
+    sum.bytesTotal += each.done ? each.bytes : Math.max(each.bytes, each.bytesTotal);
+    if (each.done) sum.collectionsDone++;
+  }
+  return sum;
+}
