@@ -153,7 +153,7 @@ function createMetric(each: MetricEntry, registry: Registry): Counter | Gauge | 
   if (each.type === 'gauge') {
     // Absent until it is known: a watermark of 0 would read as a lag of half a century.
     const gauge = new Gauge(options);
-    gauge.remove();
+    if (each.labels.length === 0) gauge.remove();
     return gauge;
   }
   return new Histogram({ ...options, buckets: DURATION_BUCKETS_SECONDS });

@@ -1,0 +1,127 @@
+import { inspect } from 'node:util';
+import { describe, expect, it, vi } from 'vitest';
+import { WaybillError } from './errors.ts';
+import { createLogger, type LoggerOptions } from './logger.ts';
+import { redact, Secret } from './secret.ts';
+
+function capture(options: LoggerOptions = {}) {
+  const lines: string[] = [];
+  const logger = createLogger({
+    colors: false,
+    ...options,
+    destination: { write: (line) => lines.push(line) },
+  });
+  return { lines, logger, json: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
+}
+
+describe('createLogger', () => {
+  it('writes one JSON object a line, with the fields of all parents', () => {
+    const { logger, json } = capture({ format: 'json' });
+    logger.child({ component: 'tailer' }).child({ epoch: 3 }).info('committed', { seq: 7, position: 5n });
+    expect(json()).toEqual([
+      {
+        level: 'info',
+        time: expect.any(String),
+        component: 'tailer',
+        epoch: 3,
+        seq: 7,
+        position: '5',
+        message: 'committed',
+      },
+    ]);
+  });
+
+  it('writes a line for people, and quotes what would not read back', () => {
+    const { logger, lines } = capture();
+    logger.warn('slow bucket', { key: 'a/b', note: 'two words', count: 2 });
+    expect(lines[0]).toMatch(/^\d\d:\d\d:\d\d warn {2}slow bucket {2}key=a\/b note="two words" count=2\n$/);
+  });
+
+  it('drops what is below its level', () => {
+    const { logger, lines } = capture({ level: 'warn' });
+    logger.info('hidden');
+    logger.debug('hidden');
+    logger.error('shown');
+    expect(lines).toHaveLength(1);
+  });
+
+  it.each(['text', 'json'] as const)('shows no secret, credential or bytes of a document in %s', (format) => {
+    const { logger, lines } = capture({ format });
+    const document = Buffer.from('hunter2');
+    logger.child({ target: new Secret('hunter2') }).error('failed', {
+      uri: 'mongodb://admin:hunter2@db.example/?authSource=admin',
+      nested: { secret: new Secret('hunter2'), documents: [document] },
+      error: new WaybillError('MONGO_UNREACHABLE', 'no answer from mongodb://a:hunter2@h', {
+        cause: new Error('mongodb+srv://a:hunter2@h'),
+      }),
+    });
+    expect(lines.join('')).not.toContain('hunter2');
+    expect(lines.join('')).toContain('MONGO_UNREACHABLE');
+  });
+
+  it('shows the stack of what is not one of our errors, and only of that', () => {
+    const { logger, json } = capture({ format: 'json' });
+    logger.error('x', {
+      error: new WaybillError('MANIFEST_CORRUPT', 'bad', { context: { seq: 4 }, hint: 'look' }),
+    });
+    logger.error('x', { error: new TypeError('boom') });
+    expect(json()[0]?.error).toEqual({
+      code: 'MANIFEST_CORRUPT',
+      message: 'bad',
+      context: { seq: 4 },
+      hint: 'look',
+    });
+    expect(json()[1]?.error).toMatchObject({
+      name: 'TypeError',
+      stack: expect.stringContaining('logger.test'),
+    });
+  });
+
+  it('throttles a warning that repeats, and counts what it left out', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    try {
+      const { logger, json } = capture({ format: 'json' });
+      for (let i = 0; i < 5; i++) logger.child({ i }).warnThrottled('bucket is slow');
+      logger.warnThrottled('another');
+      vi.advanceTimersByTime(31_000);
+      logger.warnThrottled('bucket is slow');
+      expect(json().map((line) => [line.message, line.suppressed])).toEqual([
+        ['bucket is slow', undefined],
+        ['another', undefined],
+        ['bucket is slow', 4],
+      ]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
+describe('Secret', () => {
+  it('shows itself nowhere', () => {
+    const secret = new Secret('hunter2');
+    const shown = [
+      `${secret}`,
+      JSON.stringify({ secret }),
+      inspect({ secret }),
+      String(secret),
+      inspect(secret, { showHidden: true }),
+    ];
+    expect(shown.join()).not.toContain('hunter2');
+    expect(secret.reveal()).toBe('hunter2');
+  });
+});
+
+describe('redact', () => {
+  it.each([
+    ['mongodb://a:b@h:1,h2:2/db?x=1', 'mongodb://***@h:1,h2:2/db?x=1'],
+    ['at mongodb+srv://a:p@ss@h now', 'at mongodb+srv://***@h now'],
+    ['s3://key:secret@bucket/x', 's3://***@bucket/x'],
+    [
+      'mongodb://h/?tlsCertificateKeyFilePassword=abc&w=1',
+      'mongodb://h/?tlsCertificateKeyFilePassword=***&w=1',
+    ],
+    ['mongodb://h/db no@credentials', 'mongodb://h/db no@credentials'],
+  ])('%s', (text, expected) => {
+    expect(redact(text)).toBe(expected);
+  });
+});
