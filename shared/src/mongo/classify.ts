@@ -1,0 +1,199 @@
+/**
+ * Driver errors to WaybillErrors, once, here; nobody above looks at a driver's error. What stands in the cause is a
+ * ServerFailure without the server's reply: server messages quote keys and values of documents, so they are stripped.
+ * Both drivers are in play, hence names and codes and never `instanceof` of a driver's class.
+ */
+import { type ErrorCode, type ErrorDetails, WaybillError } from '../errors.ts';
+import { redact } from '../secret.ts';
+
+/** What is kept of a driver's error: no reply, no document. */
+export class ServerFailure extends Error {
+  readonly code: number | undefined;
+  readonly codeName: string | undefined;
+  readonly labels: readonly string[];
+  /** 361 only: where the collection of that uuid is now (in the database asked), and the name that was expected. */
+  readonly actualCollection: string | null | undefined;
+
+  constructor(name: string, message: string, facts: FailureFacts) {
+    super(message);
+    this.name = name;
+    this.code = facts.code;
+    this.codeName = facts.codeName;
+    this.labels = facts.labels;
+    this.actualCollection = facts.actualCollection;
+  }
+}
+
+interface FailureFacts {
+  readonly code: number | undefined;
+  readonly codeName: string | undefined;
+  readonly labels: readonly string[];
+  readonly actualCollection?: string | null | undefined;
+}
+
+/** What was being done, for messages: never a document or a credential. */
+export interface Attempted {
+  /** Host list of the connection. */
+  readonly url: string;
+  readonly role: 'source' | 'target';
+  readonly command?: string | undefined;
+  readonly namespace?: string | undefined;
+}
+
+/** The server's error code, also of an error that wraps one; undefined where no server spoke. */
+export function serverCode(error: unknown): number | undefined {
+  return failureOf(error)?.code;
+}
+
+export function serverCodeName(error: unknown): string | undefined {
+  return failureOf(error)?.codeName;
+}
+
+export function hasLabel(error: unknown, label: string): boolean {
+  return failureOf(error)?.labels.includes(label) ?? false;
+}
+
+export function failureOf(error: unknown): ServerFailure | undefined {
+  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
+    if (at instanceof ServerFailure) return at;
+  }
+  return undefined;
+}
+
+const AUTHENTICATION_CODES: ReadonlySet<number> = new Set([11, 18, 8000]);
+const UNAUTHORIZED = 13;
+
+/** Elections, shutdowns, lost cursors, time limits, throttling, moved chunks: the same command may well succeed later. */
+const TRANSIENT_CODES: ReadonlySet<number> = new Set([
+  6, 7, 24, 43, 46, 50, 63, 64, 89, 91, 112, 117, 133, 134, 150, 175, 189, 202, 222, 234, 237, 246, 262, 290,
+  314, 365, 462, 9001, 10058, 10107, 11600, 11602, 13388, 13435, 13436, 16500,
+]);
+
+const TRANSIENT_LABELS = [
+  'RetryableWriteError',
+  'ResumableChangeStreamError',
+  'TransientTransactionError',
+  'RetryableError',
+  'SystemOverloadedError',
+];
+
+const NETWORK_ERRORS: ReadonlySet<string> = new Set([
+  'MongoNetworkError',
+  'MongoNetworkTimeoutError',
+  'MongoPoolClearedError',
+  'PoolClearedError',
+  'PoolClosedError',
+  'MongoPoolClosedError',
+  'PoolClearedOnNetworkError',
+  'MongoPoolClearedOnNetworkError',
+  'WaitQueueTimeoutError',
+  'MongoWaitQueueTimeoutError',
+  'MongoServerClosedError',
+  'MongoOperationTimeoutError',
+  'MongoExpiredSessionError',
+]);
+
+/** Whether one failure, as a code of the table in errors.ts; also for codes inside write errors. */
+export function isTransientServerCode(code: number | undefined): boolean {
+  return code !== undefined && TRANSIENT_CODES.has(code);
+}
+
+export function classifyMongoError(error: unknown, attempted: Attempted): WaybillError {
+  if (error instanceof WaybillError) return error;
+  const facts = factsOf(error);
+  const name = error instanceof Error ? error.name : 'Error';
+  const text = error instanceof Error ? serverText(error.message, facts.code) : 'not an error object';
+  const code = codeFor(name, facts);
+  const details: ErrorDetails = {
+    hint: hintFor(code, attempted, text),
+    context: {
+      command: attempted.command,
+      namespace: attempted.namespace,
+      serverCode: facts.code,
+      codeName: facts.codeName,
+    },
+    cause: new ServerFailure(name, text, facts),
+  };
+  return new WaybillError(code, `${summary(code, attempted)}: ${text}`, details);
+}
+
+function codeFor(name: string, facts: FailureFacts): ErrorCode {
+  if (name === 'MongoServerSelectionError') return 'MONGO_UNREACHABLE';
+  if (NETWORK_ERRORS.has(name)) return 'MONGO_TRANSIENT';
+  if (name === 'MongoMissingCredentialsError') return 'MONGO_AUTHENTICATION';
+  if (facts.code !== undefined) {
+    if (AUTHENTICATION_CODES.has(facts.code)) return 'MONGO_AUTHENTICATION';
+    if (facts.code === UNAUTHORIZED) return 'MONGO_UNAUTHORIZED';
+    if (TRANSIENT_CODES.has(facts.code)) return 'MONGO_TRANSIENT';
+  }
+  if (facts.labels.some((label) => TRANSIENT_LABELS.includes(label))) return 'MONGO_TRANSIENT';
+  if (name.startsWith('Mongo')) return 'MONGO_COMMAND_FAILED';
+  return 'INTERNAL';
+}
+
+function summary(code: ErrorCode, attempted: Attempted): string {
+  const what = [attempted.command, attempted.namespace].filter((part) => part !== undefined).join(' on ');
+  const where = `the ${attempted.role} ${attempted.url}`;
+  switch (code) {
+    case 'MONGO_UNREACHABLE':
+      return `no usable server answered at ${where}`;
+    case 'MONGO_AUTHENTICATION':
+      return `${where} refused the credentials`;
+    case 'MONGO_UNAUTHORIZED':
+      return `${where} does not permit ${what || 'the operation'}`;
+    default:
+      return `${what || 'an operation'} failed at ${where}`;
+  }
+}
+
+const ROLE_HINTS = {
+  source:
+    'Grant the user the role readAnyDatabase on admin (or read on each captured database) and clusterMonitor, on the source.',
+  target:
+    'Grant the user the role readWriteAnyDatabase on admin (or readWrite and dbAdmin on each target database and on waybill), on the target.',
+} as const;
+
+function hintFor(code: ErrorCode, attempted: Attempted, text: string): string | undefined {
+  switch (code) {
+    case 'MONGO_UNREACHABLE':
+      if (/ENOTFOUND|EAI_AGAIN/.test(text)) {
+        return 'A host name cannot be resolved from here. If the replica set announces names that are known only inside its own network, connect to one member with directConnection=true.';
+      }
+      return 'Check host, port, TLS options and firewalls; with Atlas and the like, the access list.';
+    case 'MONGO_AUTHENTICATION':
+      return 'Check user, password, authSource and authMechanism. Special characters in a password must be percent-encoded.';
+    case 'MONGO_UNAUTHORIZED':
+      return ROLE_HINTS[attempted.role];
+    default:
+      return undefined;
+  }
+}
+
+function factsOf(error: unknown): FailureFacts {
+  if (typeof error !== 'object' || error === null) {
+    return { code: undefined, codeName: undefined, labels: [] };
+  }
+  const fields = error as Record<string, unknown>;
+  const labels = fields.errorLabels;
+  const actual = fields.actualCollection;
+  return {
+    code: typeof fields.code === 'number' ? fields.code : undefined,
+    codeName: typeof fields.codeName === 'string' ? fields.codeName : undefined,
+    labels: Array.isArray(labels) ? labels.filter((label) => typeof label === 'string') : [],
+    actualCollection: typeof actual === 'string' || actual === null ? actual : undefined,
+  };
+}
+
+const LONGEST_TEXT = 400;
+/** The server names the `_id` as it was and as it would be. */
+const IMMUTABLE_FIELD = 66;
+
+/** A server's message without the values that it quotes: everything in braces, keys of duplicates, ids. */
+export function serverText(message: string, code?: number): string {
+  if (code === IMMUTABLE_FIELD) return 'the update would change the immutable field _id';
+  const text = redact(message)
+    .replace(/\s*dup key:.*$/s, ' dup key: (hidden)')
+    .replace(/\{.*\}?/s, '{…}')
+    .replace(/\b_id: .*$/s, '_id: (hidden)');
+  return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
+}

@@ -1,0 +1,254 @@
+/**
+ * A connection to a deployment. Wraps a driver (driver.ts: which one depends on the server's age); nothing above this
+ * folder sees which, and no value object of either crosses this border: see raw-value.ts for what goes in and reply.ts
+ * for what comes out. Commands are not retried here.
+ */
+import type { MongoClient, MongoClientOptions, ReadPreferenceMode } from 'mongodb';
+import { WaybillError } from '../errors.ts';
+import { abortable, throwIfAborted } from '../lifecycle.ts';
+import { type Attempted, classifyMongoError } from './classify.ts';
+import { type Driver, loadDriver } from './driver.ts';
+import { type CommandEncoder, commandEncoder } from './raw-command.ts';
+import { type CommandReply, plainReply, REPLY_OPTIONS } from './reply.ts';
+import { readServerInfo, type ServerInfo } from './server-info.ts';
+import { ServerPins } from './server-pins.ts';
+import { hostsOf, parseClient } from './uri.ts';
+
+export type { CommandReply, ReplyValue } from './reply.ts';
+export type { ServerInfo } from './server-info.ts';
+
+export type Role = 'source' | 'target';
+export type ReadPreference = 'primary' | 'secondaryPreferred';
+
+export interface ConnectOptions {
+  readonly role: Role;
+  readonly signal?: AbortSignal | undefined;
+  /** Shown in the server's log and currentOp. Default `waybill`. */
+  readonly appName?: string | undefined;
+  /** How long to look for a usable server, in milliseconds. Default 10,000. */
+  readonly serverSelectionTimeoutMs?: number | undefined;
+  /** A server that is silent this long in the middle of a command is given up, in milliseconds. Default 300,000. */
+  readonly socketTimeoutMs?: number | undefined;
+  /** Most connections to one server. Default: the driver's. */
+  readonly maxPoolSize?: number | undefined;
+}
+
+export interface CommandOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly session?: Session | undefined;
+  /** Ignored with a session: it was chosen when the session started. */
+  readonly readPreference?: ReadPreference | undefined;
+}
+
+/**
+ * Commands of one logical session go to one server where several could take them (several mongos, several secondaries), so
+ * that a getMore reaches the server that holds its cursor. End it; an ended one must not be used.
+ */
+export interface Session extends AsyncDisposable {
+  end(): Promise<void>;
+}
+
+export interface MongoConnection extends AsyncDisposable {
+  readonly role: Role;
+  /** The host list of the connection string, without credentials and options: for messages. */
+  readonly url: string;
+  readonly server: ServerInfo;
+  /**
+   * Runs a command. Values of RawField and RawSequence are allowed at its top level; bigint becomes int64. Rejects with
+   * WaybillErrors (MONGO_*; see classify.ts for the server's code behind them), or with the signal's reason, at once.
+   * A reply with writeErrors or a writeConcernError is not an error here: see write-outcome.ts.
+   */
+  command(
+    database: string,
+    command: Readonly<Record<string, unknown>>,
+    options?: CommandOptions,
+  ): Promise<CommandReply>;
+  startSession(options?: {
+    readPreference?: ReadPreference | undefined;
+    signal?: AbortSignal | undefined;
+  }): Promise<Session>;
+  close(): Promise<void>;
+}
+
+const DEFAULT_SELECTION_MS = 10_000;
+const DEFAULT_SOCKET_TIMEOUT_MS = 300_000;
+
+/**
+ * Opens a connection and asks the server what it is. Errors: MONGO_URI_INVALID, MONGO_UNREACHABLE,
+ * MONGO_AUTHENTICATION, or the signal's reason.
+ */
+export async function connect(uri: string, options: ConnectOptions): Promise<MongoConnection> {
+  throwIfAborted(options.signal);
+  const current = await loadDriver('current');
+  const opened = await open(current, uri, options);
+  if (opened !== TOO_OLD) return opened;
+  const reopened = await open(await loadDriver('old'), uri, options);
+  if (reopened !== TOO_OLD) return reopened;
+  throw new WaybillError('SOURCE_UNSUPPORTED', `the server at ${hostsOf(uri)} is older than MongoDB 4.0`, {
+    hint: 'Upgrade it to 4.0 or later first.',
+  });
+}
+
+const TOO_OLD = Symbol('server too old for this driver');
+
+async function open(
+  driver: Driver,
+  uri: string,
+  options: ConnectOptions,
+): Promise<DriverConnection | typeof TOO_OLD> {
+  const settings = clientOptions(uri, options);
+  const attempted: Attempted = { url: hostsOf(uri), role: options.role };
+  const client = parseClient(driver, uri, settings);
+  try {
+    const tooOld = noticeTooOld(client);
+    const outcome = await abortable(Promise.race([client.connect(), tooOld]), options.signal);
+    if (outcome === TOO_OLD) {
+      await client.close();
+      return TOO_OLD;
+    }
+    const connection = new DriverConnection(driver, client, uri, settings, attempted);
+    await connection.identify(options.signal);
+    return connection;
+  } catch (error) {
+    // Not awaited: an abort must not wait for sockets, and closing can only succeed or not matter.
+    void client.close().catch(() => undefined);
+    throw classifyMongoError(error, attempted);
+  }
+}
+
+/** The driver itself would go on looking for another server until the selection times out. */
+function noticeTooOld(client: MongoClient): Promise<typeof TOO_OLD> {
+  return new Promise((resolve) => {
+    // Without a listener an 'error' event ends the process.
+    client.on('error', () => undefined);
+    client.on('serverHeartbeatFailed', ({ failure }) => {
+      if (failure.name === 'MongoCompatibilityError' && /wire version/.test(failure.message))
+        resolve(TOO_OLD);
+    });
+  });
+}
+
+function clientOptions(uri: string, options: ConnectOptions): MongoClientOptions {
+  const inUri = (name: string): boolean => new RegExp(`[?&]${name}=`, 'i').test(uri);
+  const selectionMs = options.serverSelectionTimeoutMs ?? DEFAULT_SELECTION_MS;
+  const settings: MongoClientOptions = {};
+  // What the user wrote in the connection string wins over our defaults.
+  if (!inUri('appName')) settings.appName = options.appName ?? 'waybill';
+  if (!inUri('serverSelectionTimeoutMS')) settings.serverSelectionTimeoutMS = selectionMs;
+  if (!inUri('connectTimeoutMS')) settings.connectTimeoutMS = selectionMs;
+  if (!inUri('socketTimeoutMS'))
+    settings.socketTimeoutMS = options.socketTimeoutMs ?? DEFAULT_SOCKET_TIMEOUT_MS;
+  if (options.maxPoolSize !== undefined && !inUri('maxPoolSize')) settings.maxPoolSize = options.maxPoolSize;
+  return settings;
+}
+
+class DriverSession implements Session {
+  readonly client: MongoClient;
+  readonly readPreference: ReadPreference;
+  readonly handle: ReturnType<MongoClient['startSession']>;
+
+  constructor(client: MongoClient, readPreference: ReadPreference) {
+    this.client = client;
+    this.readPreference = readPreference;
+    // Causal consistency would add read concerns of the driver's own choice to our commands.
+    this.handle = client.startSession({ causalConsistency: false });
+  }
+
+  async end(): Promise<void> {
+    await this.handle.endSession().catch(() => undefined);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
+  }
+}
+
+class DriverConnection implements MongoConnection {
+  readonly #client: MongoClient;
+  readonly #encode: CommandEncoder;
+  readonly #attempted: Attempted;
+  readonly #pins: ServerPins;
+  #server: ServerInfo | undefined;
+
+  constructor(
+    driver: Driver,
+    client: MongoClient,
+    uri: string,
+    settings: MongoClientOptions,
+    attempted: Attempted,
+  ) {
+    this.#client = client;
+    this.#encode = commandEncoder(driver);
+    this.#attempted = attempted;
+    this.#pins = new ServerPins(driver, client, uri, settings);
+  }
+
+  get role(): Role {
+    return this.#attempted.role;
+  }
+
+  get url(): string {
+    return this.#attempted.url;
+  }
+
+  get server(): ServerInfo {
+    if (!this.#server)
+      throw new WaybillError('INTERNAL', 'the connection has not asked what the server is yet');
+    return this.#server;
+  }
+
+  async identify(signal: AbortSignal | undefined): Promise<void> {
+    this.#server = await readServerInfo((command) => this.command('admin', command, { signal }));
+  }
+
+  async command(
+    database: string,
+    command: Readonly<Record<string, unknown>>,
+    options: CommandOptions = {},
+  ): Promise<CommandReply> {
+    const { signal, readPreference } = options;
+    throwIfAborted(signal);
+    const session = options.session as DriverSession | undefined;
+    const mode: ReadPreferenceMode = session?.readPreference ?? readPreference ?? 'primary';
+    try {
+      const sent = (session?.client ?? this.#client).db(database).command(this.#encode(command), {
+        ...REPLY_OPTIONS,
+        readPreference: mode,
+        ...(session && { session: session.handle }),
+        // The driver gives the socket up on an abort, so that no late reply meets the next command.
+        ...(signal && { signal }),
+      } as object);
+      return plainReply(await abortable(sent, signal));
+    } catch (error) {
+      throwIfAborted(signal);
+      throw classifyMongoError(error, { ...this.#attempted, ...commandNames(database, command) });
+    }
+  }
+
+  async startSession(
+    options: { readPreference?: ReadPreference | undefined; signal?: AbortSignal | undefined } = {},
+  ): Promise<Session> {
+    const readPreference = options.readPreference ?? 'primary';
+    try {
+      const pinned = await abortable(this.#pins.clientFor(readPreference), options.signal);
+      return new DriverSession(pinned, readPreference);
+    } catch (error) {
+      throw classifyMongoError(error, this.#attempted);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([this.#pins.close(), this.#client.close()]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+function commandNames(database: string, command: Readonly<Record<string, unknown>>): Partial<Attempted> {
+  const [name] = Object.keys(command);
+  if (name === undefined) return {};
+  const subject = name === 'getMore' ? command.collection : command[name];
+  return { command: name, namespace: typeof subject === 'string' ? `${database}.${subject}` : database };
+}
