@@ -1,0 +1,8 @@
+/** `npm run docs:generate`: writes the pages of docs/ that are made from tables in the code. */
+import { writeFileSync } from 'node:fs';
+import { renderOptionsPage } from '../src/config/options-page.ts';
+import { renderErrorCodesPage } from '../src/error-codes-page.ts';
+
+const docs = new URL('../../docs/', import.meta.url);
+writeFileSync(new URL('options.md', docs), renderOptionsPage());
+writeFileSync(new URL('error-codes.md', docs), renderErrorCodesPage());

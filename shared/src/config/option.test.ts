@@ -1,0 +1,77 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type OptionSpec, parseValue } from './option.ts';
+
+const spec = (type: OptionSpec['type'], more: Partial<OptionSpec> = {}): OptionSpec => ({
+  type,
+  group: '',
+  commands: [],
+  describe: '',
+  ...more,
+});
+
+describe('parseValue', () => {
+  it.each([
+    ['size', '8MiB', 8 * 2 ** 20],
+    ['size', '64 mb', 64_000_000],
+    ['size', '1.5GiB', 1.5 * 2 ** 30],
+    ['size', 65_536, 65_536],
+    ['duration', '500ms', 500],
+    ['duration', '30s', 30_000],
+    ['duration', '1.5m', 90_000],
+    ['duration', '0', 0],
+    ['integer', '16', 16],
+    ['integer', 16, 16],
+    ['boolean', 'yes', true],
+    ['boolean', false, false],
+    ['list', 'a.b, c', ['a.b', 'c']],
+    ['list', ['with,comma'], ['with,comma']],
+    ['string', 7, '7'],
+  ] as const)('reads %s %j', (type, raw, expected) => {
+    expect(parseValue(spec(type), raw)).toEqual(expected);
+  });
+
+  it.each([
+    ['size', '12 potatoes'],
+    ['size', '0.3b'],
+    ['size', '-1'],
+    ['size', ''],
+    ['size', '1e3'],
+    ['size', true],
+    ['duration', '30'],
+    ['duration', 30],
+    ['duration', 'soon'],
+    ['integer', '1.5'],
+    ['integer', '0x10'],
+    ['integer', 'NaN'],
+    ['boolean', 'maybe'],
+    ['list', 'a,,b'],
+    ['list', [1]],
+    ['list', { a: 1 }],
+    ['string', ['a', 'b']],
+  ] as const)('refuses %s %j', (type, raw) => {
+    expect(() => parseValue(spec(type), raw)).toThrow(/^is not /);
+  });
+
+  it('keeps within the bounds, and says them', () => {
+    const bounded = spec('integer', { min: 1, max: 64 });
+    expect(parseValue(bounded, '64')).toBe(64);
+    expect(() => parseValue(bounded, '65')).toThrow('is not a whole number, at most 64');
+    expect(() => parseValue(bounded, '0')).toThrow('is not a whole number, at least 1');
+  });
+
+  it('knows the choices, among them the one that YAML reads as null', () => {
+    const codec = spec('enum', { choices: ['zstandard', 'null'] });
+    expect(parseValue(codec, null)).toBe('null');
+    expect(() => parseValue(codec, 'zip')).toThrow('is not one of zstandard, null');
+  });
+
+  it('reads every whole number of bytes and of milliseconds back', () => {
+    fc.assert(
+      fc.property(fc.nat({ max: 2 ** 31 }), (value) => {
+        expect(parseValue(spec('size'), `${value}`)).toBe(value);
+        expect(parseValue(spec('duration'), `${value}ms`)).toBe(value);
+      }),
+    );
+  });
+});

@@ -1,0 +1,53 @@
+/** docs/options.md, from the table of options. */
+import { COMMANDS, type OptionSpec } from './option.ts';
+import { environmentName, OPTION_SPECS, type OptionName } from './options.ts';
+
+const FORMS: Readonly<Record<OptionSpec['type'], string>> = {
+  string: 'text',
+  integer: 'whole number',
+  size: 'size: `8MiB`, `64MB`, bytes',
+  duration: 'duration: `500ms`, `30s`, `5m`, `2h`',
+  boolean: 'yes or no',
+  list: 'list',
+  enum: '',
+  connection: 'connection string, `env:NAME` or `file:/path`',
+};
+
+export function renderOptionsPage(): string {
+  const groups = new Map<string, [OptionName, OptionSpec][]>();
+  for (const [name, spec] of OPTION_SPECS) {
+    groups.set(spec.group, [...(groups.get(spec.group) ?? []), [name, spec]]);
+  }
+  const parts = [...groups].map(([group, options]) => {
+    const rows = options.map(([name, spec]) => `| ${cells(name, spec).join(' | ')} |`);
+    return `## ${group}\n\n| option | value | default | commands | meaning |\n|---|---|---|---|---|\n${rows.join('\n')}\n`;
+  });
+  return `${INTRODUCTION}\n${parts.join('\n')}`;
+}
+
+const INTRODUCTION = `# Options
+
+This page is made from \`shared/src/config/options.ts\` by \`npm run docs:generate\`; a test holds the two together.
+
+Every option can be given as a flag (\`--chunk-size 64MiB\`), as an environment variable
+(\`${environmentName('chunk-size')}=64MiB\`), or as a key of the YAML file that \`--config\` names (\`chunk-size: 64MiB\`).
+A flag wins over the environment, the environment over the file, the file over the default. An option or a key that
+does not exist is an error.
+
+A connection string may be given as \`env:NAME\` (the value of that environment variable) or \`file:/path\` (the content
+of that file), so that it does not show in the process list.
+`;
+
+function cells(name: OptionName, spec: OptionSpec): string[] {
+  const flag = `\`--${name}\`${spec.alias ? `, \`-${spec.alias}\`` : ''}`;
+  const form = spec.choices ? spec.choices.map((choice) => `\`${choice}\``).join(', ') : FORMS[spec.type];
+  const everywhere = spec.commands.length === COMMANDS.length;
+  const commands = everywhere
+    ? 'all'
+    : spec.commands.map((each) => (spec.requiredBy?.includes(each) ? `**${each}**` : each)).join(', ');
+  const example = spec.example ? ` Example: \`${spec.example}\`` : '';
+  const byDefault = spec.default ? `\`${spec.default}\`` : spec.type === 'boolean' ? 'no' : '';
+  return [flag, form, byDefault, commands, `${spec.describe}${example}`].map((cell) =>
+    cell.replaceAll('|', '\\|'),
+  );
+}

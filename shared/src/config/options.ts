@@ -1,0 +1,345 @@
+/**
+ * Every option of every command, once. Flags, environment variables (`WAYBILL_` and the name in capitals), keys of
+ * waybill.yaml, `--help` and docs/options.md all come from this table.
+ */
+import type { Secret } from '../secret.ts';
+import type { OptionSpec } from './option.ts';
+
+const EVERYWHERE = ['capture', 'load', 'run', 'status', 'verify', 'cutover', 'demo'] as const;
+const WITH_BUCKET = ['capture', 'load', 'run', 'status', 'verify', 'cutover'] as const;
+const WITH_TARGET = ['load', 'run', 'status', 'verify', 'cutover'] as const;
+const CAPTURING = ['capture', 'run'] as const;
+const LOADING = ['load', 'run'] as const;
+
+const MiB = 2 ** 20;
+
+export const OPTIONS = {
+  source: {
+    type: 'connection',
+    group: 'Where',
+    commands: ['capture', 'run', 'verify', 'cutover'],
+    requiredBy: ['capture', 'run', 'verify', 'cutover'],
+    describe:
+      'Connection string of the source, a replica set or a sharded cluster. env:NAME or file:/path keeps it out of the process list.',
+    example: 'mongodb://source.example:27017/?replicaSet=rs0',
+  },
+  bucket: {
+    type: 'string',
+    group: 'Where',
+    commands: WITH_BUCKET,
+    requiredBy: WITH_BUCKET,
+    describe: 'The bucket: a folder, or its file:// URL.',
+    example: '/var/lib/waybill',
+  },
+  target: {
+    type: 'connection',
+    group: 'Where',
+    commands: WITH_TARGET,
+    requiredBy: ['load', 'run', 'verify', 'cutover'],
+    describe: 'Connection string of the target. env:NAME or file:/path keeps it out of the process list.',
+    example: 'env:TARGET_URI',
+  },
+  stream: {
+    type: 'string',
+    group: 'Where',
+    commands: WITH_BUCKET,
+    default: 'default',
+    describe: 'Name of the stream in the bucket.',
+    example: 'shop-2026',
+  },
+  load: {
+    type: 'string',
+    group: 'Where',
+    commands: WITH_TARGET,
+    default: 'default',
+    describe: 'Name of the load: one application of a stream to one target.',
+    example: 'staging',
+  },
+
+  include: {
+    type: 'list',
+    group: 'What',
+    commands: ['capture', 'load', 'run', 'verify', 'cutover'],
+    describe:
+      'Namespaces to take: shop, shop.orders, shop.*, with * for any text. Repeat it or divide by commas. Default: all.',
+    example: 'shop.orders,crm.*',
+  },
+  exclude: {
+    type: 'list',
+    group: 'What',
+    commands: ['capture', 'load', 'run', 'verify', 'cutover'],
+    describe: 'Namespaces to leave out, in the same forms; wins over --include.',
+    example: 'shop.sessions',
+  },
+  until: {
+    type: 'enum',
+    group: 'What',
+    commands: ['capture', 'load', 'run'],
+    choices: ['snapshot-completed', 'snapshot-applied', 'caught-up', 'drained'],
+    describe:
+      'Stop with success at this milestone instead of following changes: snapshot-completed (capture), snapshot-applied (load, run), caught-up, drained.',
+    example: 'caught-up',
+  },
+
+  format: {
+    type: 'enum',
+    group: 'Stream (fixed when it is created)',
+    commands: CAPTURING,
+    choices: ['avro', 'jsonl'],
+    default: 'avro',
+    describe: 'Format of the segments: Avro object containers, or JSON Lines.',
+  },
+  codec: {
+    type: 'enum',
+    group: 'Stream (fixed when it is created)',
+    commands: CAPTURING,
+    choices: ['zstandard', 'deflate', 'gzip', 'null'],
+    default: 'zstandard',
+    describe: 'Compression of the segments. deflate: Avro only; gzip: JSON Lines only.',
+  },
+  lanes: {
+    type: 'integer',
+    group: 'Stream (fixed when it is created)',
+    commands: CAPTURING,
+    min: 1,
+    max: 1024,
+    default: '16',
+    describe:
+      'Lanes of the changes: how many loaders can ever work on changes side by side. All changes of one document stay in one lane.',
+  },
+  images: {
+    type: 'enum',
+    group: 'Stream (fixed when it is created)',
+    commands: CAPTURING,
+    choices: ['lookup', 'post', 'none'],
+    default: 'lookup',
+    describe:
+      'Whole documents beside updates: read in batches, taken from the post-images that the server stores, or left out.',
+  },
+
+  'chunk-size': {
+    type: 'size',
+    group: 'Capture',
+    commands: CAPTURING,
+    min: MiB,
+    default: '128MiB',
+    describe: 'A collection is read in _id ranges of about this size.',
+  },
+  'segment-size': {
+    type: 'size',
+    group: 'Capture',
+    commands: CAPTURING,
+    min: 64 * 1024,
+    max: 512 * MiB,
+    default: '64MiB',
+    describe: 'A snapshot segment is closed at this many bytes of documents.',
+  },
+  'commit-size': {
+    type: 'size',
+    group: 'Capture',
+    commands: CAPTURING,
+    min: 64 * 1024,
+    max: 512 * MiB,
+    default: '64MiB',
+    describe: 'Changes are committed when this much is buffered.',
+  },
+  'commit-interval': {
+    type: 'duration',
+    group: 'Capture',
+    commands: CAPTURING,
+    min: 10,
+    default: '1s',
+    describe: 'Changes are committed at the latest after this time.',
+  },
+  readers: {
+    type: 'integer',
+    group: 'Capture',
+    commands: CAPTURING,
+    min: 1,
+    max: 64,
+    default: '4',
+    describe: 'Chunks of the snapshot that are read side by side.',
+  },
+  'max-read-rate': {
+    type: 'size',
+    group: 'Capture',
+    commands: CAPTURING,
+    min: 64 * 1024,
+    describe:
+      'The snapshot reads no more than this many bytes of documents a second. Default: as fast as it goes.',
+    example: '20MiB',
+  },
+  'read-preference': {
+    type: 'enum',
+    group: 'Capture',
+    commands: CAPTURING,
+    choices: ['primary', 'secondaryPreferred'],
+    default: 'primary',
+    describe: 'Which members the snapshot reads from. Changes always follow the majority.',
+  },
+
+  indexes: {
+    type: 'enum',
+    group: 'Load',
+    commands: LOADING,
+    choices: ['after-snapshot', 'last', 'none'],
+    default: 'after-snapshot',
+    describe:
+      'When secondary indexes are built: after the snapshot, when all that was captured is applied, or never.',
+  },
+  ddl: {
+    type: 'enum',
+    group: 'Load',
+    commands: LOADING,
+    choices: ['apply', 'halt', 'ignore'],
+    default: 'apply',
+    describe:
+      'What to do with changes of collections and indexes: repeat them, stop before them, or skip them.',
+  },
+  'allow-drop': {
+    type: 'boolean',
+    group: 'Load',
+    commands: LOADING,
+    describe:
+      'Repeat drops of collections and databases on the target too; without it the load stops and asks.',
+  },
+  workers: {
+    type: 'integer',
+    group: 'Load',
+    commands: LOADING,
+    min: 1,
+    max: 64,
+    default: '4',
+    describe: 'Batches that are sent to the target side by side.',
+  },
+  'batch-records': {
+    type: 'integer',
+    group: 'Load',
+    commands: LOADING,
+    min: 1,
+    max: 100_000,
+    default: '5000',
+    describe: 'The most records in one batch.',
+  },
+  'batch-size': {
+    type: 'size',
+    group: 'Load',
+    commands: LOADING,
+    min: 64 * 1024,
+    max: 48 * MiB,
+    default: '16MiB',
+    describe: 'The most bytes of documents in one batch.',
+  },
+
+  yes: {
+    type: 'boolean',
+    group: 'Command',
+    commands: ['cutover'],
+    describe: 'The application has stopped writing to the source: do not ask.',
+  },
+  watch: {
+    type: 'boolean',
+    group: 'Command',
+    commands: ['status'],
+    describe: 'Show it again every two seconds until stopped.',
+  },
+  report: {
+    type: 'string',
+    group: 'Command',
+    commands: ['verify', 'cutover'],
+    describe: 'Write the field-level report into this file, as JSON.',
+    example: 'differences.json',
+  },
+  keep: {
+    type: 'boolean',
+    group: 'Command',
+    commands: ['demo'],
+    describe: 'Leave servers and files where they are when the demo ends, until Ctrl-C.',
+  },
+
+  config: {
+    type: 'string',
+    group: 'General',
+    commands: EVERYWHERE,
+    alias: 'c',
+    describe: 'A YAML file whose keys are the names of these options. Default: none.',
+    example: 'waybill.yaml',
+  },
+  json: {
+    type: 'boolean',
+    group: 'General',
+    commands: EVERYWHERE,
+    describe: 'Print results, and errors, as JSON.',
+  },
+  'log-format': {
+    type: 'enum',
+    group: 'General',
+    commands: EVERYWHERE,
+    choices: ['text', 'json'],
+    default: 'text',
+    describe: 'Format of the log on stderr.',
+  },
+  'log-level': {
+    type: 'enum',
+    group: 'General',
+    commands: EVERYWHERE,
+    choices: ['debug', 'info', 'warn', 'error', 'silent'],
+    default: 'info',
+    describe: 'The least severe lines to log.',
+  },
+  'metrics-port': {
+    type: 'integer',
+    group: 'General',
+    commands: ['capture', 'load', 'run'],
+    max: 65_535,
+    describe:
+      'Serve Prometheus metrics, /healthz and /readyz on this port; 0 takes a free one. Default: not served.',
+    example: '9464',
+  },
+  'metrics-host': {
+    type: 'string',
+    group: 'General',
+    commands: ['capture', 'load', 'run'],
+    default: '127.0.0.1',
+    describe: 'Address that the metrics are served on.',
+    example: '0.0.0.0',
+  },
+} as const satisfies Readonly<Record<string, OptionSpec>>;
+
+export type OptionName = keyof typeof OPTIONS;
+type Spec<Name extends OptionName> = (typeof OPTIONS)[Name];
+
+type Parsed<S extends OptionSpec> = S['type'] extends 'integer' | 'size' | 'duration'
+  ? number
+  : S['type'] extends 'boolean'
+    ? boolean
+    : S['type'] extends 'list'
+      ? readonly string[]
+      : S['type'] extends 'connection'
+        ? Secret
+        : S extends { readonly choices: readonly (infer Choice)[] }
+          ? Choice
+          : string;
+
+/** Booleans are false and lists empty where nothing is said; what else has no default may be undefined. */
+type Resolved<S extends OptionSpec> = S extends { readonly default: string }
+  ? Parsed<S>
+  : S['type'] extends 'boolean' | 'list'
+    ? Parsed<S>
+    : Parsed<S> | undefined;
+
+/** Typed values by option name: sizes in bytes, durations in milliseconds, connections as Secrets. */
+export type Options = { readonly [Name in OptionName]: Resolved<Spec<Name>> };
+
+/** The table without its literal types. */
+export const OPTION_SPECS: ReadonlyMap<OptionName, OptionSpec> = new Map(
+  Object.entries(OPTIONS) as [OptionName, OptionSpec][],
+);
+
+export function isOptionName(name: string): name is OptionName {
+  return Object.hasOwn(OPTIONS, name);
+}
+
+export function environmentName(name: OptionName): string {
+  return `WAYBILL_${name.toUpperCase().replaceAll('-', '_')}`;
+}

@@ -1,0 +1,189 @@
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { parseValue } from './option.ts';
+import { OPTION_SPECS } from './options.ts';
+import { type ResolveInput, required, resolveOptions } from './resolve.ts';
+
+const PASSWORD = 'hunter2';
+const where = { source: `mongodb://a:${PASSWORD}@h/`, bucket: '/b' };
+
+function resolve(input: Partial<ResolveInput> & { files?: Record<string, string> }) {
+  const { files = {}, ...rest } = input;
+  return resolveOptions({
+    command: 'capture',
+    flags: where,
+    environment: {},
+    readFile: (path) => {
+      const content = files[path];
+      if (content === undefined) throw Object.assign(new Error(path), { code: 'ENOENT' });
+      return content;
+    },
+    ...rest,
+  });
+}
+
+function failure(run: () => unknown): { code: string; message: string; hint?: string; exitCode: number } {
+  try {
+    run();
+  } catch (error) {
+    expect(inspect(error)).not.toContain(PASSWORD);
+    return error as { code: string; message: string; hint?: string; exitCode: number };
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('the table', () => {
+  it.each([...OPTION_SPECS])('%s is whole', (name, spec) => {
+    expect(name).toMatch(/^[a-z]+(-[a-z]+)*$/);
+    expect(spec.describe).toMatch(/\.$/);
+    expect(spec.type === 'enum').toBe(spec.choices !== undefined);
+    expect(spec.commands.length).toBeGreaterThan(0);
+    for (const command of spec.requiredBy ?? []) expect(spec.commands).toContain(command);
+    if (spec.default !== undefined) expect(() => parseValue(spec, spec.default)).not.toThrow();
+    if (spec.example !== undefined && spec.type !== 'connection') {
+      expect(() => parseValue(spec, spec.example)).not.toThrow();
+    }
+  });
+});
+
+describe('resolveOptions', () => {
+  it('takes flag before environment before file before default', () => {
+    const files = { 'w.yaml': 'readers: 2\nlanes: 2\ncommit-interval: 2s\ninclude: [a, b.c]\n' };
+    const options = resolve({
+      files,
+      environment: { WAYBILL_CONFIG: 'w.yaml', WAYBILL_READERS: '3', WAYBILL_LANES: '3', WAYBILL_FORMAT: '' },
+      flags: { ...where, readers: '4' },
+    });
+    expect([options.readers, options.lanes, options['commit-interval'], options.format]).toEqual([
+      4,
+      3,
+      2000,
+      'avro',
+    ]);
+    expect(options.include).toEqual(['a', 'b.c']);
+    expect(options.exclude).toEqual([]);
+    expect(options['max-read-rate']).toBeUndefined();
+    expect(options.json).toBe(false);
+  });
+
+  it.each([
+    ['as it stands', 'mongodb://a:p@h/', {}, {}],
+    ['from a variable', 'env:URI', { URI: 'mongodb://a:p@h/' }, {}],
+    ['from a file', 'file:/run/uri', {}, { '/run/uri': 'mongodb://a:p@h/\n' }],
+  ])('takes a connection string %s', (_name, source, environment, files) => {
+    const options = resolve({ flags: { ...where, source }, environment, files });
+    expect(required(options, 'source').reveal()).toBe('mongodb://a:p@h/');
+    expect(inspect(options)).not.toContain('a:p');
+  });
+
+  it('lets a file serve several commands', () => {
+    const files = { 'w.yaml': 'workers: 2\nbatch-size: 1MiB\nsource: mongodb://h\n' };
+    const options = resolve({ command: 'status', files, flags: { bucket: '/b', config: 'w.yaml' } });
+    expect(options.bucket).toBe('/b');
+    expect(options.source).toBeUndefined();
+  });
+});
+
+describe('mistakes', () => {
+  it.each<[string, Partial<ResolveInput> & { files?: Record<string, string> }, string, RegExp, RegExp]>([
+    [
+      'unknown flag',
+      { flags: { ...where, buket: '/b' } },
+      'CONFIG_UNKNOWN_KEY',
+      /unknown option --buket/,
+      /--bucket\?/,
+    ],
+    [
+      'flag of another command',
+      { flags: { ...where, workers: '3' } },
+      'CONFIG_UNKNOWN_KEY',
+      /capture has no option --workers/,
+      /load, run/,
+    ],
+    [
+      'unknown key',
+      { files: { f: 'reader: 4' }, flags: { ...where, config: 'f' } },
+      'CONFIG_UNKNOWN_KEY',
+      /key in f: reader/,
+      /readers\?/,
+    ],
+    ['missing', { flags: { bucket: '/b' } }, 'CONFIG_INVALID', /--source is needed/, /WAYBILL_SOURCE/],
+    [
+      'bad size',
+      { flags: { ...where, 'chunk-size': 'big' } },
+      'CONFIG_INVALID',
+      /--chunk-size: "big" is not a size such as/,
+      /./,
+    ],
+    [
+      'bad variable',
+      { environment: { WAYBILL_READERS: 'x' } },
+      'CONFIG_INVALID',
+      /--readers \(from WAYBILL_READERS\): "x"/,
+      /./,
+    ],
+    [
+      'bad key',
+      { files: { f: 'lanes: 0' }, flags: { ...where, config: 'f' } },
+      'CONFIG_INVALID',
+      /--lanes \(from f\): 0 is not/,
+      /./,
+    ],
+    ['no value', { flags: { ...where, format: '' } }, 'CONFIG_INVALID', /--format: needs a value/, /./],
+    [
+      'twice',
+      { flags: { ...where, bucket: ['/a', '/b'] } },
+      'CONFIG_INVALID',
+      /--bucket: is given more than once/,
+      /./,
+    ],
+    [
+      'no connection string',
+      { flags: { ...where, source: `a:${PASSWORD}@h` } },
+      'CONFIG_INVALID',
+      /--source: the value is not a connection string/,
+      /./,
+    ],
+    [
+      'unset variable',
+      { flags: { ...where, source: 'env:NOPE' } },
+      'CONFIG_UNREADABLE',
+      /variable NOPE is not set/,
+      /./,
+    ],
+    [
+      'no such secret file',
+      { flags: { ...where, source: 'file:/nope' } },
+      'CONFIG_UNREADABLE',
+      /\/nope cannot be read \(ENOENT\)/,
+      /./,
+    ],
+    [
+      'no such config',
+      { flags: { ...where, config: 'nope' } },
+      'CONFIG_UNREADABLE',
+      /--config: the file nope cannot/,
+      /./,
+    ],
+    [
+      'not YAML',
+      { files: { f: `source: "mongodb://a:${PASSWORD}@h` }, flags: { ...where, config: 'f' } },
+      'CONFIG_INVALID',
+      /f is not YAML at line 1/,
+      /./,
+    ],
+    [
+      'not a map',
+      { files: { f: '- a' }, flags: { ...where, config: 'f' } },
+      'CONFIG_INVALID',
+      /f holds no keys/,
+      /bucket:/,
+    ],
+  ])('%s', (_name, input, code, message, hint) => {
+    const error = failure(() => resolve(input));
+    expect(error.code).toBe(code);
+    expect(error.exitCode).toBe(2);
+    expect(error.message).toMatch(message);
+    expect(error.hint ?? '').toMatch(hint.source === '.' ? /|./ : hint);
+  });
+});
