@@ -1,0 +1,21 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface AwaitOptions {
+  readonly timeoutMs?: number;
+  readonly everyMs?: number;
+}
+
+/** Looks again until `probe` gives something truthy, and gives that back. The bound is a safety net, not an assertion. */
+export async function awaitUntil<T>(
+  what: string,
+  probe: () => Promise<T> | T,
+  { timeoutMs = 60_000, everyMs = 50 }: AwaitOptions = {},
+): Promise<NonNullable<T>> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const value = await probe();
+    if (value) return value;
+    if (performance.now() > deadline) throw new Error(`Waited ${timeoutMs} ms in vain until ${what}`);
+    await sleep(everyMs);
+  }
+}
