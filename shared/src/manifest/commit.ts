@@ -50,6 +50,11 @@ export interface CommittedPosition {
   readonly resumeToken: string | null;
   /** Hash of the change stream's options; a token is good only for the options it was made with. */
   readonly options: string;
+  /**
+   * How many captured insert, update, replace and delete events of exactly `clusterTime` lie before the position. Where
+   * the token can not be used, the stream starts at the cluster time, which is inclusive, and drops that many.
+   */
+  readonly taken?: number;
 }
 
 export interface SegmentEntry {
@@ -73,7 +78,7 @@ export interface SegmentEntry {
   readonly lastSequence?: number;
   readonly firstClusterTime?: string;
   readonly lastClusterTime?: string;
-  readonly operations?: Readonly<Partial<Record<Operation, number>>>;
+  readonly operations?: { readonly [O in Operation]?: number | undefined };
   /** Length of the file's header, which a reader of single runs fetches first; avro only. */
   readonly headerBytes?: number;
   readonly lanes?: readonly LaneRun[];
@@ -87,6 +92,8 @@ export interface LaneRun {
   readonly records: number;
   readonly firstSequence: number;
   readonly lastSequence: number;
+  /** Of the run's bytes, so that a reader of some lanes can check what it fetched. */
+  readonly sha256: string;
 }
 
 export interface CollectionDefinition {

@@ -1,0 +1,89 @@
+import { promisify } from 'node:util';
+import zlib from 'node:zlib';
+import type { SegmentCodec } from './extension.ts';
+
+/**
+ * One block in, one block out, in libuv's pool. Output chunks are large: every chunk is a trip to the pool and back.
+ */
+const CHUNK_BYTES = 256 << 10;
+
+const DEFAULT_LEVEL = 1;
+
+const zstdCompress = promisify<zlib.InputType, zlib.ZstdOptions, Buffer>(zlib.zstdCompress);
+const zstdDecompress = promisify<zlib.InputType, zlib.ZstdOptions, Buffer>(zlib.zstdDecompress);
+const deflate = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.deflateRaw);
+const inflate = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.inflateRaw);
+const gzip = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.gzip);
+
+/** The block may be reused once the promise is settled, unless the codec is `null`: then it is the result. */
+export async function compress(codec: SegmentCodec, level: number | undefined, raw: Buffer): Promise<Buffer> {
+  switch (codec) {
+    case 'null':
+      return raw;
+    case 'deflate':
+      return deflate(raw, { level: level ?? DEFAULT_LEVEL, chunkSize: CHUNK_BYTES });
+    case 'gzip':
+      return gzip(raw, { level: level ?? DEFAULT_LEVEL, chunkSize: CHUNK_BYTES });
+    case 'zstandard':
+      // The size goes into the frame: readers allocate once, and some refuse frames without it.
+      return zstdCompress(raw, {
+        params: { [zlib.constants.ZSTD_c_compressionLevel]: level ?? DEFAULT_LEVEL },
+        pledgedSrcSize: raw.length,
+        chunkSize: CHUNK_BYTES,
+      });
+  }
+}
+
+/** Rejects with a RangeError where the bytes do not decompress, or to more than `most` bytes. */
+export async function decompress(codec: SegmentCodec, compressed: Buffer, most: number): Promise<Buffer> {
+  try {
+    switch (codec) {
+      case 'null':
+        return compressed;
+      case 'deflate':
+        return await inflate(compressed, { chunkSize: CHUNK_BYTES, maxOutputLength: most });
+      case 'zstandard':
+        return await zstdDecompress(compressed, {
+          chunkSize: outputChunk(zstdContentBytes(compressed), most),
+          maxOutputLength: most,
+        });
+      case 'gzip':
+        throw new RangeError('gzip is no codec of blocks');
+    }
+  } catch (error) {
+    if (error instanceof RangeError && !('code' in error)) throw error;
+    const code = (error as NodeJS.ErrnoException).code;
+    throw new RangeError(
+      code === 'ERR_BUFFER_TOO_LARGE'
+        ? `a block that decompresses to more than ${most} bytes`
+        : 'a block that does not decompress',
+      { cause: error },
+    );
+  }
+}
+
+/** Room for the whole content and a byte more, so that the pool is asked once: a full chunk means asking again. */
+function outputChunk(contentBytes: number | undefined, most: number): number {
+  if (contentBytes === undefined) return CHUNK_BYTES;
+  if (contentBytes > most) throw new RangeError(`a block that claims to hold ${contentBytes} bytes`);
+  return Math.max(contentBytes + 1, 64);
+}
+
+/** The content size in a zstd frame's header (RFC 8878, 3.1.1.1), or undefined where the frame does not say. */
+export function zstdContentBytes(frame: Buffer): number | undefined {
+  if (frame.length < 18) return undefined;
+  const descriptor = frame.readUInt8(4);
+  const singleSegment = (descriptor & 0x20) !== 0;
+  const dictionaryIdBytes = [0, 1, 2, 4][descriptor & 3] ?? 0;
+  const at = 5 + (singleSegment ? 0 : 1) + dictionaryIdBytes;
+  switch (descriptor >> 6) {
+    case 0:
+      return singleSegment ? frame.readUInt8(at) : undefined;
+    case 1:
+      return frame.readUInt16LE(at) + 256;
+    case 2:
+      return frame.readUInt32LE(at);
+    default:
+      return Number(frame.readBigUInt64LE(at));
+  }
+}

@@ -1,0 +1,192 @@
+import type { Bucket } from '../bucket/bucket.ts';
+import type { LaneRun, SegmentEntry } from '../manifest/commit.ts';
+import type { DataRecord } from '../record.ts';
+import type { FramedBlock } from './avro-container.ts';
+import { decodeRecords, readBlocks, readHeader, SnapshotBlockReader } from './avro-reader.ts';
+import { RecordReader } from './avro-record.ts';
+import { decompress } from './compression.ts';
+import { asCorrupt, corrupt } from './corrupt.ts';
+import type { SegmentCodec } from './extension.ts';
+import { fetchHeader, fetchRuns, fetchWhole, type VerifiedRun } from './fetch-segment.ts';
+import { MAX_BLOCK_BYTES } from './limits.ts';
+
+/** Consecutive documents of one collection. */
+export interface SnapshotBlock {
+  readonly kind: 'snapshot';
+  /** Raw BSON, slices of one block of memory. */
+  readonly documents: Buffer[];
+}
+
+/** Consecutive changes of one lane, ordered by sequence. */
+export interface ChangeBlock {
+  readonly kind: 'changes';
+  readonly lane: number;
+  /** Their byte fields are slices of one block of memory. */
+  readonly records: DataRecord[];
+}
+
+export type DecodedBlock = SnapshotBlock | ChangeBlock;
+
+export interface ReadSegmentOptions {
+  /** Only these lanes of a change segment: fetches their bytes alone. Default: all, in one get. */
+  readonly lanes?: readonly number[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Reads a segment block by block; `key` is the object's whole key. Nothing is given out before size and SHA-256 (of the
+ * whole file, or of each run asked for) are what the manifest's entry says. Decompresses one block ahead.
+ * @throws SEGMENT_CORRUPT, FORMAT_UNSUPPORTED, the bucket's errors; the signal's reason
+ */
+export async function* readSegment(
+  bucket: Bucket,
+  key: string,
+  entry: SegmentEntry,
+  options: ReadSegmentOptions = {},
+): AsyncGenerator<DecodedBlock, void, undefined> {
+  try {
+    if (entry.kind === 'snapshot') yield* readSnapshot(bucket, key, entry, options);
+    else yield* readChanges(bucket, key, entry, options);
+  } catch (error) {
+    throw asCorrupt(key, error);
+  }
+}
+
+/** {@link readSegment} of a snapshot segment. */
+export async function* readSnapshotSegment(
+  bucket: Bucket,
+  key: string,
+  entry: SegmentEntry,
+  options: Omit<ReadSegmentOptions, 'lanes'> = {},
+): AsyncGenerator<SnapshotBlock, void, undefined> {
+  for await (const block of readSegment(bucket, key, entry, options)) {
+    if (block.kind !== 'snapshot') throw corrupt(key, 'the manifest names it as a segment of changes');
+    yield block;
+  }
+}
+
+/** {@link readSegment} of a change segment. */
+export async function* readChangeSegment(
+  bucket: Bucket,
+  key: string,
+  entry: SegmentEntry,
+  options: ReadSegmentOptions = {},
+): AsyncGenerator<ChangeBlock, void, undefined> {
+  for await (const block of readSegment(bucket, key, entry, options)) {
+    if (block.kind !== 'changes') throw corrupt(key, 'the manifest names it as a segment of a snapshot');
+    yield block;
+  }
+}
+
+async function* readSnapshot(
+  bucket: Bucket,
+  key: string,
+  entry: SegmentEntry,
+  { signal }: ReadSegmentOptions,
+): AsyncGenerator<SnapshotBlock, void, undefined> {
+  const bytes = await fetchWhole(bucket, key, entry, { signal });
+  const header = readHeader(key, bytes, entry.codec);
+  const blocks = readBlocks(bytes, { start: header.bytes, end: bytes.length }, header.sync, entry.records);
+  const reader = new SnapshotBlockReader(entry.namespace ?? '');
+  for await (const { raw, block } of decompressAhead(blocks, entry.codec, signal)) {
+    yield { kind: 'snapshot', documents: reader.decode(raw, block.count) };
+  }
+}
+
+interface LaneBlock extends FramedBlock {
+  readonly run: LaneRun;
+}
+
+async function* readChanges(
+  bucket: Bucket,
+  key: string,
+  entry: SegmentEntry,
+  { lanes, signal }: ReadSegmentOptions,
+): AsyncGenerator<ChangeBlock, void, undefined> {
+  const { header: headerBytes, runs } = await fetchChanges(bucket, key, entry, { lanes, signal });
+  if (runs.length === 0) return;
+  const header = readHeader(key, headerBytes, entry.codec);
+  if (header.bytes !== headerBytes.length)
+    throw new RangeError('its header is not as long as the manifest says');
+  const blocks: LaneBlock[] = runs.flatMap(({ run, bytes }) =>
+    readBlocks(bytes, { start: 0, end: bytes.length }, header.sync, run.records).map((block) => ({
+      ...block,
+      run,
+    })),
+  );
+  const reader = new RecordReader();
+  let last = 0;
+  let lane = -1;
+  for await (const { raw, block } of decompressAhead(blocks, entry.codec, signal)) {
+    const { run } = block;
+    const records = decodeRecords(raw, block.count, reader);
+    if (run.lane !== lane) last = run.firstSequence - 1;
+    lane = run.lane;
+    for (const { sequence } of records) {
+      if (sequence <= last || sequence > run.lastSequence)
+        throw new RangeError(`sequence ${sequence} out of order`);
+      last = sequence;
+    }
+    yield { kind: 'changes', lane, records };
+  }
+}
+
+/** Header and verified runs: all of them from one get, or those of some lanes from ranged gets. */
+async function fetchChanges(
+  bucket: Bucket,
+  key: string,
+  entry: SegmentEntry,
+  { lanes, signal }: ReadSegmentOptions,
+): Promise<{ header: Buffer; runs: VerifiedRun[] }> {
+  const all = (entry.lanes ?? []).toSorted((a, b) => a.offset - b.offset);
+  const headerBytes = entry.headerBytes ?? 0;
+  assertTiling(entry, all, headerBytes);
+  if (lanes === undefined) {
+    const bytes = await fetchWhole(bucket, key, entry, { signal });
+    return {
+      header: bytes.subarray(0, headerBytes),
+      runs: all.map((run) => ({ run, bytes: bytes.subarray(run.offset, run.offset + run.length) })),
+    };
+  }
+  const wanted = all.filter((run) => lanes.includes(run.lane));
+  if (wanted.length === 0) return { header: Buffer.alloc(0), runs: [] };
+  const header = await fetchHeader(bucket, key, headerBytes, { signal });
+  return { header, runs: await fetchRuns(bucket, key, wanted, { signal }) };
+}
+
+/** The manifest's runs must cover the file from its header to its end, without gaps, and hold all its records. */
+function assertTiling(entry: SegmentEntry, runs: readonly LaneRun[], headerBytes: number): void {
+  let at = headerBytes;
+  let records = 0;
+  for (const run of runs) {
+    if (run.offset !== at) throw new RangeError(`the runs of its manifest entry leave a gap at byte ${at}`);
+    at += run.length;
+    records += run.records;
+  }
+  if (at !== entry.bytes) throw new RangeError('the runs of its manifest entry do not cover it');
+  if (records !== entry.records)
+    throw new RangeError('the runs of its manifest entry do not hold all its records');
+}
+
+/** Raw blocks in order; while one is with the consumer, the pool works on the next. */
+async function* decompressAhead<Block extends FramedBlock>(
+  blocks: readonly Block[],
+  codec: SegmentCodec,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<{ raw: Buffer; block: Block }, void, undefined> {
+  const start = (block: Block | undefined): Promise<Buffer> | null => {
+    if (block === undefined) return null;
+    const raw = decompress(codec, block.compressed, MAX_BLOCK_BYTES);
+    // The consumer may leave before this one's turn.
+    raw.catch(() => undefined);
+    return raw;
+  };
+  let next = start(blocks[0]);
+  for (const [index, block] of blocks.entries()) {
+    signal?.throwIfAborted();
+    const raw = await next!;
+    signal?.throwIfAborted();
+    next = start(blocks[index + 1]);
+    yield { raw, block };
+  }
+}

@@ -1,0 +1,90 @@
+import type { ClusterTime } from '../position.ts';
+import { encodeHeader, frameBlock } from './avro-container.ts';
+import { writeHead } from './avro-record.ts';
+import type { RecordLayout } from './block-cutter.ts';
+import { findId, type IdSpan } from './document-id.ts';
+import type { SegmentCodec } from './extension.ts';
+import { MAX_LONG_BYTES, writeLong } from './varint.ts';
+
+/** What the records of one snapshot segment have in common. */
+export interface SnapshotConstants {
+  readonly namespace: string;
+  readonly collectionUuid: Uint8Array | null;
+  /** T0. */
+  readonly clusterTime: ClusterTime;
+}
+
+/**
+ * In a snapshot's record everything but documentKey and document is constant, so a record is two constant pieces
+ * around and two byte fields between. avsc's own encoder copies each document several times.
+ */
+export class AvroSnapshotLayout implements RecordLayout<Buffer> {
+  readonly header: Buffer;
+  readonly #sync: Uint8Array;
+  readonly #head: Buffer;
+  #document: Buffer = Buffer.alloc(0);
+  #id: IdSpan = { start: 0, end: 0 };
+
+  constructor(constants: SnapshotConstants, codec: SegmentCodec, sync: Uint8Array) {
+    this.header = encodeHeader(codec, sync);
+    this.#sync = sync;
+    this.#head = encodeSnapshotHead(constants);
+  }
+
+  measure(document: Buffer): number {
+    this.#document = document;
+    this.#id = findId(document);
+    return this.#head.length + (this.#id.end - this.#id.start) + document.length + TAIL_BYTES;
+  }
+
+  write(target: Buffer, offset: number): number {
+    const document = this.#document;
+    const { start, end } = this.#id;
+    target.set(this.#head, offset);
+    let at = offset + this.#head.length;
+
+    const keyBytes = end - start + 5;
+    at = writeLong(target, at, keyBytes);
+    at = target.writeInt32LE(keyBytes, at);
+    at += document.copy(target, at, start, end);
+    target[at++] = 0;
+
+    target[at++] = 2; // document: present
+    at = writeLong(target, at, document.length);
+    target.set(document, at);
+    at += document.length;
+
+    target[at++] = 0; // documentOrigin: snapshot
+    target[at++] = 0; // update: null
+    target[at++] = 0; // before: null
+    return at;
+  }
+
+  frame(records: number, compressed: Buffer): Buffer {
+    return frameBlock(records, compressed, this.#sync);
+  }
+}
+
+/** What a record takes beside its head, the `_id` element and the document: two lengths, the key's frame, the ends. */
+const TAIL_BYTES = 2 * MAX_LONG_BYTES + 5 + 4;
+
+export function encodeSnapshotHead(constants: SnapshotConstants): Buffer {
+  const namespace = Buffer.from(constants.namespace, 'utf8');
+  const target = Buffer.alloc(
+    16 * MAX_LONG_BYTES + namespace.length + (constants.collectionUuid?.length ?? 0),
+  );
+  const length = writeHead(
+    target,
+    0,
+    {
+      sequence: 0,
+      operation: 'read',
+      collectionUuid: constants.collectionUuid,
+      clusterTime: constants.clusterTime,
+      wallTime: null,
+      transaction: null,
+    },
+    namespace,
+  );
+  return target.subarray(0, length);
+}
