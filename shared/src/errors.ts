@@ -68,6 +68,11 @@ export const ERROR_CODES = table({
   BUCKET_OBJECT_EXISTS: { kind: 'failed', meaning: 'A put-if-absent found an object under its key.' },
   BUCKET_OBJECT_MISSING: { kind: 'failed', meaning: 'An object that should be in the bucket is not there.' },
   BUCKET_RANGE_INVALID: { kind: 'failed', meaning: 'A byte range that does not lie within its object.' },
+  BUCKET_KEY_INVALID: {
+    kind: 'failed',
+    meaning:
+      'A name that cannot be an object of the bucket: empty or dotted parts, too long, or a file stands where a folder is needed.',
+  },
   BUCKET_ACCESS_DENIED: {
     kind: 'usage',
     meaning: 'The bucket refuses the operation. Check permissions of the folder or the credentials.',

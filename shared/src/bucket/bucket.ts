@@ -8,7 +8,8 @@
  *   BUCKET_OBJECT_EXISTS   a put-if-absent found an object there. The object is unharmed.
  *   BUCKET_OBJECT_MISSING  get, stream: no such object.
  *   BUCKET_RANGE_INVALID   a range that does not lie within the object.
- *   BUCKET_ACCESS_DENIED   the store refuses us; kind `config`.
+ *   BUCKET_ACCESS_DENIED   the store refuses us, or cannot do what the contract asks (a filesystem without hard links).
+ *   BUCKET_KEY_INVALID     a key that breaks the rule above, or that this store cannot hold.
  *   BUCKET_UNAVAILABLE     kind `transient`: the same call may succeed later.
  * An aborted signal rejects with the signal's reason.
  */
@@ -58,7 +59,7 @@ export interface ListOptions extends CallOptions {
   readonly startAfter?: string | undefined;
 }
 
-/** `length` bytes from `offset`. */
+/** `length` bytes from `offset`; at least one byte, all of them within the object. */
 export interface ByteRange {
   readonly offset: number;
   readonly length: number;

@@ -1,0 +1,76 @@
+import { WaybillError } from '../errors.ts';
+import { keyInvalid } from './key.ts';
+
+export type FolderAction = 'write' | 'read' | 'list' | 'delete';
+
+export function errno(error: unknown): string | undefined {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}
+
+/** No object under the key: nothing there, a folder there, or a file where the path wants a folder. */
+export function isMissing(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR', 'EISDIR'].includes(errno(error) ?? '');
+}
+
+const DENIED = new Set(['EACCES', 'EPERM', 'EROFS']);
+const FULL = new Set(['ENOSPC', 'EDQUOT']);
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL']);
+
+/** Every failure of the filesystem as the bucket's contract names it. Ours pass through. */
+export function folderError(error: unknown, action: FolderAction, key: string): unknown {
+  const code = errno(error);
+  if (error instanceof WaybillError || code === undefined || (error as Error).name === 'AbortError')
+    return error;
+  const context = { key, errno: code };
+  if (DENIED.has(code)) {
+    return new WaybillError(
+      'BUCKET_ACCESS_DENIED',
+      `The folder does not allow to ${action} ${key} (${code}).`,
+      {
+        hint: `Give the user that runs this the right to ${action} there, or choose another --bucket.`,
+        context,
+        cause: error,
+      },
+    );
+  }
+  if (code === 'ENAMETOOLONG') return keyInvalid(key, 'the filesystem finds it too long', error);
+  if (action === 'write' && (code === 'ENOTDIR' || code === 'EISDIR' || code === 'EEXIST')) {
+    return keyInvalid(
+      key,
+      'a file stands where a folder is needed, or a folder where the file should be',
+      error,
+    );
+  }
+  return new WaybillError('BUCKET_UNAVAILABLE', `The folder failed to ${action} ${key} (${code}).`, {
+    hint: FULL.has(code)
+      ? 'The disk or quota is full: free some space, then run the same command again.'
+      : 'Check the disk or the mount, then run the same command again.',
+    context,
+    cause: error,
+  });
+}
+
+/** The hard link is what makes put-if-absent exact; a filesystem without it is refused, not worked around. */
+export function linkError(error: unknown, key: string): unknown {
+  const code = errno(error) ?? '';
+  if (NO_LINKS.has(code)) {
+    return new WaybillError(
+      'BUCKET_ACCESS_DENIED',
+      `The filesystem under the folder refuses hard links (${code}), so two writers could not be told apart.`,
+      {
+        hint: 'Put the bucket on a filesystem with hard links (ext4, xfs, btrfs, APFS, NFS), not FAT or a cloud drive.',
+        context: { key, errno: code },
+        cause: error,
+      },
+    );
+  }
+  if (code === 'EXDEV') {
+    return new WaybillError('BUCKET_ACCESS_DENIED', `The folder spans more than one filesystem at ${key}.`, {
+      hint: 'Keep the whole bucket on one filesystem.',
+      context: { key, errno: code },
+      cause: error,
+    });
+  }
+  return folderError(error, 'write', key);
+}

@@ -1,0 +1,57 @@
+import { fileURLToPath } from 'node:url';
+import { WaybillError } from '../errors.ts';
+import type { Bucket, CallOptions } from './bucket.ts';
+
+export type OpenBucketOptions = CallOptions;
+
+type Opener = (url: string, options: OpenBucketOptions) => Promise<Bucket>;
+
+/** Each store is loaded only when its scheme is asked for: the SDKs of the clouds are large. */
+const OPENERS: Readonly<Record<string, Opener>> = {
+  file: async (url) => (await import('./folder.ts')).openFolder(folderOf(url)),
+  s3: later,
+  gs: later,
+};
+
+/** One letter and a colon is a drive, not a scheme. */
+const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
+
+/**
+ * Opens the bucket that an option or configuration key names: a path, `file:///path`, `s3://…`, `gs://…`.
+ * @throws BUCKET_URL_INVALID
+ */
+export async function openBucket(url: string, options: OpenBucketOptions = {}): Promise<Bucket> {
+  if (url.trim() === '') {
+    throw new WaybillError('BUCKET_URL_INVALID', 'The bucket is empty.', { hint: 'Give --bucket a folder.' });
+  }
+  const scheme = SCHEME.exec(url)?.[1]?.toLowerCase();
+  if (scheme === undefined) return (await import('./folder.ts')).openFolder(url);
+  const opener = Object.hasOwn(OPENERS, scheme) ? OPENERS[scheme] : undefined;
+  if (!opener) {
+    throw new WaybillError('BUCKET_URL_INVALID', `A bucket of kind ${scheme}: is not known.`, {
+      hint: 'Use a path or file:///path. For a folder whose name holds a colon, write ./ before it.',
+    });
+  }
+  return opener(url, options);
+}
+
+function folderOf(url: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch (error) {
+    throw new WaybillError('BUCKET_URL_INVALID', 'A file: bucket must be file:///path, with no host in it.', {
+      hint: 'Write file:///path, or the plain path.',
+      cause: error,
+    });
+  }
+}
+
+function later(url: string): Promise<Bucket> {
+  throw new WaybillError(
+    'BUCKET_URL_INVALID',
+    `Buckets of kind ${url.slice(0, url.indexOf(':'))}:// come with a later release.`,
+    {
+      hint: 'Use a local or mounted folder for now.',
+    },
+  );
+}

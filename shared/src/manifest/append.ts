@@ -1,0 +1,70 @@
+/** One attempt to put a commit at its number (BF-2). Nothing else in the program writes under `manifest/`. */
+import type { Bucket } from '../bucket/bucket.ts';
+import { hasCode } from '../errors.ts';
+import { type RetryPolicy, retry } from '../retry.ts';
+import { type ChainedCommit, corrupt, encodeCommit, FORMAT_VERSION } from './codec.ts';
+import type { Commit, CommitBody } from './commit.ts';
+import { commitKey } from './keys.ts';
+import { readCommit } from './log.ts';
+import { sha256 } from './sealed-json.ts';
+import type { StreamState } from './state.ts';
+
+export interface Author {
+  readonly epoch: number;
+  readonly writer: string;
+  /** Random, the same through all attempts to put this commit at this number. */
+  readonly attempt: string;
+}
+
+export interface EncodedCommit extends ChainedCommit {
+  readonly encoded: Buffer;
+}
+
+/** The commit that would follow the state, with the bytes that it would have. */
+export function nextCommit(state: StreamState, author: Author, body: CommitBody): EncodedCommit {
+  const commit: Commit = {
+    formatVersion: FORMAT_VERSION,
+    features: [],
+    seq: state.seq + 1,
+    ...author,
+    previous: state.hash,
+    at: new Date().toISOString(),
+    ...body,
+  };
+  const encoded = encodeCommit(commit);
+  return { commit, encoded, hash: sha256(encoded), bytes: encoded.length };
+}
+
+export interface PutCommitOptions {
+  readonly retryPolicy: RetryPolicy;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Puts the commit, again after transient failures. A put that failed may have happened (a time-out after success): then
+ * the next attempt finds the number taken, by these very bytes. A crash here leaves the commit there or not; the next
+ * owner sees which.
+ * @returns null if the commit stands in the log, otherwise the one that took its number
+ */
+export async function putCommit(
+  bucket: Bucket,
+  prefix: string,
+  next: EncodedCommit,
+  options: PutCommitOptions,
+): Promise<ChainedCommit | null> {
+  const { seq, attempt, writer } = next.commit;
+  const key = commitKey(prefix, seq);
+  const { retryPolicy, signal } = options;
+  try {
+    await retry(() => bucket.put(key, next.encoded, { ifAbsent: true, signal }), retryPolicy, { signal });
+    return null;
+  } catch (error) {
+    if (!hasCode(error, 'BUCKET_OBJECT_EXISTS')) throw error;
+  }
+  const winner = await readCommit(bucket, prefix, seq, options);
+  if (!winner) throw corrupt(`commit ${seq}`, 'it was there and is gone', key);
+  const isOwn = winner.commit.attempt === attempt && winner.commit.writer === writer;
+  if (!isOwn) return winner;
+  if (winner.hash !== next.hash) throw corrupt(`commit ${seq}`, 'it is not what its writer wrote', key);
+  return null;
+}

@@ -1,0 +1,105 @@
+/**
+ * Checkpoints: the folded state at a number, so that a cold start need not read the log from 1. Derived and never
+ * needed: one that is missing, damaged, of a newer version or that does not fit the log is passed over.
+ */
+import type { Bucket } from '../bucket/bucket.ts';
+import { hasCode } from '../errors.ts';
+import { DEFAULT_RETRY, retry } from '../retry.ts';
+import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, FORMAT_VERSION } from './codec.ts';
+import type { CollectionDefinition } from './commit.ts';
+import { checkpointKey, checkpointsPrefix, commitKey, numberInKey } from './keys.ts';
+import type { ReadOptions } from './log.ts';
+import { sha256 } from './sealed-json.ts';
+import type { ChunkState, StreamState } from './state.ts';
+
+const CHECKPOINT_COMMITS = 100;
+/** A state of this many entries is written half as often as one of half the size: the cost stays a share of the data. */
+const ENTRIES_PER_INTERVAL = 5000;
+/** How many checkpoints a cold start tries, from the latest back. */
+const TRIES = 3;
+
+export function isCheckpointDue(state: StreamState): boolean {
+  if (state.seq % CHECKPOINT_COMMITS !== 0) return false;
+  let entries = state.snapshotSegments.length + state.collections.size;
+  for (const chunks of state.chunks.values()) entries += chunks.size;
+  return state.seq % (CHECKPOINT_COMMITS * Math.max(1, Math.ceil(entries / ENTRIES_PER_INTERVAL))) === 0;
+}
+
+/** The same bytes whoever writes it, so that it does not matter who wins. */
+export async function writeCheckpoint(bucket: Bucket, prefix: string, state: StreamState): Promise<void> {
+  try {
+    const bytes = encodeCheckpoint(checkpointOf(state));
+    await bucket.put(checkpointKey(prefix, state.seq), bytes, { ifAbsent: true });
+  } catch (error) {
+    if (!hasCode(error, 'BUCKET_OBJECT_EXISTS')) throw error;
+  }
+}
+
+export async function latestCheckpoint(
+  bucket: Bucket,
+  prefix: string,
+  options: ReadOptions = {},
+): Promise<StreamState | null> {
+  const { signal, retryPolicy = DEFAULT_RETRY } = options;
+  const latest: string[] = [];
+  for await (const { key } of bucket.list(checkpointsPrefix(prefix), { signal })) {
+    if (numberInKey(key) === undefined) continue;
+    latest.unshift(key);
+    latest.length = Math.min(latest.length, TRIES);
+  }
+  for (const key of latest) {
+    const seq = numberInKey(key)!;
+    try {
+      const bytes = await retry(() => bucket.get(key, { signal }), retryPolicy, { signal });
+      const state = stateOf(decodeCheckpoint(bytes, seq, key));
+      const commit = await retry(() => bucket.get(commitKey(prefix, seq), { signal }), retryPolicy, {
+        signal,
+      });
+      if (sha256(commit) === state.hash) return state;
+    } catch (error) {
+      if (!hasCode(error, 'MANIFEST_CORRUPT', 'FORMAT_UNSUPPORTED', 'BUCKET_OBJECT_MISSING')) throw error;
+    }
+  }
+  return null;
+}
+
+export function checkpointOf(state: StreamState): Checkpoint {
+  const { seq, hash, epoch, writer, at, position, lastSequence, partialTransaction, totals } = state;
+  return {
+    formatVersion: FORMAT_VERSION,
+    features: [],
+    seq,
+    hash: hash ?? '',
+    epoch,
+    writer,
+    at,
+    position,
+    lastSequence,
+    partialTransaction,
+    collections: [...state.collections.values()] as Checkpoint['collections'],
+    currentCollections: [...state.currentCollections.values()] as Checkpoint['currentCollections'],
+    chunks: [...state.chunks.values()].flatMap((chunks) => [...chunks.values()]) as Checkpoint['chunks'],
+    snapshotSegments: state.snapshotSegments as Checkpoint['snapshotSegments'],
+    milestones: state.milestones as Checkpoint['milestones'],
+    totals,
+  };
+}
+
+export function stateOf(checkpoint: Checkpoint): StreamState {
+  const { formatVersion: _, features: __, collections, currentCollections, chunks, ...rest } = checkpoint;
+  const byNamespace = new Map<string, Map<number, ChunkState>>();
+  for (const chunk of chunks) {
+    const known = byNamespace.get(chunk.namespace) ?? new Map<number, ChunkState>();
+    byNamespace.set(chunk.namespace, known.set(chunk.chunk, chunk));
+  }
+  return {
+    ...rest,
+    collections: byName(collections),
+    currentCollections: byName(currentCollections),
+    chunks: byNamespace,
+  };
+}
+
+function byName(definitions: readonly CollectionDefinition[]): Map<string, CollectionDefinition> {
+  return new Map(definitions.map((definition) => [definition.namespace, definition]));
+}

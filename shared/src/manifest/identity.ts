@@ -1,0 +1,62 @@
+/** `stream.json`: what a stream is, written once before its first commit, never changed. */
+import type { Bucket } from '../bucket/bucket.ts';
+import { hasCode, WaybillError } from '../errors.ts';
+import { DEFAULT_RETRY, retry } from '../retry.ts';
+import { decodeIdentity, encodeIdentity, FORMAT_VERSION } from './codec.ts';
+import type { StreamIdentity } from './commit.ts';
+import { assertName, identityKey } from './keys.ts';
+import type { ReadOptions } from './log.ts';
+
+export type NewStream = Omit<StreamIdentity, 'formatVersion' | 'features' | 'createdAt'>;
+
+/**
+ * Creates the stream, or finds the one there. Of two that create at once both get the same identity back; whether that
+ * is the one wanted (source, lanes, format, namespaces) is the caller's to compare.
+ * A crash after the put leaves a stream without commits, which the next start goes on with.
+ */
+export async function createStream(
+  bucket: Bucket,
+  streamPrefix: string,
+  wanted: NewStream,
+  options: ReadOptions = {},
+): Promise<StreamIdentity> {
+  assertName('stream', wanted.stream);
+  const { signal, retryPolicy = DEFAULT_RETRY } = options;
+  const identity = {
+    formatVersion: FORMAT_VERSION,
+    features: [],
+    ...wanted,
+    createdAt: new Date().toISOString(),
+  };
+  const bytes = encodeIdentity(identity);
+  try {
+    await retry(() => bucket.put(identityKey(streamPrefix), bytes, { ifAbsent: true, signal }), retryPolicy, {
+      signal,
+    });
+    return identity;
+  } catch (error) {
+    // Ours after an ambiguous put, or another's: either way it is what the stream is.
+    if (!hasCode(error, 'BUCKET_OBJECT_EXISTS')) throw error;
+    return readStream(bucket, streamPrefix, options);
+  }
+}
+
+/** @throws STREAM_MISSING, MANIFEST_CORRUPT, FORMAT_UNSUPPORTED */
+export async function readStream(
+  bucket: Bucket,
+  streamPrefix: string,
+  options: ReadOptions = {},
+): Promise<StreamIdentity> {
+  const { signal, retryPolicy = DEFAULT_RETRY } = options;
+  const key = identityKey(streamPrefix);
+  try {
+    return decodeIdentity(await retry(() => bucket.get(key, { signal }), retryPolicy, { signal }), key);
+  } catch (error) {
+    if (!hasCode(error, 'BUCKET_OBJECT_MISSING')) throw error;
+    throw new WaybillError('STREAM_MISSING', `There is no stream ${streamPrefix} in ${bucket.url}.`, {
+      hint: 'Start a capture first, or check --bucket and --stream.',
+      context: { stream: streamPrefix },
+      cause: error,
+    });
+  }
+}

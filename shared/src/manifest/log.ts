@@ -1,0 +1,144 @@
+/**
+ * Reading a log. GET by number, in order, each commit checked against the one before it (BF-4, BF-5); a commit is one
+ * object, so a reader sees all of it or none (INV-5). LIST only on a cold start.
+ */
+import type { Bucket } from '../bucket/bucket.ts';
+import { hasCode } from '../errors.ts';
+import { sleep, throwIfAborted } from '../lifecycle.ts';
+import { DEFAULT_RETRY, type RetryPolicy, retry } from '../retry.ts';
+import { latestCheckpoint } from './checkpoint.ts';
+import { type ChainedCommit, corrupt, decodeCommit } from './codec.ts';
+import { commitKey, manifestPrefix, numberInKey } from './keys.ts';
+import { EMPTY_STATE, foldCommit, type StreamState } from './state.ts';
+
+/** Commits fetched at once by a reader that is behind. A commit is a few KiB; a plan may reach a few MiB. */
+const READ_AHEAD = 8;
+/** Growth of the pause between polls of a log where nothing happens, and its bound as a multiple of `pollMs`. */
+const IDLE_GROWTH = 1.25;
+const IDLE_BOUND = 5;
+
+export interface ReadOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** For transient failures of single GETs. */
+  readonly retryPolicy?: RetryPolicy | undefined;
+}
+
+/** Where a reader is: number and hash of the last commit it has; `{seq: 0, hash: null}` before the first. */
+export interface LogPoint {
+  readonly seq: number;
+  readonly hash: string | null;
+}
+
+export interface ReadCommitsOptions extends ReadOptions {
+  readonly after?: LogPoint | undefined;
+}
+
+export interface FollowOptions extends ReadCommitsOptions {
+  /** Pause between looks for a new commit, in milliseconds; grows to five times that while nothing comes. */
+  readonly pollMs: number;
+}
+
+/** One commit by its number, checked in itself but not against its predecessor; null where there is none (yet). */
+export async function readCommit(
+  bucket: Bucket,
+  prefix: string,
+  seq: number,
+  options: ReadOptions = {},
+): Promise<ChainedCommit | null> {
+  const { signal, retryPolicy = DEFAULT_RETRY } = options;
+  const key = commitKey(prefix, seq);
+  try {
+    const bytes = await retry(() => bucket.get(key, { signal }), retryPolicy, { signal });
+    return decodeCommit(bytes, seq, key);
+  } catch (error) {
+    if (hasCode(error, 'BUCKET_OBJECT_MISSING')) return null;
+    throw error;
+  }
+}
+
+/**
+ * Cold start: the folded state of the log at its head; `seq` is 0 where there is no log.
+ * @throws MANIFEST_CORRUPT, FORMAT_UNSUPPORTED, or the bucket's errors
+ */
+export async function readManifest(
+  bucket: Bucket,
+  prefix: string,
+  options: ReadOptions = {},
+): Promise<StreamState> {
+  let state = (await latestCheckpoint(bucket, prefix, options)) ?? EMPTY_STATE;
+  for (;;) {
+    for await (const next of readCommits(bucket, prefix, { ...options, after: state })) {
+      state = foldCommit(state, next);
+    }
+    if (!(await hasCommitsBeyond(bucket, prefix, state.seq, options.signal))) return state;
+    // Either a commit came since the last GET, or there is a hole: a look at the number itself tells.
+    if (!(await readCommit(bucket, prefix, state.seq + 1, options))) {
+      throw corrupt(
+        `commit ${state.seq + 1}`,
+        'it is missing, and later ones are there',
+        commitKey(prefix, state.seq + 1),
+      );
+    }
+  }
+}
+
+/** All commits after a point, up to the head. */
+export async function* readCommits(
+  bucket: Bucket,
+  prefix: string,
+  options: ReadCommitsOptions = {},
+): AsyncGenerator<ChainedCommit, LogPoint> {
+  let point: LogPoint = options.after ?? EMPTY_STATE;
+  for (let width = 1; ; width = Math.min(READ_AHEAD, width * 2)) {
+    const first = point.seq + 1;
+    const ahead = Array.from({ length: width }, (_, i) => readCommit(bucket, prefix, first + i, options));
+    // One failing must not leave the others' failures unhandled; each is met again, in order, below.
+    for (const one of ahead) one.catch(() => undefined);
+    for (const one of ahead) {
+      const next = await one;
+      if (!next) return point;
+      assertChains(point, next);
+      point = { seq: next.commit.seq, hash: next.hash };
+      yield next;
+    }
+  }
+}
+
+/** All commits after a point, and then each new one as it comes; ends only by an error or the signal's reason. */
+export async function* followManifest(
+  bucket: Bucket,
+  prefix: string,
+  options: FollowOptions,
+): AsyncGenerator<ChainedCommit, never> {
+  let point: LogPoint = options.after ?? EMPTY_STATE;
+  let pauseMs = options.pollMs;
+  for (;;) {
+    throwIfAborted(options.signal);
+    const before = point;
+    point = yield* readCommits(bucket, prefix, { ...options, after: point });
+    pauseMs =
+      point.seq > before.seq ? options.pollMs : Math.min(pauseMs * IDLE_GROWTH, options.pollMs * IDLE_BOUND);
+    await sleep(pauseMs, options.signal);
+  }
+}
+
+function assertChains(point: LogPoint, { commit }: ChainedCommit): void {
+  if (commit.previous === point.hash) return;
+  throw corrupt(
+    `commit ${commit.seq}`,
+    `it does not chain: the hash that it carries is not that of commit ${point.seq}`,
+  );
+}
+
+async function hasCommitsBeyond(
+  bucket: Bucket,
+  prefix: string,
+  seq: number,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const startAfter = seq === 0 ? undefined : commitKey(prefix, seq);
+  for await (const { key } of bucket.list(manifestPrefix(prefix), { startAfter, signal })) {
+    if (numberInKey(key) !== undefined) return true;
+  }
+  return false;
+}

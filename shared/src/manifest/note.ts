@@ -1,0 +1,49 @@
+import { randomUUID } from 'node:crypto';
+import type { Bucket } from '../bucket/bucket.ts';
+import { WaybillError } from '../errors.ts';
+import { throwIfAborted } from '../lifecycle.ts';
+import { DEFAULT_RETRY, type RetryPolicy } from '../retry.ts';
+import { nextCommit, putCommit } from './append.ts';
+import type { Commit, Milestone } from './commit.ts';
+import { readManifest } from './log.ts';
+import { foldCommit } from './state.ts';
+
+export interface NoteOptions {
+  /** This process, for people. */
+  readonly writer: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly retryPolicy?: RetryPolicy | undefined;
+}
+
+/**
+ * Records milestones in a log that another process may own and be writing to, without fencing it. A number lost to the
+ * owner is no failure: the next one is tried, each time with the then current epoch.
+ * @throws STREAM_MISSING where there is no log
+ */
+export async function appendNote(
+  bucket: Bucket,
+  prefix: string,
+  milestones: readonly Milestone[],
+  options: NoteOptions,
+): Promise<Commit> {
+  const { writer, signal, retryPolicy = DEFAULT_RETRY } = options;
+  let state = await readManifest(bucket, prefix, options);
+  if (state.seq === 0) {
+    throw new WaybillError(
+      'STREAM_MISSING',
+      `There is nothing under ${prefix} in ${bucket.url} to note this in.`,
+      {
+        hint: 'Start a capture or load first, or check --bucket, --stream and --load.',
+        context: { prefix },
+      },
+    );
+  }
+  for (;;) {
+    throwIfAborted(signal);
+    const author = { epoch: state.epoch, writer, attempt: randomUUID() };
+    const next = nextCommit(state, author, { milestones, note: true });
+    const winner = await putCommit(bucket, prefix, next, { retryPolicy, signal });
+    if (!winner) return next.commit;
+    state = foldCommit(state, winner);
+  }
+}

@@ -1,0 +1,233 @@
+/**
+ * What a log says, folded commit by commit. Pure: no I/O, no clock; a commit either fits the state before it in every
+ * way or is refused as corrupt, so a reader and a writer agree on what may stand in a log.
+ *
+ * The state is bounded but for what the snapshot itself consists of: its segments, chunks and collections. Change
+ * segments are only counted; whoever applies them reads the commits.
+ */
+
+import { checkCommit } from './check.ts';
+import type { ChainedCommit } from './codec.ts';
+import { corrupt } from './codec.ts';
+import type {
+  ChunkPlan,
+  ChunkProgress,
+  CollectionDefinition,
+  Commit,
+  CommittedPosition,
+  Milestone,
+  SegmentEntry,
+} from './commit.ts';
+
+export interface ChunkState extends ChunkPlan {
+  /** Null before the first commit of a segment of this chunk. */
+  readonly progress: ChunkProgress | null;
+}
+
+export interface Totals {
+  readonly commits: number;
+  readonly changeSegments: number;
+  readonly changeRecords: number;
+  /** Bytes of files. */
+  readonly changeBytes: number;
+  /** Bytes of BSON in them. */
+  readonly changeDocumentBytes: number;
+  readonly snapshotSegments: number;
+  readonly snapshotRecords: number;
+  readonly snapshotBytes: number;
+  readonly snapshotDocumentBytes: number;
+  readonly ddlEvents: number;
+  readonly milestones: number;
+}
+
+export interface StreamState {
+  /** Head: the last commit's number; 0 for a log that does not exist yet. */
+  readonly seq: number;
+  /** SHA-256 of the head's bytes; null at 0. */
+  readonly hash: string | null;
+  /** 0 before the first commit. */
+  readonly epoch: number;
+  /** Who owns the epoch. */
+  readonly writer: string;
+  /** When the head was written, by its writer's clock. */
+  readonly at: string;
+  readonly position: CommittedPosition | null;
+  readonly lastSequence: number;
+  /** The head leaves a transaction open that the next commit with changes goes on with. */
+  readonly partialTransaction: boolean;
+  /** The inventory that the snapshot belongs to, by T0's names: what a load creates before anything else. */
+  readonly collections: ReadonlyMap<string, CollectionDefinition>;
+  /** The collections under their names as of the head, with every DDL event applied that the log has. */
+  readonly currentCollections: ReadonlyMap<string, CollectionDefinition>;
+  /** By T0's namespace, then chunk number. */
+  readonly chunks: ReadonlyMap<string, ReadonlyMap<number, ChunkState>>;
+  readonly snapshotSegments: readonly SegmentEntry[];
+  /** In order. Of a name that comes often the first and the latest: {@link MILESTONES_PER_NAME}. */
+  readonly milestones: readonly Milestone[];
+  readonly totals: Totals;
+}
+
+/** Enough for a time line; restarts and catching up can go on for years. One per collection is kept beyond it. */
+export const MILESTONES_PER_NAME = 32;
+
+export const EMPTY_STATE: StreamState = {
+  seq: 0,
+  hash: null,
+  epoch: 0,
+  writer: '',
+  at: '',
+  position: null,
+  lastSequence: 0,
+  partialTransaction: false,
+  collections: new Map(),
+  currentCollections: new Map(),
+  chunks: new Map(),
+  snapshotSegments: [],
+  milestones: [],
+  totals: {
+    commits: 0,
+    changeSegments: 0,
+    changeRecords: 0,
+    changeBytes: 0,
+    changeDocumentBytes: 0,
+    snapshotSegments: 0,
+    snapshotRecords: 0,
+    snapshotBytes: 0,
+    snapshotDocumentBytes: 0,
+    ddlEvents: 0,
+    milestones: 0,
+  },
+};
+
+/** The state after the next commit. @throws MANIFEST_CORRUPT naming the commit and what does not fit */
+export function foldCommit(state: StreamState, next: ChainedCommit): StreamState {
+  const { commit, hash } = next;
+  const fault = checkCommit(state, commit);
+  if (fault !== undefined) throw corrupt(`commit ${commit.seq}`, fault);
+  const snapshotSegments = commit.segments?.filter((segment) => segment.kind === 'snapshot') ?? [];
+  return {
+    seq: commit.seq,
+    hash,
+    epoch: commit.epoch,
+    writer: commit.note ? state.writer : commit.writer,
+    at: commit.at,
+    position: commit.position ?? state.position,
+    lastSequence: lastSequenceOf(state, commit),
+    partialTransaction: partialAfter(state, commit),
+    collections: foldInventory(state, commit),
+    currentCollections: foldCurrent(state.currentCollections, commit),
+    chunks: foldChunks(state.chunks, commit),
+    snapshotSegments:
+      snapshotSegments.length === 0
+        ? state.snapshotSegments
+        : [...state.snapshotSegments, ...snapshotSegments],
+    milestones: foldMilestones(state.milestones, commit.milestones),
+    totals: foldTotals(state.totals, commit),
+  };
+}
+
+/** The latest milestone of a name, if any. */
+export function milestoneOf(state: StreamState, name: Milestone['name']): Milestone | undefined {
+  return state.milestones.findLast((milestone) => milestone.name === name);
+}
+
+function lastSequenceOf(state: StreamState, commit: Commit): number {
+  const inSegments = commit.segments?.findLast((segment) => segment.kind === 'changes')?.lastSequence;
+  return commit.lastSequence ?? inSegments ?? state.lastSequence;
+}
+
+function partialAfter(state: StreamState, commit: Commit): boolean {
+  if (commit.partialTransaction) return true;
+  const hasChanges = commit.segments?.some((segment) => segment.kind === 'changes') ?? false;
+  return hasChanges || commit.ddl !== undefined ? false : state.partialTransaction;
+}
+
+/** A definition beside DDL describes what the DDL left; only the others belong to T0, and there the first holds. */
+function foldInventory(state: StreamState, commit: Commit): StreamState['collections'] {
+  if (!commit.collections || commit.ddl) return state.collections;
+  const collections = new Map(state.collections);
+  for (const definition of commit.collections) {
+    if (!collections.has(definition.namespace)) collections.set(definition.namespace, definition);
+  }
+  return collections;
+}
+
+function foldCurrent(
+  before: StreamState['currentCollections'],
+  commit: Commit,
+): StreamState['currentCollections'] {
+  if (!commit.collections && !commit.ddl) return before;
+  const current = new Map(before);
+  for (const event of commit.ddl ?? []) {
+    if (event.operation === 'drop') current.delete(event.namespace);
+    else if (event.operation === 'dropDatabase') {
+      for (const namespace of current.keys()) {
+        if (namespace.startsWith(`${event.namespace}.`)) current.delete(namespace);
+      }
+    } else if (event.operation === 'rename' && event.to !== undefined) {
+      const moved = current.get(event.namespace);
+      current.delete(event.namespace);
+      current.delete(event.to);
+      if (moved) current.set(event.to, { ...moved, namespace: event.to });
+    }
+  }
+  for (const definition of commit.collections ?? []) current.set(definition.namespace, definition);
+  return current;
+}
+
+/** Copies the maps of the namespaces that the commit touches, no other. */
+function foldChunks(before: StreamState['chunks'], commit: Commit): StreamState['chunks'] {
+  if (!commit.plan && !commit.chunks) return before;
+  const chunks = new Map(before);
+  const touched = new Map<string, Map<number, ChunkState>>();
+  const of = (namespace: string): Map<number, ChunkState> => {
+    const known = touched.get(namespace) ?? new Map(before.get(namespace));
+    touched.set(namespace, known);
+    chunks.set(namespace, known);
+    return known;
+  };
+  for (const plan of commit.plan ?? []) of(plan.namespace).set(plan.chunk, { ...plan, progress: null });
+  for (const progress of commit.chunks ?? []) {
+    const known = of(progress.namespace);
+    // The check has made sure that the chunk is planned.
+    known.set(progress.chunk, { ...known.get(progress.chunk)!, progress });
+  }
+  return chunks;
+}
+
+function foldMilestones(
+  before: readonly Milestone[],
+  added: readonly Milestone[] | undefined,
+): readonly Milestone[] {
+  if (!added || added.length === 0) return before;
+  const milestones = [...before];
+  for (const milestone of added) {
+    milestones.push(milestone);
+    if (milestone.name === 'collection-completed') continue;
+    const same = milestones.filter(({ name }) => name === milestone.name);
+    // The first of a name stays: when it began. The one after it goes.
+    if (same.length > MILESTONES_PER_NAME) milestones.splice(milestones.indexOf(same[1]!), 1);
+  }
+  return milestones;
+}
+
+function foldTotals(before: Totals, commit: Commit): Totals {
+  const totals = { ...before };
+  totals.commits++;
+  totals.ddlEvents += commit.ddl?.length ?? 0;
+  totals.milestones += commit.milestones?.length ?? 0;
+  for (const { kind, records, bytes, documentBytes } of commit.segments ?? []) {
+    if (kind === 'snapshot') {
+      totals.snapshotSegments++;
+      totals.snapshotRecords += records;
+      totals.snapshotBytes += bytes;
+      totals.snapshotDocumentBytes += documentBytes;
+    } else {
+      totals.changeSegments++;
+      totals.changeRecords += records;
+      totals.changeBytes += bytes;
+      totals.changeDocumentBytes += documentBytes;
+    }
+  }
+  return totals;
+}
