@@ -1,0 +1,77 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect, type MongoConnection } from '@waybill/shared/mongo/connection';
+import { findMongod, findMongoTools, type ServerBinary } from 'waybill/servers/find';
+import { type RunningServer, startMongod } from 'waybill/servers/start';
+import type { Measure } from './report/measure.ts';
+
+/** What every measure works with: a source and a target of the same version on this machine, and a folder. */
+export interface Bench extends AsyncDisposable {
+  readonly source: RunningServer;
+  readonly target: RunningServer;
+  readonly sourceConnection: MongoConnection;
+  readonly targetConnection: MongoConnection;
+  readonly mongodump: ServerBinary;
+  readonly mongorestore: ServerBinary;
+  readonly folder: string;
+  readonly documents: number;
+  readonly rounds: number;
+  log(line: string): void;
+}
+
+export type MeasureFunction = (bench: Bench) => Promise<readonly Measure[]>;
+
+export interface BenchOptions {
+  readonly documents: number;
+  readonly rounds: number;
+  log(line: string): void;
+}
+
+const CACHE_GB = 2;
+/** The whole data set, and a hundred thousand changes more, must stay in it. */
+const OPLOG_MB = 16_000;
+
+export async function openBench(options: BenchOptions): Promise<Bench> {
+  const fetchOptions = { log: options.log };
+  const binary = await findMongod(fetchOptions);
+  const { mongodump, mongorestore } = await findMongoTools(fetchOptions);
+  const folder = await mkdtemp(join(tmpdir(), 'waybill-bench-'));
+  const server = (replSet: string): Promise<RunningServer> =>
+    startMongod({ binary, replSet, cacheGb: CACHE_GB, oplogMb: OPLOG_MB });
+  const source = await server('source');
+  const target = await server('target');
+  const sourceConnection = await connect(source.uri, { role: 'source' });
+  const targetConnection = await connect(target.uri, { role: 'target' });
+  return {
+    ...options,
+    source,
+    target,
+    sourceConnection,
+    targetConnection,
+    mongodump,
+    mongorestore,
+    folder,
+    async [Symbol.asyncDispose]() {
+      await sourceConnection.close();
+      await targetConnection.close();
+      await source.stop();
+      await target.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** `name` below the bench's folder, empty. */
+export async function freshFolder(bench: Bench, name: string): Promise<string> {
+  const path = join(bench.folder, name);
+  await rm(path, { recursive: true, force: true });
+  return path;
+}
+
+export function toolCommand(
+  tool: ServerBinary,
+  args: readonly string[],
+): readonly [string, readonly string[]] {
+  return [tool.command, [...tool.leadingArgs, ...args]];
+}

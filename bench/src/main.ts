@@ -1,0 +1,70 @@
+/** `npm run bench`: Waybill beside the tools it is compared with, in one run, as ratios. See docs/benchmarks.md. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type Bench, type MeasureFunction, openBench } from './bench.ts';
+import { fill, index } from './data/fill.ts';
+import { COLLECTION, DEFAULT_DOCUMENTS } from './data/orders.ts';
+import { changes } from './measures/changes.ts';
+import { latency } from './measures/latency.ts';
+import { snapshot } from './measures/snapshot.ts';
+import { type Judged, judge } from './report/measure.ts';
+import { printReport } from './report/print.ts';
+
+const HELP = `npm run bench -- [--documents N] [--rounds N] [--only snapshot,changes,latency] [--output FILE]
+
+  --documents N   orders of about 970 bytes; default ${DEFAULT_DOCUMENTS} (0.5 GB); 5000000 shows that memory stays flat
+  --rounds N      how often each pair runs, in turn; default 3
+  --only LIST     which measures; default all
+  --output FILE   where the figures go as JSON; default bench/results/latest.json`;
+
+const { values } = parseArgs({
+  options: {
+    documents: { type: 'string', default: `${DEFAULT_DOCUMENTS}` },
+    rounds: { type: 'string', default: '3' },
+    only: { type: 'string', default: 'snapshot,changes,latency' },
+    output: { type: 'string', default: fileURLToPath(new URL('../results/latest.json', import.meta.url)) },
+    help: { type: 'boolean', default: false },
+  },
+});
+const MEASURES: Readonly<Record<string, MeasureFunction>> = { snapshot, changes, latency };
+const log = (line: string): void => void process.stderr.write(`${line}\n`);
+
+if (values.help) {
+  process.stdout.write(`${HELP}\n`);
+} else {
+  const measured = await runAll(values.only.split(','), Number(values.documents), Number(values.rounds));
+  printReport(measured);
+  await mkdir(new URL('../results/', import.meta.url), { recursive: true });
+  await writeFile(values.output, `${JSON.stringify(report(measured), null, 2)}\n`);
+  log(`figures: ${values.output}`);
+  if (measured.some((measure) => measure.verdict === 'missed')) process.exitCode = 3;
+}
+
+async function runAll(names: readonly string[], documents: number, rounds: number): Promise<Judged[]> {
+  const unknown = names.filter((name) => !(name in MEASURES));
+  if (unknown.length > 0) throw new Error(`no such measure: ${unknown.join(', ')}\n${HELP}`);
+  await using bench: Bench = await openBench({ documents, rounds, log });
+  const judged: Judged[] = [];
+  for (const name of names) {
+    if (name === 'snapshot') {
+      log(`filling the source with ${documents} documents`);
+      await fill(bench.sourceConnection, COLLECTION, 0, documents);
+      await index(bench.sourceConnection, COLLECTION);
+    }
+    judged.push(...(await (MEASURES[name] as MeasureFunction)(bench)).map(judge));
+  }
+  return judged;
+}
+
+function report(measures: readonly Judged[]): unknown {
+  return {
+    at: new Date().toISOString(),
+    machine: { processors: cpus().length, model: cpus()[0]?.model, memoryBytes: totalmem() },
+    node: process.version,
+    documents: Number(values.documents),
+    rounds: Number(values.rounds),
+    measures,
+  };
+}

@@ -1,0 +1,40 @@
+/** One line of the report. Times in seconds, rates in events a second, memory in bytes. */
+export interface Measure {
+  readonly name: string;
+  readonly unit: 's' | 'events/s' | 'bytes' | 'ms';
+  /** One figure a round, in the order they ran. */
+  readonly waybill: readonly number[];
+  /** The peer's figure of the same round; empty where the bound is absolute. */
+  readonly peer: readonly number[];
+  readonly peerName: string;
+  /** Waybill ÷ peer, or the figure itself where there is no peer: `atMost` or `atLeast` the bound. */
+  readonly bound: { readonly direction: 'atMost' | 'atLeast'; readonly must: number; readonly aim: number };
+  readonly note?: string;
+}
+
+export interface Judged extends Measure {
+  /** What the bound is held against: the median of the rounds' ratios, or of the figures. */
+  readonly value: number;
+  readonly verdict: 'aim' | 'must' | 'missed';
+}
+
+export function judge(measure: Measure): Judged {
+  const { must, aim, direction } = measure.bound;
+  const figures =
+    measure.peer.length === 0
+      ? measure.waybill
+      : measure.waybill.map((figure, round) => figure / (measure.peer[round] as number));
+  const value = median(figures);
+  const reaches = (bound: number): boolean => (direction === 'atMost' ? value <= bound : value >= bound);
+  return { ...measure, value, verdict: reaches(aim) ? 'aim' : reaches(must) ? 'must' : 'missed' };
+}
+
+export function median(figures: readonly number[]): number {
+  return percentile(figures, 0.5);
+}
+
+/** Nearest rank. */
+export function percentile(figures: readonly number[], part: number): number {
+  const sorted = [...figures].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(sorted.length * part) - 1))] as number;
+}
