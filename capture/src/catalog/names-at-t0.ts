@@ -1,0 +1,73 @@
+import type { DdlEvent } from '@waybill/shared/manifest/commit';
+import { splitNamespace } from '@waybill/shared/record';
+
+/** A collection as it was listed. */
+export interface Listed {
+  readonly namespace: string;
+  /** Hex, or null for views. */
+  readonly uuid: string | null;
+}
+
+/**
+ * Maps a listing back to the moment T0: for each listed namespace the name that its collection had at T0, or null
+ * where it was born after T0. Collections that existed at T0 and are gone do not appear; the stream has their end.
+ *
+ * `events` are the structure changes between T0 and the listing, in stream order, and perhaps some after it: a listing is
+ * not of one moment, so an event may or may not be visible in it. Where events carry the collection's uuid (from 6.0) they
+ * are followed by uuid, which is right in either case. Before 6.0 they are undone by name from the end; an event that the listing
+ * did not see yet is recognised by what it would have left behind. A creation is not seen at all there: such a collection
+ * counts as if it had been at T0, which is harmless, since its snapshot is repaired by its own events like any other.
+ */
+export function namesAtT0(
+  listing: readonly Listed[],
+  events: readonly DdlEvent[],
+): Map<string, string | null> {
+  const byUuid = events.some((event) => event.operation !== 'dropDatabase' && event.collectionUuid !== null);
+  return byUuid ? followUuids(listing, events) : undoByName(listing, events);
+}
+
+function followUuids(listing: readonly Listed[], events: readonly DdlEvent[]): Map<string, string | null> {
+  /** uuid → name at T0, of collections that the events tell something about. */
+  const before = new Map<string, string | null>();
+  for (const { operation, collectionUuid, namespace } of events) {
+    if (collectionUuid === null || before.has(collectionUuid)) continue;
+    if (operation === 'create') before.set(collectionUuid, null);
+    else if (operation === 'rename') before.set(collectionUuid, namespace);
+  }
+  return new Map(
+    listing.map(({ namespace, uuid }) => {
+      const known = uuid === null ? undefined : before.get(uuid);
+      return [namespace, known === undefined ? namespace : known];
+    }),
+  );
+}
+
+function undoByName(listing: readonly Listed[], events: readonly DdlEvent[]): Map<string, string | null> {
+  /** Name at the moment we have gone back to → the listed namespace that it became. */
+  let names = new Map(listing.map(({ namespace }) => [namespace, namespace]));
+  const result = new Map<string, string | null>(listing.map(({ namespace }) => [namespace, null]));
+  for (const event of events.toReversed()) {
+    switch (event.operation) {
+      case 'drop':
+        // What has the name now came after the drop.
+        names.delete(event.namespace);
+        break;
+      case 'dropDatabase':
+        names = new Map([...names].filter(([name]) => splitNamespace(name).database !== event.namespace));
+        break;
+      case 'rename': {
+        const to = event.to ?? '';
+        const listed = names.get(to);
+        names.delete(to);
+        // Whatever has the old name now came after the rename; unless nothing has the new name: not listed yet.
+        if (listed !== undefined) {
+          names.delete(event.namespace);
+          names.set(event.namespace, listed);
+        }
+        break;
+      }
+    }
+  }
+  for (const [atT0, listed] of names) result.set(listed, atT0);
+  return result;
+}

@@ -1,0 +1,181 @@
+import type { DdlEvent } from '@waybill/shared/manifest/commit';
+import { type Change, documentIdentity, type StreamPosition, sameTransaction } from './change.ts';
+
+/** What becomes one commit, in stream order. */
+export type SealedUnit = SealedChanges | SealedDdl;
+
+export interface SealedChanges {
+  readonly kind: 'changes';
+  readonly changes: Change[];
+  /** After the last change. */
+  readonly position: StreamPosition;
+  readonly partialTransaction: boolean;
+  readonly bytes: number;
+}
+
+export interface SealedDdl {
+  readonly kind: 'ddl';
+  readonly ddl: DdlEvent[];
+  readonly position: StreamPosition;
+}
+
+export interface SealingLimits {
+  readonly commitBytes: number;
+  /** A transaction that is larger is cut, and the commit says so. */
+  readonly transactionBytes: number;
+  readonly intervalMs: number;
+}
+
+/** Structure changes in one commit; a commit is a few KiB. */
+const DDL_EVENTS = 50;
+
+/**
+ * Collects events in stream order and cuts them into commits.
+ *
+ * A cut lies between two transactions (events of one cluster time, session and number stay together), unless the
+ * transaction alone is larger than memory allows. That the last buffered transaction is over is known from what follows:
+ * an event that is not of it, or a position that lies after it. Structure changes stand alone: they close the changes
+ * before them, and are closed by the next change.
+ *
+ * Invariant: the units that come out hold every event that went in, once, in order, and a unit's position lies after
+ * its last event and before the next unit's first one.
+ */
+export class Sealer {
+  readonly #limits: SealingLimits;
+  readonly #imageBytes: (namespace: string) => number;
+  #changes: Change[] = [];
+  #updated = new Set<string>();
+  #ddl: DdlEvent[] = [];
+  #bytes = 0;
+  #oldestAt = 0;
+  #position: StreamPosition;
+  /** The last buffered transaction may go on in the next event. */
+  #open = false;
+
+  /** @param imageBytes the expected size of an updated document's image; images count before they are here. */
+  constructor(
+    limits: SealingLimits,
+    start: StreamPosition,
+    imageBytes: (namespace: string) => number = () => 0,
+  ) {
+    this.#limits = limits;
+    this.#position = start;
+    this.#imageBytes = imageBytes;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.#changes.length === 0 && this.#ddl.length === 0;
+  }
+
+  /** Nothing buffered may go on in what follows: a seal now cuts no transaction. */
+  get isAtBoundary(): boolean {
+    return !this.#open;
+  }
+
+  /** After everything that was added, or before it where nothing is buffered. */
+  get position(): StreamPosition {
+    return this.#position;
+  }
+
+  addChange(change: Change, token: Uint8Array, now: number): SealedUnit[] {
+    const sealed: SealedUnit[] = [];
+    this.#seal(sealed, 'ddl');
+    const last = this.#changes.at(-1);
+    if (last && this.#bytes >= this.#limits.commitBytes && !sameTransaction(last, change)) {
+      this.#open = false;
+      this.#seal(sealed, 'changes');
+    }
+    if (this.#changes.length === 0) this.#oldestAt = now;
+    this.#changes.push(change);
+    this.#bytes += change.bytes + this.#expectedImage(change);
+    this.#open = change.transaction !== null;
+    this.#advance(change.clusterTime, token, true);
+    if (this.#open && this.#bytes >= this.#limits.transactionBytes) this.#seal(sealed, 'changes');
+    else if (!this.#open && this.#bytes >= this.#limits.commitBytes) this.#seal(sealed, 'changes');
+    return sealed;
+  }
+
+  addDdl(event: DdlEvent, time: bigint, token: Uint8Array, now: number): SealedUnit[] {
+    const sealed: SealedUnit[] = [];
+    this.#seal(sealed, 'changes');
+    this.#open = false;
+    if (this.#ddl.length === 0) this.#oldestAt = now;
+    this.#ddl.push(event);
+    this.#advance(time, token, false);
+    if (this.#ddl.length >= DDL_EVENTS) this.#seal(sealed, 'ddl');
+    return sealed;
+  }
+
+  /** An event that is not captured: the position goes on, and a transaction before it may be over. */
+  skip(time: bigint, token: Uint8Array): void {
+    this.#advance(time, token, false);
+  }
+
+  /**
+   * The whole batch is in: `token` lies after it. A time after the last event's, or an empty batch, tells that the last
+   * transaction is over.
+   */
+  batchEnded(token: Uint8Array, time: bigint | null, empty: boolean): void {
+    if (empty || (time !== null && time > this.#position.clusterTime)) this.#open = false;
+    this.#advance(time ?? this.#position.clusterTime, token, false);
+  }
+
+  /** When the buffer must be sealed for its age or size, on the clock of `now`; null while there is nothing or no boundary. */
+  dueAt(): number | null {
+    if (this.isEmpty || this.#open) return null;
+    return this.#bytes >= this.#limits.commitBytes ? 0 : this.#oldestAt + this.#limits.intervalMs;
+  }
+
+  /** Everything buffered. In the middle of a transaction it says so. */
+  sealAll(): SealedUnit[] {
+    const sealed: SealedUnit[] = [];
+    this.#seal(sealed, 'changes');
+    this.#seal(sealed, 'ddl');
+    return sealed;
+  }
+
+  #expectedImage(change: Change): number {
+    if (change.operation !== 'update' || change.document !== null) return 0;
+    const expected = this.#imageBytes(change.namespace);
+    if (expected === 0) return 0;
+    const identity = documentIdentity(change.namespace, change.id);
+    if (this.#updated.has(identity)) return 0;
+    this.#updated.add(identity);
+    return expected;
+  }
+
+  #advance(time: bigint, token: Uint8Array, counts: boolean): void {
+    const { clusterTime, taken } = this.#position;
+    // Time never goes back, whatever a server says.
+    const later = time > clusterTime;
+    this.#position = {
+      clusterTime: later ? time : clusterTime,
+      resumeToken: token,
+      taken: (later ? 0 : taken) + (counts ? 1 : 0),
+    };
+  }
+
+  #seal(into: SealedUnit[], kind: SealedUnit['kind']): void {
+    if (kind === 'ddl') {
+      if (this.#ddl.length === 0) return;
+      into.push({ kind, ddl: this.#ddl, position: this.#position });
+      this.#ddl = [];
+      return;
+    }
+    if (this.#changes.length === 0) return;
+    into.push({
+      kind,
+      changes: this.#changes,
+      position: this.#position,
+      partialTransaction: this.#open,
+      bytes: this.#bytes,
+    });
+    this.#changes = [];
+    this.#updated = new Set();
+    this.#bytes = 0;
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * The change stream as batches of events: one raw aggregate on `admin` for the whole cluster, and its getMores.
+ * The driver's ChangeStream is not used: it turns every event into objects, and may step back after an error it resumes from.
+ *
+ * Invariants: every event comes once and in order, over any number of reopenings; the position that reopening uses is
+ * always after the last event handed out and never inside a split one.
+ */
+import { type ChangeEvent, mergeSplitEvent, readChangeEvent } from '@waybill/shared/bson/change-event';
+import { isTransient, WaybillError } from '@waybill/shared/errors';
+import { sleep, throwIfAborted } from '@waybill/shared/lifecycle';
+import type { Logger } from '@waybill/shared/logger';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import { type CursorBatch, openCursor, type RawCursor } from '@waybill/shared/mongo/cursor';
+import { rawArray } from '@waybill/shared/mongo/raw-value';
+import { type ClusterTime, formatClusterTime } from '@waybill/shared/position';
+import { backoffMs, type RetryPolicy } from '@waybill/shared/retry';
+import { resumeTokenTime } from './resume-token.ts';
+import { classifyStreamError } from './source-errors.ts';
+import { type StreamOptions, type StreamStart, streamPipeline } from './stream-options.ts';
+
+export interface EventBatch {
+  readonly events: readonly ChangeEvent[];
+  /** Bytes of the events. */
+  readonly bytes: number;
+  /** Goes on after the whole batch; null inside a split event. */
+  readonly token: Uint8Array | null;
+  /** The token's cluster time, where the token tells. */
+  readonly time: ClusterTime | null;
+  readonly operationTime: ClusterTime | null;
+  /** The server looked and had nothing more: not the opening reply, which has not looked. */
+  readonly reachedEnd: boolean;
+  /** Number of the request that fetched it; see {@link ChangeStreamReader.requests}. */
+  readonly request: number;
+}
+
+export interface ReaderOptions {
+  readonly connection: MongoConnection;
+  readonly stream: StreamOptions;
+  readonly start: StreamStart;
+  readonly awaitMs: number;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  readonly onRetry?: (error: unknown) => void;
+}
+
+/** An election takes seconds, a maintenance minutes; after that a person must know. */
+const RETRY: RetryPolicy = {
+  initialMs: 100,
+  maxMs: 10_000,
+  factor: 2,
+  jitter: 0.5,
+  maxAttempts: Number.POSITIVE_INFINITY,
+  maxElapsedMs: 600_000,
+};
+const BATCH_BYTES = 8 * 1024 * 1024;
+
+export class ChangeStreamReader implements AsyncDisposable {
+  readonly #options: ReaderOptions;
+  #cursor: RawCursor | null = null;
+  #start: StreamStart;
+  /** Pieces of a split event whose last piece has not come. */
+  #pieces: Buffer[] = [];
+  #requests = 0;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+    this.#start = options.start;
+  }
+
+  /** Requests sent so far. What is known now can be asked of batches with a larger number. */
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /**
+   * The next batch; the first one is the opening's and mostly empty. Passing failures are retried here for ten minutes.
+   * Errors: SOURCE_HISTORY_LOST, SOURCE_EVENT_TOO_LARGE, MONGO_*, or the signal's reason. One call at a time.
+   */
+  async next(): Promise<EventBatch> {
+    const { logger, signal, onRetry } = this.#options;
+    const startedAt = performance.now();
+    for (let attempt = 1; ; attempt++) {
+      throwIfAborted(signal);
+      try {
+        return await this.#fetch();
+      } catch (error) {
+        await this.close();
+        throwIfAborted(signal);
+        const meaning = classifyStreamError(error);
+        const elapsedMs = performance.now() - startedAt;
+        if (!isTransient(meaning) || this.#start.at === 'now' || elapsedMs > RETRY.maxElapsedMs)
+          throw meaning;
+        const delayMs = backoffMs(RETRY, attempt, Math.random());
+        logger.warn('change stream interrupted; opening it again', { err: meaning, attempt, delayMs });
+        onRetry?.(meaning);
+        await sleep(delayMs, signal);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    const cursor = this.#cursor;
+    this.#cursor = null;
+    // Pieces come again with the event they belong to, since the position is before it.
+    this.#pieces = [];
+    await cursor?.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #fetch(): Promise<EventBatch> {
+    const opening = this.#cursor === null;
+    const request = ++this.#requests;
+    this.#cursor ??= await this.#open();
+    const batch = await this.#cursor.next();
+    if (batch === null || batch.done) {
+      // The server ends a stream with an invalidate; the next call opens it again after that.
+      await this.close();
+    }
+    if (batch === null) {
+      const { at } = this.#start;
+      if (at === 'now') throw new WaybillError('MONGO_COMMAND_FAILED', 'the change stream ended at once');
+      return {
+        events: [],
+        bytes: 0,
+        token: null,
+        time: null,
+        operationTime: null,
+        reachedEnd: false,
+        request,
+      };
+    }
+    return this.#read(batch, request, opening);
+  }
+
+  async #open(): Promise<RawCursor> {
+    const { connection, stream, awaitMs, signal, logger } = this.#options;
+    logger.debug('opening change stream', {
+      start: this.#start.at,
+      ...(this.#start.at === 'time' && { time: formatClusterTime(this.#start.time) }),
+    });
+    const command = {
+      aggregate: 1,
+      pipeline: rawArray(streamPipeline(stream, this.#start, connection.server)),
+    };
+    return openCursor(connection, 'admin', command, {
+      signal,
+      awaitMs,
+      // Finding the place in a long oplog is slow enough; do not wait for a first event there.
+      firstBatchSize: 0,
+      targetBatchBytes: BATCH_BYTES,
+    });
+  }
+
+  #read(batch: CursorBatch, request: number, opening: boolean): EventBatch {
+    const events: ChangeEvent[] = [];
+    for (const document of batch.documents) {
+      const event = readChangeEvent(document);
+      if (event.splitEvent === null) {
+        events.push(event);
+        continue;
+      }
+      this.#pieces.push(document);
+      if (event.splitEvent.fragment < event.splitEvent.of) continue;
+      events.push(readChangeEvent(mergeSplitEvent(this.#pieces)));
+      this.#pieces = [];
+    }
+    const inside = this.#pieces.length > 0;
+    const last = events.at(-1);
+    const token = inside ? null : (batch.postBatchResumeToken ?? last?.resumeToken ?? null);
+    // Inside a split event the last whole event is where it can go on.
+    const restart = token ?? last?.resumeToken;
+    if (restart) this.#start = { at: 'token', token: restart };
+    else if (this.#start.at === 'now' && batch.operationTime !== null) {
+      this.#start = { at: 'time', time: batch.operationTime };
+    }
+    return {
+      events,
+      bytes: batch.bytes,
+      token,
+      time: token === null ? null : resumeTokenTime(token),
+      operationTime: batch.operationTime,
+      reachedEnd: !opening && batch.documents.length === 0,
+      request,
+    };
+  }
+}

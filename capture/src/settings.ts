@@ -1,0 +1,83 @@
+import { availableParallelism } from 'node:os';
+import type { SegmentEntry, StreamIdentity } from '@waybill/shared/manifest/commit';
+
+/**
+ * What a capture needs to know, resolved: the command line, files and environment end before this.
+ * Sizes in bytes, times in milliseconds.
+ */
+export interface CaptureSettings {
+  readonly stream: string;
+  /** Fixed for the life of a stream, together with lanes, format, codec and images. */
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  readonly lanes: number;
+  readonly format: StreamIdentity['format'];
+  readonly codec: SegmentEntry['codec'];
+  /** Level of the codec; undefined is the codec's own default for us. */
+  readonly compressionLevel: number | undefined;
+  /**
+   * Where the document of an update comes from. lookup: read by identity after the event. post: the server's stored
+   * post-image, and a lookup where the collection stores none. none: the delta alone.
+   */
+  readonly images: StreamIdentity['images'];
+  readonly timeSeries: 'refuse' | 'snapshot-only';
+  /** When to end by itself. */
+  readonly until: 'stopped' | 'snapshot-completed' | 'caught-up';
+
+  /** About how much of a collection one chunk covers. */
+  readonly chunkBytes: number;
+  /** Raw documents in one snapshot segment; a loader holds one compressed segment in memory. */
+  readonly segmentBytes: number;
+  /** Chunks read at once. Each holds about one segment, compressed, and two batches. */
+  readonly readers: number;
+  readonly readPreference: 'primary' | 'secondaryPreferred';
+  /** Ceiling of the snapshot's reading, bytes of documents a second; null for none. */
+  readonly maxReadBytesPerSecond: number | null;
+
+  /** A commit of changes is sealed at this size: events and their images. */
+  readonly commitBytes: number;
+  /** A commit of changes is sealed when its oldest event is this old. */
+  readonly commitIntervalMs: number;
+  /** An idle stream commits its position this often, so that the resume point keeps moving. */
+  readonly idleCommitMs: number;
+  /** Sealed commits between reading and the manifest. With {@link commitBytes} it bounds the memory of changes. */
+  readonly commitsInFlight: number;
+  /** How long the server may hold a getMore that has nothing to give. */
+  readonly maxAwaitMs: number;
+  /** Finds at once, and ids in one, when images are looked up. */
+  readonly lookupConcurrency: number;
+  readonly lookupIds: number;
+  /** Updates whose document was not found and whose explanation is still to come; older ones go unchecked. */
+  readonly missingLimit: number;
+  /** The database in which loads keep progress; never captured, should source and target be one server. */
+  readonly progressDatabase: string;
+}
+
+const MIB = 1024 * 1024;
+
+export const DEFAULT_CAPTURE_SETTINGS: CaptureSettings = {
+  stream: 'default',
+  include: [],
+  exclude: [],
+  lanes: 16,
+  format: 'avro',
+  codec: 'zstandard',
+  compressionLevel: undefined,
+  images: 'lookup',
+  timeSeries: 'refuse',
+  until: 'stopped',
+  chunkBytes: 128 * MIB,
+  segmentBytes: 64 * MIB,
+  readers: Math.min(4, Math.max(2, availableParallelism())),
+  readPreference: 'primary',
+  maxReadBytesPerSecond: null,
+  commitBytes: 32 * MIB,
+  commitIntervalMs: 1000,
+  idleCommitMs: 10_000,
+  commitsInFlight: 2,
+  maxAwaitMs: 500,
+  lookupConcurrency: 3,
+  lookupIds: 1000,
+  missingLimit: 200_000,
+  progressDatabase: 'waybill',
+};
