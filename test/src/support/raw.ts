@@ -16,7 +16,12 @@ const { DocumentSequence: Sequence } = createRequire(import.meta.url)('mongodb-4
 export interface TestClient extends AsyncDisposable {
   readonly client: MongoClient;
   /** Inserts exactly these bytes. */
-  insert(database: string, collection: string, documents: readonly Uint8Array[]): Promise<void>;
+  insert(
+    database: string,
+    collection: string,
+    documents: readonly Uint8Array[],
+    options?: Readonly<Record<string, unknown>>,
+  ): Promise<void>;
   /** The documents' bytes; `natural` order is the order of insertion in a capped collection. */
   read(database: string, collection: string, options?: { readonly natural?: boolean }): AsyncIterable<Buffer>;
   command(database: string, command: Document): Promise<Document>;
@@ -29,7 +34,8 @@ export async function testClient(uri: string): Promise<TestClient> {
   const client = await MongoClient.connect(uri, { serverSelectionTimeoutMS: 20_000 });
   return {
     client,
-    insert: (database, collection, documents) => insert(client, database, collection, documents),
+    insert: (database, collection, documents, options) =>
+      insert(client, database, collection, documents, options),
     read: (database, collection, options) => read(client, database, collection, options?.natural ?? false),
     command: (database, command) => client.db(database).command(command),
     [Symbol.asyncDispose]: () => client.close(),
@@ -41,6 +47,7 @@ async function insert(
   database: string,
   collection: string,
   documents: readonly Uint8Array[],
+  options: Readonly<Record<string, unknown>> = {},
 ): Promise<void> {
   for (const batch of batches(documents)) {
     const sequence = new Sequence('documents');
@@ -50,6 +57,7 @@ async function insert(
       documents: sequence,
       ordered: true,
       bypassDocumentValidation: true,
+      ...options,
     });
     const refused = reply.writeErrors as readonly { readonly index: number; errmsg: string }[] | undefined;
     const first = refused?.[0];
