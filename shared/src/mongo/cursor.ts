@@ -5,12 +5,12 @@
  * A batch is sized in documents by the protocol; the number is adapted so that a reply comes near `targetBatchBytes`.
  * With `prefetch` one getMore is in flight while the caller works on the batch before it: memory for two batches.
  */
-import { arrayDocuments, findElement } from '../bson/raw.ts';
+import { arrayDocuments, asBuffer, findElement } from '../bson/raw.ts';
 import { WaybillError } from '../errors.ts';
 import { LinkedAbort } from '../lifecycle.ts';
 import type { ClusterTime } from '../position.ts';
 import type { CommandReply, MongoConnection, ReadPreference, Session } from './connection.ts';
-import { asBuffer, replyOperationTime } from './reply.ts';
+import { replyOperationTime } from './reply.ts';
 
 export interface CursorOptions {
   readonly signal?: AbortSignal | undefined;

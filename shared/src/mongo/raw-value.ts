@@ -2,12 +2,9 @@
  * Raw BSON inside a command. The driver turns command objects into bytes; values of these classes at the top level
  * of a command reach the wire as the bytes they hold. `connection.ts` does the exchange.
  */
+import type { RawElement } from '../bson/raw.ts';
 
-/** One BSON value: its type byte and its payload (without the name). */
-export interface RawElement {
-  readonly type: number;
-  readonly bytes: Uint8Array;
-}
+export type { RawElement } from '../bson/raw.ts';
 
 /** A command field whose value is given as raw BSON. */
 export class RawField {

@@ -2,6 +2,7 @@
  * Replies without either driver's classes. Nested documents are Buffers of raw BSON, arrays are arrays of the like; scalars are
  * JavaScript's own: longs and timestamps bigint (a timestamp is a ClusterTime), ObjectIds hex.
  */
+import { asBuffer } from '../bson/raw.ts';
 import type { ClusterTime } from '../position.ts';
 
 export type ReplyValue =
@@ -56,10 +57,6 @@ function plainValue(value: unknown): ReplyValue {
     default:
       return String(value);
   }
-}
-
-export function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** A whole number of whatever width the server chose; undefined where there is none. */

@@ -1,7 +1,7 @@
 /** What a write command's reply says: the command itself succeeds even where every single write of it was refused. */
-import { elements, findElement } from '../bson/raw.ts';
+import { asBuffer, elements, findElement } from '../bson/raw.ts';
 import { isTransientServerCode, serverText } from './classify.ts';
-import { asBuffer, type CommandReply, replyNumber } from './reply.ts';
+import { type CommandReply, replyNumber } from './reply.ts';
 
 export interface WriteFailure {
   /** Index of the statement within the command. */

@@ -1,0 +1,151 @@
+/**
+ * The inventory of a deployment: what there is to copy, with the facts that decide how. Everything that a target needs to make
+ * the same collections and indexes is raw BSON, as the server gave it.
+ */
+import PQueue from 'p-queue';
+import { asBuffer, findElement } from '../bson/raw.ts';
+import { hasCode } from '../errors.ts';
+import { serverCode } from './classify.ts';
+import { type CollectionInfo, listCollections } from './collections.ts';
+import type { MongoConnection } from './connection.ts';
+import { openCursor } from './cursor.ts';
+import type { NamespaceFilter } from './namespace-filter.ts';
+import { replyNumber } from './reply.ts';
+
+export interface CatalogEntry extends CollectionInfo {
+  /** `database.collection`. */
+  readonly namespace: string;
+  readonly database: string;
+  /** Raw `listIndexes` entries, the `_id` index included; none for views. */
+  readonly indexes: readonly Buffer[];
+  readonly capped: boolean;
+  readonly clustered: boolean;
+  /** Default collation other than simple: order and equality of strings, `_id` included, are not those of bytes. */
+  readonly collated: boolean;
+  /** Queryable encryption. */
+  readonly encrypted: boolean;
+  /** Estimates from the server's statistics; 0 where the user may not see them. */
+  readonly documents: number;
+  readonly bytes: number;
+}
+
+/** Collections asked about at once. */
+const CONCURRENCY = 8;
+const NAMESPACE_NOT_FOUND = 26;
+
+/** Sorted by namespace. A collection dropped while this runs is left out. */
+export async function listCatalog(
+  connection: MongoConnection,
+  filter: NamespaceFilter,
+  signal?: AbortSignal,
+): Promise<CatalogEntry[]> {
+  const databases = filter.exactDatabases() ?? (await listDatabases(connection, signal));
+  const queue = new PQueue({ concurrency: CONCURRENCY });
+  const found: CatalogEntry[] = [];
+  for (const database of databases.filter((name) => filter.mayMatchDatabase(name))) {
+    const collections = await listCollections(connection, database, { signal });
+    const included = collections.filter(({ name }) => filter.matches(`${database}.${name}`));
+    const entries = await queue.addAll(
+      included.map((info) => () => describe(connection, database, info, signal)),
+    );
+    for (const entry of entries) if (entry) found.push(entry);
+  }
+  return found.sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
+}
+
+/** Names of all databases that the user may see. */
+export async function listDatabases(connection: MongoConnection, signal?: AbortSignal): Promise<string[]> {
+  const reply = await connection.command('admin', { listDatabases: 1, nameOnly: true }, { signal });
+  const { databases } = reply;
+  const names = Array.isArray(databases)
+    ? databases.filter(Buffer.isBuffer).map((each) => textIn(each, 'name'))
+    : [];
+  return names.filter((name) => name !== '').sort();
+}
+
+/** Raw `listIndexes` entries; none where the collection does not exist. */
+export async function listIndexes(
+  connection: MongoConnection,
+  database: string,
+  collection: string,
+  signal?: AbortSignal,
+): Promise<Buffer[]> {
+  const found: Buffer[] = [];
+  try {
+    await using cursor = await openCursor(connection, database, { listIndexes: collection }, { signal });
+    for (let batch = await cursor.next(); batch; batch = await cursor.next()) found.push(...batch.documents);
+  } catch (error) {
+    if (serverCode(error) !== NAMESPACE_NOT_FOUND) throw error;
+  }
+  // Copies: slices would keep whole replies alive for as long as the catalog lives.
+  return found.map((entry) => Buffer.from(entry));
+}
+
+async function describe(
+  connection: MongoConnection,
+  database: string,
+  info: CollectionInfo,
+  signal: AbortSignal | undefined,
+): Promise<CatalogEntry | null> {
+  const isView = info.type === 'view';
+  const indexes = isView ? [] : await listIndexes(connection, database, info.name, signal);
+  const clustered = findElement(info.options, 'clusteredIndex') !== undefined;
+  // Every collection has an index or is clustered; without any it was dropped since it was listed.
+  if (info.type === 'collection' && indexes.length === 0 && !clustered) {
+    const still = await listCollections(connection, database, { name: info.name, signal });
+    if (still.length === 0) return null;
+  }
+  return {
+    ...info,
+    namespace: `${database}.${info.name}`,
+    database,
+    indexes,
+    capped: isTrue(info.options, 'capped'),
+    clustered,
+    collated: isCollated(info.options),
+    encrypted: findElement(info.options, 'encryptedFields') !== undefined,
+    ...(isView ? { documents: 0, bytes: 0 } : await collectionSize(connection, database, info.name, signal)),
+  };
+}
+
+export interface CollectionSize {
+  readonly documents: number;
+  /** Uncompressed BSON. */
+  readonly bytes: number;
+}
+
+/** From the server's statistics; zeros where they may not be seen or do not exist. */
+export async function collectionSize(
+  connection: MongoConnection,
+  database: string,
+  collection: string,
+  signal?: AbortSignal,
+): Promise<CollectionSize> {
+  for (const command of [{ collStats: collection }, { count: collection }]) {
+    try {
+      const reply = await connection.command(database, command, { signal });
+      return {
+        documents: replyNumber(reply, 'count') ?? replyNumber(reply, 'n') ?? 0,
+        bytes: replyNumber(reply, 'size') ?? 0,
+      };
+    } catch (error) {
+      if (!hasCode(error, 'MONGO_UNAUTHORIZED', 'MONGO_COMMAND_FAILED')) throw error;
+    }
+  }
+  return { documents: 0, bytes: 0 };
+}
+
+function isCollated(options: Buffer): boolean {
+  const collation = findElement(options, 'collation');
+  return collation !== undefined && textIn(collation.bytes, 'locale') !== 'simple';
+}
+
+function isTrue(document: Uint8Array, name: string): boolean {
+  const element = findElement(document, name);
+  return element?.type === 8 && element.bytes[0] === 1;
+}
+
+function textIn(document: Uint8Array, name: string): string {
+  const element = findElement(document, name);
+  return element?.type === 2 ? asBuffer(element.bytes).toString('utf8', 4, element.bytes.length - 1) : '';
+}

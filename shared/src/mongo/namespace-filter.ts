@@ -1,0 +1,125 @@
+/**
+ * Which namespaces are captured. Patterns: `db` and `db.*` (a whole database), `db.collection`; `*` in either part
+ * stands for any run of characters. The first dot divides, since a database name holds none. An exclude wins over every
+ * include; no include means all. System databases and collections, and Waybill's own, are never in.
+ */
+import { WaybillError } from '../errors.ts';
+import { type Namespace, splitNamespace } from '../record.ts';
+
+/** Where loads keep their progress on the target by default. */
+export const PROGRESS_DATABASE = 'waybill';
+
+const NEVER_DATABASES: ReadonlySet<string> = new Set(['admin', 'local', 'config', '']);
+
+/** For a `$match` on a change stream: lists of names, no regular expressions. */
+export interface NamespaceLists {
+  readonly databases: readonly string[];
+  /** `{db, coll}` as change events have it in `ns`. */
+  readonly namespaces: readonly { readonly db: string; readonly coll: string }[];
+}
+
+export interface NamespaceFilterOptions {
+  readonly include?: readonly string[] | undefined;
+  readonly exclude?: readonly string[] | undefined;
+  /** Databases that are never in, beside the system's own. Default: {@link PROGRESS_DATABASE}. */
+  readonly neverDatabases?: readonly string[] | undefined;
+}
+
+interface Pattern {
+  readonly database: string;
+  readonly collection: string;
+  readonly matchesDatabase: (name: string) => boolean;
+  readonly matchesCollection: (name: string) => boolean;
+}
+
+export class NamespaceFilter {
+  readonly #include: readonly Pattern[];
+  readonly #exclude: readonly Pattern[];
+  readonly #never: ReadonlySet<string>;
+
+  /** Throws CONFIG_INVALID for a pattern that cannot name anything. */
+  constructor(options: NamespaceFilterOptions = {}) {
+    this.#include = (options.include ?? []).map(parsePattern);
+    this.#exclude = (options.exclude ?? []).map(parsePattern);
+    this.#never = new Set([...NEVER_DATABASES, ...(options.neverDatabases ?? [PROGRESS_DATABASE])]);
+  }
+
+  /** `database.collection`. */
+  matches(namespace: string): boolean {
+    const { database, collection } = splitNamespace(namespace);
+    if (collection === '' || this.#never.has(database) || isSystemCollection(collection)) return false;
+    const hit = ({ matchesDatabase, matchesCollection }: Pattern): boolean =>
+      matchesDatabase(database) && matchesCollection(collection);
+    return (this.#include.length === 0 || this.#include.some(hit)) && !this.#exclude.some(hit);
+  }
+
+  /** Whether some collection of that database could be in; for deciding what to list. */
+  mayMatchDatabase(database: string): boolean {
+    if (this.#never.has(database)) return false;
+    if (this.#exclude.some((each) => each.collection === '*' && each.matchesDatabase(database))) return false;
+    return this.#include.length === 0 || this.#include.some((each) => each.matchesDatabase(database));
+  }
+
+  /** The databases to look at where the includes name them all; null where a glob or no include leaves it open. */
+  exactDatabases(): readonly string[] | null {
+    if (this.#include.length === 0 || this.#include.some((each) => isGlob(each.database))) return null;
+    const names = new Set(this.#include.map((each) => each.database));
+    return [...names].filter((name) => this.mayMatchDatabase(name));
+  }
+
+  /**
+   * What is included, as lists of names, where no include has a glob (`db.*` counts as none); otherwise null. Wider than the filter:
+   * excludes are not taken off, so {@link matches} still decides. A rename has its new name in `to`, not in `ns`.
+   */
+  exactLists(): NamespaceLists | null {
+    if (this.#include.length === 0) return null;
+    const whole = (each: Pattern): boolean => each.collection === '*';
+    const open = (each: Pattern): boolean =>
+      isGlob(each.database) || (isGlob(each.collection) && !whole(each));
+    if (this.#include.some(open)) return null;
+    const databases = new Set(this.#include.filter(whole).map((each) => each.database));
+    const namespaces = new Map<string, { db: string; coll: string }>();
+    for (const { database, collection } of this.#include) {
+      if (!databases.has(database))
+        namespaces.set(`${database}.${collection}`, { db: database, coll: collection });
+    }
+    return { databases: [...databases], namespaces: [...namespaces.values()] };
+  }
+}
+
+/** `system.*`: the server's own (views, time-series buckets, profile, stored JavaScript). */
+export function isSystemCollection(collection: string): boolean {
+  return collection.startsWith('system.');
+}
+
+function parsePattern(text: string): Pattern {
+  const { database, collection }: Namespace = text.includes('.')
+    ? splitNamespace(text)
+    : { database: text, collection: '*' };
+  if (database === '' || collection === '' || /[\s"$/\\\0]/.test(database) || collection.includes('\0')) {
+    throw new WaybillError('CONFIG_INVALID', `'${text}' is not a namespace pattern`, {
+      hint: 'Write a database (shop), all of one (shop.*), a collection (shop.orders), or a glob (shop.order*).',
+    });
+  }
+  return {
+    database,
+    collection,
+    matchesDatabase: globMatcher(database),
+    matchesCollection: globMatcher(collection),
+  };
+}
+
+function isGlob(text: string): boolean {
+  return text.includes('*');
+}
+
+function globMatcher(glob: string): (name: string) => boolean {
+  if (!isGlob(glob)) return (name) => name === glob;
+  // Runs of stars are one, so that no pattern backtracks for long.
+  const source = glob
+    .split(/\*+/)
+    .map((part) => part.replace(/[\\^$.+?()[\]{}|]/g, '\\$&'))
+    .join('.*?');
+  const expression = new RegExp(`^${source}$`, 's');
+  return (name) => expression.test(name);
+}

@@ -1,0 +1,273 @@
+/**
+ * Reads one range of a collection, raw, in `_id` order, through any number of cursors.
+ *
+ * Why min() and max(): `$gte` and `$lt` compare within one BSON type and lose the others, and NaN; index bounds do not. They use
+ * the index's collation, which is the collection's. Lower is inclusive, upper exclusive. Going on after an `_id` starts at it,
+ * and drops the first document if it is that very one (by bytes: an equal id of other bytes is another document).
+ *
+ * A cursor that is lost, or a passing failure, goes on after the last document handed out; so nothing is lost or repeated,
+ * and a reader that dies can be followed by another with `after`. Each cursor is short, so no session lives long.
+ *
+ * Capped: natural order, since that order is data. To go on, the collection is read again up to the last document; where that
+ * one has been overwritten, all that is there is newer.
+ */
+import { buildDocument, string, timestamp } from '../bson/build.ts';
+import { findElement, type RawElement } from '../bson/raw.ts';
+import { WaybillError } from '../errors.ts';
+import type { ClusterTime } from '../position.ts';
+import { DEFAULT_RETRY, type RetryPolicy, retry } from '../retry.ts';
+import { collectionUuidField, movedTo, nameOfUuid, readsByUuid } from './collection-identity.ts';
+import type { MongoConnection, ReadPreference } from './connection.ts';
+import { openCursor, type RawCursor } from './cursor.ts';
+import type { Range } from './range-plan.ts';
+import { type RawField, rawDocument } from './raw-value.ts';
+
+export interface ReadRangeOptions extends Partial<Range> {
+  /** Follow this collection under any name; null or absent: whatever has the name. */
+  readonly uuid?: Uint8Array | null | undefined;
+  /** Go on after this one: raw BSON whose `_id` counts (`{_id: …}` or a whole document). */
+  readonly after?: Uint8Array | null | undefined;
+  /** Natural order instead of `_id` order, for capped collections; the range must be open on both sides. */
+  readonly natural?: boolean | undefined;
+  /** Read nothing older than this: for secondaries, and after an election. */
+  readonly notBefore?: ClusterTime | undefined;
+  /** Default majority; null sends none, for targets that know none. */
+  readonly readConcern?: 'majority' | 'local' | null | undefined;
+  readonly readPreference?: ReadPreference | undefined;
+  /** Default 8 MiB; two batches are held at a time. */
+  readonly batchBytes?: number | undefined;
+  readonly retry?: RetryPolicy | undefined;
+  readonly onRetry?: ((error: unknown, attempt: number, delayMs: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RangeBatch {
+  /** In order; never empty. */
+  readonly documents: Buffer[];
+  readonly bytes: number;
+}
+
+/** dropped: the collection of that uuid is not in its database any more, so the range may be incomplete. */
+export type RangeOutcome = 'complete' | 'dropped';
+
+export function readRange(
+  connection: MongoConnection,
+  namespace: { readonly database: string; readonly collection: string },
+  options: ReadRangeOptions = {},
+): RangeReader {
+  return new RangeReader(connection, namespace, options);
+}
+
+/** To be iterated once; then `outcome` tells how it ended. Errors: MONGO_* once the retries are used up, or the signal's reason. */
+export class RangeReader implements AsyncIterable<RangeBatch> {
+  readonly #connection: MongoConnection;
+  readonly #database: string;
+  readonly #options: ReadRangeOptions;
+  /** The collection's name now. */
+  #collection: string;
+  #outcome: RangeOutcome | null = null;
+  /** `{_id: …}` of the last document handed out, or where the caller's previous reading ended. */
+  #after: Buffer | null;
+
+  constructor(
+    connection: MongoConnection,
+    namespace: { readonly database: string; readonly collection: string },
+    options: ReadRangeOptions,
+  ) {
+    this.#connection = connection;
+    this.#database = namespace.database;
+    this.#collection = namespace.collection;
+    this.#options = options;
+    this.#after = options.after ? idDocument(options.after) : null;
+  }
+
+  /** Null while it is being read. */
+  get outcome(): RangeOutcome | null {
+    return this.#outcome;
+  }
+
+  /** The name under which it was last found. */
+  get collection(): string {
+    return this.#collection;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<RangeBatch> {
+    let open: OpenRange | null = null;
+    try {
+      while (this.#outcome === null) {
+        const step: Step = await this.#step(open);
+        open = step.open;
+        if (step.outcome) this.#outcome = step.outcome;
+        if (step.batch) yield step.batch;
+      }
+    } finally {
+      await open?.cursor.close();
+    }
+  }
+
+  /** The next batch, over as many cursors as it takes. Each success starts the retries afresh. */
+  async #step(open: OpenRange | null): Promise<Step> {
+    const { signal, onRetry } = this.#options;
+    let current = open;
+    return retry(
+      async () => {
+        try {
+          current ??= await this.#open();
+          if (!current) return { open: null, batch: null, outcome: 'dropped' };
+          return await this.#read(current);
+        } catch (error) {
+          await current?.cursor.close();
+          current = null;
+          throw error;
+        }
+      },
+      this.#options.retry ?? DEFAULT_RETRY,
+      { signal, onRetry },
+    );
+  }
+
+  async #read(open: OpenRange): Promise<Step> {
+    const { cursor } = open;
+    const batch = await cursor.next();
+    if (!batch) {
+      await cursor.close();
+      if (open.skip === 'searching') {
+        // The document to go on after was overwritten while we looked for it; what is there now is all newer.
+        this.#after = null;
+        return { open: null, batch: null, outcome: null };
+      }
+      return { open: null, batch: null, outcome: 'complete' };
+    }
+    const { skipped, skip } = this.#skip(batch.documents, open.skip);
+    const documents = skipped === 0 ? batch.documents : batch.documents.slice(skipped);
+    const last = documents.at(-1);
+    if (!last) return { open: { cursor, skip }, batch: null, outcome: null };
+    // The id alone, copied: a slice would keep its whole reply alive.
+    this.#after = idDocument(last);
+    return { open: { cursor, skip }, batch: { documents, bytes: sizeOf(documents) }, outcome: null };
+  }
+
+  /** How many documents at the head of a batch are not to be handed out, and what holds for the next batch. */
+  #skip(documents: readonly Buffer[], skip: Skip): { skipped: number; skip: Skip } {
+    const after = this.#after;
+    if (skip === 'none' || after === null || documents.length === 0) return { skipped: 0, skip };
+    const isAfter = (document: Buffer | undefined): boolean =>
+      document !== undefined && idDocument(document).equals(after);
+    if (skip === 'first') return { skipped: isAfter(documents[0]) ? 1 : 0, skip: 'none' };
+    const at = documents.findIndex(isAfter);
+    return at < 0 ? { skipped: documents.length, skip } : { skipped: at + 1, skip: 'none' };
+  }
+
+  /** Null: the collection is gone. */
+  async #open(): Promise<OpenRange | null> {
+    const { uuid } = this.#options;
+    if (!uuid) return this.#openByName();
+    return readsByUuid(this.#connection.server) ? this.#openByUuid() : this.#openCompared(uuid);
+  }
+
+  async #openByUuid(): Promise<OpenRange | null> {
+    for (;;) {
+      try {
+        return await this.#openByName();
+      } catch (error) {
+        const name = movedTo(error);
+        if (name === undefined) throw error;
+        if (name === null) return null;
+        this.#collection = name;
+      }
+    }
+  }
+
+  /**
+   * Before 6.0: a cursor stays with its collection once it is open, so the name must have meant our uuid before and after
+   * that moment. (Renamed away and back within it, with another collection in between, would go unseen.)
+   */
+  async #openCompared(uuid: Uint8Array): Promise<OpenRange | null> {
+    const { signal } = this.#options;
+    const now = (): Promise<string | null> =>
+      nameOfUuid(this.#connection, this.#database, uuid, this.#collection, signal);
+    for (;;) {
+      const before = await now();
+      if (before === null) return null;
+      this.#collection = before;
+      const open = await this.#openByName();
+      try {
+        if ((await now()) === before) return open;
+      } catch (error) {
+        await open.cursor.close();
+        throw error;
+      }
+      await open.cursor.close();
+    }
+  }
+
+  async #openByName(): Promise<OpenRange> {
+    const { batchBytes, readPreference, signal, natural } = this.#options;
+    const cursor = await openCursor(this.#connection, this.#database, this.#command(), {
+      signal,
+      readPreference,
+      targetBatchBytes: batchBytes,
+      prefetch: true,
+    });
+    if (this.#after === null) return { cursor, skip: 'none' };
+    return { cursor, skip: natural ? 'searching' : 'first' };
+  }
+
+  #command(): Record<string, unknown> {
+    const { uuid = null, lower, upper, natural } = this.#options;
+    const from = this.#after ?? lower;
+    const order = natural
+      ? { hint: { $natural: 1 } }
+      : {
+          hint: { _id: 1 },
+          sort: { _id: 1 },
+          ...(from && { min: rawDocument(from) }),
+          ...(upper && { max: rawDocument(upper) }),
+        };
+    const readConcern = this.#readConcern();
+    return {
+      find: this.#collection,
+      ...order,
+      ...collectionUuidField(this.#connection.server, uuid),
+      ...(readConcern && { readConcern }),
+    };
+  }
+
+  #readConcern(): RawField | { level: string } | null {
+    const { readConcern = 'majority', notBefore } = this.#options;
+    if (readConcern === null) return null;
+    if (notBefore === undefined) return { level: readConcern };
+    return rawDocument(
+      buildDocument([
+        ['level', string(readConcern)],
+        ['afterClusterTime', timestamp(notBefore)],
+      ]),
+    );
+  }
+}
+
+/** first: drop the first document if it is the one to go on after. searching: drop all up to and including it. */
+type Skip = 'none' | 'first' | 'searching';
+
+interface OpenRange {
+  readonly cursor: RawCursor;
+  readonly skip: Skip;
+}
+
+interface Step {
+  readonly open: OpenRange | null;
+  readonly batch: RangeBatch | null;
+  readonly outcome: RangeOutcome | null;
+}
+
+function idDocument(document: Uint8Array): Buffer {
+  const id: RawElement | undefined = findElement(document, '_id');
+  if (!id) throw new WaybillError('DOCUMENT_INVALID', 'a document of a collection has no _id');
+  return buildDocument([['_id', id]]);
+}
+
+function sizeOf(documents: readonly Buffer[]): number {
+  let bytes = 0;
+  for (const document of documents) bytes += document.length;
+  return bytes;
+}

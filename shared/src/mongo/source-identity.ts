@@ -1,0 +1,99 @@
+/** Which cluster a source is, so that a stream is never continued from another one. */
+import { asBuffer, findElement } from '../bson/raw.ts';
+import { hasCode, WaybillError } from '../errors.ts';
+import type { MongoConnection } from './connection.ts';
+import { openCursor } from './cursor.ts';
+
+export interface SourceIdentity {
+  /** Hex. */
+  readonly id: string;
+  /**
+   * What it is made from. `collectionUuid` (of admin.system.version, made when the cluster was) stands in where the user may not
+   * read the others; `name` (the replica set's) is the last resort and says little.
+   */
+  readonly basis: 'replicaSetId' | 'clusterId' | 'collectionUuid' | 'name';
+  readonly topology: 'replicaSet' | 'sharded';
+}
+
+/** Throws SOURCE_NOT_REPLICA_SET for a standalone server. */
+export async function sourceIdentity(
+  connection: MongoConnection,
+  signal?: AbortSignal,
+): Promise<SourceIdentity> {
+  const { topology, setName } = connection.server;
+  if (topology === 'standalone') {
+    throw new WaybillError(
+      'SOURCE_NOT_REPLICA_SET',
+      `the ${connection.role} ${connection.url} is a standalone server`,
+      {
+        hint: 'Start mongod with --replSet <name> (or set replication.replSetName) and run rs.initiate() once; data and clients stay as they are.',
+      },
+    );
+  }
+  const replicaSet = topology === 'replicaSet';
+  const own = replicaSet ? await replicaSetId(connection, signal) : await clusterId(connection, signal);
+  const kind = replicaSet ? 'replicaSet' : 'sharded';
+  if (own) return { id: own, basis: replicaSet ? 'replicaSetId' : 'clusterId', topology: kind };
+  const uuid = await versionCollectionUuid(connection, signal);
+  if (uuid) return { id: uuid, basis: 'collectionUuid', topology: kind };
+  return { id: Buffer.from(setName ?? connection.url).toString('hex'), basis: 'name', topology: kind };
+}
+
+const NOT_PERMITTED = Symbol('not permitted');
+
+async function permitted<T>(attempt: Promise<T>): Promise<T | typeof NOT_PERMITTED> {
+  try {
+    return await attempt;
+  } catch (error) {
+    if (hasCode(error, 'MONGO_UNAUTHORIZED', 'MONGO_COMMAND_FAILED')) return NOT_PERMITTED;
+    throw error;
+  }
+}
+
+async function replicaSetId(
+  connection: MongoConnection,
+  signal: AbortSignal | undefined,
+): Promise<string | null> {
+  const reply = await permitted(connection.command('admin', { replSetGetConfig: 1 }, { signal }));
+  if (reply === NOT_PERMITTED || !Buffer.isBuffer(reply.config)) return null;
+  const settings = findElement(reply.config, 'settings');
+  return settings ? hexOf(settings.bytes, 'replicaSetId') : null;
+}
+
+async function clusterId(
+  connection: MongoConnection,
+  signal: AbortSignal | undefined,
+): Promise<string | null> {
+  const document = await permitted(
+    firstDocument(connection, 'config', { find: 'version', limit: 1 }, signal),
+  );
+  return document === NOT_PERMITTED || !document ? null : hexOf(document, 'clusterId');
+}
+
+async function versionCollectionUuid(
+  connection: MongoConnection,
+  signal: AbortSignal | undefined,
+): Promise<string | null> {
+  const command = { listCollections: 1, filter: { name: 'system.version' } };
+  const document = await permitted(firstDocument(connection, 'admin', command, signal));
+  if (document === NOT_PERMITTED || !document) return null;
+  const info = findElement(document, 'info');
+  const uuid = info && findElement(info.bytes, 'uuid');
+  // Binary: length and subtype stand before the sixteen bytes.
+  return uuid ? asBuffer(uuid.bytes).toString('hex', 5) : null;
+}
+
+async function firstDocument(
+  connection: MongoConnection,
+  database: string,
+  command: Record<string, unknown>,
+  signal: AbortSignal | undefined,
+): Promise<Buffer | undefined> {
+  await using cursor = await openCursor(connection, database, command, { signal });
+  return (await cursor.next())?.documents[0];
+}
+
+function hexOf(document: Uint8Array, name: string): string | null {
+  const element = findElement(document, name);
+  return element ? asBuffer(element.bytes).toString('hex') : null;
+}
