@@ -1,1 +1,67 @@
 #!/usr/bin/env node
+/**
+ * Starts the command under a Node that can run it. Plain JavaScript for any Node from 18 on: TypeScript runs from
+ * source without a warning from 24.3 on, and an older Node hands over to the one that the package `node` pins.
+ *
+ * The handed-over process is a child, since older Nodes can not replace themselves. It gets our signals, we exit as it
+ * exits, and the channel between us tells it when we are gone without having said so (SIGKILL): then it ends as well.
+ */
+import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { availableParallelism, cpus } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const LEAST_NODE = [24, 3];
+/** Set in the child: it was started by this file, and a Ctrl-C reaches it twice. */
+const LAUNCHED = 'WAYBILL_LAUNCHED';
+
+if (isNewEnough(process.versions.node)) await run();
+else handOver();
+
+async function run() {
+  // zstd and hashing are CPU work on libuv's threads, writing and syncing files waits on them. With the default of four,
+  // a few slow syncs would hold up compression: one thread for each core, and four that may wait.
+  process.env.UV_THREADPOOL_SIZE ??= String((availableParallelism?.() ?? cpus().length) + 4);
+  const launched = process.env[LAUNCHED] !== undefined && process.channel !== undefined;
+  delete process.env[LAUNCHED];
+  if (launched) {
+    process.once('disconnect', () => process.exit(130));
+    process.channel?.unref();
+  }
+  const { main } = await import('../src/main.ts');
+  await main(process.argv.slice(2), { signalsComeTwice: launched });
+}
+
+function handOver() {
+  let node;
+  try {
+    const home = dirname(createRequire(import.meta.url).resolve('node/package.json'));
+    node = join(home, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+  } catch {
+    fail(`Waybill needs Node ${LEAST_NODE.join('.')} or later; this is ${process.version}.`);
+    return;
+  }
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, [LAUNCHED]: '1' },
+  });
+  child.on('error', (error) => fail(`Node ${LEAST_NODE.join('.')} could not be started: ${error.message}`));
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of signals) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => {
+    if (signal === null) process.exit(code ?? 1);
+    for (const each of signals) process.removeAllListeners(each);
+    process.kill(process.pid, signal);
+  });
+}
+
+function fail(message) {
+  process.stderr.write(`error: ${message}\nhint: Run npm ci, which brings the right one along.\n`);
+  process.exitCode = 1;
+}
+
+function isNewEnough(version) {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > LEAST_NODE[0] || (major === LEAST_NODE[0] && minor >= LEAST_NODE[1]);
+}

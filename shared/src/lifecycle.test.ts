@@ -107,6 +107,7 @@ describe('stopSignal', () => {
       const told: string[] = [];
       using stop = stopSignal({
         source,
+        sameWishMs: 500,
         exit: (code) => exits.push(code),
         onStop: (name) => told.push(name),
       });

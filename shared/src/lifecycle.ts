@@ -130,6 +130,11 @@ export interface StopSignal extends Disposable {
 export interface StopSignalOptions {
   /** Called once, on the first signal: tell the user that a second one exits at once. */
   readonly onStop?: ((signalName: string) => void) | undefined;
+  /**
+   * Signals this close to the first are the same wish, in milliseconds; default 0. A Ctrl-C at a terminal reaches a
+   * launcher and its child, and the launcher forwards its own.
+   */
+  readonly sameWishMs?: number | undefined;
   /** Where signals come from and how to leave; the process itself unless a test says otherwise. */
   readonly source?: SignalSource | undefined;
   readonly exit?: ((code: number) => void) | undefined;
@@ -141,8 +146,6 @@ export interface SignalSource {
 }
 
 const SECOND_SIGNAL_EXIT_CODE = 130;
-/** A Ctrl-C at a terminal reaches both the launcher and its child, and the launcher forwards its own: one wish, twice. */
-const SAME_WISH_MS = 250;
 
 /**
  * First SIGINT or SIGTERM: a graceful stop, by the signal. Second: exit at once with 130; nothing is lost by that
@@ -155,7 +158,7 @@ export function stopSignal(options: StopSignalOptions = {}): StopSignal {
   let firstAt = 0;
   const listener = (name: string): void => {
     if (controller.signal.aborted) {
-      if (performance.now() - firstAt >= SAME_WISH_MS) exit(SECOND_SIGNAL_EXIT_CODE);
+      if (performance.now() - firstAt >= (options.sameWishMs ?? 0)) exit(SECOND_SIGNAL_EXIT_CODE);
       return;
     }
     firstAt = performance.now();

@@ -11,6 +11,7 @@ const WITH_TARGET = ['load', 'run', 'status', 'verify', 'cutover'] as const;
 const CAPTURING = ['capture', 'run'] as const;
 const LOADING = ['load', 'run'] as const;
 
+const STREAM = 'Stream (fixed when it is created)';
 const MiB = 2 ** 20;
 
 export const OPTIONS = {
@@ -58,32 +59,23 @@ export const OPTIONS = {
 
   include: {
     type: 'list',
-    group: 'What',
-    commands: ['capture', 'load', 'run', 'verify', 'cutover'],
+    group: STREAM,
+    commands: CAPTURING,
     describe:
       'Namespaces to take: shop, shop.orders, shop.*, with * for any text. Repeat it or divide by commas. Default: all.',
     example: 'shop.orders,crm.*',
   },
   exclude: {
     type: 'list',
-    group: 'What',
-    commands: ['capture', 'load', 'run', 'verify', 'cutover'],
+    group: STREAM,
+    commands: CAPTURING,
     describe: 'Namespaces to leave out, in the same forms; wins over --include.',
     example: 'shop.sessions',
-  },
-  until: {
-    type: 'enum',
-    group: 'What',
-    commands: ['capture', 'load', 'run'],
-    choices: ['snapshot-completed', 'snapshot-applied', 'caught-up', 'drained'],
-    describe:
-      'Stop with success at this milestone instead of following changes: snapshot-completed (capture), snapshot-applied (load, run), caught-up, drained.',
-    example: 'caught-up',
   },
 
   format: {
     type: 'enum',
-    group: 'Stream (fixed when it is created)',
+    group: STREAM,
     commands: CAPTURING,
     choices: ['avro', 'jsonl'],
     default: 'avro',
@@ -91,7 +83,7 @@ export const OPTIONS = {
   },
   codec: {
     type: 'enum',
-    group: 'Stream (fixed when it is created)',
+    group: STREAM,
     commands: CAPTURING,
     choices: ['zstandard', 'deflate', 'gzip', 'null'],
     default: 'zstandard',
@@ -99,7 +91,7 @@ export const OPTIONS = {
   },
   lanes: {
     type: 'integer',
-    group: 'Stream (fixed when it is created)',
+    group: STREAM,
     commands: CAPTURING,
     min: 1,
     max: 1024,
@@ -109,7 +101,7 @@ export const OPTIONS = {
   },
   images: {
     type: 'enum',
-    group: 'Stream (fixed when it is created)',
+    group: STREAM,
     commands: CAPTURING,
     choices: ['lookup', 'post', 'none'],
     default: 'lookup',
@@ -140,7 +132,7 @@ export const OPTIONS = {
     commands: CAPTURING,
     min: 64 * 1024,
     max: 512 * MiB,
-    default: '64MiB',
+    default: '32MiB',
     describe: 'Changes are committed when this much is buffered.',
   },
   'commit-interval': {
@@ -157,8 +149,9 @@ export const OPTIONS = {
     commands: CAPTURING,
     min: 1,
     max: 64,
-    default: '4',
-    describe: 'Chunks of the snapshot that are read side by side.',
+    describe:
+      'Chunks of the snapshot that are read side by side. Default: 2 to 4, by the number of processors.',
+    example: '8',
   },
   'max-read-rate': {
     type: 'size',
@@ -176,6 +169,15 @@ export const OPTIONS = {
     choices: ['primary', 'secondaryPreferred'],
     default: 'primary',
     describe: 'Which members the snapshot reads from. Changes always follow the majority.',
+  },
+  'time-series': {
+    type: 'enum',
+    group: 'Capture',
+    commands: CAPTURING,
+    choices: ['refuse', 'snapshot-only'],
+    default: 'refuse',
+    describe:
+      'Time-series collections: refuse them, since change streams do not show what is written to them, or copy what is there and nothing after.',
   },
 
   indexes: {
@@ -209,7 +211,7 @@ export const OPTIONS = {
     commands: LOADING,
     min: 1,
     max: 64,
-    default: '4',
+    default: '6',
     describe: 'Batches that are sent to the target side by side.',
   },
   'batch-records': {
@@ -219,7 +221,7 @@ export const OPTIONS = {
     min: 1,
     max: 100_000,
     default: '5000',
-    describe: 'The most records in one batch.',
+    describe: 'The most change records in one batch.',
   },
   'batch-size': {
     type: 'size',
@@ -228,9 +230,18 @@ export const OPTIONS = {
     min: 64 * 1024,
     max: 48 * MiB,
     default: '16MiB',
-    describe: 'The most bytes of documents in one batch.',
+    describe: 'The most bytes of changed documents in one batch.',
   },
 
+  until: {
+    type: 'enum',
+    group: 'Command',
+    commands: ['capture', 'load', 'run'],
+    choices: ['snapshot-completed', 'snapshot-applied', 'caught-up', 'drained'],
+    describe:
+      'Stop with success at this milestone instead of following changes. capture: snapshot-completed, caught-up. load: snapshot-applied, caught-up, drained. run: snapshot-applied, caught-up.',
+    example: 'caught-up',
+  },
   yes: {
     type: 'boolean',
     group: 'Command',

@@ -76,6 +76,11 @@ describe('resolveOptions', () => {
     expect(inspect(options)).not.toContain('a:p');
   });
 
+  it('takes a list in one flag or in several', () => {
+    expect(resolve({ flags: { ...where, include: ['a,b', 'c'] } }).include).toEqual(['a', 'b', 'c']);
+    expect(resolve({ flags: { ...where, include: 'a, b' } }).include).toEqual(['a', 'b']);
+  });
+
   it('lets a file serve several commands', () => {
     const files = { 'w.yaml': 'workers: 2\nbatch-size: 1MiB\nsource: mongodb://h\n' };
     const options = resolve({ command: 'status', files, flags: { bucket: '/b', config: 'w.yaml' } });

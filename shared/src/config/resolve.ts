@@ -88,7 +88,12 @@ function find(
   input: ResolveInput,
   path?: string,
 ): Given | undefined {
-  if (input.flags[name] !== undefined) return { raw: input.flags[name], where: flag(name) };
+  const typed = input.flags[name];
+  if (typed !== undefined) {
+    // A repeated list flag: each may hold commas, as a single one may.
+    const isList = OPTION_SPECS.get(name)?.type === 'list' && Array.isArray(typed);
+    return { raw: isList ? typed.join(',') : typed, where: flag(name) };
+  }
   const variable = environmentName(name);
   // An empty variable is how shells and manifests unset one.
   if (input.environment[variable]) {

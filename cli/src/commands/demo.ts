@@ -1,0 +1,10 @@
+import type { Command } from './command.ts';
+import { notBuilt } from './parts.ts';
+
+export const demoCommand: Command = {
+  name: 'demo',
+  describe: 'Show everything at work, with servers and data of its own.',
+  examples: [['$0 demo --keep', 'leave servers and files for a look around']],
+  stopsCleanly: false,
+  run: async () => notBuilt('demo'),
+};

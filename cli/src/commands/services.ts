@@ -1,0 +1,74 @@
+/** What commands open before they work and close after: bucket, connections, metrics. */
+import { randomUUID } from 'node:crypto';
+import type { Bucket } from '@waybill/shared/bucket/bucket';
+import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { required } from '@waybill/shared/config/resolve';
+import { hasCode } from '@waybill/shared/errors';
+import { createMetrics, type Metrics } from '@waybill/shared/metrics';
+import { startMetricsServer } from '@waybill/shared/metrics-server';
+import { connect, type MongoConnection, type Role } from '@waybill/shared/mongo/connection';
+import type { RunStats } from '@waybill/shared/stats';
+import type { CommandContext } from './command.ts';
+
+/** Everything opened is closed when this is disposed, last opened first. */
+export class Services implements AsyncDisposable {
+  readonly metrics: Metrics = createMetrics();
+  readonly #context: CommandContext;
+  readonly #stack = new AsyncDisposableStack();
+
+  constructor(context: CommandContext) {
+    this.#context = context;
+  }
+
+  async bucket(): Promise<Bucket> {
+    const { options, signal } = this.#context;
+    const bucket = await openBucket(required(options, 'bucket'), { signal });
+    this.#stack.defer(() => bucket.close());
+    return bucket;
+  }
+
+  /** Finds out before anything is read from the source whether the bucket can be written. */
+  async writableBucket(): Promise<Bucket> {
+    const { signal } = this.#context;
+    const bucket = await this.bucket();
+    const key = `probe-${randomUUID()}`;
+    await bucket.put(key, Buffer.from('waybill'), { ifAbsent: true, signal });
+    await bucket.delete(key, { signal });
+    return bucket;
+  }
+
+  async connect(role: Role): Promise<MongoConnection> {
+    const { options, signal } = this.#context;
+    const connection = await connect(required(options, role).reveal(), { role, signal, appName: 'waybill' });
+    this.#stack.use(connection);
+    return connection;
+  }
+
+  /** Where --metrics-port asks for it. Ready: every one of the runs is past its start. */
+  async serveMetrics(...runs: readonly RunStats[]): Promise<void> {
+    const { options, logger } = this.#context;
+    const port = options['metrics-port'];
+    if (port === undefined) return;
+    const server = await startMetricsServer({
+      metrics: this.metrics,
+      port,
+      host: options['metrics-host'],
+      isReady: () => runs.every((stats) => stats.phase !== 'starting'),
+    });
+    this.#stack.use(server);
+    logger.info('serving metrics', { host: options['metrics-host'], port: server.port });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+}
+
+/** The work's end, or its clean stop by our signal: INTERRUPTED is no error then. */
+export async function untilStopped(signal: AbortSignal, work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!(signal.aborted && hasCode(error, 'INTERRUPTED'))) throw error;
+  }
+}

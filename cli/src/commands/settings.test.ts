@@ -1,0 +1,60 @@
+import { DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/settings';
+import { LOAD_DEFAULTS } from '@waybill/load/settings';
+import { resolveOptions } from '@waybill/shared/config/resolve';
+import { describe, expect, it } from 'vitest';
+import { captureSettings, loadSettings, untilOf } from './settings.ts';
+
+const options = (more: Record<string, unknown> = {}) =>
+  resolveOptions({
+    command: 'run',
+    flags: { source: 'mongodb://a', target: 'mongodb://b', bucket: '/b', ...more },
+    environment: {},
+  });
+
+describe('settings', () => {
+  it('are the defaults of the services where nothing is said, as the manual has them', () => {
+    expect(captureSettings(options(), 'stopped')).toEqual(DEFAULT_CAPTURE_SETTINGS);
+    expect(loadSettings(options(), null)).toEqual(LOAD_DEFAULTS);
+  });
+
+  it('carry every option', () => {
+    const given = options({
+      stream: 's',
+      include: 'a',
+      exclude: 'a.b',
+      lanes: '3',
+      format: 'jsonl',
+      codec: 'gzip',
+      images: 'post',
+      'time-series': 'snapshot-only',
+      'chunk-size': '2MiB',
+      'segment-size': '3MiB',
+      readers: '5',
+      'read-preference': 'secondaryPreferred',
+      'max-read-rate': '6MiB',
+      'commit-size': '7MiB',
+      'commit-interval': '8s',
+    });
+    const changed = Object.entries(captureSettings(given, 'caught-up')).filter(
+      ([name, value]) => value !== DEFAULT_CAPTURE_SETTINGS[name as keyof typeof DEFAULT_CAPTURE_SETTINGS],
+    );
+    expect(changed.map(([name]) => name).sort()).toEqual(
+      'chunkBytes codec commitBytes commitIntervalMs exclude format images include lanes maxReadBytesPerSecond readPreference readers segmentBytes stream timeSeries until'.split(
+        ' ',
+      ),
+    );
+  });
+
+  it('refuse a codec that the format has not', () => {
+    expect(() => captureSettings(options({ codec: 'gzip' }), 'stopped')).toThrow(
+      '--codec gzip does not go with --format avro',
+    );
+  });
+
+  it('refuse a milestone that the command does not reach', () => {
+    expect(untilOf(options({ until: 'caught-up' }), 'load', ['caught-up'])).toBe('caught-up');
+    expect(() => untilOf(options({ until: 'drained' }), 'capture', ['caught-up'])).toThrow(
+      '--until: waybill capture does not reach drained',
+    );
+  });
+});

@@ -1,0 +1,50 @@
+/** What a capture or a load says when it ends. */
+import { formatClusterTime } from '@waybill/shared/position';
+import { type CaptureStats, type LoadStats, totals } from '@waybill/shared/stats';
+import { formatBytes, formatCount, formatDuration } from '../output/units.ts';
+import type { CommandContext } from './command.ts';
+
+export interface Summary {
+  readonly command: 'capture' | 'load';
+  /** The milestone of --until, or that somebody stopped it. */
+  readonly ended: string;
+  readonly stream: string;
+  readonly load?: string;
+  readonly documents: number;
+  readonly documentBytes: number;
+  readonly changes: number;
+  readonly sequence: number;
+  readonly watermark: string | null;
+  readonly seconds: number;
+}
+
+export function summarize(context: CommandContext, stats: CaptureStats | LoadStats, ended: string): Summary {
+  const sum = totals(stats);
+  return {
+    command: stats.kind,
+    ended,
+    stream: context.options.stream,
+    ...(stats.kind === 'load' ? { load: context.options.load } : {}),
+    documents: sum.documents,
+    documentBytes: sum.bytes,
+    changes: stats.changes,
+    sequence: stats.sequence,
+    watermark: stats.watermark === null ? null : formatClusterTime(stats.watermark),
+    seconds: Math.round(Date.now() - stats.startedAt) / 1000,
+  };
+}
+
+export function summaryLine(summary: Summary): string {
+  const documents = `${formatCount(summary.documents)} documents (${formatBytes(summary.documentBytes)})`;
+  const parts = [
+    documents,
+    `${formatCount(summary.changes)} changes`,
+    `in ${formatDuration(summary.seconds * 1000)}`,
+  ];
+  return `${summary.command}: ${summary.ended}; ${parts.join(', ')}; watermark ${summary.watermark ?? 'none'}`;
+}
+
+export function printSummaries({ options, output }: CommandContext, summaries: readonly Summary[]): void {
+  if (options.json) output.printJson(summaries.length === 1 ? summaries[0] : summaries);
+  else for (const summary of summaries) output.print(summaryLine(summary));
+}

@@ -1,0 +1,98 @@
+/** The `waybill` command: wiring only. */
+import { resolveOptions } from '@waybill/shared/config/resolve';
+import { hasCode } from '@waybill/shared/errors';
+import { stopSignal } from '@waybill/shared/lifecycle';
+import { createLogger } from '@waybill/shared/logger';
+import packageJson from '../package.json' with { type: 'json' };
+import { type Invocation, readCommandLine } from './command-line.ts';
+import { captureCommand } from './commands/capture.ts';
+import type { Command, Output } from './commands/command.ts';
+import { cutoverCommand } from './commands/cutover.ts';
+import { demoCommand } from './commands/demo.ts';
+import { loadCommand } from './commands/load.ts';
+import { runCommand } from './commands/run.ts';
+import { statusCommand } from './commands/status.ts';
+import { verifyCommand } from './commands/verify.ts';
+import { reportError } from './output/report-error.ts';
+import { paintFor } from './output/style.ts';
+import { Terminal } from './output/terminal.ts';
+
+const COMMANDS: readonly Command[] = [
+  demoCommand,
+  captureCommand,
+  loadCommand,
+  runCommand,
+  statusCommand,
+  verifyCommand,
+  cutoverCommand,
+];
+
+/** Should a connection or timer be left over, the process still ends. */
+const LINGER_MS = 2000;
+const SAME_WISH_MS = 500;
+
+export interface MainOptions {
+  /** Started by the launcher, which forwards signals that the terminal sent to both. */
+  readonly signalsComeTwice?: boolean;
+}
+
+export async function main(argv: readonly string[], options: MainOptions = {}): Promise<void> {
+  // `waybill status | head` is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
+    throw error;
+  });
+  let json = argv.includes('--json');
+  try {
+    const invocation = await readCommandLine(argv, COMMANDS, packageJson.version);
+    if (invocation) {
+      json ||= invocation.flags['log-format'] === 'json';
+      process.exitCode = await execute(invocation, options);
+    }
+  } catch (error) {
+    process.exitCode = reportError(error, {
+      json,
+      paint: paintFor(process.stderr),
+      debug: Boolean(process.env.WAYBILL_DEBUG),
+      write: (text) => process.stderr.write(text),
+    });
+  }
+  setTimeout(() => process.exit(), LINGER_MS).unref();
+}
+
+async function execute({ command, flags }: Invocation, main: MainOptions): Promise<number> {
+  const options = resolveOptions({ command: command.name, flags, environment: process.env });
+  const format = options['log-format'];
+  const terminal = new Terminal(process.stderr, process.stderr.isTTY === true && format === 'text');
+  const logger = createLogger({
+    level: options['log-level'],
+    format,
+    ...(terminal.canRedraw ? { destination: terminal } : {}),
+  });
+  using stop = stopSignal({
+    sameWishMs: main.signalsComeTwice ? SAME_WISH_MS : 0,
+    onStop: (name) => logger.info('stopping; a second signal exits at once', { signal: name }),
+  });
+  try {
+    return await command.run({ options, logger, signal: stop.signal, output: standardOutput(terminal) });
+  } catch (error) {
+    if (!(command.stopsCleanly && stop.signal.aborted && hasCode(error, 'INTERRUPTED'))) throw error;
+    logger.info('stopped', { command: command.name });
+    return 0;
+  }
+}
+
+function standardOutput(terminal: Terminal): Output {
+  return {
+    print: (text) => void process.stdout.write(`${text}\n`),
+    printJson: (value) => void process.stdout.write(`${JSON.stringify(value, jsonValue, 2)}\n`),
+    paint: paintFor(process.stdout),
+    isTerminal: process.stdout.isTTY === true,
+    terminal,
+  };
+}
+
+function jsonValue(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  return value instanceof Map ? Object.fromEntries(value) : value;
+}

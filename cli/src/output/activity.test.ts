@@ -1,0 +1,58 @@
+import { clusterTime } from '@waybill/shared/position';
+import { collectionProgress, createCaptureStats, createLoadStats } from '@waybill/shared/stats';
+import { describe, expect, it } from 'vitest';
+import { ActivityMeter, activityFields, activityLine } from './activity.ts';
+import { RateMeter } from './rate.ts';
+
+const bar = (share: number) => `[${Math.round(share * 100)}]`;
+
+describe('activity', () => {
+  it('tells progress, rate and time left of a snapshot', () => {
+    const stats = createCaptureStats();
+    const meter = new ActivityMeter(stats);
+    stats.phase = 'snapshot';
+    const orders = collectionProgress(stats, 'shop.orders');
+    Object.assign(orders, { documentsTotal: 4000, bytesTotal: 40 * 2 ** 20 });
+    meter.sample(0);
+    Object.assign(orders, { documents: 1000, bytes: 10 * 2 ** 20 });
+    const activity = meter.sample(5000);
+    expect(activityLine(activity, bar)).toBe(
+      'capture  snapshot  [25]  1,000/4,000 documents  10.0 MiB at 2.0 MiB/s  15.0 s left',
+    );
+    expect(activityFields(activity)).toMatchObject({ documents: 1000, etaSeconds: 15 });
+  });
+
+  it('tells changes and lag of what follows', () => {
+    const stats = createLoadStats();
+    const meter = new ActivityMeter(stats);
+    Object.assign(collectionProgress(stats, 'a.b'), { documents: 7, done: true });
+    stats.phase = 'changes';
+    meter.sample(0);
+    stats.changes = 3000;
+    stats.watermark = clusterTime(100, 1);
+    stats.streamWatermark = clusterTime(103, 1);
+    expect(activityLine(meter.sample(2000), bar)).toBe(
+      'load     changes   7 documents  3,000 changes at 1,500/s  lag 3 s',
+    );
+  });
+
+  it('knows no lag before both ends are known', () => {
+    const stats = createCaptureStats();
+    stats.sourceTime = clusterTime(100, 1);
+    expect(activityFields(new ActivityMeter(stats).sample(0))).not.toHaveProperty('lagSeconds');
+  });
+});
+
+describe('RateMeter', () => {
+  it('forgets what is long ago, and never goes negative', () => {
+    const meter = new RateMeter();
+    meter.add(0, 0);
+    expect(meter.perSecond()).toBe(0);
+    meter.add(1000, 1000);
+    expect(meter.perSecond()).toBe(1000);
+    for (let at = 2000; at <= 60_000; at += 1000) meter.add(at, 1000);
+    expect(meter.perSecond()).toBe(0);
+    meter.add(61_000, 500);
+    expect(meter.perSecond()).toBe(0);
+  });
+});

@@ -1,0 +1,71 @@
+/**
+ * Progress of long work: lines that redraw themselves on a terminal, log lines every ten seconds elsewhere. Fed from
+ * the stats by a timer; the work does not know of it.
+ */
+import type { Logger } from '@waybill/shared/logger';
+import type { CaptureStats, LoadStats } from '@waybill/shared/stats';
+import { MultiBar } from 'cli-progress';
+import { ActivityMeter, activityFields, activityLine } from './activity.ts';
+import type { Terminal } from './terminal.ts';
+
+const REDRAW_MS = 250;
+const LOG_MS = 10_000;
+const BAR_WIDTH = 24;
+
+export interface ProgressSettings {
+  readonly stats: readonly (CaptureStats | LoadStats)[];
+  readonly logger: Logger;
+  readonly terminal: Terminal;
+}
+
+export function showProgress(settings: ProgressSettings): Disposable {
+  const meters = settings.stats.map((stats) => new ActivityMeter(stats));
+  return settings.terminal.canRedraw ? drawLines(meters, settings) : logLines(meters, settings);
+}
+
+function logLines(meters: readonly ActivityMeter[], { logger, stats }: ProgressSettings): Disposable {
+  for (const meter of meters) meter.sample(performance.now());
+  const timer = setInterval(() => {
+    meters.forEach((meter, index) => {
+      const activity = meter.sample(performance.now());
+      logger.child({ component: stats[index]!.kind }).info('progress', activityFields(activity));
+    });
+  }, LOG_MS);
+  timer.unref();
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+function drawLines(meters: readonly ActivityMeter[], { terminal }: ProgressSettings): Disposable {
+  const lines = new MultiBar({
+    stream: terminal.stream,
+    clearOnComplete: true,
+    hideCursor: true,
+    noTTYOutput: false,
+    // Signals are ours: see stopSignal.
+    gracefulExit: false,
+    linewrap: false,
+    format: (_options, _parameters, payload: { line: string }) => payload.line,
+  });
+  const bars = meters.map(() => lines.create(1, 0, { line: '' }));
+  const redraw = (): void => {
+    meters.forEach((meter, index) => {
+      bars[index]!.update({ line: activityLine(meter.sample(performance.now()), drawBar) });
+    });
+  };
+  redraw();
+  const timer = setInterval(redraw, REDRAW_MS);
+  timer.unref();
+  terminal.attach((line) => lines.log(line));
+  return {
+    [Symbol.dispose]: () => {
+      clearInterval(timer);
+      terminal.detach();
+      lines.stop();
+    },
+  };
+}
+
+function drawBar(share: number): string {
+  const filled = Math.round(Math.min(1, Math.max(0, share)) * BAR_WIDTH);
+  return `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} ${String(Math.floor(share * 100)).padStart(3)} %`;
+}

@@ -1,0 +1,58 @@
+import { WaybillError } from '@waybill/shared/errors';
+import { describe, expect, it } from 'vitest';
+import { reportError } from './report-error.ts';
+
+function report(error: unknown, more: { json?: boolean; debug?: boolean } = {}) {
+  let text = '';
+  const exitCode = reportError(error, {
+    json: false,
+    debug: false,
+    ...more,
+    paint: (_style, each) => each,
+    write: (each) => {
+      text += each;
+    },
+  });
+  return { text, exitCode };
+}
+
+const fenced = new WaybillError('MANIFEST_FENCED', 'a newer capture took mongodb://a:hunter2@h over', {
+  hint: 'Stop one of them.',
+  context: { stream: 'default', epoch: 4, host: undefined },
+  cause: new Error('inner'),
+});
+
+describe('reportError', () => {
+  it('says what, its code, what it concerns, and what to do; no stack and no secret', () => {
+    expect(report(fenced)).toEqual({
+      exitCode: 4,
+      text: 'error: a newer capture took mongodb://***@h over\ncode: MANIFEST_FENCED\nconcerns: stream=default epoch=4\nhint: Stop one of them.\n',
+    });
+  });
+
+  it('says the same as JSON', () => {
+    const { text } = report(fenced, { json: true });
+    expect(JSON.parse(text)).toEqual({
+      error: {
+        code: 'MANIFEST_FENCED',
+        kind: 'fenced',
+        exitCode: 4,
+        message: 'a newer capture took mongodb://***@h over',
+        context: { stream: 'default', epoch: 4 },
+        hint: 'Stop one of them.',
+        cause: 'inner',
+      },
+    });
+    expect(text.trim()).not.toContain('\n');
+  });
+
+  it('shows the stack of a defect, and of others only when asked', () => {
+    expect(report(new TypeError('x is not a function'))).toMatchObject({
+      exitCode: 1,
+      text: expect.stringMatching(
+        /^error: x is not a function\ncode: INTERNAL\nhint: .*\n(.|\n)*report-error\.test/,
+      ),
+    });
+    expect(report(fenced, { debug: true }).text).toMatch(/at .*report-error\.test/);
+  });
+});

@@ -1,0 +1,57 @@
+/** The one place where an error becomes what the user sees and the exit code. */
+import { WaybillError } from '@waybill/shared/errors';
+import { describeError } from '@waybill/shared/logger';
+import { redact } from '@waybill/shared/secret';
+import type { Paint } from './style.ts';
+
+export interface ReportOptions {
+  readonly json: boolean;
+  readonly paint: Paint;
+  /** WAYBILL_DEBUG: stacks and causes of every error. */
+  readonly debug: boolean;
+  readonly write: (text: string) => void;
+}
+
+/** Writes the error and returns the exit code. */
+export function reportError(error: unknown, options: ReportOptions): number {
+  const known = error instanceof WaybillError ? error : internal(error);
+  options.write(options.json ? `${JSON.stringify({ error: asJson(known) })}\n` : asText(known, options));
+  return known.exitCode;
+}
+
+function internal(error: unknown): WaybillError {
+  const message = error instanceof Error ? error.message : String(error);
+  return new WaybillError('INTERNAL', message || 'an error without a message', {
+    cause: error,
+    hint: 'This is a defect in Waybill. Please report it with the lines above.',
+  });
+}
+
+function asJson(error: WaybillError): Record<string, unknown> {
+  return { ...describeError(error), kind: error.kind, exitCode: error.exitCode };
+}
+
+function asText(error: WaybillError, { paint, debug }: ReportOptions): string {
+  const lines = [
+    `${paint(['red', 'bold'], 'error:')} ${redact(error.message)}`,
+    `${paint('dim', 'code:')} ${error.code}`,
+  ];
+  const concerns = Object.entries(error.context).filter(([, value]) => value !== undefined);
+  if (concerns.length > 0) {
+    lines.push(
+      `${paint('dim', 'concerns:')} ${concerns.map(([name, value]) => `${name}=${redact(String(value))}`).join(' ')}`,
+    );
+  }
+  if (error.hint) lines.push(`${paint('dim', 'hint:')} ${redact(error.hint)}`);
+  if (debug || error.code === 'INTERNAL') lines.push(...stacks(error));
+  return `${lines.join('\n')}\n`;
+}
+
+/** The stack of the error and of what caused it; of a wrapped foreign error its own stack says all. */
+function stacks(error: WaybillError): string[] {
+  const result: string[] = [];
+  for (let each: unknown = error; each instanceof Error && result.length < 5; each = each.cause) {
+    result.push(redact(each.stack ?? `${each.name}: ${each.message}`));
+  }
+  return result;
+}
