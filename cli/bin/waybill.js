@@ -16,7 +16,8 @@ const LEAST_NODE = [24, 3];
 /** Set in the child: it was started by this file, and a Ctrl-C reaches it twice. */
 const LAUNCHED = 'WAYBILL_LAUNCHED';
 
-if (isNewEnough(process.versions.node)) await run();
+// A child never hands over again, whatever its version is.
+if (isNewEnough(process.versions.node) || process.env[LAUNCHED] !== undefined) await run();
 else handOver();
 
 async function run() {
