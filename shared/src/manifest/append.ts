@@ -2,10 +2,11 @@
 import type { Bucket } from '../bucket/bucket.ts';
 import { hasCode } from '../errors.ts';
 import { type RetryPolicy, retry } from '../retry.ts';
-import { type ChainedCommit, corrupt, encodeCommit, FORMAT_VERSION } from './codec.ts';
+import { type ChainedCommit, corrupt, encodeCommit } from './codec.ts';
 import type { Commit, CommitBody } from './commit.ts';
 import { commitKey } from './keys.ts';
 import { readCommit } from './log.ts';
+import { FORMAT_VERSION } from './schema.ts';
 import { sha256 } from './sealed-json.ts';
 import type { StreamState } from './state.ts';
 

@@ -5,10 +5,11 @@
 import type { Bucket } from '../bucket/bucket.ts';
 import { hasCode } from '../errors.ts';
 import { DEFAULT_RETRY, retry } from '../retry.ts';
-import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, FORMAT_VERSION } from './codec.ts';
+import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './codec.ts';
 import type { CollectionDefinition } from './commit.ts';
 import { checkpointKey, checkpointsPrefix, commitKey, numberInKey } from './keys.ts';
 import type { ReadOptions } from './log.ts';
+import { FORMAT_VERSION } from './schema.ts';
 import { sha256 } from './sealed-json.ts';
 import type { ChunkState, StreamState } from './state.ts';
 

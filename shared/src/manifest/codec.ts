@@ -5,10 +5,9 @@
 import type { z } from 'zod';
 import { WaybillError } from '../errors.ts';
 import type { Commit, StreamIdentity } from './commit.ts';
-import { checkpointSchema, commitSchema, identitySchema } from './schema.ts';
+import { checkpointSchema, commitSchema, FORMAT_VERSION, identitySchema } from './schema.ts';
 import { sealJson, sha256, unsealJson } from './sealed-json.ts';
 
-export const FORMAT_VERSION = 1;
 /** Features that this version of Waybill reads. None so far: version 1 needs none. */
 export const FEATURES: readonly string[] = [];
 

@@ -2,10 +2,11 @@
 import type { Bucket } from '../bucket/bucket.ts';
 import { hasCode, WaybillError } from '../errors.ts';
 import { DEFAULT_RETRY, retry } from '../retry.ts';
-import { decodeIdentity, encodeIdentity, FORMAT_VERSION } from './codec.ts';
+import { decodeIdentity, encodeIdentity } from './codec.ts';
 import type { StreamIdentity } from './commit.ts';
 import { assertName, identityKey } from './keys.ts';
 import type { ReadOptions } from './log.ts';
+import { FORMAT_VERSION } from './schema.ts';
 
 export type NewStream = Omit<StreamIdentity, 'formatVersion' | 'features' | 'createdAt'>;
 

@@ -16,7 +16,9 @@ const clusterTime = z
   .string()
   .regex(/^\d{1,10}:\d{1,10}$/)
   .refine((text) => parseClusterTime(text) !== undefined, 'not a cluster time');
-const version = z.strictObject({ formatVersion: positive, features: z.array(z.string()) });
+/** Another version is refused before its fields are looked at. */
+export const FORMAT_VERSION = 1;
+const version = z.strictObject({ formatVersion: z.literal(FORMAT_VERSION), features: z.array(z.string()) });
 
 export const laneRunSchema = z.strictObject({
   lane: count,
@@ -104,7 +106,7 @@ export const chunkProgressSchema = z.strictObject({
   skipped: z.literal(true).exactOptional(),
 });
 
-const ddlSchema = z.strictObject({
+export const ddlSchema = z.strictObject({
   operation: z.enum(['create', 'drop', 'rename', 'dropDatabase', 'createIndexes', 'dropIndexes', 'modify']),
   namespace: z.string(),
   to: z.string().exactOptional(),

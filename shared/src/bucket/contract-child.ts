@@ -1,0 +1,17 @@
+/** A second process for the contract suite: puts keys if absent and prints which of them it won, as JSON. */
+import { hasCode } from '../errors.ts';
+import { openBucket } from './open-bucket.ts';
+
+const [url, prefix, rounds, name] = process.argv.slice(2);
+const bucket = await openBucket(url!);
+const won: number[] = [];
+for (let round = 0; round < Number(rounds); round++) {
+  try {
+    await bucket.put(`${prefix}${round}`, Buffer.from(name!), { ifAbsent: true });
+    won.push(round);
+  } catch (error) {
+    if (!hasCode(error, 'BUCKET_OBJECT_EXISTS')) throw error;
+  }
+}
+await bucket.close();
+process.stdout.write(JSON.stringify(won));
