@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /**
- * The real command as a child process. It is started as the pinned node on `main.ts`, with no shell, npm or launcher
- * in between, so that a SIGKILL hits the process that does the work.
+ * The real command as a child process: the pinned node on the launcher, which under that node runs the command in its own
+ * process. No shell, npm or second process stands in between, so a SIGKILL hits the one that does the work.
  */
 const NODE = fileURLToPath(new URL('../../../node_modules/node/bin/node', import.meta.url));
-const MAIN = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url));
+const LAUNCHER = fileURLToPath(new URL('../../../cli/bin/waybill.js', import.meta.url));
 
 export interface CommandResult {
   /** Null when a signal ended it. */
@@ -40,7 +40,7 @@ export function spawnWaybill(
   { env, cwd, timeoutMs }: RunOptions = {},
 ): RunningCommand {
   const node = existsSync(NODE) ? NODE : process.execPath;
-  const child = spawn(node, [MAIN, ...args], {
+  const child = spawn(node, [LAUNCHER, ...args], {
     cwd,
     env: { ...cleanEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
