@@ -1,0 +1,65 @@
+import type { FieldDifference } from '@waybill/shared/bson/diff';
+
+/** What a verification found. Plain data: it is printed as a table and written as JSON. */
+export interface VerifyReport {
+  /** No difference of any kind. */
+  readonly same: boolean;
+  readonly startedAt: string;
+  readonly seconds: number;
+  readonly collections: readonly CollectionReport[];
+  readonly structure: readonly StructureDifference[];
+  /** In detail, at most the limit asked for; the counts of the collections tell how many there are. */
+  readonly differences: readonly DocumentDifference[];
+}
+
+export interface CollectionReport {
+  readonly namespace: string;
+  readonly sourceDocuments: number;
+  readonly targetDocuments: number;
+  /** Bytes of the source's documents that were compared. */
+  readonly bytes: number;
+  /** Documents that only the source has. */
+  readonly missing: number;
+  /** Documents that only the target has. */
+  readonly extra: number;
+  /** Documents that both have, with other bytes. */
+  readonly different: number;
+  /** Differed at first and were the same when looked at again: changes on their way. */
+  readonly settled: number;
+}
+
+export interface StructureDifference {
+  readonly namespace: string;
+  readonly what:
+    | 'collection-missing'
+    | 'collection-extra'
+    | 'options'
+    | 'index-missing'
+    | 'index-extra'
+    | 'index-different'
+    | 'order';
+  /** The index, or the options that differ. */
+  readonly detail: string;
+  /** As a load leaves it until the cutover (unique as non-unique, TTL disarmed, hidden shown): not a difference yet. */
+  readonly heldBack: boolean;
+}
+
+export interface DocumentDifference {
+  readonly namespace: string;
+  /** Canonical Extended JSON. */
+  readonly id: string;
+  readonly kind: 'missing' | 'extra' | 'different';
+  /** Milliseconds for which both sides stood still and differed; null where the source kept changing. */
+  readonly ageMs: number | null;
+  readonly fields: readonly FieldDifference[];
+}
+
+export function isSame(
+  collections: readonly CollectionReport[],
+  structure: readonly StructureDifference[],
+): boolean {
+  return (
+    structure.every(({ heldBack }) => heldBack) &&
+    collections.every(({ missing, extra, different }) => missing + extra + different === 0)
+  );
+}
