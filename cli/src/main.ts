@@ -85,7 +85,9 @@ async function execute({ command, flags }: Invocation, main: MainOptions): Promi
 function standardOutput(terminal: Terminal): Output {
   return {
     print: (text) => void process.stdout.write(`${text}\n`),
-    printJson: (value) => void process.stdout.write(`${JSON.stringify(value, jsonValue, 2)}\n`),
+    printJson: (value, form) =>
+      void process.stdout.write(`${JSON.stringify(value, jsonValue, form === 'line' ? 0 : 2)}
+`),
     paint: paintFor(process.stdout),
     isTerminal: process.stdout.isTTY === true,
     terminal,

@@ -16,7 +16,8 @@ export interface CommandContext {
 export interface Output {
   /** Results go to stdout and nothing else does. */
   print(text: string): void;
-  printJson(value: unknown): void;
+  /** `line` where more than one is printed. */
+  printJson(value: unknown, form?: 'pretty' | 'line'): void;
   /** Colours for stdout. */
   readonly paint: Paint;
   readonly isTerminal: boolean;

@@ -18,7 +18,7 @@ export const OPTIONS = {
   source: {
     type: 'connection',
     group: 'Where',
-    commands: ['capture', 'run', 'verify', 'cutover'],
+    commands: ['capture', 'run', 'status', 'verify', 'cutover'],
     requiredBy: ['capture', 'run', 'verify', 'cutover'],
     describe:
       'Connection string of the source, a replica set or a sharded cluster. env:NAME or file:/path keeps it out of the process list.',

@@ -85,7 +85,7 @@ describe('resolveOptions', () => {
     const files = { 'w.yaml': 'workers: 2\nbatch-size: 1MiB\nsource: mongodb://h\n' };
     const options = resolve({ command: 'status', files, flags: { bucket: '/b', config: 'w.yaml' } });
     expect(options.bucket).toBe('/b');
-    expect(options.source).toBeUndefined();
+    expect(options.workers).toBe(6);
   });
 });
 

@@ -1,0 +1,69 @@
+/** Reads what a status needs: the logs from the bucket, progress from the target, the clock of the source. */
+import { readProgress } from '@waybill/load/progress/progress';
+import { mongodbProgressStore } from '@waybill/load/target/mongodb-progress';
+import type { Bucket } from '@waybill/shared/bucket/bucket';
+import { readStream } from '@waybill/shared/manifest/identity';
+import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
+import { readCommits, readManifest } from '@waybill/shared/manifest/log';
+import { foldCommit, type StreamState } from '@waybill/shared/manifest/state';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
+import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
+import { type Status, statusOf } from './status.ts';
+
+export interface CollectSettings {
+  readonly stream: string;
+  readonly load: string;
+}
+
+export interface CollectDeps {
+  readonly bucket: Bucket;
+  readonly source: MongoConnection | null;
+  readonly target: MongoConnection | null;
+  readonly signal: AbortSignal;
+}
+
+/** Repeated collecting reads only the commits that are new. */
+export class StatusCollector {
+  readonly #settings: CollectSettings;
+  readonly #deps: CollectDeps;
+  #stream: StreamState | null = null;
+  #load: StreamState | null = null;
+
+  constructor(settings: CollectSettings, deps: CollectDeps) {
+    this.#settings = settings;
+    this.#deps = deps;
+  }
+
+  /** Errors: STREAM_MISSING, MANIFEST_CORRUPT, and those of the bucket and the servers. */
+  async collect(): Promise<Status> {
+    const { bucket, source, target, signal } = this.#deps;
+    const { stream, load } = this.#settings;
+    const identity = await readStream(bucket, streamPrefix(stream), { signal });
+    // The load's side first: what it has reached must not look like more than the stream has.
+    this.#load = await this.#advance(loadPrefix(stream, load), this.#load);
+    const progress = target
+      ? await readProgress(mongodbProgressStore(target, PROGRESS_DATABASE), load, identity.lanes)
+      : null;
+    this.#stream = await this.#advance(streamPrefix(stream), this.#stream);
+    // Last, so that lag is not made smaller by the time that reading took.
+    const sourceTime = source ? await currentOperationTime(source, { signal }) : null;
+    return statusOf({
+      bucket: bucket.url,
+      identity,
+      stream: this.#stream,
+      load: { name: load, log: this.#load, progress },
+      sourceTime,
+      now: Date.now(),
+    });
+  }
+
+  async #advance(prefix: string, known: StreamState | null): Promise<StreamState> {
+    const { bucket, signal } = this.#deps;
+    if (known === null || known.seq === 0) return readManifest(bucket, prefix, { signal });
+    let state = known;
+    for await (const next of readCommits(bucket, prefix, { signal, after: known }))
+      state = foldCommit(state, next);
+    return state;
+  }
+}

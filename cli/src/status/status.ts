@@ -1,0 +1,284 @@
+/** What `waybill status` knows, computed from the folded logs and the target's progress. Pure; this is also its JSON. */
+import { type LoadedProgress, slowest } from '@waybill/load/progress/progress';
+import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
+import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
+import { lagSeconds } from '@waybill/shared/metrics';
+import {
+  type ClusterTime,
+  clusterTimeSeconds,
+  formatClusterTime,
+  parseClusterTime,
+} from '@waybill/shared/position';
+
+export type CapturePhase = 'starting' | 'snapshot' | 'changes' | 'drained' | 'history-lost' | 'closed';
+export type LoadPhase =
+  | 'starting'
+  | 'snapshot'
+  | 'indexes'
+  | 'changes'
+  | 'drained'
+  | 'verified'
+  | 'cutover'
+  | 'aborted';
+
+export interface Status {
+  readonly stream: string;
+  readonly bucket: string;
+  readonly source: string;
+  readonly format: string;
+  readonly lanes: number;
+  readonly capture: CaptureStatus;
+  readonly load: LoadStatus | null;
+  readonly collections: readonly CollectionStatus[];
+  readonly milestones: readonly MilestoneStatus[];
+}
+
+export interface CaptureStatus {
+  readonly phase: CapturePhase;
+  readonly epoch: number;
+  readonly writer: string;
+  /** Number of the newest commit. */
+  readonly commit: number;
+  /** By the clocks of writer and reader: a hint whether it runs, no more. */
+  readonly secondsSinceCommit: number;
+  readonly watermark: string | null;
+  /** Source's operation time minus watermark; null where the source was not asked (--source). */
+  readonly lagSeconds: number | null;
+  /** The watermark's age by this machine's clock: what to go by where the source was not asked. */
+  readonly watermarkAgeSeconds: number | null;
+  readonly sequence: number;
+  readonly changes: number;
+  readonly ddl: number;
+  readonly segments: number;
+  readonly bucketBytes: number;
+  readonly snapshot: Share;
+  /** At the average rate so far; null where there is none or it is done. */
+  readonly etaSeconds: number | null;
+}
+
+export interface Share {
+  readonly documents: number;
+  readonly documentsTotal: number;
+  readonly bytes: number;
+  readonly bytesTotal: number;
+  readonly done: boolean;
+}
+
+export interface LoadStatus {
+  readonly load: string;
+  readonly phase: LoadPhase;
+  readonly epoch: number;
+  readonly writer: string;
+  /** Applied up to here by every lane; null where the target was not asked (--target) or nothing is applied. */
+  readonly watermark: string | null;
+  /** The stream's watermark minus the load's. */
+  readonly lagSeconds: number | null;
+  readonly sequence: number | null;
+  /** Change records of the stream that are not applied. */
+  readonly changesBehind: number | null;
+  readonly snapshotSegments: number | null;
+  readonly snapshotSegmentsTotal: number;
+  readonly snapshotDocuments: number | null;
+}
+
+export interface CollectionStatus {
+  readonly namespace: string;
+  readonly state: 'waiting' | 'copying' | 'done' | 'skipped' | 'view';
+  readonly documents: number;
+  readonly documentsTotal: number;
+  readonly bytes: number;
+  readonly bytesTotal: number;
+  readonly chunks: number;
+  readonly chunksDone: number;
+  /** Snapshot documents on the target; null where it was not asked. */
+  readonly applied: number | null;
+}
+
+export interface MilestoneStatus extends Milestone {
+  readonly of: 'capture' | 'load';
+}
+
+export interface StatusInput {
+  readonly bucket: string;
+  readonly identity: StreamIdentity;
+  readonly stream: StreamState;
+  readonly load: {
+    readonly name: string;
+    readonly log: StreamState;
+    readonly progress: LoadedProgress | null;
+  } | null;
+  readonly sourceTime: ClusterTime | null;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+export function statusOf(input: StatusInput): Status {
+  const { identity, stream, load } = input;
+  const collections = collectionsOf(stream, load?.progress ?? null);
+  const milestones = [
+    ...stream.milestones.map((each) => ({ ...each, of: 'capture' as const })),
+    ...(load?.log.milestones ?? []).map((each) => ({ ...each, of: 'load' as const })),
+  ];
+  return {
+    stream: identity.stream,
+    bucket: input.bucket,
+    source: `${identity.sourceTopology} ${identity.source}`,
+    format: `${identity.format} ${identity.codec}`,
+    lanes: identity.lanes,
+    capture: captureOf(input, collections),
+    load: load && load.log.seq > 0 ? loadOf(stream, load) : null,
+    collections,
+    milestones: milestones.sort((a, b) => Date.parse(a.at) - Date.parse(b.at)),
+  };
+}
+
+function captureOf(input: StatusInput, collections: readonly CollectionStatus[]): CaptureStatus {
+  const { stream, sourceTime, now } = input;
+  const watermark = watermarkOf(stream);
+  const snapshot = shareOf(stream, collections);
+  const { totals } = stream;
+  return {
+    phase: capturePhase(stream),
+    epoch: stream.epoch,
+    writer: stream.writer,
+    commit: stream.seq,
+    secondsSinceCommit: secondsSince(Date.parse(stream.at), now),
+    watermark: watermark === null ? null : formatClusterTime(watermark),
+    lagSeconds: watermark === null || sourceTime === null ? null : lagSeconds(sourceTime, watermark),
+    watermarkAgeSeconds: watermark === null ? null : secondsSince(clusterTimeSeconds(watermark) * 1000, now),
+    sequence: stream.lastSequence,
+    changes: totals.changeRecords,
+    ddl: totals.ddlEvents,
+    segments: totals.snapshotSegments + totals.changeSegments,
+    bucketBytes: totals.snapshotBytes + totals.changeBytes,
+    snapshot,
+    etaSeconds: etaSeconds(stream, snapshot),
+  };
+}
+
+function capturePhase(stream: StreamState): CapturePhase {
+  const last = latest(
+    stream,
+    'snapshot-started',
+    'snapshot-completed',
+    'drained',
+    'history-lost',
+    'stream-closed',
+    'capture-started',
+  );
+  if (milestoneOf(stream, 'stream-closed')) return 'closed';
+  if (last === 'history-lost') return 'history-lost';
+  if (milestoneOf(stream, 'drained')) return 'drained';
+  if (milestoneOf(stream, 'snapshot-completed')) return 'changes';
+  return milestoneOf(stream, 'snapshot-started') ? 'snapshot' : 'starting';
+}
+
+function loadOf(stream: StreamState, load: NonNullable<StatusInput['load']>): LoadStatus {
+  const { log, progress } = load;
+  const cursor = progress ? slowest(progress.cursors) : null;
+  const streamWatermark = watermarkOf(stream);
+  const reached = cursor?.clusterTime ?? null;
+  return {
+    load: load.name,
+    phase: loadPhase(log, progress),
+    epoch: log.epoch,
+    writer: log.writer,
+    watermark: reached === null ? null : formatClusterTime(reached),
+    lagSeconds: reached === null || streamWatermark === null ? null : lagSeconds(streamWatermark, reached),
+    sequence: cursor?.sequence ?? null,
+    changesBehind: cursor ? Math.max(0, stream.lastSequence - cursor.sequence) : null,
+    snapshotSegments: progress?.finished.length ?? null,
+    snapshotSegmentsTotal: stream.totals.snapshotSegments,
+    snapshotDocuments: progress ? sum(progress.finished, (each) => each.records) : null,
+  };
+}
+
+/** The target knows of the first phases at once; of the later ones the load's log is the record. */
+function loadPhase(log: StreamState, progress: LoadedProgress | null): LoadPhase {
+  for (const [name, phase] of [
+    ['aborted', 'aborted'],
+    ['cutover', 'cutover'],
+    ['verified', 'verified'],
+    ['drained', 'drained'],
+  ] as const) {
+    if (milestoneOf(log, name)) return phase;
+  }
+  if (progress?.phases.indexesBuilt || milestoneOf(log, 'indexes-built')) return 'changes';
+  if (progress?.phases.snapshotApplied || milestoneOf(log, 'snapshot-applied')) return 'indexes';
+  return milestoneOf(log, 'load-started') ? 'snapshot' : 'starting';
+}
+
+function collectionsOf(stream: StreamState, progress: LoadedProgress | null): CollectionStatus[] {
+  const bytes = new Map<string, number>();
+  for (const { namespace = '', documentBytes } of stream.snapshotSegments)
+    add(bytes, namespace, documentBytes);
+  const applied = new Map<string, number>();
+  for (const { namespace, records } of progress?.finished ?? []) add(applied, namespace, records);
+  return [...stream.collections.values()].map((definition): CollectionStatus => {
+    const { namespace } = definition;
+    const chunks = [...(stream.chunks.get(namespace)?.values() ?? [])];
+    const documents = sum(chunks, (chunk) => chunk.progress?.records ?? 0);
+    const state = definition.type === 'view' ? 'view' : stateOf(stream, definition.snapshot, chunks);
+    const isDone = state === 'done' || state === 'skipped' || state === 'view';
+    const copied = bytes.get(namespace) ?? 0;
+    return {
+      namespace,
+      state,
+      documents,
+      documentsTotal: isDone ? documents : Math.max(documents, definition.documents),
+      bytes: copied,
+      bytesTotal: isDone ? copied : Math.max(copied, definition.bytes),
+      chunks: chunks.length,
+      chunksDone: chunks.filter((chunk) => chunk.progress?.done).length,
+      applied: progress ? (applied.get(namespace) ?? 0) : null,
+    };
+  });
+}
+
+type Chunks = readonly { readonly progress: { readonly done: boolean; readonly skipped?: true } | null }[];
+
+function stateOf(stream: StreamState, hasSnapshot: boolean, chunks: Chunks): CollectionStatus['state'] {
+  if (!hasSnapshot || (chunks.length > 0 && chunks.every((chunk) => chunk.progress?.skipped)))
+    return 'skipped';
+  if (milestoneOf(stream, 'snapshot-completed')) return 'done';
+  if (chunks.length > 0 && chunks.every((chunk) => chunk.progress?.done)) return 'done';
+  return chunks.some((chunk) => chunk.progress) ? 'copying' : 'waiting';
+}
+
+function shareOf(stream: StreamState, collections: readonly CollectionStatus[]): Share {
+  return {
+    documents: sum(collections, (each) => each.documents),
+    documentsTotal: sum(collections, (each) => each.documentsTotal),
+    bytes: sum(collections, (each) => each.bytes),
+    bytesTotal: sum(collections, (each) => each.bytesTotal),
+    done: milestoneOf(stream, 'snapshot-completed') !== undefined,
+  };
+}
+
+/** Both ends by the writer's clock. A pause between two runs counts as slow, which errs on the careful side. */
+function etaSeconds(stream: StreamState, snapshot: Share): number | null {
+  const started = milestoneOf(stream, 'snapshot-started');
+  if (!started || snapshot.done || snapshot.bytes === 0) return null;
+  const elapsed = (Date.parse(stream.at) - Date.parse(started.at)) / 1000;
+  return elapsed > 0 ? Math.round(((snapshot.bytesTotal - snapshot.bytes) * elapsed) / snapshot.bytes) : null;
+}
+
+function watermarkOf(stream: StreamState): ClusterTime | null {
+  return (stream.position && parseClusterTime(stream.position.clusterTime)) ?? null;
+}
+
+function latest(stream: StreamState, ...names: readonly Milestone['name'][]): Milestone['name'] | undefined {
+  return stream.milestones.findLast(({ name }) => names.includes(name))?.name;
+}
+
+function secondsSince(then: number, now: number): number {
+  return Math.max(0, Math.round((now - then) / 1000));
+}
+
+function add(map: Map<string, number>, key: string, value: number): void {
+  map.set(key, (map.get(key) ?? 0) + value);
+}
+
+function sum<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((total, item) => total + value(item), 0);
+}
