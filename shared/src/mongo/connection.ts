@@ -9,7 +9,7 @@ import { abortable, throwIfAborted } from '../lifecycle.ts';
 import { type Attempted, classifyMongoError } from './classify.ts';
 import { type Driver, loadDriver } from './driver.ts';
 import { type CommandEncoder, commandEncoder } from './raw-command.ts';
-import { type CommandReply, plainReply, REPLY_OPTIONS } from './reply.ts';
+import { COMMAND_OPTIONS, type CommandReply, plainReply } from './reply.ts';
 import { readServerInfo, type ServerInfo } from './server-info.ts';
 import { ServerPins } from './server-pins.ts';
 import { hostsOf, parseClient } from './uri.ts';
@@ -212,7 +212,7 @@ class DriverConnection implements MongoConnection {
     const mode: ReadPreferenceMode = session?.readPreference ?? readPreference ?? 'primary';
     try {
       const sent = (session?.client ?? this.#client).db(database).command(this.#encode(command), {
-        ...REPLY_OPTIONS,
+        ...COMMAND_OPTIONS,
         readPreference: mode,
         ...(session && { session: session.handle }),
         // The driver gives the socket up on an abort, so that no late reply meets the next command.

@@ -4,6 +4,7 @@
  * Why min() and max(): `$gte` and `$lt` compare within one BSON type and lose the others, and NaN; index bounds do not. They use
  * the index's collation, which is the collection's. Lower is inclusive, upper exclusive. Going on after an `_id` starts at it,
  * and drops the first document if it is that very one (by bytes: an equal id of other bytes is another document).
+ * With min() and no max() the server ends before MaxKey, exclusive, so a document whose `_id` is MaxKey is read on its own.
  *
  * A cursor that is lost, or a passing failure, goes on after the last document handed out; so nothing is lost or repeated,
  * and a reader that dies can be followed by another with `after`. Each cursor is short, so no session lives long.
@@ -11,11 +12,13 @@
  * Capped: natural order, since that order is data. To go on, the collection is read again up to the last document; where that
  * one has been overwritten, all that is there is newer.
  */
-import { buildDocument, string, timestamp } from '../bson/build.ts';
-import { findElement, type RawElement } from '../bson/raw.ts';
-import { WaybillError } from '../errors.ts';
+import { buildDocument, maxKey, string, timestamp } from '../bson/build.ts';
+import { BsonType, findElement, type RawElement } from '../bson/raw.ts';
+import { isTransient, WaybillError } from '../errors.ts';
 import type { ClusterTime } from '../position.ts';
+import { splitNamespace } from '../record.ts';
 import { DEFAULT_RETRY, type RetryPolicy, retry } from '../retry.ts';
+import { serverCode } from './classify.ts';
 import { collectionUuidField, movedTo, nameOfUuid, readsByUuid } from './collection-identity.ts';
 import type { MongoConnection, ReadPreference } from './connection.ts';
 import { openCursor, type RawCursor } from './cursor.ts';
@@ -47,12 +50,19 @@ export interface RangeBatch {
   readonly bytes: number;
 }
 
+/**
+ * Also worth a new cursor, beside what is transient: what 4.0 says to a getMore after the collection was dropped or renamed
+ * (the next open finds out which), and an operation that somebody killed.
+ */
+const REOPEN_CODES: ReadonlySet<number | undefined> = new Set([96, 11601]);
+
 /** dropped: the collection of that uuid is not in its database any more, so the range may be incomplete. */
 export type RangeOutcome = 'complete' | 'dropped';
 
+/** `namespace` is `database.collection`, by the name that is known for it. */
 export function readRange(
   connection: MongoConnection,
-  namespace: { readonly database: string; readonly collection: string },
+  namespace: string,
   options: ReadRangeOptions = {},
 ): RangeReader {
   return new RangeReader(connection, namespace, options);
@@ -68,15 +78,14 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
   #outcome: RangeOutcome | null = null;
   /** `{_id: …}` of the last document handed out, or where the caller's previous reading ended. */
   #after: Buffer | null;
+  /** All but a document whose `_id` is MaxKey has been read. */
+  #maxKeyOnly = false;
 
-  constructor(
-    connection: MongoConnection,
-    namespace: { readonly database: string; readonly collection: string },
-    options: ReadRangeOptions,
-  ) {
+  constructor(connection: MongoConnection, namespace: string, options: ReadRangeOptions) {
     this.#connection = connection;
-    this.#database = namespace.database;
-    this.#collection = namespace.collection;
+    const { database, collection } = splitNamespace(namespace);
+    this.#database = database;
+    this.#collection = collection;
     this.#options = options;
     this.#after = options.after ? idDocument(options.after) : null;
   }
@@ -112,6 +121,7 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
     return retry(
       async () => {
         try {
+          if (!current && this.#nothingFollows()) return { open: null, batch: null, outcome: 'complete' };
           current ??= await this.#open();
           if (!current) return { open: null, batch: null, outcome: 'dropped' };
           return await this.#read(current);
@@ -122,7 +132,7 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
         }
       },
       this.#options.retry ?? DEFAULT_RETRY,
-      { signal, onRetry },
+      { signal, onRetry, retryable: (error) => isTransient(error) || REOPEN_CODES.has(serverCode(error)) },
     );
   }
 
@@ -131,20 +141,27 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
     const batch = await cursor.next();
     if (!batch) {
       await cursor.close();
-      if (open.skip === 'searching') {
-        // The document to go on after was overwritten while we looked for it; what is there now is all newer.
-        this.#after = null;
-        return { open: null, batch: null, outcome: null };
-      }
-      return { open: null, batch: null, outcome: 'complete' };
+      return { open: null, batch: null, outcome: this.#afterLast(open) };
     }
     const { skipped, skip } = this.#skip(batch.documents, open.skip);
     const documents = skipped === 0 ? batch.documents : batch.documents.slice(skipped);
     const last = documents.at(-1);
-    if (!last) return { open: { cursor, skip }, batch: null, outcome: null };
+    if (!last) return { open: { ...open, skip }, batch: null, outcome: null };
     // The id alone, copied: a slice would keep its whole reply alive.
     this.#after = idDocument(last);
-    return { open: { cursor, skip }, batch: { documents, bytes: sizeOf(documents) }, outcome: null };
+    return { open: { ...open, skip }, batch: { documents, bytes: sizeOf(documents) }, outcome: null };
+  }
+
+  /** A cursor is at its end: whether the range is, too. If not, what the next cursor is to read has been set. */
+  #afterLast(open: OpenRange): RangeOutcome | null {
+    if (open.skip === 'searching') {
+      // The document to go on after was overwritten while we looked for it; what is there now is all newer.
+      this.#after = null;
+      return null;
+    }
+    if (!open.endsBeforeMaxKey) return 'complete';
+    this.#maxKeyOnly = true;
+    return null;
   }
 
   /** How many documents at the head of a batch are not to be handed out, and what holds for the next batch. */
@@ -202,32 +219,46 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
   }
 
   async #openByName(): Promise<OpenRange> {
-    const { batchBytes, readPreference, signal, natural } = this.#options;
+    const { batchBytes, readPreference, signal, natural, lower, upper } = this.#options;
+    if (!this.#after && idType(lower) === BsonType.maxKey) this.#maxKeyOnly = true;
     const cursor = await openCursor(this.#connection, this.#database, this.#command(), {
       signal,
       readPreference,
       targetBatchBytes: batchBytes,
       prefetch: true,
     });
-    if (this.#after === null) return { cursor, skip: 'none' };
-    return { cursor, skip: natural ? 'searching' : 'first' };
+    const from = this.#after ?? lower ?? null;
+    const endsBeforeMaxKey = !natural && !this.#maxKeyOnly && from !== null && !upper;
+    if (this.#after === null || this.#maxKeyOnly) return { cursor, skip: 'none', endsBeforeMaxKey };
+    return { cursor, skip: natural ? 'searching' : 'first', endsBeforeMaxKey };
+  }
+
+  /** The last document that there can be was handed out, or the range ends before the first that there can be. */
+  #nothingFollows(): boolean {
+    const { natural, upper } = this.#options;
+    if (natural) return false;
+    return idType(this.#after) === BsonType.maxKey || idType(upper) === BsonType.minKey;
+  }
+
+  #selection(): Record<string, unknown> {
+    const { lower, upper, natural } = this.#options;
+    if (natural) return { hint: { $natural: 1 } };
+    if (this.#maxKeyOnly) return { filter: rawDocument(buildDocument([['_id', maxKey]])), limit: 1 };
+    const from = this.#after ?? lower;
+    return {
+      hint: { _id: 1 },
+      sort: { _id: 1 },
+      ...(from && { min: rawDocument(from) }),
+      ...(upper && { max: rawDocument(upper) }),
+    };
   }
 
   #command(): Record<string, unknown> {
-    const { uuid = null, lower, upper, natural } = this.#options;
-    const from = this.#after ?? lower;
-    const order = natural
-      ? { hint: { $natural: 1 } }
-      : {
-          hint: { _id: 1 },
-          sort: { _id: 1 },
-          ...(from && { min: rawDocument(from) }),
-          ...(upper && { max: rawDocument(upper) }),
-        };
+    const { uuid = null } = this.#options;
     const readConcern = this.#readConcern();
     return {
       find: this.#collection,
-      ...order,
+      ...this.#selection(),
       ...collectionUuidField(this.#connection.server, uuid),
       ...(readConcern && { readConcern }),
     };
@@ -252,6 +283,7 @@ type Skip = 'none' | 'first' | 'searching';
 interface OpenRange {
   readonly cursor: RawCursor;
   readonly skip: Skip;
+  readonly endsBeforeMaxKey: boolean;
 }
 
 interface Step {
@@ -270,4 +302,8 @@ function sizeOf(documents: readonly Buffer[]): number {
   let bytes = 0;
   for (const document of documents) bytes += document.length;
   return bytes;
+}
+
+function idType(bound: Uint8Array | null | undefined): number | undefined {
+  return bound ? findElement(bound, '_id')?.type : undefined;
 }

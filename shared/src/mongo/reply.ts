@@ -22,7 +22,13 @@ export type CommandReply = Readonly<Record<string, ReplyValue>>;
 /** Top-level arrays of documents in the replies that are used; the drivers leave only named ones raw. */
 const RAW_ARRAYS = { writeErrors: true, databases: true, inprog: true, shards: true } as const;
 
-export const REPLY_OPTIONS = { raw: true, promoteLongs: false, fieldsAsRaw: RAW_ARRAYS } as const;
+/** An undefined field of a command is left out, not sent as null. */
+export const COMMAND_OPTIONS = {
+  raw: true,
+  promoteLongs: false,
+  fieldsAsRaw: RAW_ARRAYS,
+  ignoreUndefined: true,
+} as const;
 
 interface DriverValue {
   readonly _bsontype?: unknown;
