@@ -15,6 +15,10 @@ export function isMissing(error: unknown): boolean {
 
 const DENIED = new Set(['EACCES', 'EPERM', 'EROFS']);
 const FULL = new Set(['ENOSPC', 'EDQUOT']);
+const PASSING = new Set([
+  ...['EIO', 'EAGAIN', 'EBUSY', 'EINTR', 'EMFILE', 'ENFILE', 'ENOMEM', 'ESTALE', 'ETIMEDOUT', 'EREMOTEIO'],
+  ...['ECONNRESET', 'ECONNABORTED', 'EHOSTDOWN', 'EHOSTUNREACH', 'ENETDOWN', 'ENETUNREACH', 'ENOTCONN'],
+]);
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL']);
 
 /** Every failure of the filesystem as the bucket's contract names it. Ours pass through. */
@@ -46,6 +50,8 @@ export function folderError(error: unknown, action: FolderAction, key: string): 
     hint: FULL.has(code)
       ? 'The disk or quota is full: free some space, then run the same command again.'
       : 'Check the disk or the mount, then run the same command again.',
+    // Waiting does not make a path that cannot be made.
+    kind: FULL.has(code) || PASSING.has(code) ? 'transient' : 'failed',
     context,
     cause: error,
   });

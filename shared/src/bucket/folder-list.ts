@@ -25,6 +25,7 @@ export interface WalkOptions {
 }
 
 export async function* walkFolder(root: string, options: WalkOptions): AsyncGenerator<ObjectInfo> {
+  if (options.prefix.startsWith(`${options.hidden}/`)) return;
   const cut = options.prefix.lastIndexOf('/') + 1;
   yield* walkDirectory(root, options.prefix.slice(0, cut), options);
 }

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,8 +54,31 @@ describe('folder', () => {
     await utimes(join(folder, '.tmp/old'), longAgo, longAgo);
     const bucket = await openFolder(folder);
     expect(await readdir(join(folder, '.tmp'))).toEqual(['young']);
-    for await (const _ of bucket.list('')) expect.unreachable();
+    for (const prefix of ['', '.', '.tmp', '.tmp/']) {
+      for await (const _ of bucket.list(prefix)) expect.unreachable();
+    }
     await expect(bucket.get('.tmp/young')).rejects.toSatisfy((error) => hasCode(error, 'BUCKET_KEY_INVALID'));
+  });
+
+  test('a process killed in the middle of a put leaves no object', async () => {
+    const code = `
+      import { openFolder } from '${new URL('./folder.ts', import.meta.url).href}';
+      const bucket = await openFolder(process.argv[1]);
+      async function* body() {
+        yield Buffer.alloc(100_000);
+        process.stdout.write('begun');
+        await new Promise((resolve) => setTimeout(resolve, 60_000));
+      }
+      await bucket.put('a/b', body());`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', code, folder]);
+    await once(child.stdout, 'data');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const bucket = await openFolder(folder);
+    expect(await readdir(join(folder, '.tmp'))).toHaveLength(1);
+    for await (const _ of bucket.list('')) expect.unreachable();
+    await bucket.put('a/b', Buffer.from('x'), { ifAbsent: true });
+    expect(await bucket.get('a/b')).toEqual(Buffer.from('x'));
   });
 
   test('a directory that somebody removed is made anew', async () => {
@@ -113,6 +138,8 @@ describe('failures of the filesystem', () => {
     ['ENOSPC', 'BUCKET_UNAVAILABLE', 'transient'],
     ['EIO', 'BUCKET_UNAVAILABLE', 'transient'],
     ['EMFILE', 'BUCKET_UNAVAILABLE', 'transient'],
+    ['ENOENT', 'BUCKET_UNAVAILABLE', 'failed'],
+    ['ELOOP', 'BUCKET_UNAVAILABLE', 'failed'],
     ['ENAMETOOLONG', 'BUCKET_KEY_INVALID', 'failed'],
   ])('%s is %s', (errno, code, kind) => {
     const error = folderError(failure(errno), 'write', 'k');

@@ -13,7 +13,7 @@ import { type FileHandle, link, mkdir, open, readdir, rename, stat, unlink } fro
 import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { WaybillError } from '../errors.ts';
-import { abortable, throwIfAborted } from '../lifecycle.ts';
+import { throwIfAborted } from '../lifecycle.ts';
 import type {
   Bucket,
   ByteRange,
@@ -24,6 +24,7 @@ import type {
   PutOptions,
 } from './bucket.ts';
 import { errno, folderError, isMissing, linkError } from './folder-error.ts';
+import { drain, readExactly, syncDirectory, writeAll } from './folder-io.ts';
 import { objectInfo, walkFolder } from './folder-list.ts';
 import { assertKey, assertPrefix, keyInvalid } from './key.ts';
 
@@ -176,7 +177,9 @@ class FolderBucket implements Bucket {
             cause: error,
           });
         }
-        throw ifAbsent ? linkError(error, key) : folderError(error, 'write', key);
+        throw ifAbsent && !(await canLink(temporary))
+          ? linkError(error, key)
+          : folderError(error, 'write', key);
       }
     }
   }
@@ -225,46 +228,6 @@ class FolderBucket implements Bucket {
   }
 }
 
-async function drain(
-  body: AsyncIterable<Uint8Array>,
-  write: (piece: Uint8Array) => Promise<void>,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const iterator = body[Symbol.asyncIterator]();
-  let finished = false;
-  try {
-    for (;;) {
-      const step = await abortable(iterator.next(), signal);
-      if (step.done) {
-        finished = true;
-        return;
-      }
-      await write(step.value);
-    }
-  } finally {
-    // Not awaited: a body that hangs in `next` would hang here too.
-    if (!finished) void Promise.resolve(iterator.return?.()).catch(() => undefined);
-  }
-}
-
-async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {
-  for (let at = 0; at < piece.length; ) at += (await handle.write(piece, at)).bytesWritten;
-}
-
-async function readExactly(handle: FileHandle, offset: number, length: number, key: string): Promise<Buffer> {
-  const piece = Buffer.allocUnsafe(length);
-  for (let at = 0; at < length; ) {
-    const { bytesRead } = await handle.read(piece, at, length - at, offset + at);
-    if (bytesRead === 0) {
-      throw new WaybillError('BUCKET_UNAVAILABLE', `${key} became shorter while it was read.`, {
-        context: { key },
-      });
-    }
-    at += bytesRead;
-  }
-  return piece;
-}
-
 function checkRange(key: string, size: number, range: ByteRange | undefined): ByteRange {
   if (!range) return { offset: 0, length: size };
   const { offset, length } = range;
@@ -290,11 +253,16 @@ function mayHaveHappened(error: unknown, key: string): WaybillError {
   });
 }
 
-async function syncDirectory(directory: string): Promise<void> {
-  // Windows has no sync of directories.
-  if (process.platform === 'win32') return;
-  await using handle = await open(directory, 'r');
-  await handle.sync();
+/** Whether it is the filesystem that refused a link, or only the one place. */
+async function canLink(temporary: string): Promise<boolean> {
+  const second = `${temporary}-2`;
+  try {
+    await link(temporary, second);
+    await unlink(second);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Best effort: a folder that may only be read has nothing to clean. */

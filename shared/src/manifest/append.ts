@@ -1,11 +1,11 @@
 /** One attempt to put a commit at its number (BF-2). Nothing else in the program writes under `manifest/`. */
 import type { Bucket } from '../bucket/bucket.ts';
 import { hasCode } from '../errors.ts';
-import { type RetryPolicy, retry } from '../retry.ts';
 import { type ChainedCommit, corrupt, encodeCommit } from './codec.ts';
 import type { Commit, CommitBody } from './commit.ts';
 import { commitKey } from './keys.ts';
 import { readCommit } from './log.ts';
+import { type LogOptions, retried } from './options.ts';
 import { FORMAT_VERSION } from './schema.ts';
 import { sha256 } from './sealed-json.ts';
 import type { StreamState } from './state.ts';
@@ -36,11 +36,6 @@ export function nextCommit(state: StreamState, author: Author, body: CommitBody)
   return { commit, encoded, hash: sha256(encoded), bytes: encoded.length };
 }
 
-export interface PutCommitOptions {
-  readonly retryPolicy: RetryPolicy;
-  readonly signal?: AbortSignal | undefined;
-}
-
 /**
  * Puts the commit, again after transient failures. A put that failed may have happened (a time-out after success): then
  * the next attempt finds the number taken, by these very bytes. A crash here leaves the commit there or not; the next
@@ -51,13 +46,13 @@ export async function putCommit(
   bucket: Bucket,
   prefix: string,
   next: EncodedCommit,
-  options: PutCommitOptions,
+  options: LogOptions,
 ): Promise<ChainedCommit | null> {
   const { seq, attempt, writer } = next.commit;
   const key = commitKey(prefix, seq);
-  const { retryPolicy, signal } = options;
+  const { signal } = options;
   try {
-    await retry(() => bucket.put(key, next.encoded, { ifAbsent: true, signal }), retryPolicy, { signal });
+    await retried(() => bucket.put(key, next.encoded, { ifAbsent: true, signal }), options);
     return null;
   } catch (error) {
     if (!hasCode(error, 'BUCKET_OBJECT_EXISTS')) throw error;

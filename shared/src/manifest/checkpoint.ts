@@ -4,11 +4,10 @@
  */
 import type { Bucket } from '../bucket/bucket.ts';
 import { hasCode } from '../errors.ts';
-import { DEFAULT_RETRY, retry } from '../retry.ts';
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './codec.ts';
 import type { CollectionDefinition } from './commit.ts';
 import { checkpointKey, checkpointsPrefix, commitKey, numberInKey } from './keys.ts';
-import type { ReadOptions } from './log.ts';
+import { type LogOptions, retried } from './options.ts';
 import { FORMAT_VERSION } from './schema.ts';
 import { sha256 } from './sealed-json.ts';
 import type { ChunkState, StreamState } from './state.ts';
@@ -39,9 +38,9 @@ export async function writeCheckpoint(bucket: Bucket, prefix: string, state: Str
 export async function latestCheckpoint(
   bucket: Bucket,
   prefix: string,
-  options: ReadOptions = {},
+  options: LogOptions = {},
 ): Promise<StreamState | null> {
-  const { signal, retryPolicy = DEFAULT_RETRY } = options;
+  const { signal } = options;
   const latest: string[] = [];
   for await (const { key } of bucket.list(checkpointsPrefix(prefix), { signal })) {
     if (numberInKey(key) === undefined) continue;
@@ -51,11 +50,9 @@ export async function latestCheckpoint(
   for (const key of latest) {
     const seq = numberInKey(key)!;
     try {
-      const bytes = await retry(() => bucket.get(key, { signal }), retryPolicy, { signal });
+      const bytes = await retried(() => bucket.get(key, { signal }), options);
       const state = stateOf(decodeCheckpoint(bytes, seq, key));
-      const commit = await retry(() => bucket.get(commitKey(prefix, seq), { signal }), retryPolicy, {
-        signal,
-      });
+      const commit = await retried(() => bucket.get(commitKey(prefix, seq), { signal }), options);
       if (sha256(commit) === state.hash) return state;
     } catch (error) {
       if (!hasCode(error, 'MANIFEST_CORRUPT', 'FORMAT_UNSUPPORTED', 'BUCKET_OBJECT_MISSING')) throw error;

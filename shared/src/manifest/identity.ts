@@ -1,11 +1,10 @@
 /** `stream.json`: what a stream is, written once before its first commit, never changed. */
 import type { Bucket } from '../bucket/bucket.ts';
 import { hasCode, WaybillError } from '../errors.ts';
-import { DEFAULT_RETRY, retry } from '../retry.ts';
 import { decodeIdentity, encodeIdentity } from './codec.ts';
 import type { StreamIdentity } from './commit.ts';
 import { assertName, identityKey } from './keys.ts';
-import type { ReadOptions } from './log.ts';
+import { type LogOptions, retried } from './options.ts';
 import { FORMAT_VERSION } from './schema.ts';
 
 export type NewStream = Omit<StreamIdentity, 'formatVersion' | 'features' | 'createdAt'>;
@@ -19,10 +18,9 @@ export async function createStream(
   bucket: Bucket,
   streamPrefix: string,
   wanted: NewStream,
-  options: ReadOptions = {},
+  options: LogOptions = {},
 ): Promise<StreamIdentity> {
   assertName('stream', wanted.stream);
-  const { signal, retryPolicy = DEFAULT_RETRY } = options;
   const identity = {
     formatVersion: FORMAT_VERSION,
     features: [],
@@ -31,9 +29,8 @@ export async function createStream(
   };
   const bytes = encodeIdentity(identity);
   try {
-    await retry(() => bucket.put(identityKey(streamPrefix), bytes, { ifAbsent: true, signal }), retryPolicy, {
-      signal,
-    });
+    const { signal } = options;
+    await retried(() => bucket.put(identityKey(streamPrefix), bytes, { ifAbsent: true, signal }), options);
     return identity;
   } catch (error) {
     // Ours after an ambiguous put, or another's: either way it is what the stream is.
@@ -46,12 +43,11 @@ export async function createStream(
 export async function readStream(
   bucket: Bucket,
   streamPrefix: string,
-  options: ReadOptions = {},
+  options: LogOptions = {},
 ): Promise<StreamIdentity> {
-  const { signal, retryPolicy = DEFAULT_RETRY } = options;
   const key = identityKey(streamPrefix);
   try {
-    return decodeIdentity(await retry(() => bucket.get(key, { signal }), retryPolicy, { signal }), key);
+    return decodeIdentity(await retried(() => bucket.get(key, { signal: options.signal }), options), key);
   } catch (error) {
     if (!hasCode(error, 'BUCKET_OBJECT_MISSING')) throw error;
     throw new WaybillError('STREAM_MISSING', `There is no stream ${streamPrefix} in ${bucket.url}.`, {

@@ -5,10 +5,10 @@
 import type { Bucket } from '../bucket/bucket.ts';
 import { hasCode } from '../errors.ts';
 import { sleep, throwIfAborted } from '../lifecycle.ts';
-import { DEFAULT_RETRY, type RetryPolicy, retry } from '../retry.ts';
 import { latestCheckpoint } from './checkpoint.ts';
 import { type ChainedCommit, corrupt, decodeCommit } from './codec.ts';
 import { commitKey, manifestPrefix, numberInKey } from './keys.ts';
+import { type LogOptions, retried } from './options.ts';
 import { EMPTY_STATE, foldCommit, type StreamState } from './state.ts';
 
 /** Commits fetched at once by a reader that is behind. A commit is a few KiB; a plan may reach a few MiB. */
@@ -17,19 +17,13 @@ const READ_AHEAD = 8;
 const IDLE_GROWTH = 1.25;
 const IDLE_BOUND = 5;
 
-export interface ReadOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** For transient failures of single GETs. */
-  readonly retryPolicy?: RetryPolicy | undefined;
-}
-
 /** Where a reader is: number and hash of the last commit it has; `{seq: 0, hash: null}` before the first. */
 export interface LogPoint {
   readonly seq: number;
   readonly hash: string | null;
 }
 
-export interface ReadCommitsOptions extends ReadOptions {
+export interface ReadCommitsOptions extends LogOptions {
   readonly after?: LogPoint | undefined;
 }
 
@@ -43,12 +37,11 @@ export async function readCommit(
   bucket: Bucket,
   prefix: string,
   seq: number,
-  options: ReadOptions = {},
+  options: LogOptions = {},
 ): Promise<ChainedCommit | null> {
-  const { signal, retryPolicy = DEFAULT_RETRY } = options;
   const key = commitKey(prefix, seq);
   try {
-    const bytes = await retry(() => bucket.get(key, { signal }), retryPolicy, { signal });
+    const bytes = await retried(() => bucket.get(key, { signal: options.signal }), options);
     return decodeCommit(bytes, seq, key);
   } catch (error) {
     if (hasCode(error, 'BUCKET_OBJECT_MISSING')) return null;
@@ -63,7 +56,7 @@ export async function readCommit(
 export async function readManifest(
   bucket: Bucket,
   prefix: string,
-  options: ReadOptions = {},
+  options: LogOptions = {},
 ): Promise<StreamState> {
   let state = (await latestCheckpoint(bucket, prefix, options)) ?? EMPTY_STATE;
   for (;;) {

@@ -2,17 +2,15 @@ import { randomUUID } from 'node:crypto';
 import type { Bucket } from '../bucket/bucket.ts';
 import { WaybillError } from '../errors.ts';
 import { throwIfAborted } from '../lifecycle.ts';
-import { DEFAULT_RETRY, type RetryPolicy } from '../retry.ts';
 import { nextCommit, putCommit } from './append.ts';
 import type { Commit, Milestone } from './commit.ts';
 import { readManifest } from './log.ts';
+import type { LogOptions } from './options.ts';
 import { foldCommit } from './state.ts';
 
-export interface NoteOptions {
+export interface NoteOptions extends LogOptions {
   /** This process, for people. */
   readonly writer: string;
-  readonly signal?: AbortSignal | undefined;
-  readonly retryPolicy?: RetryPolicy | undefined;
 }
 
 /**
@@ -26,7 +24,7 @@ export async function appendNote(
   milestones: readonly Milestone[],
   options: NoteOptions,
 ): Promise<Commit> {
-  const { writer, signal, retryPolicy = DEFAULT_RETRY } = options;
+  const { writer, signal } = options;
   let state = await readManifest(bucket, prefix, options);
   if (state.seq === 0) {
     throw new WaybillError(
@@ -42,7 +40,7 @@ export async function appendNote(
     throwIfAborted(signal);
     const author = { epoch: state.epoch, writer, attempt: randomUUID() };
     const next = nextCommit(state, author, { milestones, note: true });
-    const winner = await putCommit(bucket, prefix, next, { retryPolicy, signal });
+    const winner = await putCommit(bucket, prefix, next, options);
     if (!winner) return next.commit;
     state = foldCommit(state, winner);
   }

@@ -12,15 +12,15 @@ import { randomUUID } from 'node:crypto';
 import type { Bucket } from '../bucket/bucket.ts';
 import { hasCode, WaybillError } from '../errors.ts';
 import { throwIfAborted } from '../lifecycle.ts';
-import { DEFAULT_RETRY, type RetryPolicy } from '../retry.ts';
 import { type EncodedCommit, nextCommit, putCommit } from './append.ts';
 import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts';
 import type { ChainedCommit } from './codec.ts';
 import type { Commit, CommitBody } from './commit.ts';
 import { readCommits, readManifest } from './log.ts';
+import type { LogOptions } from './options.ts';
 import { foldCommit, type StreamState } from './state.ts';
 
-export interface AcquireOptions {
+export interface AcquireOptions extends LogOptions {
   readonly bucket: Bucket;
   /** `<stream>` or `<stream>/loads/<load>`. */
   readonly prefix: string;
@@ -28,15 +28,13 @@ export interface AcquireOptions {
   readonly writer: string;
   /** Goes into the commit that takes the epoch. From the state, where what to write depends on it. */
   readonly body?: CommitBody | ((state: StreamState) => CommitBody) | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly retryPolicy?: RetryPolicy | undefined;
 }
 
 export class ManifestWriter {
   readonly #bucket: Bucket;
   readonly #prefix: string;
   readonly #writer: string;
-  readonly #retryPolicy: RetryPolicy;
+  readonly #options: LogOptions;
   #state: StreamState;
   #epoch = 0;
   /** Why nothing more can be written; set once. */
@@ -50,7 +48,8 @@ export class ManifestWriter {
     this.#bucket = options.bucket;
     this.#prefix = options.prefix;
     this.#writer = options.writer;
-    this.#retryPolicy = options.retryPolicy ?? DEFAULT_RETRY;
+    // The signal of the acquire ends with it; each later call brings its own.
+    this.#options = { retryPolicy: options.retryPolicy, onRetry: options.onRetry };
     this.#state = state;
   }
 
@@ -102,10 +101,7 @@ export class ManifestWriter {
       const epoch = this.#state.epoch + 1;
       const filled = typeof body === 'function' ? body(this.#state) : body;
       const next = this.#prepare(filled, epoch);
-      const winner = await putCommit(this.#bucket, this.#prefix, next, {
-        retryPolicy: this.#retryPolicy,
-        signal,
-      });
+      const winner = await putCommit(this.#bucket, this.#prefix, next, { ...this.#options, signal });
       this.#state = foldCommit(this.#state, winner ?? next);
       if (winner) continue;
       this.#epoch = epoch;
@@ -118,7 +114,7 @@ export class ManifestWriter {
       throwIfAborted(signal);
       const next = this.#prepare(body, this.#epoch);
       const winner = await this.#orBreak(() =>
-        putCommit(this.#bucket, this.#prefix, next, { retryPolicy: this.#retryPolicy, signal }),
+        putCommit(this.#bucket, this.#prefix, next, { ...this.#options, signal }),
       );
       await this.#orBreak(async () => this.#accept(winner ?? next));
       if (winner) continue;
@@ -128,7 +124,7 @@ export class ManifestWriter {
   }
 
   async #takeIn(signal: AbortSignal | undefined): Promise<readonly Commit[]> {
-    const options = { after: this.#state, signal, retryPolicy: this.#retryPolicy };
+    const options = { ...this.#options, after: this.#state, signal };
     for await (const next of readCommits(this.#bucket, this.#prefix, options)) {
       await this.#orBreak(async () => this.#accept(next));
     }

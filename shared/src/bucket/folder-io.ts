@@ -1,0 +1,57 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { WaybillError } from '../errors.ts';
+import { abortable } from '../lifecycle.ts';
+
+/** Hands a body on piece by piece: the next one is asked for when the last one is written. An abort ends the wait. */
+export async function drain(
+  body: AsyncIterable<Uint8Array>,
+  write: (piece: Uint8Array) => Promise<void>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const iterator = body[Symbol.asyncIterator]();
+  let finished = false;
+  try {
+    for (;;) {
+      const step = await abortable(iterator.next(), signal);
+      if (step.done) {
+        finished = true;
+        return;
+      }
+      await write(step.value);
+    }
+  } finally {
+    // Not awaited: a body that hangs in `next` would hang here too.
+    if (!finished) void Promise.resolve(iterator.return?.()).catch(() => undefined);
+  }
+}
+
+export async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {
+  for (let at = 0; at < piece.length; ) at += (await handle.write(piece, at)).bytesWritten;
+}
+
+export async function readExactly(
+  handle: FileHandle,
+  offset: number,
+  length: number,
+  key: string,
+): Promise<Buffer> {
+  const piece = Buffer.allocUnsafe(length);
+  for (let at = 0; at < length; ) {
+    const { bytesRead } = await handle.read(piece, at, length - at, offset + at);
+    if (bytesRead === 0) {
+      throw new WaybillError('BUCKET_UNAVAILABLE', `${key} became shorter while it was read.`, {
+        context: { key },
+      });
+    }
+    at += bytesRead;
+  }
+  return piece;
+}
+
+/** Makes the entries of a directory survive a power cut. */
+export async function syncDirectory(directory: string): Promise<void> {
+  // Windows has no sync of directories.
+  if (process.platform === 'win32') return;
+  await using handle = await open(directory, 'r');
+  await handle.sync();
+}
