@@ -6,6 +6,7 @@ import { BlockCutter, type RecordLayout } from './block-cutter.ts';
 import { AvroChangeLayout } from './change-layout.ts';
 import { codecFits, type SegmentCodec, type SegmentFormat } from './extension.ts';
 import { FileAssembly } from './file-assembly.ts';
+import { ChangeLineLayout } from './line-layout.ts';
 
 /** The records of one lane, ordered by sequence. */
 export interface LaneRecords {
@@ -68,6 +69,7 @@ export async function encodeChangeSegment(options: ChangeSegmentOptions): Promis
 }
 
 function createLayout(options: ChangeSegmentOptions): RecordLayout<DataRecord> {
+  if (options.format === 'jsonl') return new ChangeLineLayout();
   return new AvroChangeLayout(options.codec, randomBytes(16));
 }
 

@@ -3,8 +3,12 @@ import zlib from 'node:zlib';
 import type { SegmentCodec } from './extension.ts';
 
 /**
- * One block in, one block out, in libuv's pool. Output chunks are large: every chunk is a trip to the pool and back.
+ * One block in, one block out, in libuv's pool. Every output chunk is a trip to the pool and back, so chunks are large:
+ * half of what goes in is mostly enough for what comes out.
  */
+const outputRoom = (raw: Buffer): number => Math.max(raw.length >> 1, 256);
+
+/** Where the size of what comes out is not known beforehand. */
 const CHUNK_BYTES = 256 << 10;
 
 const DEFAULT_LEVEL = 1;
@@ -21,15 +25,15 @@ export async function compress(codec: SegmentCodec, level: number | undefined, r
     case 'null':
       return raw;
     case 'deflate':
-      return deflate(raw, { level: level ?? DEFAULT_LEVEL, chunkSize: CHUNK_BYTES });
+      return deflate(raw, { level: level ?? DEFAULT_LEVEL, chunkSize: outputRoom(raw) });
     case 'gzip':
-      return gzip(raw, { level: level ?? DEFAULT_LEVEL, chunkSize: CHUNK_BYTES });
+      return gzip(raw, { level: level ?? DEFAULT_LEVEL, chunkSize: outputRoom(raw) });
     case 'zstandard':
       // The size goes into the frame: readers allocate once, and some refuse frames without it.
       return zstdCompress(raw, {
         params: { [zlib.constants.ZSTD_c_compressionLevel]: level ?? DEFAULT_LEVEL },
         pledgedSrcSize: raw.length,
-        chunkSize: CHUNK_BYTES,
+        chunkSize: outputRoom(raw),
       });
   }
 }
@@ -69,9 +73,11 @@ function outputChunk(contentBytes: number | undefined, most: number): number {
   return Math.max(contentBytes + 1, 64);
 }
 
+export const ZSTD_MAGIC = 0xfd2f_b528;
+
 /** The content size in a zstd frame's header (RFC 8878, 3.1.1.1), or undefined where the frame does not say. */
 export function zstdContentBytes(frame: Buffer): number | undefined {
-  if (frame.length < 18) return undefined;
+  if (frame.length < 18 || frame.readUInt32LE(0) !== ZSTD_MAGIC) return undefined;
   const descriptor = frame.readUInt8(4);
   const singleSegment = (descriptor & 0x20) !== 0;
   const dictionaryIdBytes = [0, 1, 2, 4][descriptor & 3] ?? 0;

@@ -16,7 +16,13 @@ export function unsupported(key: string, what: string): WaybillError {
   });
 }
 
+/** Thrown by the pure decoders at something that a later version may have added. */
+export class UnknownFeature extends Error {
+  override readonly name = 'UnknownFeature';
+}
+
 /** The pure decoders say with a RangeError what cannot be; here it gets the segment's name. */
-export function asCorrupt(key: string, error: unknown): unknown {
+export function named(key: string, error: unknown): unknown {
+  if (error instanceof UnknownFeature) return unsupported(key, error.message);
   return error instanceof RangeError ? corrupt(key, error.message, error) : error;
 }

@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { LaneRun } from '../manifest/commit.ts';
 import type { SealedBlock } from './block-cutter.ts';
 import { IN_FLIGHT_BYTES } from './limits.ts';
@@ -61,8 +62,9 @@ export class FileAssembly {
     this.#inFlight.push(this.#assembled);
   }
 
-  /** Waits until that many raw bytes more may be compressed. */
+  /** Waits until that many raw bytes more may be compressed. Lets the event loop turn once. */
   async room(bytes: number): Promise<void> {
+    await setImmediate();
     while (
       this.#inFlight.length >= IN_FLIGHT_BLOCKS ||
       (this.#weight > 0 && this.#weight + bytes > IN_FLIGHT_BYTES)

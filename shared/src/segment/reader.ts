@@ -1,14 +1,10 @@
 import type { Bucket } from '../bucket/bucket.ts';
 import type { LaneRun, SegmentEntry } from '../manifest/commit.ts';
 import type { DataRecord } from '../record.ts';
-import type { FramedBlock } from './avro-container.ts';
-import { decodeRecords, readBlocks, readHeader, SnapshotBlockReader } from './avro-reader.ts';
-import { RecordReader } from './avro-record.ts';
-import { decompress } from './compression.ts';
-import { asCorrupt, corrupt } from './corrupt.ts';
-import type { SegmentCodec } from './extension.ts';
+import { readAvroChanges, readAvroSnapshot } from './avro-reader.ts';
+import { corrupt, named } from './corrupt.ts';
 import { fetchHeader, fetchRuns, fetchWhole, type VerifiedRun } from './fetch-segment.ts';
-import { MAX_BLOCK_BYTES } from './limits.ts';
+import { readLineChanges, readLineSnapshot } from './line-reader.ts';
 
 /** Consecutive documents of one collection. */
 export interface SnapshotBlock {
@@ -48,7 +44,7 @@ export async function* readSegment(
     if (entry.kind === 'snapshot') yield* readSnapshot(bucket, key, entry, options);
     else yield* readChanges(bucket, key, entry, options);
   } catch (error) {
-    throw asCorrupt(key, error);
+    throw named(key, error);
   }
 }
 
@@ -85,16 +81,9 @@ async function* readSnapshot(
   { signal }: ReadSegmentOptions,
 ): AsyncGenerator<SnapshotBlock, void, undefined> {
   const bytes = await fetchWhole(bucket, key, entry, { signal });
-  const header = readHeader(key, bytes, entry.codec);
-  const blocks = readBlocks(bytes, { start: header.bytes, end: bytes.length }, header.sync, entry.records);
-  const reader = new SnapshotBlockReader(entry.namespace ?? '');
-  for await (const { raw, block } of decompressAhead(blocks, entry.codec, signal)) {
-    yield { kind: 'snapshot', documents: reader.decode(raw, block.count) };
-  }
-}
-
-interface LaneBlock extends FramedBlock {
-  readonly run: LaneRun;
+  const batches =
+    entry.format === 'avro' ? readAvroSnapshot(bytes, entry, signal) : readLineSnapshot(bytes, entry, signal);
+  for await (const documents of batches) yield { kind: 'snapshot', documents };
 }
 
 async function* readChanges(
@@ -103,31 +92,24 @@ async function* readChanges(
   entry: SegmentEntry,
   { lanes, signal }: ReadSegmentOptions,
 ): AsyncGenerator<ChangeBlock, void, undefined> {
-  const { header: headerBytes, runs } = await fetchChanges(bucket, key, entry, { lanes, signal });
+  const { header, runs } = await fetchChanges(bucket, key, entry, { lanes, signal });
   if (runs.length === 0) return;
-  const header = readHeader(key, headerBytes, entry.codec);
-  if (header.bytes !== headerBytes.length)
-    throw new RangeError('its header is not as long as the manifest says');
-  const blocks: LaneBlock[] = runs.flatMap(({ run, bytes }) =>
-    readBlocks(bytes, { start: 0, end: bytes.length }, header.sync, run.records).map((block) => ({
-      ...block,
-      run,
-    })),
-  );
-  const reader = new RecordReader();
+  const batches =
+    entry.format === 'avro'
+      ? readAvroChanges(header, runs, entry.codec, signal)
+      : readLineChanges(runs, entry.codec, signal);
+  let current: LaneRun | null = null;
   let last = 0;
-  let lane = -1;
-  for await (const { raw, block } of decompressAhead(blocks, entry.codec, signal)) {
-    const { run } = block;
-    const records = decodeRecords(raw, block.count, reader);
-    if (run.lane !== lane) last = run.firstSequence - 1;
-    lane = run.lane;
+  for await (const { run, records } of batches) {
+    if (run !== current) last = run.firstSequence - 1;
+    current = run;
     for (const { sequence } of records) {
-      if (sequence <= last || sequence > run.lastSequence)
-        throw new RangeError(`sequence ${sequence} out of order`);
+      if (sequence <= last || sequence > run.lastSequence) {
+        throw new RangeError(`sequence ${sequence} stands where it cannot be`);
+      }
       last = sequence;
     }
-    yield { kind: 'changes', lane, records };
+    yield { kind: 'changes', lane: run.lane, records };
   }
 }
 
@@ -150,7 +132,8 @@ async function fetchChanges(
   }
   const wanted = all.filter((run) => lanes.includes(run.lane));
   if (wanted.length === 0) return { header: Buffer.alloc(0), runs: [] };
-  const header = await fetchHeader(bucket, key, headerBytes, { signal });
+  const header =
+    headerBytes === 0 ? Buffer.alloc(0) : await fetchHeader(bucket, key, headerBytes, { signal });
   return { header, runs: await fetchRuns(bucket, key, wanted, { signal }) };
 }
 
@@ -166,27 +149,4 @@ function assertTiling(entry: SegmentEntry, runs: readonly LaneRun[], headerBytes
   if (at !== entry.bytes) throw new RangeError('the runs of its manifest entry do not cover it');
   if (records !== entry.records)
     throw new RangeError('the runs of its manifest entry do not hold all its records');
-}
-
-/** Raw blocks in order; while one is with the consumer, the pool works on the next. */
-async function* decompressAhead<Block extends FramedBlock>(
-  blocks: readonly Block[],
-  codec: SegmentCodec,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<{ raw: Buffer; block: Block }, void, undefined> {
-  const start = (block: Block | undefined): Promise<Buffer> | null => {
-    if (block === undefined) return null;
-    const raw = decompress(codec, block.compressed, MAX_BLOCK_BYTES);
-    // The consumer may leave before this one's turn.
-    raw.catch(() => undefined);
-    return raw;
-  };
-  let next = start(blocks[0]);
-  for (const [index, block] of blocks.entries()) {
-    signal?.throwIfAborted();
-    const raw = await next!;
-    signal?.throwIfAborted();
-    next = start(blocks[index + 1]);
-    yield { raw, block };
-  }
 }

@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { IN_FLIGHT_BYTES } from './limits.ts';
 
 interface Piece {
@@ -21,8 +22,10 @@ export class SegmentBody implements AsyncIterable<Buffer> {
   #failure: { readonly reason: unknown } | null = null;
   #change = Promise.withResolvers<void>();
 
-  /** Fulfilled when a piece of that weight may be pushed; at once where nothing is in flight. */
+  /** Fulfilled when a piece of that weight may be pushed. Lets the event loop turn once. */
   async room(weight: number): Promise<void> {
+    // Once a block: whoever appends without pause must not keep timers and sockets waiting.
+    await setImmediate();
     while (this.#failure === null && this.#weight > 0 && this.#weight + weight > IN_FLIGHT_BYTES) {
       await this.#change.promise;
     }

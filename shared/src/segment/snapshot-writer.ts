@@ -3,6 +3,7 @@ import type { RawElement } from '../mongo/raw-value.ts';
 import { BlockCutter, type RecordLayout } from './block-cutter.ts';
 import { findId } from './document-id.ts';
 import { codecFits, type SegmentCodec, type SegmentFormat } from './extension.ts';
+import { SnapshotLineLayout } from './line-layout.ts';
 import { SegmentBody } from './segment-body.ts';
 import { AvroSnapshotLayout, type SnapshotConstants } from './snapshot-layout.ts';
 
@@ -102,6 +103,7 @@ export class SnapshotSegmentWriter {
 }
 
 function createLayout(options: SnapshotSegmentOptions): RecordLayout<Buffer> {
+  if (options.format === 'jsonl') return new SnapshotLineLayout(options);
   return new AvroSnapshotLayout(options, options.codec, randomBytes(16));
 }
 

@@ -6,19 +6,25 @@
 /** Enough for any 64-bit value. */
 export const MAX_LONG_BYTES = 10;
 
+/** Doubles hold these and their zigzag form exactly; what lies beyond goes by bigint. */
+const EXACT = 2 ** 51;
+
 /** Writes a safe integer; returns the offset after it. */
 export function writeLong(target: Uint8Array, offset: number, value: number): number {
+  if (value >= EXACT || value <= -EXACT) return writeBigLong(target, offset, BigInt(value));
   let at = offset;
-  if (value >= -0x4000_0000 && value < 0x4000_0000) {
-    let rest = ((value << 1) ^ (value >> 31)) >>> 0;
-    while (rest > 0x7f) {
-      target[at++] = (rest & 0x7f) | 0x80;
-      rest >>>= 7;
-    }
-    target[at++] = rest;
-    return at;
+  let wide = value >= 0 ? value * 2 : value * -2 - 1;
+  while (wide > 0xffff_ffff) {
+    target[at++] = (wide % 0x80) | 0x80;
+    wide = Math.floor(wide / 0x80);
   }
-  return writeBigLong(target, offset, BigInt(value));
+  let rest = wide >>> 0;
+  while (rest > 0x7f) {
+    target[at++] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
+  }
+  target[at++] = rest;
+  return at;
 }
 
 /** Writes a signed 64-bit value; returns the offset after it. */
@@ -48,12 +54,19 @@ export class LongReader {
     const start = this.offset;
     let shift = 0;
     let low = 0;
-    // Four groups fit a signed 32-bit register; longer ones are rare and go the slow way.
     while (shift < 28) {
       const byte = this.#next();
       low |= (byte & 0x7f) << shift;
       if (byte < 0x80) return (low >>> 1) ^ -(low & 1);
       shift += 7;
+    }
+    // Up to seven groups a double is exact; the low bit is the sign.
+    let wide = low;
+    let scale = 2 ** 28;
+    for (; scale < 2 ** 49; scale *= 0x80) {
+      const byte = this.#next();
+      wide += (byte & 0x7f) * scale;
+      if (byte < 0x80) return wide % 2 === 0 ? wide / 2 : -(wide + 1) / 2;
     }
     this.offset = start;
     const value = this.bigLong();
@@ -82,13 +95,17 @@ export class LongReader {
     return value;
   }
 
+  skip(length: number): void {
+    const end = this.offset + length;
+    if (length < 0 || end > this.bytes.length) throw new RangeError('a value that ends after its block');
+    this.offset = end;
+  }
+
   /** A slice of that many bytes; shares the memory. */
   take(length: number): Buffer {
     const start = this.offset;
-    const end = start + length;
-    if (length < 0 || end > this.bytes.length) throw new RangeError('a value that ends after its block');
-    this.offset = end;
-    return this.bytes.subarray(start, end);
+    this.skip(length);
+    return this.bytes.subarray(start, this.offset);
   }
 
   /** Avro `bytes`: a length, then as many bytes. */
@@ -101,4 +118,17 @@ export class LongReader {
     if (byte === undefined) throw new RangeError('a value that ends after its block');
     return byte;
   }
+}
+
+/** A record takes at least a byte a field. */
+const MIN_RECORD_BYTES = 13;
+
+export function assertCount(raw: Buffer, count: number): void {
+  if (count * MIN_RECORD_BYTES > raw.length) {
+    throw new RangeError(`a block of ${raw.length} bytes that claims ${count} records`);
+  }
+}
+
+export function assertConsumed(from: LongReader): void {
+  if (from.offset !== from.bytes.length) throw new RangeError('a block with bytes after its last record');
 }
