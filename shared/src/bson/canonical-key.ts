@@ -1,0 +1,200 @@
+/**
+ * What makes two `_id`s the same key to a server, as bytes, and the lane that follows from it (bucket format BF-12).
+ * THE ENCODING AND THE HASH ARE PART OF THE BUCKET FORMAT: changing either sends one document into two lanes.
+ *
+ * Seen on MongoDB 8.2: numbers are one key when they are equal as exact numbers, whatever their types and at any depth
+ * (1 = 1.0 = Decimal 1.00, -0 = 0, all NaNs are one), but Double 0.1 is not Decimal 0.1. A symbol is the string of the
+ * same bytes. Embedded documents differ by the order and the names of their fields. Everything else compares as stored.
+ *
+ * Encoding of a value: a type byte, then its payload. A number has the first type of int64, double, decimal128 that
+ * holds it exactly. Embedded documents and arrays are their items (type byte, name and zero unless in an array,
+ * payload) and a zero byte; no length, since those of their parts differ from the stored ones. The rest is verbatim.
+ */
+import { decodeDecimal128 } from './decimal128.ts';
+import { asBuffer, BsonType, elements, invalidDocument, MAX_DEPTH, type RawElement } from './raw.ts';
+
+/** Two elements have the same canonical key exactly when a server holds them for the same `_id` (simple collation). */
+export function canonicalKey(id: RawElement): string {
+  const { type } = id;
+  const bytes = asBuffer(id.bytes);
+  if (type === BsonType.objectId) return `\x07${bytes.toString('latin1')}`;
+  if (type === BsonType.string || type === BsonType.symbol) return `\x02${bytes.toString('latin1')}`;
+  return encode(id).toString('latin1');
+}
+
+function encode(element: RawElement): Buffer {
+  const parts: Uint8Array[] = [];
+  encodeInto(parts, element.type, asBuffer(element.bytes), EMPTY, 0);
+  return Buffer.concat(parts);
+}
+
+const EMPTY = Buffer.alloc(0);
+const ZERO = Buffer.alloc(1);
+
+function encodeInto(parts: Uint8Array[], type: number, bytes: Buffer, name: Buffer, depth: number): void {
+  switch (type) {
+    case BsonType.int32:
+    case BsonType.int64:
+    case BsonType.double:
+    case BsonType.decimal128: {
+      const number = canonicalNumber(type, bytes);
+      parts.push(number.subarray(0, 1), name, number.subarray(1));
+      return;
+    }
+    case BsonType.symbol:
+      parts.push(TYPES[BsonType.string]!, name, bytes);
+      return;
+    case BsonType.document:
+    case BsonType.array:
+      parts.push(TYPES[type]!, name);
+      encodeItems(parts, bytes, type === BsonType.document, depth);
+      return;
+    case BsonType.codeWithScope: {
+      const scope = 8 + bytes.readInt32LE(4);
+      parts.push(TYPES[type]!, name, bytes.subarray(4, scope));
+      encodeItems(parts, bytes.subarray(scope), true, depth);
+      return;
+    }
+    default:
+      parts.push(TYPES[type]!, name, bytes);
+  }
+}
+
+/** One-byte slices of every type byte, so that encoding allocates none. */
+const TYPES: readonly Uint8Array[] = Array.from({ length: 256 }, (_, type) => Uint8Array.of(type));
+
+function encodeItems(parts: Uint8Array[], document: Buffer, named: boolean, depth: number): void {
+  if (depth >= MAX_DEPTH) throw invalidDocument(`it is nested deeper than ${MAX_DEPTH} levels`);
+  for (const { type, bytes, nameBytes } of elements(document)) {
+    const name = named ? Buffer.concat([nameBytes, ZERO]) : EMPTY;
+    encodeInto(parts, type, bytes, name, depth + 1);
+  }
+  parts.push(ZERO);
+}
+
+function canonicalNumber(type: number, bytes: Buffer): Buffer {
+  if (type === BsonType.int32) return int64Key(BigInt(bytes.readInt32LE(0)));
+  if (type === BsonType.int64) return int64Key(bytes.readBigInt64LE(0));
+  if (type === BsonType.double) return doubleKey(bytes.readDoubleLE(0));
+  return decimalKey(bytes);
+}
+
+function int64Key(value: bigint): Buffer {
+  const key = Buffer.allocUnsafe(9);
+  key[0] = BsonType.int64;
+  key.writeBigInt64LE(value, 1);
+  return key;
+}
+
+const TWO_63 = 2 ** 63;
+
+function doubleKey(value: number): Buffer {
+  if (Number.isInteger(value) && value >= -TWO_63 && value < TWO_63) return int64Key(BigInt(value));
+  const key = Buffer.allocUnsafe(9);
+  key[0] = BsonType.double;
+  // Writing a NaN may keep its payload, so all NaNs get the same bits by hand.
+  if (Number.isNaN(value)) key.writeBigUInt64LE(0x7ff8_0000_0000_0000n, 1);
+  else key.writeDoubleLE(value, 1);
+  return key;
+}
+
+/** 5^22 < 2^53 < 5^23, and a coefficient below 10^34 has fewer than 49 factors of five. */
+const MAX_POSITIVE_EXPONENT = 22;
+const MAX_NEGATIVE_EXPONENT = 48;
+
+function decimalKey(bytes: Buffer): Buffer {
+  const decimal = decodeDecimal128(bytes);
+  if (decimal.kind === 'nan') return doubleKey(Number.NaN);
+  if (decimal.kind === 'infinity') return doubleKey(decimal.negative ? -Infinity : Infinity);
+  let { coefficient, exponent } = decimal;
+  if (coefficient === 0n) return int64Key(0n);
+  while (coefficient % 10n === 0n) {
+    coefficient /= 10n;
+    exponent++;
+  }
+  const signed = decimal.negative ? -coefficient : coefficient;
+  if (exponent >= 0 && exponent < 19) {
+    const value = signed * 10n ** BigInt(exponent);
+    if (BigInt.asIntN(64, value) === value) return int64Key(value);
+  }
+  const exact = exactDouble(signed, exponent);
+  return exact === undefined ? wideDecimalKey(decimal.negative, coefficient, exponent) : doubleKey(exact);
+}
+
+/** The double that is exactly `coefficient` x 10^`exponent`, if there is one. The coefficient is no multiple of ten. */
+function exactDouble(coefficient: bigint, exponent: number): number | undefined {
+  if (exponent > MAX_POSITIVE_EXPONENT + 34 || exponent < -MAX_NEGATIVE_EXPONENT) return undefined;
+  if (exponent >= 0) {
+    const value = coefficient * 10n ** BigInt(exponent);
+    const double = Number(value);
+    return BigInt(double) === value ? double : undefined;
+  }
+  const fives = 5n ** BigInt(-exponent);
+  if (coefficient % fives !== 0n) return undefined;
+  const numerator = coefficient / fives;
+  const double = Number(numerator);
+  return BigInt(double) === numerator ? double / 2 ** -exponent : undefined;
+}
+
+/** Type byte, sign, exponent of ten (int16), coefficient without trailing zeros (16 bytes, little-endian). */
+function wideDecimalKey(negative: boolean, coefficient: bigint, exponent: number): Buffer {
+  const key = Buffer.alloc(20);
+  key[0] = BsonType.decimal128;
+  key[1] = negative ? 1 : 0;
+  key.writeInt16LE(exponent, 2);
+  key.writeBigUInt64LE(coefficient & 0xffff_ffff_ffff_ffffn, 4);
+  key.writeBigUInt64LE(coefficient >> 64n, 12);
+  return key;
+}
+
+// 32-bit FNV-1a (Fowler, Noll, Vo), then the finaliser of MurmurHash3 (fmix32, Appleby): FNV-1a alone leaves the low
+// bits, which the modulus uses, depending on the low bits of the input only.
+const FNV_OFFSET = 0x811c9dc5 | 0;
+const FNV_PRIME = 0x01000193;
+
+function hashBytes(hash: number, bytes: Uint8Array): number {
+  let h = hash;
+  for (let i = 0; i < bytes.length; i++) h = Math.imul(h ^ bytes[i]!, FNV_PRIME);
+  return h;
+}
+
+function hashText(hash: number, text: string): number {
+  let h = hash;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x7f) return hashBytes(hash, Buffer.from(text, 'utf8'));
+    h = Math.imul(h ^ unit, FNV_PRIME);
+  }
+  return h;
+}
+
+function hashKey(hash: number, id: RawElement): number {
+  const { type, bytes } = id;
+  if (type === BsonType.objectId) return hashBytes(Math.imul(hash ^ type, FNV_PRIME), bytes);
+  if (type === BsonType.string || type === BsonType.symbol) {
+    return hashBytes(Math.imul(hash ^ BsonType.string, FNV_PRIME), bytes);
+  }
+  if (type === BsonType.int32) {
+    let h = hashBytes(Math.imul(hash ^ BsonType.int64, FNV_PRIME), bytes);
+    const sign = bytes[3]! > 0x7f ? 0xff : 0;
+    for (let i = 0; i < 4; i++) h = Math.imul(h ^ sign, FNV_PRIME);
+    return h;
+  }
+  return hashBytes(hash, encode(id));
+}
+
+function fmix32(hash: number): number {
+  let h = hash;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+/**
+ * The lane of a document: 0 to `lanes` - 1. `id` null puts the whole collection into one lane (collations, capped).
+ * Hashed are the namespace in UTF-8, a zero byte, and the canonical key.
+ */
+export function laneOf(namespace: string, id: RawElement | null, lanes: number): number {
+  const start = Math.imul(hashText(FNV_OFFSET, namespace), FNV_PRIME);
+  return fmix32(id === null ? start : hashKey(start, id)) % lanes;
+}

@@ -1,0 +1,146 @@
+/** The statements of update and delete commands, made from raw documents: one allocation, one copy of the document. */
+import {
+  asBuffer,
+  BsonType,
+  documentSize,
+  findElement,
+  invalidDocument,
+  nameEnd,
+  payloadEnd,
+  type RawElement,
+} from './raw.ts';
+
+const DOLLAR = 0x24;
+
+/** The `_id` of a document. Servers store it first; a document where it stands later is searched. */
+export function documentId(document: Uint8Array): RawElement {
+  const b = asBuffer(document);
+  if (b.length > 8 && b[5] === 0x5f && b[6] === 0x69 && b[7] === 0x64 && b[8] === 0) {
+    const type = b[4]!;
+    const end = payloadEnd(b, type, 9, documentSize(b) - 1);
+    return { type, bytes: b.subarray(9, end) };
+  }
+  const id = findElement(b, '_id');
+  if (!id) throw invalidDocument('it has no _id');
+  return id;
+}
+
+/** Whether the first name starts with `$`: the server would take such a replacement for update operators. */
+export function startsWithDollar(document: Uint8Array): boolean {
+  return document.length > 5 && document[4] !== 0 && document[5] === DOLLAR;
+}
+
+/** Whether a top-level field is Timestamp(0,0), which a server rewrites unless `bypassEmptyTsReplacement` is given. */
+export function hasTopLevelZeroTimestamp(document: Uint8Array): boolean {
+  const limit = documentSize(document) - 1;
+  let o = 4;
+  while (o < limit) {
+    const type = document[o]!;
+    const start = nameEnd(document, o + 1, limit) + 1;
+    o = payloadEnd(document, type, start, limit);
+    if (type === BsonType.timestamp && isZero(document, start, o)) return true;
+  }
+  return false;
+}
+
+function isZero(b: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (b[i] !== 0) return false;
+  return true;
+}
+
+const bytesOf = (text: string): Buffer => Buffer.from(text, 'latin1');
+
+// Fixed pieces between the parts that vary. \x03 document, \x04 array, \x08 boolean, \x10 int32.
+const QUERY = bytesOf('\x03q\0');
+const ID_NAME = bytesOf('_id\0');
+const EQ_NAME = bytesOf('$eq\0');
+const UPDATE = bytesOf('\x03u\0');
+const PIPELINE = bytesOf('\x04u\0');
+const STAGE = bytesOf('\x030\0');
+const REPLACE_WITH = bytesOf('\x03$replaceWith\0');
+const LITERAL = bytesOf('\x03$literal\0');
+const UPDATE_TAIL = bytesOf('\x08upsert\0\x01\x08multi\0\0\0');
+const DELETE_TAIL = bytesOf('\x10limit\0\x01\0\0\0\0');
+
+/** `{_id: id}`; an embedded document that starts with `$` would be read as operators, so it stands under `$eq`. */
+function querySize(id: RawElement): number {
+  const plain = 5 + 1 + ID_NAME.length + id.bytes.length;
+  return needsEq(id) ? plain + 5 + 1 + EQ_NAME.length : plain;
+}
+
+function needsEq(id: RawElement): boolean {
+  return id.type === BsonType.regex || (id.type === BsonType.document && startsWithDollar(id.bytes));
+}
+
+function writeQuery(out: Buffer, offset: number, id: RawElement): number {
+  const size = querySize(id);
+  let o = put(out, offset, QUERY);
+  o = out.writeInt32LE(size, o);
+  if (needsEq(id)) {
+    out[o++] = BsonType.document;
+    o = put(out, o, ID_NAME);
+    o = out.writeInt32LE(5 + 1 + EQ_NAME.length + id.bytes.length, o);
+    out[o++] = id.type;
+    o = put(out, o, EQ_NAME);
+    o = put(out, o, id.bytes);
+    out[o++] = 0;
+  } else {
+    out[o++] = id.type;
+    o = put(out, o, ID_NAME);
+    o = put(out, o, id.bytes);
+  }
+  out[o++] = 0;
+  return o;
+}
+
+function put(out: Buffer, o: number, bytes: Uint8Array): number {
+  out.set(bytes, o);
+  return o + bytes.length;
+}
+
+/**
+ * `{q: {_id}, u: document, upsert: true, multi: false}`. A document whose first name starts with `$` goes as the
+ * pipeline `[{$replaceWith: {$literal: document}}]`, or the server would read it as update operators.
+ */
+export function replaceStatement(id: RawElement, document: Uint8Array): Buffer {
+  if (startsWithDollar(document)) return pipelineStatement(id, document);
+  const size = 4 + QUERY.length + querySize(id) + UPDATE.length + document.length + UPDATE_TAIL.length;
+  const out = Buffer.allocUnsafe(size);
+  let o = out.writeInt32LE(size);
+  o = writeQuery(out, o, id);
+  o = put(out, o, UPDATE);
+  o = put(out, o, document);
+  put(out, o, UPDATE_TAIL);
+  return out;
+}
+
+/** Five bytes around what a document or array holds: its length before, a zero after. */
+export function pipelineStatement(id: RawElement, document: Uint8Array): Buffer {
+  const literalSize = 5 + LITERAL.length + document.length;
+  const stageSize = 5 + REPLACE_WITH.length + literalSize;
+  const arraySize = 5 + STAGE.length + stageSize;
+  const size = 4 + QUERY.length + querySize(id) + PIPELINE.length + arraySize + UPDATE_TAIL.length;
+  const out = Buffer.allocUnsafe(size);
+  let o = out.writeInt32LE(size);
+  o = writeQuery(out, o, id);
+  o = put(out, o, PIPELINE);
+  o = out.writeInt32LE(arraySize, o);
+  o = put(out, o, STAGE);
+  o = out.writeInt32LE(stageSize, o);
+  o = put(out, o, REPLACE_WITH);
+  o = out.writeInt32LE(literalSize, o);
+  o = put(out, o, LITERAL);
+  o = put(out, o, document);
+  out.fill(0, o, o + 3);
+  put(out, o + 3, UPDATE_TAIL);
+  return out;
+}
+
+/** `{q: {_id}, limit: 1}`. */
+export function deleteStatement(id: RawElement): Buffer {
+  const size = 4 + QUERY.length + querySize(id) + DELETE_TAIL.length;
+  const out = Buffer.allocUnsafe(size);
+  const o = writeQuery(out, out.writeInt32LE(size), id);
+  put(out, o, DELETE_TAIL);
+  return out;
+}

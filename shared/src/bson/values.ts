@@ -1,0 +1,68 @@
+/** Values of single raw elements. Each reader throws DOCUMENT_INVALID where the element is of another type. */
+import { type ClusterTime, clusterTimeFromBson } from '../position.ts';
+import { asBuffer, BsonType, invalidDocument, type RawElement } from './raw.ts';
+
+function expectType(el: RawElement | undefined, ...types: readonly number[]): Buffer {
+  if (el === undefined) throw invalidDocument('a field is missing');
+  if (!types.includes(el.type))
+    throw invalidDocument(`a field has the unexpected type 0x${el.type.toString(16)}`);
+  return asBuffer(el.bytes);
+}
+
+/** Text of a string or symbol. Invalid UTF-8 becomes U+FFFD; use the bytes where that matters. */
+export function readString(el: RawElement | undefined): string {
+  const bytes = expectType(el, BsonType.string, BsonType.symbol);
+  return bytes.toString('utf8', 4, bytes.length - 1);
+}
+
+export function readInt32(el: RawElement | undefined): number {
+  return expectType(el, BsonType.int32).readInt32LE(0);
+}
+
+/** An int64 or int32, exactly. */
+export function readInt64(el: RawElement | undefined): bigint {
+  const bytes = expectType(el, BsonType.int64, BsonType.int32);
+  return bytes.length === 4 ? BigInt(bytes.readInt32LE(0)) : bytes.readBigInt64LE(0);
+}
+
+/** Any number but a decimal, as a JavaScript number: for counts and flags of the server's replies. */
+export function readNumber(el: RawElement | undefined): number {
+  const bytes = expectType(el, BsonType.int32, BsonType.int64, BsonType.double);
+  if (el?.type === BsonType.double) return bytes.readDoubleLE(0);
+  return Number(readInt64(el));
+}
+
+export function readBoolean(el: RawElement | undefined): boolean {
+  return expectType(el, BsonType.boolean)[0] !== 0;
+}
+
+/** Milliseconds since 1970. Beyond 2^53 it is no longer exact. */
+export function readDate(el: RawElement | undefined): number {
+  return Number(expectType(el, BsonType.date).readBigInt64LE(0));
+}
+
+export function readTimestamp(el: RawElement | undefined): ClusterTime {
+  return clusterTimeFromBson(expectType(el, BsonType.timestamp));
+}
+
+/** The bytes of an embedded document. */
+export function readDocument(el: RawElement | undefined): Buffer {
+  return expectType(el, BsonType.document);
+}
+
+/** The bytes of an array (which is built like a document). */
+export function readArray(el: RawElement | undefined): Buffer {
+  return expectType(el, BsonType.array);
+}
+
+export function readBinary(el: RawElement | undefined): { readonly subtype: number; readonly bytes: Buffer } {
+  const bytes = expectType(el, BsonType.binary);
+  return { subtype: bytes[4]!, bytes: bytes.subarray(5) };
+}
+
+/** The 16 bytes of a UUID (binary subtype 4). */
+export function readUuid(el: RawElement | undefined): Buffer {
+  const { subtype, bytes } = readBinary(el);
+  if (subtype !== 4 || bytes.length !== 16) throw invalidDocument('a field that should be a UUID is not one');
+  return bytes;
+}
