@@ -63,6 +63,7 @@ export async function latestCheckpoint(
 
 export function checkpointOf(state: StreamState): Checkpoint {
   const { seq, hash, epoch, writer, at, position, lastSequence, partialTransaction, totals } = state;
+  // Same shapes; the contract's are readonly.
   return {
     formatVersion: FORMAT_VERSION,
     features: [],
@@ -76,6 +77,7 @@ export function checkpointOf(state: StreamState): Checkpoint {
     partialTransaction,
     collections: [...state.collections.values()] as Checkpoint['collections'],
     currentCollections: [...state.currentCollections.values()] as Checkpoint['currentCollections'],
+    ddlBeforeInventory: state.ddlBeforeInventory as Checkpoint['ddlBeforeInventory'],
     chunks: [...state.chunks.values()].flatMap((chunks) => [...chunks.values()]) as Checkpoint['chunks'],
     snapshotSegments: state.snapshotSegments as Checkpoint['snapshotSegments'],
     milestones: state.milestones as Checkpoint['milestones'],

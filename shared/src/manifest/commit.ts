@@ -27,7 +27,10 @@ export interface CommitBody {
   /** The last sequence given out so far. */
   readonly lastSequence?: number;
   readonly segments?: readonly SegmentEntry[];
-  /** Collections when first seen or changed. */
+  /**
+   * Collections when first seen or changed. Beside `ddl`: what that left. Otherwise the inventory that the snapshot
+   * belongs to, by T0's names: one commit, or several before the first with `ddl`.
+   */
   readonly collections?: readonly CollectionDefinition[];
   /** Planned chunks of the snapshot, when planned. */
   readonly plan?: readonly ChunkPlan[];

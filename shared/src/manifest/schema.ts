@@ -85,8 +85,8 @@ export const collectionSchema = z.strictObject({
   indexes: z.array(base64),
   singleLane: z.boolean(),
   capped: z.boolean(),
-  documents: count,
-  bytes: count,
+  documents: z.number(),
+  bytes: z.number(),
   snapshot: z.boolean(),
 });
 
@@ -199,6 +199,9 @@ export const checkpointSchema = version.extend({
   partialTransaction: z.boolean(),
   collections: z.array(collectionSchema),
   currentCollections: z.array(collectionSchema),
+  ddlBeforeInventory: z
+    .array(z.strictObject({ ddl: z.array(ddlSchema), collections: z.array(collectionSchema) }))
+    .nullable(),
   chunks: z.array(chunkPlanSchema.extend({ progress: chunkProgressSchema.nullable() })),
   snapshotSegments: z.array(segmentEntrySchema),
   milestones: z.array(milestoneSchema),

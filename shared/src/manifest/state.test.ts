@@ -74,6 +74,23 @@ describe('folding', () => {
     ).toEqual(begun.collections);
   });
 
+  test('structure changes committed before the inventory count for the current names all the same', () => {
+    let state = add(EMPTY_STATE, {
+      ddl: [ddl('create', 'shop.new')],
+      collections: [sampleCollection('shop.new')],
+    });
+    state = add(state, { ddl: [ddl('rename', 'shop.orders', 'shop.sales'), ddl('drop', 'shop.gone')] });
+    expect([...state.currentCollections.keys()]).toEqual(['shop.new']);
+    expect(state.collections.size).toBe(0);
+    const inventory = ['shop.orders', 'shop.gone', 'shop.items'].map(sampleCollection);
+    state = add(stateOf(decodeCheckpoint(encodeCheckpoint(checkpointOf(state)), 2, 'k')), {
+      collections: inventory,
+    });
+    expect([...state.collections.keys()]).toEqual(['shop.orders', 'shop.gone', 'shop.items']);
+    expect([...state.currentCollections.keys()].sort()).toEqual(['shop.items', 'shop.new', 'shop.sales']);
+    expect(state.ddlBeforeInventory).toBeNull();
+  });
+
   test('a transaction stays open until the next changes', () => {
     expect(add(begun, { milestones: [] }).partialTransaction).toBe(true);
     expect(add(begun, { segments: [sampleChanges(6, 1)] }).partialTransaction).toBe(false);

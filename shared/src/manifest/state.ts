@@ -15,6 +15,7 @@ import type {
   CollectionDefinition,
   Commit,
   CommittedPosition,
+  DdlEvent,
   Milestone,
   SegmentEntry,
 } from './commit.ts';
@@ -40,6 +41,13 @@ export interface Totals {
   readonly milestones: number;
 }
 
+/** A DDL commit's part in what collections there are. */
+export interface StructureChange {
+  readonly ddl: readonly DdlEvent[];
+  /** What it left, as far as the commit says so. */
+  readonly collections: readonly CollectionDefinition[];
+}
+
 export interface StreamState {
   /** Head: the last commit's number; 0 for a log that does not exist yet. */
   readonly seq: number;
@@ -59,6 +67,11 @@ export interface StreamState {
   readonly collections: ReadonlyMap<string, CollectionDefinition>;
   /** The collections under their names as of the head, with every DDL event applied that the log has. */
   readonly currentCollections: ReadonlyMap<string, CollectionDefinition>;
+  /**
+   * Structure changes that were committed before the inventory was, for the current names to be worked out when it
+   * comes; null from then on. The inventory is one commit, or several before the first structure change.
+   */
+  readonly ddlBeforeInventory: readonly StructureChange[] | null;
   /** By T0's namespace, then chunk number. */
   readonly chunks: ReadonlyMap<string, ReadonlyMap<number, ChunkState>>;
   readonly snapshotSegments: readonly SegmentEntry[];
@@ -69,6 +82,9 @@ export interface StreamState {
 
 /** Enough for a time line; restarts and catching up can go on for years. One per collection is kept beyond it. */
 export const MILESTONES_PER_NAME = 32;
+
+/** The inventory comes within seconds; a source that has none to give makes no list without end. */
+const EARLY_DDL = 1000;
 
 export const EMPTY_STATE: StreamState = {
   seq: 0,
@@ -81,6 +97,7 @@ export const EMPTY_STATE: StreamState = {
   partialTransaction: false,
   collections: new Map(),
   currentCollections: new Map(),
+  ddlBeforeInventory: [],
   chunks: new Map(),
   snapshotSegments: [],
   milestones: [],
@@ -114,8 +131,7 @@ export function foldCommit(state: StreamState, next: ChainedCommit): StreamState
     position: commit.position ?? state.position,
     lastSequence: lastSequenceOf(state, commit),
     partialTransaction: partialAfter(state, commit),
-    collections: foldInventory(state, commit),
-    currentCollections: foldCurrent(state.currentCollections, commit),
+    ...foldCollections(state, commit),
     chunks: foldChunks(state.chunks, commit),
     snapshotSegments:
       snapshotSegments.length === 0
@@ -143,22 +159,38 @@ function partialAfter(state: StreamState, commit: Commit): boolean {
 }
 
 /** A definition beside DDL describes what the DDL left; only the others belong to T0, and there the first holds. */
-function foldInventory(state: StreamState, commit: Commit): StreamState['collections'] {
-  if (!commit.collections || commit.ddl) return state.collections;
-  const collections = new Map(state.collections);
-  for (const definition of commit.collections) {
-    if (!collections.has(definition.namespace)) collections.set(definition.namespace, definition);
+function foldCollections(
+  state: StreamState,
+  { ddl, collections: defined }: Commit,
+): Pick<StreamState, 'collections' | 'currentCollections' | 'ddlBeforeInventory'> {
+  const { collections, currentCollections, ddlBeforeInventory: earlier } = state;
+  if (ddl) {
+    const change = { ddl, collections: defined ?? [] };
+    return {
+      collections,
+      currentCollections: followDdl(currentCollections, change),
+      ddlBeforeInventory: earlier && [...earlier, change].slice(-EARLY_DDL),
+    };
   }
-  return collections;
+  if (!defined) return { collections, currentCollections, ddlBeforeInventory: earlier };
+  const inventory = new Map(collections);
+  for (const definition of defined) {
+    if (!inventory.has(definition.namespace)) inventory.set(definition.namespace, definition);
+  }
+  let current: StreamState['currentCollections'] = new Map([
+    ...(earlier?.length ? [] : currentCollections),
+    ...defined.map((definition) => [definition.namespace, definition] as const),
+  ]);
+  for (const change of earlier ?? []) current = followDdl(current, change);
+  return { collections: inventory, currentCollections: current, ddlBeforeInventory: null };
 }
 
-function foldCurrent(
+function followDdl(
   before: StreamState['currentCollections'],
-  commit: Commit,
+  { ddl, collections }: StructureChange,
 ): StreamState['currentCollections'] {
-  if (!commit.collections && !commit.ddl) return before;
   const current = new Map(before);
-  for (const event of commit.ddl ?? []) {
+  for (const event of ddl) {
     if (event.operation === 'drop') current.delete(event.namespace);
     else if (event.operation === 'dropDatabase') {
       for (const namespace of current.keys()) {
@@ -171,7 +203,7 @@ function foldCurrent(
       if (moved) current.set(event.to, { ...moved, namespace: event.to });
     }
   }
-  for (const definition of commit.collections ?? []) current.set(definition.namespace, definition);
+  for (const definition of collections) current.set(definition.namespace, definition);
   return current;
 }
 
