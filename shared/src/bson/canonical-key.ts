@@ -11,7 +11,16 @@
  * payload) and a zero byte; no length, since those of their parts differ from the stored ones. The rest is verbatim.
  */
 import { decodeDecimal128 } from './decimal128.ts';
-import { asBuffer, BsonType, elements, invalidDocument, MAX_DEPTH, type RawElement } from './raw.ts';
+import {
+  asBuffer,
+  BsonType,
+  documentSize,
+  invalidDocument,
+  MAX_DEPTH,
+  nameEnd,
+  payloadEnd,
+  type RawElement,
+} from './raw.ts';
 
 /** Two elements have the same canonical key exactly when a server holds them for the same `_id` (simple collation). */
 export function canonicalKey(id: RawElement): string {
@@ -19,13 +28,13 @@ export function canonicalKey(id: RawElement): string {
   const bytes = asBuffer(id.bytes);
   if (type === BsonType.objectId) return `\x07${bytes.toString('latin1')}`;
   if (type === BsonType.string || type === BsonType.symbol) return `\x02${bytes.toString('latin1')}`;
-  return encode(id).toString('latin1');
+  return Buffer.concat(encode(id)).toString('latin1');
 }
 
-function encode(element: RawElement): Buffer {
+function encode(element: RawElement): Uint8Array[] {
   const parts: Uint8Array[] = [];
   encodeInto(parts, element.type, asBuffer(element.bytes), EMPTY, 0);
-  return Buffer.concat(parts);
+  return parts;
 }
 
 const EMPTY = Buffer.alloc(0);
@@ -38,7 +47,8 @@ function encodeInto(parts: Uint8Array[], type: number, bytes: Buffer, name: Buff
     case BsonType.double:
     case BsonType.decimal128: {
       const number = canonicalNumber(type, bytes);
-      parts.push(number.subarray(0, 1), name, number.subarray(1));
+      if (name.length === 0) parts.push(number);
+      else parts.push(number.subarray(0, 1), name, number.subarray(1));
       return;
     }
     case BsonType.symbol:
@@ -65,18 +75,31 @@ const TYPES: readonly Uint8Array[] = Array.from({ length: 256 }, (_, type) => Ui
 
 function encodeItems(parts: Uint8Array[], document: Buffer, named: boolean, depth: number): void {
   if (depth >= MAX_DEPTH) throw invalidDocument(`it is nested deeper than ${MAX_DEPTH} levels`);
-  for (const { type, bytes, nameBytes } of elements(document)) {
-    const name = named ? Buffer.concat([nameBytes, ZERO]) : EMPTY;
-    encodeInto(parts, type, bytes, name, depth + 1);
+  const limit = documentSize(document) - 1;
+  let o = 4;
+  while (o < limit) {
+    const type = document[o]!;
+    const start = nameEnd(document, o + 1, limit) + 1;
+    const end = payloadEnd(document, type, start, limit);
+    const name = named ? document.subarray(o + 1, start) : EMPTY;
+    encodeInto(parts, type, document.subarray(start, end), name, depth + 1);
+    o = end;
   }
   parts.push(ZERO);
 }
 
 function canonicalNumber(type: number, bytes: Buffer): Buffer {
-  if (type === BsonType.int32) return int64Key(BigInt(bytes.readInt32LE(0)));
+  if (type === BsonType.int32) return int32Key(bytes);
   if (type === BsonType.int64) return int64Key(bytes.readBigInt64LE(0));
   if (type === BsonType.double) return doubleKey(bytes.readDoubleLE(0));
   return decimalKey(bytes);
+}
+
+function int32Key(bytes: Buffer): Buffer {
+  const key = Buffer.allocUnsafe(9).fill(bytes[3]! > 0x7f ? 0xff : 0);
+  key[0] = BsonType.int64;
+  key.set(bytes, 1);
+  return key;
 }
 
 function int64Key(value: bigint): Buffer {
@@ -180,7 +203,7 @@ function hashKey(hash: number, id: RawElement): number {
     for (let i = 0; i < 4; i++) h = Math.imul(h ^ sign, FNV_PRIME);
     return h;
   }
-  return hashBytes(hash, encode(id));
+  return encode(id).reduce(hashBytes, hash);
 }
 
 function fmix32(hash: number): number {

@@ -12,19 +12,12 @@ import {
   elements,
   findElement,
   invalidDocument,
+  isName,
   nameEnd,
   payloadEnd,
   type RawElement,
 } from './raw.ts';
-import {
-  readDate,
-  readDocument,
-  readInt64,
-  readNumber,
-  readString,
-  readTimestamp,
-  readUuid,
-} from './values.ts';
+import { readInt64, readNumber, readUuid } from './values.ts';
 
 export interface ChangeEvent {
   /** The server's word, known to this version or not. Empty only in a fragment that lacks it. */
@@ -62,55 +55,99 @@ interface Reading extends Mutable {
   transactionNumber: bigint | null;
 }
 
-type Reader = (into: Reading, element: RawElement) => void;
+/** Takes one field's value, which lies in `event` from `start` to `end`. */
+type Reader = (into: Reading, event: Buffer, type: number, start: number, end: number) => void;
 
 const FIELDS: Readonly<Record<string, Reader>> = {
-  _id: (into, el) => {
-    into.resumeToken = readDocument(el);
+  _id: (into, event, type, start, end) => {
+    into.resumeToken = documentAt(event, type, start, end);
   },
-  operationType: (into, el) => {
-    into.operationType = readString(el);
+  operationType: (into, event, type, start, end) => {
+    into.operationType = textAt(event, type, start, end);
   },
-  clusterTime: (into, el) => {
-    into.clusterTime = readTimestamp(el);
+  clusterTime: (into, event, type, start) => {
+    expectType(type, BsonType.timestamp);
+    into.clusterTime = event.readBigUInt64LE(start);
   },
-  wallTime: (into, el) => {
-    into.wallTime = readDate(el);
+  wallTime: (into, event, type, start) => {
+    expectType(type, BsonType.date);
+    into.wallTime = event.readInt32LE(start + 4) * 2 ** 32 + event.readUInt32LE(start);
   },
-  ns: (into, el) => {
-    into.namespace = readNamespace(el);
+  ns: (into, event, type, start, end) => {
+    into.namespace = namespaceAt(event, type, start, end);
   },
-  to: (into, el) => {
-    into.to = readNamespace(el);
+  to: (into, event, type, start, end) => {
+    into.to = namespaceAt(event, type, start, end);
   },
-  documentKey: (into, el) => {
-    into.documentKey = optionalDocument(el);
+  documentKey: (into, event, type, start, end) => {
+    into.documentKey = optionalDocumentAt(event, type, start, end);
   },
-  fullDocument: (into, el) => {
-    into.fullDocument = optionalDocument(el);
+  fullDocument: (into, event, type, start, end) => {
+    into.fullDocument = optionalDocumentAt(event, type, start, end);
   },
-  fullDocumentBeforeChange: (into, el) => {
-    into.fullDocumentBeforeChange = optionalDocument(el);
+  fullDocumentBeforeChange: (into, event, type, start, end) => {
+    into.fullDocumentBeforeChange = optionalDocumentAt(event, type, start, end);
   },
-  updateDescription: (into, el) => {
-    into.updateDescription = optionalDocument(el);
+  updateDescription: (into, event, type, start, end) => {
+    into.updateDescription = optionalDocumentAt(event, type, start, end);
   },
-  operationDescription: (into, el) => {
-    into.operationDescription = optionalDocument(el);
+  operationDescription: (into, event, type, start, end) => {
+    into.operationDescription = optionalDocumentAt(event, type, start, end);
   },
-  lsid: (into, el) => {
-    into.session = readUuid(findElement(readDocument(el), 'id'));
+  lsid: (into, event, type, start, end) => {
+    into.session = readUuid(findElement(documentAt(event, type, start, end), 'id'));
   },
-  txnNumber: (into, el) => {
-    into.transactionNumber = readInt64(el);
+  txnNumber: (into, event, type, start, end) => {
+    into.transactionNumber = readInt64({ type, bytes: event.subarray(start, end) });
   },
-  collectionUUID: (into, el) => {
-    into.collectionUuid = readUuid(el);
+  collectionUUID: (into, event, type, start, end) => {
+    into.collectionUuid = readUuid({ type, bytes: event.subarray(start, end) });
   },
-  splitEvent: (into, el) => {
-    into.splitEvent = readSplit(readDocument(el));
+  splitEvent: (into, event, type, start, end) => {
+    into.splitEvent = readSplit(documentAt(event, type, start, end));
   },
 };
+
+function expectType(type: number, expected: number): void {
+  if (type !== expected) throw invalidDocument(`a change event has a field of the unexpected type ${type}`);
+}
+
+function documentAt(event: Buffer, type: number, start: number, end: number): Buffer {
+  expectType(type, BsonType.document);
+  return event.subarray(start, end);
+}
+
+/** An image that is not there comes as null. */
+function optionalDocumentAt(event: Buffer, type: number, start: number, end: number): Buffer | null {
+  return type === BsonType.null ? null : documentAt(event, type, start, end);
+}
+
+function textAt(event: Buffer, type: number, start: number, end: number): string {
+  expectType(type, BsonType.string);
+  return event.toString('utf8', start + 4, end - 1);
+}
+
+/** `{db, coll}`, in place: this is read for every event. Other fields in it are left alone. */
+function namespaceAt(event: Buffer, type: number, start: number, end: number): string {
+  expectType(type, BsonType.document);
+  let database: string | undefined;
+  let collection: string | undefined;
+  const limit = end - 1;
+  let o = start + 4;
+  while (o < limit) {
+    const fieldType = event[o]!;
+    const zero = nameEnd(event, o + 1, limit);
+    const next = payloadEnd(event, fieldType, zero + 1, limit);
+    if (isName(event, o + 1, zero, DB)) database = textAt(event, fieldType, zero + 1, next);
+    else if (isName(event, o + 1, zero, COLL)) collection = textAt(event, fieldType, zero + 1, next);
+    o = next;
+  }
+  if (database === undefined) throw invalidDocument('a change event has a namespace without a database');
+  return collection === undefined ? database : `${database}.${collection}`;
+}
+
+const DB = Buffer.from('db');
+const COLL = Buffer.from('coll');
 
 interface KnownField {
   readonly name: Uint8Array;
@@ -128,9 +165,7 @@ function knownField(b: Uint8Array, from: number, to: number): KnownField | undef
   const candidates = BY_LENGTH[to - from];
   if (candidates === undefined) return undefined;
   for (const field of candidates) {
-    let i = 0;
-    while (i < field.name.length && b[from + i] === field.name[i]) i++;
-    if (i === field.name.length) return field;
+    if (isName(b, from, to, field.name)) return field;
   }
   return undefined;
 }
@@ -164,7 +199,7 @@ export function readChangeEvent(event: Buffer): ChangeEvent {
     const zero = nameEnd(event, o + 1, limit);
     const end = payloadEnd(event, type, zero + 1, limit);
     const field = knownField(event, o + 1, zero);
-    if (field) field.read(into, { type, bytes: event.subarray(zero + 1, end) });
+    if (field) field.read(into, event, type, zero + 1, end);
     o = end;
   }
   return finish(into);
@@ -180,18 +215,6 @@ function finish(into: Reading): ChangeEvent {
     into.transaction = { session: into.session, number: into.transactionNumber };
   }
   return into;
-}
-
-/** An image that is not there comes as null. */
-function optionalDocument(el: RawElement): Buffer | null {
-  return el.type === BsonType.null ? null : readDocument(el);
-}
-
-function readNamespace(el: RawElement): string {
-  const ns = readDocument(el);
-  const database = readString(findElement(ns, 'db'));
-  const collection = findElement(ns, 'coll');
-  return collection === undefined ? database : `${database}.${readString(collection)}`;
 }
 
 function readSplit(split: Buffer): SplitEvent {

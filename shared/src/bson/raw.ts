@@ -183,7 +183,8 @@ export function* elements(doc: Uint8Array): Generator<NamedElement, void, undefi
   }
 }
 
-function sameName(b: Uint8Array, from: number, to: number, name: Uint8Array): boolean {
+/** Whether the bytes from `from` to `to` are exactly that name. */
+export function isName(b: Uint8Array, from: number, to: number, name: Uint8Array): boolean {
   if (to - from !== name.length) return false;
   for (let i = 0; i < name.length; i++) if (b[from + i] !== name[i]) return false;
   return true;
@@ -199,7 +200,7 @@ export function findElement(doc: Uint8Array, name: string | Uint8Array): RawElem
     const type = b[o]!;
     const zero = nameEnd(b, o + 1, limit);
     const end = payloadEnd(b, type, zero + 1, limit);
-    if (sameName(b, o + 1, zero, wanted)) return { type, bytes: b.subarray(zero + 1, end) };
+    if (isName(b, o + 1, zero, wanted)) return { type, bytes: b.subarray(zero + 1, end) };
     o = end;
   }
   return undefined;
