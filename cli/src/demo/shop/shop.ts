@@ -59,12 +59,12 @@ async function fillShop(database: Db, orders: number, random: Random): Promise<S
 
 async function fill(database: Db, wanted: ShopCollection, random: Random): Promise<void> {
   const collection = await database.createCollection(wanted.name, wanted.options ?? {});
-  if (wanted.indexes) await collection.createIndexes([...wanted.indexes]);
   for (let from = 0; from < wanted.documents; from += BATCH) {
     const count = Math.min(BATCH, wanted.documents - from);
     const batch = Array.from({ length: count }, (_, n) => wanted.make(from + n, random));
     await collection.insertMany(batch, { ordered: false });
   }
+  if (wanted.indexes) await collection.createIndexes([...wanted.indexes]);
 }
 
 function shopCollections(orders: number): readonly ShopCollection[] {

@@ -1,0 +1,208 @@
+/**
+ * `waybill demo`: the whole journey on one machine, with nothing made easy. A source in use, awkward documents, changes of
+ * structure in the midst of it, and an end that is proven and not waited for.
+ */
+import { mkdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { VerifyReport } from '@waybill/load/verify/report';
+import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { LinkedAbort, sleep, throwIfAborted } from '@waybill/shared/lifecycle';
+import { connect } from '@waybill/shared/mongo/connection';
+import { RawSequence } from '@waybill/shared/mongo/raw-value';
+import type { CommandContext } from '../commands/command.ts';
+import { formatCount } from '../output/units.ts';
+import { findMongod } from '../servers/find.ts';
+import { type RunningServer, startMongod } from '../servers/start.ts';
+import { StatusCollector } from '../status/collect.ts';
+import { type Application, startApplication } from './application-process.ts';
+import { type CommandProcess, commandFailed, startCommand } from './command-process.ts';
+import { Narrator } from './narrator.ts';
+import { Observer } from './observer.ts';
+import { renderTimeline, renderVerification } from './outcome.ts';
+import { oddities } from './shop/oddities.ts';
+import { createShop, type ShopSummary } from './shop/shop.ts';
+
+const DATABASE = 'shop';
+const SEED = 20_260_101;
+/** Operations a second of the application, and how many between two changes of structure. */
+const RATE = 300;
+const STRUCTURE_EVERY = 200;
+/** The copying is held back to this, or it would be over before the application had done much. Bytes a second. */
+const READ_RATE = '8MiB';
+/** The application goes on until it has changed structure so often, which includes a renamed collection. */
+const STRUCTURE_CHANGES = 6;
+
+interface Stage {
+  readonly context: CommandContext;
+  readonly narrator: Narrator;
+  readonly folder: string;
+  readonly bucket: string;
+  readonly source: RunningServer;
+  readonly target: RunningServer;
+}
+
+export async function runDemo(context: CommandContext): Promise<number> {
+  const { options, output, signal } = context;
+  using narrator = new Narrator(output, options.json);
+  await using stack = new AsyncDisposableStack();
+  const folder = resolve('waybill-demo', new Date().toISOString().slice(0, 19).replaceAll(':', '-'));
+  const bucket = join(folder, 'bucket');
+  await mkdir(bucket, { recursive: true });
+
+  narrator.heading('A source, a target, and a shop');
+  const binary = await findMongod({ log: (message) => narrator.line(message), signal });
+  const source = stack.use(await startMongod({ binary, replSet: 'source', cacheGb: 0.5, signal }));
+  const target = stack.use(await startMongod({ binary, replSet: 'target', cacheGb: 0.5, signal }));
+  narrator.line(
+    `MongoDB ${binary.version} from ${binary.origin}: source on port ${source.port}, target on ${target.port}`,
+  );
+  const stage: Stage = { context, narrator, folder, bucket, source, target };
+  const shop = await fillSource(stage);
+
+  narrator.heading('An application that does not wait');
+  const application = stack.use(
+    startApplication({
+      uri: source.uri,
+      database: DATABASE,
+      seed: SEED,
+      orders: shop.orders,
+      ratePerSecond: RATE,
+      structureEvery: STRUCTURE_EVERY,
+    }),
+  );
+  narrator.line(
+    'it inserts, updates, replaces, deletes, uses transactions, makes indexes, renames collections',
+  );
+
+  narrator.heading('Copying while it writes');
+  const run = stack.use(startRun(stage));
+  const observer = await openObserver(stage, stack);
+  await untilCaughtUp(stage, observer, application, run);
+
+  narrator.heading('The end of writing, and the cutover');
+  const written = await application.stop();
+  narrator.line(`the application has stopped, after ${formatCount(written.operations)} operations`);
+  const verification = await cutOver(stage, observer, run);
+  await run.stop();
+
+  const milestones = (await observer.look())?.milestones ?? [];
+  const seconds = Math.round(narrator.elapsedMs / 100) / 10;
+  if (options.json) {
+    output.printJson({ seconds, bucket, application: written, milestones, verification });
+  } else {
+    narrator.heading('Milestones');
+    narrator.block(renderTimeline(milestones, output.paint));
+    narrator.heading('Verification');
+    narrator.block(renderVerification(verification, output.paint));
+    tellWhere(stage);
+  }
+  if (options.keep) await keep(stage);
+  return verification.same ? 0 : 3;
+}
+
+async function fillSource({ narrator, source, context }: Stage): Promise<ShopSummary> {
+  const shop = await createShop({ uri: source.uri, database: DATABASE, seed: SEED });
+  await using connection = await connect(source.uri, { role: 'source', signal: context.signal });
+  const odd = oddities();
+  await connection.command(DATABASE, {
+    insert: 'oddities',
+    documents: new RawSequence(odd),
+    ...(Number.parseFloat(source.version) >= 8 ? { bypassEmptyTsReplacement: true } : {}),
+  });
+  narrator.line(
+    `${formatCount(shop.documents + odd.length)} documents in ${shop.collections + 1} collections: unique, text, geo, hashed, partial ` +
+      'and TTL indexes, a validator, a view, a capped and a clustered collection',
+  );
+  narrator.line(
+    `${odd.length} of them awkward: the same key twice, NaN with a payload, invalid UTF-8, __proto__, …`,
+  );
+  return shop;
+}
+
+function startRun(stage: Stage): CommandProcess {
+  const { narrator, source, target, bucket } = stage;
+  const options = ['--source', source.uri, '--bucket', bucket, '--target', target.uri];
+  narrator.line(`$ waybill run ${options.join(' ')}`);
+  return startCommand('run', [...options, '--max-read-rate', READ_RATE]);
+}
+
+async function openObserver(stage: Stage, stack: AsyncDisposableStack): Promise<Observer> {
+  const { narrator, context } = stage;
+  const { signal } = context;
+  const bucket = await openBucket(stage.bucket, { signal });
+  stack.defer(() => bucket.close());
+  const target = stack.use(await connect(stage.target.uri, { role: 'target', signal }));
+  const collector = new StatusCollector(
+    { stream: 'default', load: 'default' },
+    { bucket, source: null, target, signal },
+  );
+  return new Observer(collector, ({ of, name, evidence }) => {
+    if (name === 'collection-completed') return;
+    const facts = Object.entries(evidence ?? {}).slice(0, 4);
+    narrator.line(`${of}: ${name}${facts.map(([fact, value]) => `, ${fact} ${value}`).join('')}`);
+  });
+}
+
+/** Until both sides have caught up with an application that goes on writing, and it has shown all that it can do. */
+async function untilCaughtUp(
+  stage: Stage,
+  observer: Observer,
+  application: Application,
+  run: CommandProcess,
+): Promise<void> {
+  const { narrator, context } = stage;
+  let told = 0;
+  const done = (): boolean => {
+    const { structure } = application.report;
+    for (const change of structure.slice(told)) narrator.line(`application: ${change}`);
+    told = structure.length;
+    return (
+      observer.has('load', 'caught-up') && observer.has('capture', 'caught-up') && told >= STRUCTURE_CHANGES
+    );
+  };
+  using _live = narrator.live(() => activity(observer, application));
+  await Promise.race([observer.until(done, context.signal), application.failed, run.failed]);
+}
+
+function activity(observer: Observer, application: Application): string {
+  const wrote = `application: ${formatCount(application.report.operations)} operations`;
+  const status = observer.latest;
+  if (!status) return wrote;
+  const { capture, load } = status;
+  const captured = `captured ${formatCount(capture.snapshot.documents)} documents and ${formatCount(capture.changes)} changes`;
+  const behind = load?.changesBehind ?? null;
+  const applied = `applied ${formatCount(load?.snapshotDocuments ?? 0)} documents${behind === null ? '' : `, ${formatCount(behind)} changes behind`}`;
+  return `${wrote} · ${captured} · ${applied}`;
+}
+
+async function cutOver(stage: Stage, observer: Observer, run: CommandProcess): Promise<VerifyReport> {
+  const { narrator, source, target, bucket, folder, context } = stage;
+  const report = join(folder, 'verification.json');
+  const options = ['--source', source.uri, '--bucket', bucket, '--target', target.uri, '--yes'];
+  narrator.line(`$ waybill cutover ${options.join(' ')}`);
+  await using cutover = startCommand('cutover', [...options, '--report', report]);
+  using _live = narrator.live(() => 'waiting until everything is proven to be there');
+  using watch = new LinkedAbort(context.signal);
+  // It looks on until it is told to stop, and tells of milestones meanwhile.
+  const watching = observer.until(() => false, watch.signal).catch(() => undefined);
+  const end = await Promise.race([cutover.ended, run.failed]);
+  watch.abort();
+  await watching;
+  throwIfAborted(context.signal);
+  if (end.exitCode !== 0 && end.exitCode !== 3) throw commandFailed('cutover', end);
+  return JSON.parse(await readFile(report, 'utf8')) as VerifyReport;
+}
+
+function tellWhere({ narrator, folder, bucket, source, target, context }: Stage): void {
+  narrator.heading('What is left');
+  narrator.block(`files         ${folder}`);
+  narrator.block(`the stream    waybill status --bucket ${bucket}`);
+  if (!context.options.keep) return;
+  narrator.block(`source        ${source.uri}`);
+  narrator.block(`target        ${target.uri}`);
+  narrator.block('Both servers run until Ctrl-C.');
+}
+
+async function keep({ context }: Stage): Promise<void> {
+  while (!context.signal.aborted) await sleep(60_000, context.signal).catch(() => undefined);
+}
