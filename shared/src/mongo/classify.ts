@@ -103,7 +103,7 @@ export function classifyMongoError(error: unknown, attempted: Attempted): Waybil
   const facts = factsOf(error);
   const name = error instanceof Error ? error.name : 'Error';
   const text = error instanceof Error ? serverText(error.message, facts.code) : 'not an error object';
-  const code = codeFor(name, facts);
+  const code = codeFor(name, facts, text);
   const details: ErrorDetails = {
     hint: hintFor(code, attempted, text),
     context: {
@@ -117,12 +117,14 @@ export function classifyMongoError(error: unknown, attempted: Attempted): Waybil
   return new WaybillError(code, `${summary(code, attempted)}: ${text}`, details);
 }
 
-function codeFor(name: string, facts: FailureFacts): ErrorCode {
+function codeFor(name: string, facts: FailureFacts, text: string): ErrorCode {
   if (name === 'MongoServerSelectionError') return 'MONGO_UNREACHABLE';
   if (NETWORK_ERRORS.has(name)) return 'MONGO_TRANSIENT';
   if (name === 'MongoMissingCredentialsError') return 'MONGO_AUTHENTICATION';
   if (facts.code !== undefined) {
     if (AUTHENTICATION_CODES.has(facts.code)) return 'MONGO_AUTHENTICATION';
+    // Without any user the server says the same code as for a missing role.
+    if (facts.code === UNAUTHORIZED && /requires authentication/.test(text)) return 'MONGO_AUTHENTICATION';
     if (facts.code === UNAUTHORIZED) return 'MONGO_UNAUTHORIZED';
     if (TRANSIENT_CODES.has(facts.code)) return 'MONGO_TRANSIENT';
   }
@@ -161,6 +163,8 @@ function hintFor(code: ErrorCode, attempted: Attempted, text: string): string | 
       }
       return 'Check host, port, TLS options and firewalls; with Atlas and the like, the access list.';
     case 'MONGO_AUTHENTICATION':
+      if (/requires authentication/.test(text))
+        return 'The connection string has no user; add user and password.';
       return 'Check user, password, authSource and authMechanism. Special characters in a password must be percent-encoded.';
     case 'MONGO_UNAUTHORIZED':
       return ROLE_HINTS[attempted.role];
@@ -194,6 +198,8 @@ export function serverText(message: string, code?: number): string {
   const text = redact(message)
     .replace(/\s*dup key:.*$/s, ' dup key: (hidden)')
     .replace(/\{.*\}?/s, '{…}')
-    .replace(/\b_id: .*$/s, '_id: (hidden)');
+    .replace(/\b_id: .*$/s, '_id: (hidden)')
+    .replace(/\s+/g, ' ')
+    .trim();
   return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
 }

@@ -84,7 +84,8 @@ export async function connect(uri: string, options: ConnectOptions): Promise<Mon
   if (opened !== TOO_OLD) return opened;
   const reopened = await open(await loadDriver('old'), uri, options);
   if (reopened !== TOO_OLD) return reopened;
-  throw new WaybillError('SOURCE_UNSUPPORTED', `the server at ${hostsOf(uri)} is older than MongoDB 4.0`, {
+  const code = options.role === 'source' ? 'SOURCE_UNSUPPORTED' : 'TARGET_UNSUPPORTED';
+  throw new WaybillError(code, `the server at ${hostsOf(uri)} is older than MongoDB 4.0`, {
     hint: 'Upgrade it to 4.0 or later first.',
   });
 }
