@@ -46,18 +46,17 @@ export async function fetchRuns(
   runs: readonly LaneRun[],
   options: FetchOptions,
 ): Promise<VerifiedRun[]> {
-  const fetched: VerifiedRun[] = [];
-  for (const neighbours of mergeNeighbours(runs)) {
+  const groups = mergeNeighbours(runs).map(async (neighbours) => {
     const offset = neighbours[0]!.offset;
     const length = neighbours.reduce((sum, run) => sum + run.length, 0);
     const bytes = await fetchRange(bucket, key, { offset, length }, options);
-    for (const run of neighbours) {
+    return neighbours.map((run) => {
       const part = bytes.subarray(run.offset - offset, run.offset - offset + run.length);
       assertHash(key, part, run.sha256, `the SHA-256 of lane ${run.lane}`);
-      fetched.push({ run, bytes: part });
-    }
-  }
-  return fetched;
+      return { run, bytes: part };
+    });
+  });
+  return (await Promise.all(groups)).flat();
 }
 
 function mergeNeighbours(runs: readonly LaneRun[]): LaneRun[][] {

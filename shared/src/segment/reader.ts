@@ -24,7 +24,7 @@ export interface ChangeBlock {
 export type DecodedBlock = SnapshotBlock | ChangeBlock;
 
 export interface ReadSegmentOptions {
-  /** Only these lanes of a change segment: fetches their bytes alone. Default: all, in one get. */
+  /** Only these lanes of a change segment: fetches their bytes alone. Default: all; all come in one get. */
   readonly lanes?: readonly number[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -123,14 +123,14 @@ async function fetchChanges(
   const all = (entry.lanes ?? []).toSorted((a, b) => a.offset - b.offset);
   const headerBytes = entry.headerBytes ?? 0;
   assertTiling(entry, all, headerBytes);
-  if (lanes === undefined) {
+  const wanted = lanes === undefined ? all : all.filter((run) => lanes.includes(run.lane));
+  if (wanted.length === all.length) {
     const bytes = await fetchWhole(bucket, key, entry, { signal });
     return {
       header: bytes.subarray(0, headerBytes),
       runs: all.map((run) => ({ run, bytes: bytes.subarray(run.offset, run.offset + run.length) })),
     };
   }
-  const wanted = all.filter((run) => lanes.includes(run.lane));
   if (wanted.length === 0) return { header: Buffer.alloc(0), runs: [] };
   const header =
     headerBytes === 0 ? Buffer.alloc(0) : await fetchHeader(bucket, key, headerBytes, { signal });

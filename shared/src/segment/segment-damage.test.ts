@@ -162,6 +162,27 @@ describe('a segment whose hash is right and whose content is not', () => {
   });
 });
 
+describe('reading a segment', () => {
+  it('stops at a signal, with its reason', async () => {
+    const bucket = new MemoryBucket();
+    const documents = Array.from({ length: 3000 }, (_, index) => sampleDocument(index, 2000));
+    const entry = await storeSnapshot(bucket, KEY, 'avro', 'zstandard', [documents]);
+    const stop = new AbortController();
+    const reading = readSegment(bucket, KEY, entry, { signal: stop.signal });
+    expect((await reading.next()).done).toBe(false);
+    const reason = new Error('enough');
+    stop.abort(reason);
+    await expect(reading.next()).rejects.toBe(reason);
+  });
+
+  it('passes on what the bucket says', async () => {
+    const bucket = new MemoryBucket();
+    const entry = await storeSnapshot(bucket, KEY, 'avro', 'zstandard', [[sampleDocument(1)]]);
+    bucket.objects.clear();
+    await expect(read(bucket, entry)).rejects.toMatchObject({ code: 'BUCKET_OBJECT_MISSING' });
+  });
+});
+
 describe('an Avro file that Waybill did not write', () => {
   const empty = {
     sequence: 0,
