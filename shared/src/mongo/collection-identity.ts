@@ -12,7 +12,7 @@ import { isAtLeast, type ServerInfo } from './server-info.ts';
 const COLLECTION_UUID_MISMATCH = 361;
 
 /** Whether commands can name the collection by uuid. */
-export function readsByUuid(server: ServerInfo): boolean {
+function readsByUuid(server: ServerInfo): boolean {
   return isAtLeast(server, 6);
 }
 
@@ -25,6 +25,71 @@ export function collectionUuidField(
   return { collectionUUID: new RawField(uuidElement(uuid)) };
 }
 
+export interface CollectionIdentity {
+  readonly database: string;
+  /** The name by which it was last known. */
+  readonly collection: string;
+  /** Null: whatever has the name. */
+  readonly uuid: Uint8Array | null;
+}
+
+interface Closable {
+  close(): Promise<void>;
+}
+
+/**
+ * Opens something (a cursor) on the collection of that uuid, under the name it has now. `open` gets the name and sends
+ * {@link collectionUuidField} with its command. Null: its database has no such collection any more.
+ */
+export async function openByIdentity<Opened extends Closable>(
+  connection: MongoConnection,
+  identity: CollectionIdentity,
+  open: (collection: string) => Promise<Opened>,
+  signal?: AbortSignal,
+): Promise<{ readonly opened: Opened; readonly collection: string } | null> {
+  const { uuid } = identity;
+  if (!uuid) return { opened: await open(identity.collection), collection: identity.collection };
+  if (!readsByUuid(connection.server)) return openCompared(connection, { ...identity, uuid }, open, signal);
+  for (let collection = identity.collection; ; ) {
+    try {
+      return { opened: await open(collection), collection };
+    } catch (error) {
+      const name = movedTo(error);
+      if (name === undefined) throw error;
+      if (name === null) return null;
+      collection = name;
+    }
+  }
+}
+
+/**
+ * Before 6.0: a cursor stays with its collection once it is open, so the name must have meant our uuid before and after
+ * that moment. (Renamed away and back within it, with another collection in between, would go unseen.)
+ */
+async function openCompared<Opened extends Closable>(
+  connection: MongoConnection,
+  identity: CollectionIdentity & { readonly uuid: Uint8Array },
+  open: (collection: string) => Promise<Opened>,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly opened: Opened; readonly collection: string } | null> {
+  const { database, uuid } = identity;
+  for (let collection = identity.collection; ; ) {
+    const before = await nameOfUuid(connection, database, uuid, collection, signal);
+    if (before === null) return null;
+    collection = before;
+    const opened = await open(collection);
+    try {
+      if ((await nameOfUuid(connection, database, uuid, collection, signal)) === collection) {
+        return { opened, collection };
+      }
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
+    await opened.close();
+  }
+}
+
 /**
  * What an error says about where the collection is: its name now, null for dropped (or moved to another database, which makes a
  * new collection), undefined when the error is about something else.
@@ -35,7 +100,7 @@ export function movedTo(error: unknown): string | null | undefined {
 }
 
 /** The name of the collection with that uuid; null where the database has none. For servers before 6.0. */
-export async function nameOfUuid(
+async function nameOfUuid(
   connection: MongoConnection,
   database: string,
   uuid: Uint8Array,

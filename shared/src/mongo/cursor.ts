@@ -43,7 +43,7 @@ const DEFAULT_TARGET_BYTES = 8 * 1024 * 1024;
 const DEFAULT_MAX_BATCH = 100_000;
 /** As long as no document has been seen. */
 const UNKNOWN_DOCUMENT_BYTES = 1024;
-const KILL_TIMEOUT_MS = 5_000;
+const KILL_TIMEOUT_MS = 2_000;
 
 /**
  * Sends a `find` or `aggregate` (or another command that answers with a cursor) and holds its first batch for the first `next()`.

@@ -19,7 +19,7 @@ import type { ClusterTime } from '../position.ts';
 import { splitNamespace } from '../record.ts';
 import { DEFAULT_RETRY, type RetryPolicy, retry } from '../retry.ts';
 import { serverCode } from './classify.ts';
-import { collectionUuidField, movedTo, nameOfUuid, readsByUuid } from './collection-identity.ts';
+import { collectionUuidField, openByIdentity } from './collection-identity.ts';
 import type { MongoConnection, ReadPreference } from './connection.ts';
 import { openCursor, type RawCursor } from './cursor.ts';
 import type { Range } from './range-plan.ts';
@@ -52,9 +52,9 @@ export interface RangeBatch {
 
 /**
  * Also worth a new cursor, beside what is transient: what 4.0 says to a getMore after the collection was dropped or renamed
- * (the next open finds out which), and an operation that somebody killed.
+ * (the next open finds out which), a capped collection that overtook the cursor, and an operation that somebody killed.
  */
-const REOPEN_CODES: ReadonlySet<number | undefined> = new Set([96, 11601]);
+const REOPEN_CODES: ReadonlySet<number | undefined> = new Set([96, 136, 11601]);
 
 /** dropped: the collection of that uuid is not in its database any more, so the range may be incomplete. */
 export type RangeOutcome = 'complete' | 'dropped';
@@ -110,7 +110,7 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
         if (step.batch) yield step.batch;
       }
     } finally {
-      await open?.cursor.close();
+      await open?.close();
     }
   }
 
@@ -126,7 +126,7 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
           if (!current) return { open: null, batch: null, outcome: 'dropped' };
           return await this.#read(current);
         } catch (error) {
-          await current?.cursor.close();
+          await current?.close();
           current = null;
           throw error;
         }
@@ -177,51 +177,18 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
 
   /** Null: the collection is gone. */
   async #open(): Promise<OpenRange | null> {
-    const { uuid } = this.#options;
-    if (!uuid) return this.#openByName();
-    return readsByUuid(this.#connection.server) ? this.#openByUuid() : this.#openCompared(uuid);
+    const { uuid = null, signal } = this.#options;
+    const identity = { database: this.#database, collection: this.#collection, uuid };
+    const found = await openByIdentity(this.#connection, identity, (name) => this.#openUnder(name), signal);
+    if (!found) return null;
+    this.#collection = found.collection;
+    return found.opened;
   }
 
-  async #openByUuid(): Promise<OpenRange | null> {
-    for (;;) {
-      try {
-        return await this.#openByName();
-      } catch (error) {
-        const name = movedTo(error);
-        if (name === undefined) throw error;
-        if (name === null) return null;
-        this.#collection = name;
-      }
-    }
-  }
-
-  /**
-   * Before 6.0: a cursor stays with its collection once it is open, so the name must have meant our uuid before and after
-   * that moment. (Renamed away and back within it, with another collection in between, would go unseen.)
-   */
-  async #openCompared(uuid: Uint8Array): Promise<OpenRange | null> {
-    const { signal } = this.#options;
-    const now = (): Promise<string | null> =>
-      nameOfUuid(this.#connection, this.#database, uuid, this.#collection, signal);
-    for (;;) {
-      const before = await now();
-      if (before === null) return null;
-      this.#collection = before;
-      const open = await this.#openByName();
-      try {
-        if ((await now()) === before) return open;
-      } catch (error) {
-        await open.cursor.close();
-        throw error;
-      }
-      await open.cursor.close();
-    }
-  }
-
-  async #openByName(): Promise<OpenRange> {
+  async #openUnder(name: string): Promise<OpenRange> {
     const { batchBytes, readPreference, signal, natural, lower, upper } = this.#options;
     if (!this.#after && idType(lower) === BsonType.maxKey) this.#maxKeyOnly = true;
-    const cursor = await openCursor(this.#connection, this.#database, this.#command(), {
+    const cursor = await openCursor(this.#connection, this.#database, this.#command(name), {
       signal,
       readPreference,
       targetBatchBytes: batchBytes,
@@ -229,8 +196,8 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
     });
     const from = this.#after ?? lower ?? null;
     const endsBeforeMaxKey = !natural && !this.#maxKeyOnly && from !== null && !upper;
-    if (this.#after === null || this.#maxKeyOnly) return { cursor, skip: 'none', endsBeforeMaxKey };
-    return { cursor, skip: natural ? 'searching' : 'first', endsBeforeMaxKey };
+    const skip = this.#after === null || this.#maxKeyOnly ? 'none' : natural ? 'searching' : 'first';
+    return { cursor, skip, endsBeforeMaxKey, close: () => cursor.close() };
   }
 
   /** The last document that there can be was handed out, or the range ends before the first that there can be. */
@@ -243,7 +210,7 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
   #selection(): Record<string, unknown> {
     const { lower, upper, natural } = this.#options;
     if (natural) return { hint: { $natural: 1 } };
-    if (this.#maxKeyOnly) return { filter: rawDocument(buildDocument([['_id', maxKey]])), limit: 1 };
+    if (this.#maxKeyOnly) return { filter: rawDocument(buildDocument([['_id', maxKey]])) };
     const from = this.#after ?? lower;
     return {
       hint: { _id: 1 },
@@ -253,11 +220,11 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
     };
   }
 
-  #command(): Record<string, unknown> {
+  #command(collection: string): Record<string, unknown> {
     const { uuid = null } = this.#options;
     const readConcern = this.#readConcern();
     return {
-      find: this.#collection,
+      find: collection,
       ...this.#selection(),
       ...collectionUuidField(this.#connection.server, uuid),
       ...(readConcern && { readConcern }),
@@ -284,6 +251,7 @@ interface OpenRange {
   readonly cursor: RawCursor;
   readonly skip: Skip;
   readonly endsBeforeMaxKey: boolean;
+  close(): Promise<void>;
 }
 
 interface Step {
