@@ -1,4 +1,4 @@
-import type { RawElement } from '@waybill/shared/mongo/raw-value';
+import { asBuffer, type RawElement } from '@waybill/shared/bson/raw';
 import type { Position } from '@waybill/shared/position';
 import type { DataRecord, DocumentOrigin } from '@waybill/shared/record';
 
@@ -22,6 +22,9 @@ export interface Change extends DataRecord {
   readonly resumeToken: Uint8Array | null;
   /** Bytes that the event keeps in memory. */
   readonly bytes: number;
+  readonly lane: number;
+  /** Of a capped collection: documents may go without an event. */
+  readonly capped: boolean;
 }
 
 /**
@@ -30,7 +33,7 @@ export interface Change extends DataRecord {
  */
 export function documentIdentity(namespace: string, id: RawElement): string {
   const { bytes } = id;
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice();
+  const text = asBuffer(bytes).toString('latin1');
   return `${namespace}\0${String.fromCharCode(id.type)}${text}`;
 }
 

@@ -21,6 +21,8 @@ function change(operation: Operation, id: string, more: Partial<Change> = {}): C
     id: { type: 2, bytes: Buffer.from(id) },
     resumeToken: null,
     bytes: 1,
+    lane: 0,
+    capped: false,
     ...more,
   };
 }

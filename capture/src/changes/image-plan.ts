@@ -39,7 +39,7 @@ export function planImages(changes: readonly Change[]): ImageWants[] {
 
 function wantsOf(wants: Map<string, ImageWants>, change: Change): ImageWants {
   const { namespace, collectionUuid } = change;
-  const uuid = collectionUuid === null ? '' : Buffer.from(collectionUuid).latin1Slice();
+  const uuid = collectionUuid === null ? '' : Buffer.from(collectionUuid).toString('latin1');
   const key = `${namespace}\0${uuid}`;
   let want = wants.get(key);
   if (!want) {

@@ -12,8 +12,9 @@ const HEX_OFFSET = 4 + 1 + 6 + 4;
  */
 export function resumeTokenTime(token: Uint8Array): ClusterTime | null {
   const bytes = Buffer.from(token.buffer, token.byteOffset, token.byteLength);
-  if (bytes.length < HEX_OFFSET + 18 || bytes[4] !== 2 || bytes.latin1Slice(5, 11) !== '_data\0') return null;
-  const hex = bytes.latin1Slice(HEX_OFFSET, HEX_OFFSET + 18);
+  if (bytes.length < HEX_OFFSET + 18 || bytes[4] !== 2 || bytes.toString('latin1', 5, 11) !== '_data\0')
+    return null;
+  const hex = bytes.toString('latin1', HEX_OFFSET, HEX_OFFSET + 18);
   if (!hex.startsWith(TIMESTAMP_TYPE) || !/^[0-9A-Fa-f]{18}$/.test(hex)) return null;
   return clusterTime(Number.parseInt(hex.slice(2, 10), 16), Number.parseInt(hex.slice(10, 18), 16));
 }

@@ -25,6 +25,8 @@ function change(at: number, id: number, more: Partial<Change> = {}): Change {
     id: { type: 16, bytes },
     resumeToken: null,
     bytes: 100,
+    lane: 0,
+    capped: false,
     ...more,
   };
 }
@@ -115,14 +117,16 @@ describe('Sealer', () => {
   it('lets structure changes stand alone, in order', () => {
     const subject = sealer();
     subject.addChange(change(1, 1), token('a'), 0);
-    const [before] = subject.addDdl(ddl('shop.a'), clusterTime(100, 2), token('b'), 0);
+    const [before] = subject.addDdl(ddl('shop.a'), null, { time: clusterTime(100, 2), token: token('b') }, 0);
     expect(ids(before)).toEqual([1]);
     expect(before?.position.resumeToken).toEqual(token('a'));
-    expect(subject.addDdl(ddl('shop.b'), clusterTime(100, 3), token('c'), 0)).toEqual([]);
+    expect(subject.addDdl(ddl('shop.b'), null, { time: clusterTime(100, 3), token: token('c') }, 0)).toEqual(
+      [],
+    );
     const [structure] = subject.addChange(change(4, 2), token('d'), 0);
     expect(structure).toMatchObject({
       kind: 'ddl',
-      ddl: [{ namespace: 'shop.a' }, { namespace: 'shop.b' }],
+      ddl: [{ event: { namespace: 'shop.a' } }, { event: { namespace: 'shop.b' } }],
       position: { resumeToken: token('c'), taken: 0 },
     });
     expect(ids(subject.sealAll()[0])).toEqual([2]);

@@ -1,4 +1,4 @@
-import type { DdlEvent } from '@waybill/shared/manifest/commit';
+import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
 import { type Change, documentIdentity, type StreamPosition, sameTransaction } from './change.ts';
 
 /** What becomes one commit, in stream order. */
@@ -7,6 +7,8 @@ export type SealedUnit = SealedChanges | SealedDdl;
 export interface SealedChanges {
   readonly kind: 'changes';
   readonly changes: Change[];
+  /** Before the first change. */
+  readonly before: StreamPosition;
   /** After the last change. */
   readonly position: StreamPosition;
   readonly partialTransaction: boolean;
@@ -15,8 +17,14 @@ export interface SealedChanges {
 
 export interface SealedDdl {
   readonly kind: 'ddl';
-  readonly ddl: DdlEvent[];
+  readonly ddl: SealedDdlEvent[];
   readonly position: StreamPosition;
+}
+
+export interface SealedDdlEvent {
+  readonly event: DdlEvent;
+  /** What a create left. */
+  readonly definition: CollectionDefinition | null;
 }
 
 export interface SealingLimits {
@@ -45,10 +53,12 @@ export class Sealer {
   readonly #imageBytes: (namespace: string) => number;
   #changes: Change[] = [];
   #updated = new Set<string>();
-  #ddl: DdlEvent[] = [];
+  #ddl: SealedDdlEvent[] = [];
   #bytes = 0;
   #oldestAt = 0;
   #position: StreamPosition;
+  /** Where the unit that is being filled began. */
+  #before: StreamPosition;
   /** The last buffered transaction may go on in the next event. */
   #open = false;
 
@@ -60,6 +70,7 @@ export class Sealer {
   ) {
     this.#limits = limits;
     this.#position = start;
+    this.#before = start;
     this.#imageBytes = imageBytes;
   }
 
@@ -89,7 +100,10 @@ export class Sealer {
       this.#open = false;
       this.#seal(sealed, 'changes');
     }
-    if (this.#changes.length === 0) this.#oldestAt = now;
+    if (this.#changes.length === 0) {
+      this.#oldestAt = now;
+      this.#before = this.#position;
+    }
     this.#changes.push(change);
     this.#bytes += change.bytes + this.#expectedImage(change);
     this.#open = change.transaction !== null;
@@ -99,13 +113,19 @@ export class Sealer {
     return sealed;
   }
 
-  addDdl(event: DdlEvent, time: bigint, token: Uint8Array, now: number): SealedUnit[] {
+  /** `at` null: the event is made up by us, and the position stays before the one that made us. */
+  addDdl(
+    event: DdlEvent,
+    definition: CollectionDefinition | null,
+    at: { readonly time: bigint; readonly token: Uint8Array } | null,
+    now: number,
+  ): SealedUnit[] {
     const sealed: SealedUnit[] = [];
     this.#seal(sealed, 'changes');
     this.#open = false;
     if (this.#ddl.length === 0) this.#oldestAt = now;
-    this.#ddl.push(event);
-    this.#advance(time, token, false);
+    this.#ddl.push({ event, definition });
+    if (at) this.#advance(at.time, at.token, false);
     if (this.#ddl.length >= DDL_EVENTS) this.#seal(sealed, 'ddl');
     return sealed;
   }
@@ -170,6 +190,7 @@ export class Sealer {
     into.push({
       kind,
       changes: this.#changes,
+      before: this.#before,
       position: this.#position,
       partialTransaction: this.#open,
       bytes: this.#bytes,

@@ -5,6 +5,7 @@ import {
   buildDocument,
   doc,
   fromObject,
+  type Plain,
   string,
   timestamp,
 } from '@waybill/shared/bson/build';
@@ -22,7 +23,7 @@ export interface StreamOptions {
   /** Ask for stored post-images. */
   readonly postImages: boolean;
   /** The server's own filter, as a $match; null takes everything. What it lets through is filtered again here. */
-  readonly match: Readonly<Record<string, unknown>> | null;
+  readonly match: { readonly [name: string]: Plain } | null;
 }
 
 /** Where a stream starts. Token: after it; it may be an invalidate's. Time: at it, inclusive. */
@@ -52,10 +53,10 @@ export function streamOptions(server: ServerInfo, wishes: StreamWishes): StreamO
  * into a filter on its oplog. Regular expressions would be evaluated event by event, so wildcards are left to us. `to` lets
  * renames into the list through. Exclusions are left to us as well.
  */
-export function serverMatch(lists: NamespaceLists | null): Record<string, unknown> | null {
+export function serverMatch(lists: NamespaceLists | null): { readonly [name: string]: Plain } | null {
   if (lists === null) return null;
   const { databases, namespaces } = lists;
-  const either: Record<string, unknown>[] = [];
+  const either: Plain[] = [];
   if (databases.length > 0) {
     either.push({ 'ns.db': { $in: databases } }, { 'to.db': { $in: databases } });
   }

@@ -5,7 +5,7 @@
  * Invariants: every event comes once and in order, over any number of reopenings; the position that reopening uses is
  * always after the last event handed out and never inside a split one.
  */
-import { type ChangeEvent, mergeSplitEvent, readChangeEvent } from '@waybill/shared/bson/change-event';
+import { type ChangeEvent, joinFragments, readChangeEvent } from '@waybill/shared/bson/change-event';
 import { isTransient, WaybillError } from '@waybill/shared/errors';
 import { sleep, throwIfAborted } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
@@ -164,7 +164,7 @@ export class ChangeStreamReader implements AsyncDisposable {
       }
       this.#pieces.push(document);
       if (event.splitEvent.fragment < event.splitEvent.of) continue;
-      events.push(readChangeEvent(mergeSplitEvent(this.#pieces)));
+      events.push(readChangeEvent(joinFragments(this.#pieces)));
       this.#pieces = [];
     }
     const inside = this.#pieces.length > 0;

@@ -1,0 +1,219 @@
+/**
+ * The capture service: what runs when. Tailer and snapshot side by side from the start; the watch over milestones beside them.
+ *
+ * Two ways to end: `stop` (asked for, or the milestone of `until` reached) lets everything finish what it has begun; `abort` (an
+ * error anywhere) ends everything at once, and leaves what a crash would leave.
+ */
+import type { Bucket } from '@waybill/shared/bucket/bucket';
+import { hasCode } from '@waybill/shared/errors';
+import { abortable, interrupted, LinkedAbort, sleep } from '@waybill/shared/lifecycle';
+import type { Logger } from '@waybill/shared/logger';
+import type { Milestone } from '@waybill/shared/manifest/commit';
+import { milestoneOf } from '@waybill/shared/manifest/state';
+import type { Metrics } from '@waybill/shared/metrics';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
+import { type ClusterTime, parseClusterTime } from '@waybill/shared/position';
+import { retry } from '@waybill/shared/retry';
+import type { CaptureStats } from '@waybill/shared/stats';
+import type { Tailer } from './changes/tailer.ts';
+import { milestone } from './commit/committer.ts';
+import type { CaptureSettings } from './settings.ts';
+import { RateLimit } from './snapshot/rate-limit.ts';
+import { runSnapshot } from './snapshot/snapshot.ts';
+import { type StartedStream, startStream } from './start.ts';
+import { createTailer } from './tailer-wiring.ts';
+
+export interface CaptureDeps {
+  readonly bucket: Bucket;
+  readonly source: MongoConnection;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly stats: CaptureStats;
+  /** A clean stop. */
+  readonly signal: AbortSignal;
+}
+
+export interface CaptureResult {
+  /** The milestone of `until`, or a stop that was asked for. */
+  readonly ended: 'stopped' | 'snapshot-completed' | 'caught-up';
+  readonly milestones: readonly Milestone[];
+  readonly lastSequence: number;
+  readonly snapshotDocuments: number;
+}
+
+/** How often an operator's note, or another owner, is looked for while nothing is committed. */
+const POLL_MS = 1000;
+
+/**
+ * Runs until stopped, or until the milestone of `settings.until`. A stop is no error: the result says so. Errors: see startStream; and
+ * SOURCE_HISTORY_LOST, SOURCE_EVENT_*, SOURCE_IMAGE_UNEXPLAINED, MANIFEST_FENCED, and what source and bucket fail with for good.
+ */
+export async function runCapture(settings: CaptureSettings, deps: CaptureDeps): Promise<CaptureResult> {
+  using stop = new LinkedAbort(deps.signal);
+  let stream: StartedStream;
+  try {
+    stream = await startStream(settings, deps);
+  } catch (error) {
+    if (deps.signal.aborted && hasCode(error, 'INTERRUPTED')) return NOTHING_YET;
+    throw error;
+  }
+  const capture = new Capture(settings, deps, stream, stop);
+  try {
+    const ended = await capture.run();
+    const { state } = stream.committer;
+    return {
+      ended,
+      milestones: state.milestones,
+      lastSequence: state.lastSequence,
+      snapshotDocuments: state.totals.snapshotRecords,
+    };
+  } finally {
+    deps.stats.phase = 'done';
+    await stream.writer.close();
+  }
+}
+
+const NOTHING_YET: CaptureResult = {
+  ended: 'stopped',
+  milestones: [],
+  lastSequence: 0,
+  snapshotDocuments: 0,
+};
+
+class Capture {
+  readonly #settings: CaptureSettings;
+  readonly #deps: CaptureDeps;
+  readonly #stream: StartedStream;
+  readonly #stop: LinkedAbort;
+  readonly #abort = new LinkedAbort();
+  readonly #tailer: Tailer;
+  #failure: { readonly error: unknown } | null = null;
+  #ended: CaptureResult['ended'] = 'stopped';
+
+  constructor(settings: CaptureSettings, deps: CaptureDeps, stream: StartedStream, stop: LinkedAbort) {
+    this.#settings = settings;
+    this.#deps = deps;
+    this.#stream = stream;
+    this.#stop = stop;
+    this.#tailer = createTailer({
+      settings,
+      deps,
+      stream,
+      stop: stop.signal,
+      abort: this.#abort.signal,
+      onFailure: (error) => this.#fail(error),
+    });
+  }
+
+  async run(): Promise<CaptureResult['ended']> {
+    const { stats } = this.#deps;
+    const activities = [this.#tailer.run(), this.#snapshotThenMilestones(), this.#watch()];
+    await Promise.all(activities.map((activity) => activity.catch((error: unknown) => this.#fail(error))));
+    this.#abort[Symbol.dispose]();
+    stats.phase = 'stopping';
+    if (this.#failure) throw await this.#recorded(this.#failure.error);
+    return this.#ended;
+  }
+
+  /** The first failure ends everything; that others are interrupted by it says nothing. */
+  #fail(error: unknown): void {
+    if (this.#stop.signal.aborted && hasCode(error, 'INTERRUPTED')) return;
+    if (this.#failure) return;
+    this.#failure = { error };
+    const reason = interrupted('another part of the capture failed', error);
+    this.#abort.abort(reason);
+    this.#stop.abort(reason);
+  }
+
+  /** That the source's history is lost is a fact of the stream, for whoever reads it. */
+  async #recorded(error: unknown): Promise<unknown> {
+    if (!hasCode(error, 'SOURCE_HISTORY_LOST')) return error;
+    const { committer } = this.#stream;
+    const { watermark } = this.#deps.stats;
+    const lost = milestone('history-lost', watermark, committer.state.lastSequence);
+    await committer.commit({ milestones: [lost] }).catch(() => undefined);
+    return error;
+  }
+
+  async #snapshotThenMilestones(): Promise<void> {
+    const { stats } = this.#deps;
+    const { committer } = this.#stream;
+    if (!milestoneOf(committer.state, 'snapshot-completed')) {
+      stats.phase = 'snapshot';
+      await this.#snapshot();
+    }
+    stats.phase = 'changes';
+    const time = await this.#reachNow();
+    // The files up to here make a consistent whole: the snapshot, and all that happened while it was read.
+    if (this.#settings.until === 'snapshot-completed') return this.#end('snapshot-completed');
+    if (!milestoneOf(committer.state, 'caught-up')) {
+      await committer.commit({ milestones: [milestone('caught-up', time, committer.state.lastSequence)] });
+    }
+    if (this.#settings.until === 'caught-up') this.#end('caught-up');
+  }
+
+  #snapshot(): Promise<void> {
+    const { settings, deps, stream } = { settings: this.#settings, deps: this.#deps, stream: this.#stream };
+    return runSnapshot({
+      connection: deps.source,
+      committer: stream.committer,
+      bucket: deps.bucket,
+      prefix: stream.prefix,
+      epoch: stream.writer.epoch,
+      identity: stream.identity,
+      level: settings.compressionLevel,
+      segmentBytes: settings.segmentBytes,
+      chunkBytes: settings.chunkBytes,
+      readers: settings.readers,
+      readPreference: settings.readPreference,
+      rate: new RateLimit(settings.maxReadBytesPerSecond),
+      t0: stream.t0,
+      stats: deps.stats,
+      logger: deps.logger,
+      stop: this.#stop.signal,
+      abort: this.#abort.signal,
+    });
+  }
+
+  /** Waits until all that the source had acknowledged at the call is in the bucket. */
+  async #reachNow(): Promise<ClusterTime> {
+    const { signal } = this.#stop;
+    const { source } = this.#deps;
+    const time = await retry(() => currentOperationTime(source, { signal }), undefined, { signal });
+    await abortable(this.#tailer.prove(time), signal);
+    return time;
+  }
+
+  #end(ended: CaptureResult['ended']): void {
+    this.#ended = ended;
+    this.#stop.abort(interrupted(`reached ${ended}`));
+  }
+
+  /** Looks for the operator's word that writes have stopped, and answers `drained`; and for a new owner while idle. */
+  async #watch(): Promise<void> {
+    const { committer } = this.#stream;
+    const { signal } = this.#stop;
+    for (;;) {
+      await sleep(POLL_MS, signal);
+      if (performance.now() - committer.lastCommitAt >= POLL_MS) await committer.poll();
+      const stopped = milestoneOf(committer.state, 'writes-stopped');
+      const time = stopped && parseClusterTime(stopped.clusterTime ?? '');
+      if (time === undefined || isDrained(committer.state.milestones, time)) continue;
+      await abortable(this.#tailer.prove(time), signal);
+      const { watermark } = this.#deps.stats;
+      const drained = milestone(
+        'drained',
+        watermark !== null && watermark > time ? watermark : time,
+        committer.state.lastSequence,
+      );
+      await committer.commit({ milestones: [drained] });
+    }
+  }
+}
+
+function isDrained(milestones: readonly Milestone[], time: ClusterTime): boolean {
+  const drained = milestones.findLast(({ name }) => name === 'drained');
+  const at = drained && parseClusterTime(drained.clusterTime ?? '');
+  return at !== undefined && at >= time;
+}

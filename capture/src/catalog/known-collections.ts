@@ -1,0 +1,49 @@
+import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
+import { splitNamespace } from '@waybill/shared/record';
+
+/**
+ * The captured collections under their names as of the place that the change stream has been read to. It decides lanes, tells phantom
+ * drops from real ones, and knows what a name means on servers whose events carry no uuid.
+ */
+export class KnownCollections {
+  readonly #byName = new Map<string, CollectionDefinition>();
+
+  constructor(definitions: Iterable<CollectionDefinition>) {
+    for (const definition of definitions) this.#byName.set(definition.namespace, definition);
+  }
+
+  get(namespace: string): CollectionDefinition | undefined {
+    return this.#byName.get(namespace);
+  }
+
+  /** Changes of it go whole to one lane: a collation that is not simple, or capped. */
+  isSingleLane(namespace: string): boolean {
+    return this.#byName.get(namespace)?.singleLane ?? false;
+  }
+
+  set(definition: CollectionDefinition): void {
+    this.#byName.set(definition.namespace, definition);
+  }
+
+  /** Follows a structure change that is captured. */
+  apply(event: DdlEvent): void {
+    switch (event.operation) {
+      case 'drop':
+        this.#byName.delete(event.namespace);
+        break;
+      case 'dropDatabase':
+        for (const name of this.#byName.keys()) {
+          if (splitNamespace(name).database === event.namespace) this.#byName.delete(name);
+        }
+        break;
+      case 'rename': {
+        const moved = this.#byName.get(event.namespace);
+        const to = event.to ?? '';
+        this.#byName.delete(event.namespace);
+        this.#byName.delete(to);
+        if (moved) this.#byName.set(to, { ...moved, namespace: to });
+        break;
+      }
+    }
+  }
+}

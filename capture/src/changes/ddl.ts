@@ -1,0 +1,169 @@
+import type { ChangeEvent } from '@waybill/shared/bson/change-event';
+import { asBuffer } from '@waybill/shared/bson/raw';
+import { WaybillError } from '@waybill/shared/errors';
+import type { CollectionDefinition, DdlEvent, DdlOperation } from '@waybill/shared/manifest/commit';
+import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
+import { formatClusterTime } from '@waybill/shared/position';
+import { definitionOfCreate, isEncryptedCreate, isTimeSeriesCreate } from '../catalog/definition.ts';
+import type { KnownCollections } from '../catalog/known-collections.ts';
+
+/** What a structure event means for the stream. */
+export type DdlDecision =
+  /** Recorded as it is. `definition` is what a create left. */
+  | { readonly kind: 'record'; readonly event: DdlEvent; readonly definition: CollectionDefinition | null }
+  /** The collection has to be read whole behind the events: it comes into the stream, or may have been mistaken for another. */
+  | { readonly kind: 'reread'; readonly before: readonly DdlEvent[]; readonly namespace: string }
+  /** A drop that is real only if the collection is gone: on a sharded cluster, moving data drops the old copy. */
+  | { readonly kind: 'doubtful-drop'; readonly event: DdlEvent }
+  /** Changes no data and nothing that a target has, or is not captured. */
+  | { readonly kind: 'ignore'; readonly reason: string };
+
+export interface DdlContext {
+  readonly filter: NamespaceFilter;
+  readonly known: KnownCollections;
+  readonly isSharded: boolean;
+  readonly timeSeries: 'refuse' | 'snapshot-only';
+  /** Every collection of that database is captured. */
+  readonly isWholeDatabase: (database: string) => boolean;
+}
+
+const OPERATIONS: ReadonlySet<string> = new Set<DdlOperation>([
+  'create',
+  'drop',
+  'rename',
+  'dropDatabase',
+  'createIndexes',
+  'dropIndexes',
+  'modify',
+]);
+/** How data lies in a sharded cluster, not what it is. */
+const PLACEMENT: ReadonlySet<string> = new Set([
+  'shardCollection',
+  'refineCollectionShardKey',
+  'reshardCollection',
+  'movePrimary',
+]);
+
+const DATA: ReadonlySet<string> = new Set(['insert', 'update', 'replace', 'delete']);
+
+export function isDataEvent(operationType: string): boolean {
+  return DATA.has(operationType);
+}
+
+/** @throws SOURCE_EVENT_UNKNOWN for a type that this version does not know; SOURCE_UNSUPPORTED */
+export function decideDdl(event: ChangeEvent, context: DdlContext): DdlDecision {
+  const { operationType } = event;
+  if (operationType === 'invalidate') return ignore('the server ends the stream; it is opened again behind');
+  if (PLACEMENT.has(operationType)) return ignore('it only places data');
+  if (!OPERATIONS.has(operationType)) {
+    throw new WaybillError(
+      'SOURCE_EVENT_UNKNOWN',
+      `the change stream sent an event of the unknown type ${JSON.stringify(operationType)}`,
+      {
+        hint: 'Use a version of Waybill that knows it. Nothing after the event was captured; starting again goes on before it.',
+        context: { operationType, namespace: event.namespace ?? '' },
+      },
+    );
+  }
+  const namespace = event.namespace ?? '';
+  const ddl = ddlEvent(event, operationType as DdlOperation, namespace);
+  if (operationType === 'dropDatabase') {
+    // The drops of its collections have come before it.
+    return context.isWholeDatabase(namespace)
+      ? record(ddl)
+      : ignore('only some of its collections are captured');
+  }
+  if (operationType === 'rename') return decideRename(event, ddl, context);
+  if (!context.filter.matches(namespace)) return ignore('not captured');
+  if (operationType === 'create') return decideCreate(event, ddl, context);
+  if (operationType === 'drop') return decideDrop(ddl, context);
+  return record(ddl);
+}
+
+function decideCreate(event: ChangeEvent, ddl: DdlEvent, context: DdlContext): DdlDecision {
+  const { namespace, collectionUuid } = ddl;
+  const description = event.operationDescription;
+  if (isTimeSeriesCreate(description)) {
+    if (context.timeSeries === 'snapshot-only') return ignore('a time-series collection');
+    throw unsupported(namespace, 'is a time-series collection, whose inserts change streams do not show');
+  }
+  if (isEncryptedCreate(description)) throw unsupported(namespace, 'uses queryable encryption');
+  const known = context.known.get(namespace);
+  if (known && known.uuid !== null && known.uuid === collectionUuid) return ignore('it is known already');
+  return {
+    kind: 'record',
+    event: ddl,
+    definition: definitionOfCreate(namespace, collectionUuid, description),
+  };
+}
+
+function decideDrop(ddl: DdlEvent, { known, isSharded }: DdlContext): DdlDecision {
+  const uuid = known.get(ddl.namespace)?.uuid ?? null;
+  if (!isSharded || ddl.collectionUuid === null) return record(ddl);
+  if (uuid !== null && uuid !== ddl.collectionUuid) return ignore('another collection has the name now');
+  return { kind: 'doubtful-drop', event: ddl };
+}
+
+/**
+ * Inside the captured namespaces a rename is recorded; out of them it is a drop; into them the collection has to be read. Where
+ * events carry no uuid (before 6.0) images were looked up by name and may be another collection's, so it is read there too.
+ */
+function decideRename(event: ChangeEvent, ddl: DdlEvent, context: DdlContext): DdlDecision {
+  const to = event.to ?? '';
+  const from = context.filter.matches(ddl.namespace);
+  const into = context.filter.matches(to);
+  if (!from && !into) return ignore('not captured');
+  if (!into) return record({ ...withoutTo(ddl), operation: 'drop', description: null });
+  if (!from) {
+    // Whatever had the name gives way.
+    const drop: DdlEvent = {
+      ...withoutTo(ddl),
+      operation: 'drop',
+      namespace: to,
+      collectionUuid: null,
+      description: null,
+    };
+    return { kind: 'reread', before: context.known.get(to) ? [drop] : [], namespace: to };
+  }
+  if (event.collectionUuid === null) return { kind: 'reread', before: [ddl], namespace: to };
+  return record(ddl);
+}
+
+/** The event as it is, whatever it means; null for what is no change of structure. */
+export function asDdlEvent(event: ChangeEvent): DdlEvent | null {
+  const { operationType, namespace } = event;
+  return OPERATIONS.has(operationType)
+    ? ddlEvent(event, operationType as DdlOperation, namespace ?? '')
+    : null;
+}
+
+function ddlEvent(event: ChangeEvent, operation: DdlOperation, namespace: string): DdlEvent {
+  return {
+    operation,
+    namespace,
+    ...(operation === 'rename' && event.to !== null && { to: event.to }),
+    collectionUuid: event.collectionUuid?.toString('hex') ?? null,
+    clusterTime: formatClusterTime(event.clusterTime),
+    wallTime: event.wallTime,
+    description: event.operationDescription ? asBuffer(event.operationDescription).toString('base64') : null,
+  };
+}
+
+function withoutTo({ to: _to, ...rest }: DdlEvent): DdlEvent {
+  return rest;
+}
+
+function record(event: DdlEvent): DdlDecision {
+  return { kind: 'record', event, definition: null };
+}
+
+function ignore(reason: string): DdlDecision {
+  return { kind: 'ignore', reason };
+}
+
+function unsupported(namespace: string, why: string): WaybillError {
+  return new WaybillError('SOURCE_UNSUPPORTED', `${namespace} was created and ${why}`, {
+    hint: `Leave it out with --exclude ${namespace}.`,
+    context: { namespace },
+  });
+}

@@ -1,0 +1,198 @@
+/**
+ * Reading a whole collection behind a rename, as change records with the operation `read`. Needed where a rename brings a
+ * collection into the captured namespaces; and on every rename before 6.0, since images were looked up by name there and may
+ * have been another collection's.
+ *
+ * The committed position stays before the rename until all of it is committed. A crash in between repeats the whole thing, which
+ * ends in the same documents. What is read is of now, and thus later than the rename; events that follow
+ * repair it, as with the snapshot.
+ */
+
+import { array, buildArray, buildDocument, doc } from '@waybill/shared/bson/build';
+import { laneOf } from '@waybill/shared/bson/canonical-key';
+import type { ChangeEvent } from '@waybill/shared/bson/change-event';
+import { asBuffer, findElement, invalidDocument } from '@waybill/shared/bson/raw';
+import type { Logger } from '@waybill/shared/logger';
+import type { DdlEvent } from '@waybill/shared/manifest/commit';
+import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/catalog';
+import { listCollections } from '@waybill/shared/mongo/collections';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
+import { readRange } from '@waybill/shared/mongo/range-reader';
+import { type ClusterTime, formatClusterTime } from '@waybill/shared/position';
+import { splitNamespace } from '@waybill/shared/record';
+import { retry } from '@waybill/shared/retry';
+import { createDescription, definitionOf, definitionOfCreate, isIdIndex } from '../catalog/definition.ts';
+import type { KnownCollections } from '../catalog/known-collections.ts';
+import type { ChangePipeline } from '../commit/change-pipeline.ts';
+import type { Change, StreamPosition } from './change.ts';
+import type { DdlDecision } from './ddl.ts';
+import type { SealedDdlEvent } from './sealing.ts';
+
+export interface InStreamOptions {
+  readonly connection: MongoConnection;
+  readonly pipeline: ChangePipeline;
+  readonly known: KnownCollections;
+  readonly lanes: number;
+  readonly commitBytes: number;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+type Reread = DdlDecision & { readonly kind: 'reread' };
+
+export class InStreamReader {
+  readonly #options: InStreamOptions;
+
+  constructor(options: InStreamOptions) {
+    this.#options = options;
+  }
+
+  /** Commits the decision's structure changes and the collection's documents, all with the position `hold`. */
+  async reread(decision: Reread, event: ChangeEvent, hold: StreamPosition): Promise<void> {
+    const { pipeline, known, logger } = this.#options;
+    const { namespace, before } = decision;
+    const wasKnown = event.namespace === null ? undefined : known.get(event.namespace);
+    const entry = await this.#present(namespace, event.collectionUuid);
+    const ddl: SealedDdlEvent[] = before.map((each) => ({ event: each, definition: null }));
+    for (const each of before) known.apply(each);
+    if (entry) {
+      const renamedInside = before.some(({ operation }) => operation === 'rename');
+      const isSame = renamedInside && wasKnown?.uuid === (entry.uuid?.toString('hex') ?? null);
+      // Another collection than the one we believed in: what was captured under the name may hold documents that this one
+      // never had, and only starting it afresh removes them.
+      if (renamedInside && !isSame)
+        ddl.push({ event: synthetic('drop', namespace, event.clusterTime), definition: null });
+      if (!isSame) ddl.push(...creation(entry, namespace, event.clusterTime));
+      known.set(definitionOf(entry, namespace, false));
+    }
+    if (ddl.length > 0) await pipeline.push({ kind: 'ddl', ddl, position: hold });
+    if (!entry) {
+      logger.info('a renamed collection is gone already', { namespace });
+      return;
+    }
+    logger.info('reading a renamed collection', { namespace, documents: entry.documents });
+    await this.#read(entry, namespace, event.clusterTime, hold);
+  }
+
+  /** What a collection is now, as the structure changes that would have made it. */
+  async describe(namespace: string, time: ClusterTime): Promise<SealedDdlEvent[]> {
+    const entry = await this.#present(namespace, null);
+    if (entry) return creation(entry, namespace, time);
+    const definition = definitionOfCreate(namespace, null, null);
+    return [{ event: synthetic('create', namespace, time), definition }];
+  }
+
+  /** The collection under whatever name it has now; by name where there is no uuid. */
+  async #present(namespace: string, uuid: Buffer | null): Promise<CatalogEntry | undefined> {
+    const { connection, signal } = this.#options;
+    const { database, collection } = splitNamespace(namespace);
+    return retry(
+      async () => {
+        let name: string | undefined = collection;
+        if (uuid) {
+          const all = await listCollections(connection, database, { signal });
+          name = all.find((each) => each.uuid?.equals(uuid))?.name;
+          if (name === undefined) return undefined;
+        }
+        // A name may hold a star, which a pattern would take for any text; the list is looked through below.
+        const filter = new NamespaceFilter({ include: [`${database}.${name}`], neverDatabases: [] });
+        const entries = await listCatalog(connection, filter, signal);
+        return entries.find((each) => each.name === name && each.type === 'collection');
+      },
+      undefined,
+      { signal },
+    );
+  }
+
+  async #read(
+    entry: CatalogEntry,
+    namespace: string,
+    time: ClusterTime,
+    hold: StreamPosition,
+  ): Promise<void> {
+    const { connection, pipeline, commitBytes, signal } = this.#options;
+    const reader = readRange(connection, entry.namespace, {
+      uuid: entry.uuid,
+      natural: entry.capped,
+      notBefore: time,
+      signal,
+    });
+    let changes: Change[] = [];
+    let bytes = 0;
+    const seal = async (): Promise<void> => {
+      if (changes.length === 0) return;
+      await pipeline.push({
+        kind: 'changes',
+        changes,
+        before: hold,
+        position: hold,
+        partialTransaction: false,
+        bytes,
+      });
+      changes = [];
+      bytes = 0;
+    };
+    for await (const batch of reader) {
+      for (const document of batch.documents) changes.push(this.#change(entry, namespace, time, document));
+      bytes += batch.bytes;
+      if (bytes >= commitBytes) await seal();
+    }
+    await seal();
+  }
+
+  #change(entry: CatalogEntry, namespace: string, time: ClusterTime, document: Buffer): Change {
+    const id = findElement(document, '_id');
+    if (!id) throw invalidDocument('a document of a collection has no _id');
+    const isSingleLane = entry.collated || entry.capped;
+    return {
+      sequence: 0,
+      operation: 'read',
+      namespace,
+      collectionUuid: entry.uuid,
+      clusterTime: time,
+      wallTime: null,
+      transaction: null,
+      documentKey: buildDocument([['_id', id]]),
+      document,
+      documentOrigin: 'snapshot',
+      update: null,
+      before: null,
+      id,
+      resumeToken: null,
+      bytes: document.length,
+      lane: laneOf(namespace, isSingleLane ? null : id, this.#options.lanes),
+      capped: entry.capped,
+    };
+  }
+}
+
+/** A `create`, and a `createIndexes` where there are more than the `_id` index. */
+function creation(entry: CatalogEntry, namespace: string, time: ClusterTime): SealedDdlEvent[] {
+  const uuid = entry.uuid?.toString('hex') ?? null;
+  const create = synthetic('create', namespace, time, uuid, createDescription(entry));
+  const events: SealedDdlEvent[] = [{ event: create, definition: definitionOf(entry, namespace, false) }];
+  const secondary = entry.indexes.filter((index) => !isIdIndex(index));
+  if (secondary.length > 0) {
+    const indexes = buildDocument([['indexes', array(buildArray(secondary.map(doc)))]]);
+    events.push({ event: synthetic('createIndexes', namespace, time, uuid, indexes), definition: null });
+  }
+  return events;
+}
+
+function synthetic(
+  operation: DdlEvent['operation'],
+  namespace: string,
+  time: ClusterTime,
+  collectionUuid: string | null = null,
+  description: Uint8Array | null = null,
+): DdlEvent {
+  return {
+    operation,
+    namespace,
+    collectionUuid,
+    clusterTime: formatClusterTime(time),
+    wallTime: null,
+    description: description === null ? null : asBuffer(description).toString('base64'),
+  };
+}

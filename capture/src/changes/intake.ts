@@ -1,0 +1,197 @@
+/** Events into commits: what is captured, in which lane, and what changes of structure mean. */
+
+import { laneOf } from '@waybill/shared/bson/canonical-key';
+import type { ChangeEvent } from '@waybill/shared/bson/change-event';
+import { findElement, invalidDocument } from '@waybill/shared/bson/raw';
+import type { Logger } from '@waybill/shared/logger';
+import type { StreamIdentity } from '@waybill/shared/manifest/commit';
+import { listCollections } from '@waybill/shared/mongo/collections';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
+import { type Operation, splitNamespace } from '@waybill/shared/record';
+import { retry } from '@waybill/shared/retry';
+import type { KnownCollections } from '../catalog/known-collections.ts';
+import type { ChangePipeline } from '../commit/change-pipeline.ts';
+import type { Change, StreamPosition } from './change.ts';
+import { type DdlContext, decideDdl, isDataEvent } from './ddl.ts';
+import type { InStreamReader } from './in-stream-reader.ts';
+import type { SealedUnit, Sealer } from './sealing.ts';
+
+export interface IntakeOptions {
+  readonly connection: MongoConnection;
+  readonly identity: Pick<StreamIdentity, 'lanes' | 'images'>;
+  readonly filter: NamespaceFilter;
+  readonly known: KnownCollections;
+  readonly ddl: DdlContext;
+  readonly sealer: Sealer;
+  readonly pipeline: ChangePipeline;
+  readonly inStream: InStreamReader;
+  /** Where events carry no uuid there are no `create` events either. */
+  readonly hasUuids: boolean;
+  /** Events at this position's cluster time, this many, have been captured before: the stream could not start behind them. */
+  readonly repeated: StreamPosition | null;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Envelope fields of an event beside its documents, roughly, in memory. */
+const ENVELOPE_BYTES = 256;
+
+export class Intake {
+  readonly #options: IntakeOptions;
+  /** Whether a namespace is captured. As many entries as the source has names. */
+  readonly #included = new Map<string, boolean>();
+  #toDrop: number;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    this.#toDrop = options.repeated?.taken ?? 0;
+  }
+
+  /** Takes all events of a batch, in order; waits where the pipeline is full. */
+  async take(events: readonly ChangeEvent[]): Promise<void> {
+    const now = performance.now();
+    for (const event of events) {
+      if (!isDataEvent(event.operationType)) {
+        await this.#takeStructure(event, now);
+        continue;
+      }
+      const sealed = this.#takeData(event, now);
+      // Not awaited where there is nothing to wait for: this is once an event.
+      if (sealed !== null) await this.#push(await sealed);
+    }
+  }
+
+  /** Seals and hands on everything that is buffered. */
+  async flush(): Promise<void> {
+    await this.#push(this.#options.sealer.sealAll());
+  }
+
+  async #push(units: readonly SealedUnit[]): Promise<void> {
+    for (const unit of units) await this.#options.pipeline.push(unit);
+  }
+
+  #takeData(event: ChangeEvent, now: number): SealedUnit[] | null | Promise<SealedUnit[]> {
+    const { sealer, known, hasUuids } = this.#options;
+    const namespace = event.namespace ?? '';
+    if (!this.#isIncluded(namespace) || this.#isRepeated(event)) {
+      sealer.skip(event.clusterTime, event.resumeToken);
+      return null;
+    }
+    if (!hasUuids && known.get(namespace) === undefined) return this.#introduce(namespace, event, now);
+    const sealed = sealer.addChange(this.#change(namespace, event), event.resumeToken, now);
+    return sealed.length > 0 ? sealed : null;
+  }
+
+  /**
+   * A collection that is seen for the first time on a server without `create` events: its options and indexes are asked for, and
+   * recorded as if it had been created here. Should it have been dropped meanwhile, or dropped and made anew, then what we find
+   * is nothing or the later one's options; but then the drop is still to come in the stream, and after it the name is unknown
+   * again and is asked for again. The last of them gets what it has.
+   */
+  async #introduce(namespace: string, event: ChangeEvent, now: number): Promise<SealedUnit[]> {
+    const { sealer, inStream } = this.#options;
+    const found = await inStream.describe(namespace, event.clusterTime);
+    const units: SealedUnit[] = [];
+    for (const { event: ddl, definition } of found) {
+      units.push(...sealer.addDdl(ddl, definition, null, now));
+      if (definition) this.#options.known.set(definition);
+    }
+    units.push(...sealer.addChange(this.#change(namespace, event), event.resumeToken, now));
+    return units;
+  }
+
+  #isIncluded(namespace: string): boolean {
+    let included = this.#included.get(namespace);
+    if (included === undefined) {
+      included = this.#options.filter.matches(namespace);
+      this.#included.set(namespace, included);
+    }
+    return included;
+  }
+
+  #isRepeated(event: ChangeEvent): boolean {
+    if (this.#toDrop === 0) return false;
+    if (event.clusterTime !== this.#options.repeated?.clusterTime) {
+      this.#toDrop = 0;
+      return false;
+    }
+    this.#toDrop--;
+    return true;
+  }
+
+  #change(namespace: string, event: ChangeEvent): Change {
+    const { known, identity } = this.#options;
+    const { documentKey, fullDocument, updateDescription, fullDocumentBeforeChange } = event;
+    const id = documentKey === null ? undefined : findElement(documentKey, '_id');
+    if (documentKey === null || id === undefined) throw invalidDocument('a change event has no documentKey');
+    const operation = event.operationType as Operation;
+    const definition = known.get(namespace);
+    const isUpdate = operation === 'update';
+    return {
+      sequence: 0,
+      operation,
+      namespace,
+      collectionUuid: event.collectionUuid,
+      clusterTime: event.clusterTime,
+      wallTime: event.wallTime,
+      transaction: event.transaction,
+      documentKey,
+      document: fullDocument,
+      documentOrigin: fullDocument === null ? 'none' : isUpdate ? 'postImage' : 'event',
+      update: updateDescription,
+      before: fullDocumentBeforeChange,
+      id,
+      resumeToken: event.resumeToken,
+      bytes:
+        ENVELOPE_BYTES +
+        documentKey.length +
+        (fullDocument?.length ?? 0) +
+        (updateDescription?.length ?? 0) +
+        (fullDocumentBeforeChange?.length ?? 0),
+      lane: laneOf(namespace, definition?.singleLane ? null : id, identity.lanes),
+      capped: definition?.capped ?? false,
+    };
+  }
+
+  async #takeStructure(event: ChangeEvent, now: number): Promise<void> {
+    const { ddl: context, known, sealer, logger, inStream } = this.#options;
+    const at = { time: event.clusterTime, token: event.resumeToken };
+    let decision = decideDdl(event, context);
+    if (decision.kind === 'doubtful-drop') {
+      decision = (await this.#stillThere(decision.event.namespace, decision.event.collectionUuid))
+        ? { kind: 'ignore', reason: 'the collection is still there: only a copy of it was dropped' }
+        : { kind: 'record', event: decision.event, definition: null };
+    }
+    switch (decision.kind) {
+      case 'ignore':
+        logger.debug('structure event left out', {
+          operation: event.operationType,
+          namespace: event.namespace,
+          reason: decision.reason,
+        });
+        sealer.skip(at.time, at.token);
+        return;
+      case 'record':
+        await this.#push(sealer.addDdl(decision.event, decision.definition, at, now));
+        known.apply(decision.event);
+        if (decision.definition) known.set(decision.definition);
+        return;
+      case 'reread':
+        await this.flush();
+        await inStream.reread(decision, event, sealer.position);
+        sealer.skip(at.time, at.token);
+        await this.#options.pipeline.push({ kind: 'position', position: sealer.position });
+        return;
+    }
+  }
+
+  async #stillThere(namespace: string, uuid: string | null): Promise<boolean> {
+    const { connection, signal } = this.#options;
+    const { database, collection: name } = splitNamespace(namespace);
+    const [found] = await retry(() => listCollections(connection, database, { name, signal }), undefined, {
+      signal,
+    });
+    return found?.uuid?.toString('hex') === uuid;
+  }
+}

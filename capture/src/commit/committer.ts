@@ -1,0 +1,170 @@
+import type { Logger } from '@waybill/shared/logger';
+import type {
+  ChunkProgress,
+  Commit,
+  CommitBody,
+  CommittedPosition,
+  Milestone,
+  MilestoneName,
+  SegmentEntry,
+} from '@waybill/shared/manifest/commit';
+import type { StreamState } from '@waybill/shared/manifest/state';
+import type { ManifestWriter } from '@waybill/shared/manifest/writer';
+import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/position';
+import type { CaptureStats } from '@waybill/shared/stats';
+import type { StreamPosition } from '../changes/change.ts';
+
+/** What one snapshot reader has finished: a segment and how far its chunk is with it, in one commit or not at all. */
+export interface SnapshotProgress {
+  readonly segment: SegmentEntry | null;
+  readonly chunk: ChunkProgress;
+  /** It was the last chunk of its collection. */
+  readonly completesCollection?: boolean;
+}
+
+interface Waiting {
+  readonly progress: SnapshotProgress;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Segments in one commit, so that it stays a few KiB. */
+const PROGRESS_IN_COMMIT = 40;
+
+/**
+ * The one way into the manifest. Commits are serial; the writer itself queues them. Progress of the snapshot that comes while a
+ * commit is under way is taken together, so thousands of small collections do not make thousands of commits.
+ */
+export class Committer {
+  readonly #writer: ManifestWriter;
+  readonly #stats: CaptureStats;
+  readonly #logger: Logger;
+  readonly #optionsHash: string;
+  readonly #waiting: Waiting[] = [];
+  #gathering = false;
+  #lastCommitAt = performance.now();
+
+  constructor(options: {
+    readonly writer: ManifestWriter;
+    readonly stats: CaptureStats;
+    readonly logger: Logger;
+    readonly optionsHash: string;
+  }) {
+    this.#writer = options.writer;
+    this.#stats = options.stats;
+    this.#logger = options.logger;
+    this.#optionsHash = options.optionsHash;
+  }
+
+  get state(): StreamState {
+    return this.#writer.state;
+  }
+
+  get epoch(): number {
+    return this.#writer.epoch;
+  }
+
+  /** On the clock of `performance.now()`. */
+  get lastCommitAt(): number {
+    return this.#lastCommitAt;
+  }
+
+  async commit(body: CommitBody): Promise<Commit> {
+    const commit = await this.#writer.commit(body);
+    this.#lastCommitAt = performance.now();
+    this.#stats.commits++;
+    const position = body.position && parseClusterTime(body.position.clusterTime);
+    if (position !== undefined) this.#stats.watermark = position;
+    for (const segment of body.segments ?? []) {
+      this.#stats.segments++;
+      this.#stats.bucketBytes += segment.bytes;
+    }
+    if (this.#logger.isDebug()) {
+      this.#logger.debug('committed', {
+        seq: commit.seq,
+        segments: body.segments?.length ?? 0,
+        ...(body.ddl && { ddl: body.ddl.length }),
+        ...(body.position && { position: body.position.clusterTime }),
+      });
+    }
+    for (const milestone of body.milestones ?? []) {
+      this.#logger.info('milestone', {
+        milestone: milestone.name,
+        clusterTime: milestone.clusterTime,
+        ...milestone.evidence,
+      });
+    }
+    return commit;
+  }
+
+  /** Fulfilled when the progress stands in the manifest, perhaps with that of others. */
+  commitProgress(progress: SnapshotProgress): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ progress, resolve, reject });
+      if (!this.#gathering) void this.#gather();
+    });
+  }
+
+  /** Finds operators' notes, and whether another process has taken the stream. */
+  async poll(): Promise<void> {
+    await this.#writer.poll();
+  }
+
+  position(position: StreamPosition): CommittedPosition {
+    const { clusterTime, resumeToken, taken } = position;
+    return {
+      clusterTime: formatClusterTime(clusterTime),
+      resumeToken: resumeToken === null ? null : Buffer.from(resumeToken).toString('base64'),
+      options: this.#optionsHash,
+      ...(taken > 0 && { taken }),
+    };
+  }
+
+  async #gather(): Promise<void> {
+    this.#gathering = true;
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, PROGRESS_IN_COMMIT);
+      try {
+        await this.commit(this.#together(batch.map(({ progress }) => progress)));
+        for (const { resolve } of batch) resolve();
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+    this.#gathering = false;
+  }
+
+  #together(progress: readonly SnapshotProgress[]): CommitBody {
+    const segments = progress.map(({ segment }) => segment).filter((segment) => segment !== null);
+    // Of one chunk the latest counts: its segments lie in order in the same commit.
+    const chunks = new Map(progress.map(({ chunk }) => [`${chunk.chunk} ${chunk.namespace}`, chunk]));
+    const { lastSequence } = this.#writer.state;
+    const milestones = progress
+      .filter(({ completesCollection }) => completesCollection)
+      .map(({ chunk }) =>
+        milestone('collection-completed', this.#stats.watermark, lastSequence, {
+          namespace: chunk.namespace,
+        }),
+      );
+    return {
+      ...(segments.length > 0 && { segments }),
+      chunks: [...chunks.values()],
+      ...(milestones.length > 0 && { milestones }),
+    };
+  }
+}
+
+export function milestone(
+  name: MilestoneName,
+  clusterTime: ClusterTime | null,
+  sequence: number | null,
+  evidence?: Milestone['evidence'],
+): Milestone {
+  return {
+    name,
+    at: new Date().toISOString(),
+    clusterTime: clusterTime === null ? null : formatClusterTime(clusterTime),
+    sequence,
+    ...(evidence && { evidence }),
+  };
+}

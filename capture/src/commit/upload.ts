@@ -1,0 +1,56 @@
+import type { Bucket } from '@waybill/shared/bucket/bucket';
+import type { SegmentEntry, StreamIdentity } from '@waybill/shared/manifest/commit';
+import { newChangeSegmentKey, segmentKey } from '@waybill/shared/manifest/keys';
+import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+import { encodeChangeSegment, type LaneRecords } from '@waybill/shared/segment/change-writer';
+import { segmentExtension } from '@waybill/shared/segment/extension';
+import type { Change } from '../changes/change.ts';
+
+export interface UploadOptions {
+  readonly bucket: Bucket;
+  readonly prefix: string;
+  readonly epoch: number;
+  readonly identity: Pick<StreamIdentity, 'format' | 'codec' | 'lanes'>;
+  readonly level: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Encodes and uploads one run of changes, whole, before any commit names it (BF-1). A crash leaves a file that no commit names:
+ * garbage. The name is new each time, so an upload that is repeated never meets another's.
+ */
+export async function uploadChanges(
+  changes: readonly Change[],
+  options: UploadOptions,
+): Promise<SegmentEntry> {
+  const { bucket, prefix, epoch, identity, level, signal } = options;
+  const { format, codec } = identity;
+  const first = changes[0]!;
+  const { chunks, entry } = await encodeChangeSegment({
+    format,
+    codec,
+    level,
+    records: byLane(changes, identity.lanes),
+  });
+  const key = newChangeSegmentKey({
+    clusterTime: first.clusterTime,
+    firstSequence: first.sequence,
+    epoch,
+    extension: segmentExtension(format, codec),
+  });
+  const whole = chunks.length === 1 ? chunks[0]! : null;
+  await retry(() => bucket.put(segmentKey(prefix, key), whole ?? pieces(chunks), { signal }), DEFAULT_RETRY, {
+    signal,
+  });
+  return { ...entry, key };
+}
+
+function byLane(changes: readonly Change[], lanes: number): LaneRecords[] {
+  const records: Change[][] = Array.from({ length: lanes }, () => []);
+  for (const change of changes) records[change.lane]!.push(change);
+  return records.map((of, lane) => ({ lane, records: of })).filter((each) => each.records.length > 0);
+}
+
+async function* pieces(chunks: readonly Buffer[]): AsyncGenerator<Buffer> {
+  yield* chunks;
+}

@@ -1,0 +1,246 @@
+/**
+ * Reads one chunk into segments.
+ *
+ *   find (one getMore ahead) → segment writer (encodes, compresses) → bucket
+ *
+ * A segment and the chunk's progress with it become visible in one commit (INV-6). A crash at any await leaves a file that no
+ * commit names, and the chunk goes on after its last committed `_id`. While one segment is being committed the next one is
+ * read; never two behind.
+ */
+import { buildDocument } from '@waybill/shared/bson/build';
+import type { Bucket } from '@waybill/shared/bucket/bucket';
+import { hasCode } from '@waybill/shared/errors';
+import type { Logger } from '@waybill/shared/logger';
+import type { ChunkProgress, SegmentEntry, StreamIdentity } from '@waybill/shared/manifest/commit';
+import { newSnapshotSegmentKey, segmentKey } from '@waybill/shared/manifest/keys';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import { type RangeReader, readRange } from '@waybill/shared/mongo/range-reader';
+import type { ClusterTime } from '@waybill/shared/position';
+import { retry } from '@waybill/shared/retry';
+import { segmentExtension } from '@waybill/shared/segment/extension';
+import { SnapshotSegmentWriter } from '@waybill/shared/segment/snapshot-writer';
+import type { CaptureStats } from '@waybill/shared/stats';
+import type { SnapshotProgress } from '../commit/committer.ts';
+import type { PendingChunk } from './plan.ts';
+import type { RateLimit } from './rate-limit.ts';
+
+export interface ChunkOptions {
+  readonly connection: MongoConnection;
+  readonly bucket: Bucket;
+  readonly prefix: string;
+  readonly epoch: number;
+  readonly identity: Pick<StreamIdentity, 'format' | 'codec'>;
+  readonly level: number | undefined;
+  readonly segmentBytes: number;
+  readonly readPreference: 'primary' | 'secondaryPreferred';
+  readonly rate: RateLimit;
+  readonly t0: ClusterTime;
+  readonly commit: (progress: SnapshotProgress) => Promise<void>;
+  readonly stats: CaptureStats;
+  readonly logger: Logger;
+  /** Stop reading; what is committed stays. */
+  readonly stop: AbortSignal;
+  /** Give up whatever is under way. */
+  readonly abort: AbortSignal;
+}
+
+export class ChunkReader {
+  readonly #options: ChunkOptions;
+  readonly #chunk: PendingChunk;
+  /** As of the last commit that was asked for; the start of the next attempt once that is made. */
+  #progress: ChunkProgress;
+  #part: number;
+  /** The one that is being written. */
+  #segment: OpenSegment | null = null;
+  /** The commit of the segment before. */
+  #committing: Promise<void> = Promise.resolve();
+
+  constructor(chunk: PendingChunk, options: ChunkOptions) {
+    this.#options = options;
+    this.#chunk = chunk;
+    this.#part = chunk.part;
+    const { namespace, chunk: number } = chunk.plan;
+    this.#progress = chunk.progress ?? { namespace, chunk: number, lastId: null, done: false, records: 0 };
+  }
+
+  /**
+   * Reads the chunk to its end, or until stopped (INTERRUPTED; documents read so far are committed then). A bucket that fails for a while
+   * makes it start again after what is committed.
+   */
+  async run(): Promise<void> {
+    const { stop } = this.#options;
+    await retry(() => this.#attempt(), undefined, {
+      signal: stop,
+      retryable: (error) => hasCode(error, 'BUCKET_UNAVAILABLE'),
+    });
+  }
+
+  async #attempt(): Promise<void> {
+    // Of the attempt before: what it asked to be committed is, or the whole capture has failed.
+    await this.#committing;
+    const reader = this.#reader();
+    try {
+      await this.#readInto(reader);
+      if (reader.outcome === 'dropped') await this.#skip();
+      else if (this.#segment) await this.#seal(this.#segment, true);
+      else await this.#commit(null, { ...this.#progress, done: true });
+      await this.#committing;
+    } catch (error) {
+      this.#segment?.abandon(error);
+      this.#segment = null;
+      throw error;
+    }
+  }
+
+  /** Documents into segments; the last segment is left open, unless we are stopped: then it is closed and committed. */
+  async #readInto(reader: RangeReader): Promise<void> {
+    const { segmentBytes, rate, stop, abort } = this.#options;
+    try {
+      for await (const { documents, bytes } of reader) {
+        this.#segment ??= this.#openSegment();
+        await this.#segment.append(documents);
+        if (this.#segment.documentBytes >= segmentBytes) await this.#seal(this.#segment, false);
+        await rate.take(bytes, stop);
+      }
+    } catch (error) {
+      if (!hasCode(error, 'INTERRUPTED') || abort.aborted) throw error;
+      if (this.#segment) await this.#seal(this.#segment, false);
+      await this.#committing;
+      throw error;
+    }
+  }
+
+  #reader(): RangeReader {
+    const { connection, readPreference, t0, stop, logger } = this.#options;
+    const { definition, plan } = this.#chunk;
+    const bytesOf = (text: string | null): Buffer | null =>
+      text === null ? null : Buffer.from(text, 'base64');
+    return readRange(connection, plan.namespace, {
+      uuid: bytesOfHex(definition.uuid),
+      lower: bytesOf(plan.lower),
+      upper: bytesOf(plan.upper),
+      after: bytesOf(this.#progress.lastId),
+      natural: definition.capped,
+      // Changes are captured from T0 on, so what is read must not be older.
+      notBefore: t0,
+      readPreference,
+      signal: stop,
+      onRetry: (error, attempt, delayMs) =>
+        logger.warn('reading a chunk failed; trying again', {
+          err: error,
+          namespace: plan.namespace,
+          chunk: plan.chunk,
+          attempt,
+          delayMs,
+        }),
+    });
+  }
+
+  #openSegment(): OpenSegment {
+    const { bucket, prefix, epoch, identity, level, t0, abort } = this.#options;
+    const { definition, plan } = this.#chunk;
+    const writer = new SnapshotSegmentWriter({
+      ...identity,
+      level,
+      namespace: plan.namespace,
+      collectionUuid: bytesOfHex(definition.uuid),
+      clusterTime: t0,
+    });
+    const key = newSnapshotSegmentKey({
+      namespace: plan.namespace,
+      chunk: plan.chunk,
+      part: this.#part,
+      epoch,
+      extension: segmentExtension(identity.format, identity.codec),
+    });
+    return new OpenSegment(writer, key, bucket.put(segmentKey(prefix, key), writer.body, { signal: abort }));
+  }
+
+  /** Closes the segment and asks for its commit. The commit before has been made by then. */
+  async #seal(segment: OpenSegment, done: boolean): Promise<void> {
+    const { identity } = this.#options;
+    const { definition, plan } = this.#chunk;
+    const { lastId, ...summary } = await segment.finish();
+    this.#segment = null;
+    const entry: SegmentEntry = {
+      kind: 'snapshot',
+      key: segment.key,
+      ...identity,
+      ...summary,
+      namespace: plan.namespace,
+      collectionUuid: definition.uuid,
+      chunk: plan.chunk,
+      part: this.#part++,
+    };
+    await this.#committing;
+    await this.#commit(entry, {
+      ...this.#progress,
+      lastId: lastId === null ? this.#progress.lastId : buildDocument([['_id', lastId]]).toString('base64'),
+      records: this.#progress.records + summary.records,
+      done,
+    });
+  }
+
+  async #commit(segment: SegmentEntry | null, chunk: ChunkProgress): Promise<void> {
+    const { commit, stats } = this.#options;
+    this.#progress = chunk;
+    this.#committing = commit({ segment, chunk }).then(() => {
+      const progress = stats.collections.get(chunk.namespace);
+      if (!progress || !segment) return;
+      progress.documents += segment.records;
+      progress.bytes += segment.documentBytes;
+    });
+    this.#committing.catch(() => undefined);
+  }
+
+  /** Dropped, or replaced: its end, and whatever came after, is in the stream. */
+  async #skip(): Promise<void> {
+    const { logger } = this.#options;
+    const { namespace, chunk } = this.#chunk.plan;
+    this.#segment?.abandon(new Error('The collection is gone.'));
+    this.#segment = null;
+    logger.info('a collection was dropped during the snapshot', { namespace, chunk });
+    await this.#committing;
+    await this.#commit(null, { ...this.#progress, done: true, skipped: true });
+  }
+}
+
+type Summary = Awaited<ReturnType<SnapshotSegmentWriter['finish']>>;
+
+/** A writer and the put that takes its bytes. */
+class OpenSegment {
+  readonly key: string;
+  readonly #writer: SnapshotSegmentWriter;
+  readonly #put: Promise<void>;
+
+  constructor(writer: SnapshotSegmentWriter, key: string, put: Promise<void>) {
+    this.#writer = writer;
+    this.key = key;
+    this.#put = put;
+    // Whoever appends or finishes must not wait for a consumer that is gone.
+    put.catch((error: unknown) => writer.abort(error));
+  }
+
+  get documentBytes(): number {
+    return this.#writer.documentBytes;
+  }
+
+  append(documents: readonly Buffer[]): Promise<void> {
+    return this.#writer.append(documents);
+  }
+
+  /** Fulfilled when the object is in the bucket, whole. */
+  async finish(): Promise<Summary> {
+    const [summary] = await Promise.all([this.#writer.finish(), this.#put]);
+    return summary;
+  }
+
+  abandon(reason: unknown): void {
+    this.#put.catch(() => undefined);
+    this.#writer.abort(reason);
+  }
+}
+
+function bytesOfHex(hex: string | null): Buffer | null {
+  return hex === null ? null : Buffer.from(hex, 'hex');
+}

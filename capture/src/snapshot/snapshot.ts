@@ -1,0 +1,176 @@
+/** The snapshot: every collection of T0, cut into chunks, read by a few readers at once, largest first. */
+import { LinkedAbort } from '@waybill/shared/lifecycle';
+import type { Logger } from '@waybill/shared/logger';
+import type { ChunkPlan, CollectionDefinition } from '@waybill/shared/manifest/commit';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import { planRanges } from '@waybill/shared/mongo/range-plan';
+import { splitNamespace } from '@waybill/shared/record';
+import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+import { type CaptureStats, collectionProgress } from '@waybill/shared/stats';
+import PQueue from 'p-queue';
+import { type Committer, milestone, type SnapshotProgress } from '../commit/committer.ts';
+import { type ChunkOptions, ChunkReader } from './chunk-reader.ts';
+import { chunkPlans, type PendingChunk, pieces, snapshotWork } from './plan.ts';
+
+export interface SnapshotOptions extends Omit<ChunkOptions, 'commit' | 'connection'> {
+  readonly connection: MongoConnection;
+  readonly committer: Committer;
+  readonly chunkBytes: number;
+  readonly readers: number;
+  readonly stats: CaptureStats;
+  readonly logger: Logger;
+}
+
+/** Chunks in one commit of a plan. */
+const PLANS_IN_COMMIT = 100;
+
+/**
+ * Does what is left of the snapshot, from planning to the milestone `snapshot-completed`. Goes on from any point: what is planned
+ * and what is done stands in the manifest.
+ */
+export async function runSnapshot(options: SnapshotOptions): Promise<void> {
+  const { committer, stats, stop } = options;
+  initialiseProgress(committer, stats);
+  const { unplanned, pending } = snapshotWork(committer.state);
+  const readers = new Readers(options);
+  try {
+    readers.add(pending);
+    const large = unplanned.filter(({ bytes }) => bytes > options.chunkBytes);
+    for (const definition of large) readers.add(await planLarge(definition, options));
+    const small = unplanned.filter((definition) => !large.includes(definition));
+    for (const some of pieces(small, PLANS_IN_COMMIT)) readers.add(await planWhole(some, committer));
+    await readers.finished();
+  } catch (error) {
+    await readers.stop();
+    throw error;
+  }
+  stop.throwIfAborted();
+  const { state } = committer;
+  const completed = milestone('snapshot-completed', stats.watermark, state.lastSequence, {
+    collections: [...state.collections.values()].filter(({ snapshot }) => snapshot).length,
+    documents: state.totals.snapshotRecords,
+    bytes: state.totals.snapshotDocumentBytes,
+  });
+  await committer.commit({ milestones: [completed] });
+}
+
+async function planLarge(
+  definition: CollectionDefinition,
+  options: SnapshotOptions,
+): Promise<PendingChunk[]> {
+  const { connection, committer, chunkBytes, stop } = options;
+  const { database, collection: name } = splitNamespace(definition.namespace);
+  const planned = {
+    database,
+    name,
+    type: 'collection',
+    uuid: definition.uuid === null ? null : Buffer.from(definition.uuid, 'hex'),
+    capped: definition.capped,
+    documents: definition.documents,
+    bytes: definition.bytes,
+  } as const;
+  const ranges = await retry(
+    () => planRanges(connection, planned, { rangeBytes: chunkBytes, signal: stop }),
+    DEFAULT_RETRY,
+    { signal: stop },
+  );
+  const plans = chunkPlans(definition.namespace, ranges);
+  // All of a collection's chunks in one commit: a plan that was cut by a crash would look whole.
+  await committer.commit({ plan: plans });
+  return plans.map((plan) => ({ definition, plan, progress: null, part: 0 }));
+}
+
+async function planWhole(
+  definitions: readonly CollectionDefinition[],
+  committer: Committer,
+): Promise<PendingChunk[]> {
+  const whole = ({ namespace }: CollectionDefinition): ChunkPlan[] =>
+    chunkPlans(namespace, [{ lower: null, upper: null }]);
+  await committer.commit({ plan: definitions.flatMap(whole) });
+  return definitions.map((definition) => ({
+    definition,
+    plan: whole(definition)[0]!,
+    progress: null,
+    part: 0,
+  }));
+}
+
+/** Chunk readers, a few at a time. The first failure stops the others. */
+class Readers {
+  readonly #options: SnapshotOptions;
+  readonly #queue: PQueue;
+  readonly #abort: LinkedAbort;
+  /** Chunks of each collection that are not done. */
+  readonly #left = new Map<string, number>();
+  #failure: { readonly error: unknown } | null = null;
+
+  constructor(options: SnapshotOptions) {
+    this.#options = options;
+    this.#queue = new PQueue({ concurrency: options.readers });
+    this.#abort = new LinkedAbort(options.stop);
+  }
+
+  add(chunks: readonly PendingChunk[]): void {
+    for (const { plan } of chunks) {
+      this.#left.set(plan.namespace, (this.#left.get(plan.namespace) ?? 0) + 1);
+    }
+    for (const chunk of chunks) {
+      this.#queue.add(() => this.#read(chunk)).catch((error: unknown) => this.#fail(error));
+    }
+  }
+
+  /** Everything added is committed. */
+  async finished(): Promise<void> {
+    await this.#queue.onIdle();
+    this.#abort[Symbol.dispose]();
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  async stop(): Promise<void> {
+    this.#queue.clear();
+    this.#abort.abort();
+    await this.#queue.onIdle();
+    this.#abort[Symbol.dispose]();
+  }
+
+  async #read(chunk: PendingChunk): Promise<void> {
+    const stop = this.#abort.signal;
+    if (stop.aborted) throw stop.reason;
+    const commit = (progress: SnapshotProgress): Promise<void> => this.#commit(progress);
+    await new ChunkReader(chunk, { ...this.#options, commit, stop }).run();
+  }
+
+  /** The last chunk of a collection brings its milestone along. */
+  async #commit(progress: SnapshotProgress): Promise<void> {
+    const { committer, stats } = this.#options;
+    const { namespace, done } = progress.chunk;
+    if (!done) return committer.commitProgress(progress);
+    const left = this.#left.get(namespace)! - 1;
+    this.#left.set(namespace, left);
+    await committer.commitProgress({ ...progress, completesCollection: left === 0 });
+    if (left === 0) collectionProgress(stats, namespace).done = true;
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#queue.clear();
+    this.#abort.abort();
+  }
+}
+
+function initialiseProgress(committer: Committer, stats: CaptureStats): void {
+  const { collections, chunks, snapshotSegments } = committer.state;
+  for (const { namespace, snapshot, documents, bytes } of collections.values()) {
+    if (!snapshot) continue;
+    const progress = collectionProgress(stats, namespace);
+    progress.documentsTotal = documents;
+    progress.bytesTotal = bytes;
+    const planned = chunks.get(namespace);
+    progress.done = planned !== undefined && [...planned.values()].every((chunk) => chunk.progress?.done);
+  }
+  for (const { namespace = '', records, documentBytes } of snapshotSegments) {
+    const progress = collectionProgress(stats, namespace);
+    progress.documents += records;
+    progress.bytes += documentBytes;
+  }
+}

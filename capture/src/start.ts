@@ -1,0 +1,274 @@
+/**
+ * How a capture begins: a new stream, or one to go on with.
+ *
+ *   new:     open the change stream (T0) → list collections → stream.json → epoch and position T0 → definitions, snapshot-started
+ *   resumed: stream.json compared → epoch → position, unfinished chunks
+ *
+ * Nothing is written before a new stream is known to be possible. A crash after stream.json, or after the position, leaves a
+ * stream without `snapshot-started`: the next start goes on from the position T0 that stands in the manifest, lists again, and
+ * maps the names back to that T0.
+ */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Bucket } from '@waybill/shared/bucket/bucket';
+import { hasCode, WaybillError } from '@waybill/shared/errors';
+import type { Logger } from '@waybill/shared/logger';
+import type { CollectionDefinition, StreamIdentity } from '@waybill/shared/manifest/commit';
+import { createStream, type NewStream, readStream } from '@waybill/shared/manifest/identity';
+import { streamPrefix } from '@waybill/shared/manifest/keys';
+import { readManifest } from '@waybill/shared/manifest/log';
+import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
+import { ManifestWriter } from '@waybill/shared/manifest/writer';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
+import { sourceIdentity } from '@waybill/shared/mongo/source-identity';
+import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/position';
+import type { CaptureStats } from '@waybill/shared/stats';
+import { discover } from './catalog/discovery.ts';
+import type { StreamPosition } from './changes/change.ts';
+import { ChangeStreamReader } from './changes/stream.ts';
+import {
+  optionsHash,
+  type StreamOptions,
+  type StreamStart,
+  streamOptions,
+} from './changes/stream-options.ts';
+import { Committer, milestone } from './commit/committer.ts';
+import type { CaptureSettings } from './settings.ts';
+import { pieces } from './snapshot/plan.ts';
+
+export interface StartDeps {
+  readonly bucket: Bucket;
+  readonly source: MongoConnection;
+  readonly logger: Logger;
+  readonly stats: CaptureStats;
+  readonly signal: AbortSignal;
+}
+
+export interface StartedStream {
+  readonly identity: StreamIdentity;
+  readonly prefix: string;
+  readonly filter: NamespaceFilter;
+  readonly options: StreamOptions;
+  readonly writer: ManifestWriter;
+  readonly committer: Committer;
+  readonly t0: ClusterTime;
+  /** Where the tailer goes on. */
+  readonly position: StreamPosition;
+  readonly start: StreamStart;
+  readonly isNew: boolean;
+}
+
+/** Definitions in one commit. */
+const DEFINITIONS_IN_COMMIT = 50;
+
+/** Errors: STREAM_FOREIGN_SOURCE, STREAM_OPTIONS_CHANGED, SOURCE_*, MONGO_*, MANIFEST_*, BUCKET_*. */
+export async function startStream(settings: CaptureSettings, deps: StartDeps): Promise<StartedStream> {
+  const { bucket, source, logger, stats, signal } = deps;
+  const prefix = streamPrefix(settings.stream);
+  const filter = new NamespaceFilter({
+    include: settings.include,
+    exclude: settings.exclude,
+    neverDatabases: [settings.progressDatabase],
+  });
+  const wanted = await newStream(settings, source, signal);
+  const options = streamOptions(source.server, { images: settings.images, lists: filter.exactLists() });
+  const hash = optionsHash(options);
+  const discovery = {
+    connection: source,
+    filter,
+    stream: options,
+    timeSeries: settings.timeSeries,
+    awaitMs: settings.maxAwaitMs,
+    logger,
+    signal,
+  };
+
+  const existing = await existingStream(bucket, prefix, signal);
+  if (existing) assertSame(existing, wanted, settings.stream);
+  const before = existing ? await readManifest(bucket, prefix, { signal }) : null;
+  let opened: StreamPosition | null = null;
+  let definitions: CollectionDefinition[] | null = null;
+  if (!before?.position) {
+    opened = await openStream(options, settings, deps);
+    // Also to find out, before anything is written, whether all of it can be captured.
+    definitions = await discover(startAt(opened, true), discovery);
+  }
+  const identity = existing ?? (await createStream(bucket, prefix, wanted, { signal }));
+  assertSame(identity, wanted, settings.stream);
+
+  const writer = await ManifestWriter.acquire({
+    bucket,
+    prefix,
+    writer: `${hostname()}/${process.pid}/${randomBytes(4).toString('hex')}`,
+    body: (state) => ({
+      ...(!state.position && opened && { position: committed(opened, hash) }),
+      milestones: [
+        milestone(
+          'capture-started',
+          state.position ? null : (opened?.clusterTime ?? null),
+          state.lastSequence,
+        ),
+      ],
+    }),
+    signal,
+  });
+  const committer = new Committer({ writer, stats, logger, optionsHash: hash });
+  const { state } = writer;
+  const position = positionOf(state);
+  const isOurs = opened !== null && position.clusterTime === opened.clusterTime;
+  const isNew = milestoneOf(state, 'snapshot-started') === undefined;
+  if (isNew) {
+    const start = startAt(position, state.position?.options === hash);
+    await commitDefinitions(
+      isOurs && definitions ? definitions : await discover(start, discovery),
+      committer,
+      position,
+    );
+  }
+  const t0 =
+    parseClusterTime(milestoneOf(writer.state, 'snapshot-started')?.clusterTime ?? '') ??
+    position.clusterTime;
+  stats.watermark = position.clusterTime;
+  stats.sequence = state.lastSequence;
+  logger.info(isNew ? 'new stream' : 'stream goes on', {
+    stream: settings.stream,
+    epoch: writer.epoch,
+    position: formatClusterTime(position.clusterTime),
+    ...(!isNew && { sequence: state.lastSequence }),
+  });
+  const tokenFits = state.position?.options === hash;
+  if (!tokenFits)
+    logger.warn('the change stream has other options than before; it starts at its cluster time');
+  return {
+    identity,
+    prefix,
+    filter,
+    options,
+    writer,
+    committer,
+    t0,
+    position,
+    start: startAt(position, tokenFits),
+    isNew,
+  };
+}
+
+async function newStream(
+  settings: CaptureSettings,
+  source: MongoConnection,
+  signal: AbortSignal,
+): Promise<NewStream> {
+  const { id, topology } = await sourceIdentity(source, signal);
+  const { stream, lanes, format, codec, include, exclude, images } = settings;
+  return { stream, source: id, sourceTopology: topology, lanes, format, codec, include, exclude, images };
+}
+
+async function existingStream(
+  bucket: Bucket,
+  prefix: string,
+  signal: AbortSignal,
+): Promise<StreamIdentity | null> {
+  try {
+    return await readStream(bucket, prefix, { signal });
+  } catch (error) {
+    if (hasCode(error, 'STREAM_MISSING')) return null;
+    throw error;
+  }
+}
+
+const FIXED = ['lanes', 'format', 'codec', 'include', 'exclude', 'images'] as const;
+
+export function assertSame(identity: StreamIdentity, wanted: NewStream, stream: string): void {
+  if (identity.source !== wanted.source || identity.sourceTopology !== wanted.sourceTopology) {
+    throw new WaybillError(
+      'STREAM_FOREIGN_SOURCE',
+      `the stream ${stream} in the bucket belongs to another source cluster than the one given`,
+      {
+        hint: 'Check --source. To capture this cluster, choose another --stream or --bucket.',
+        context: { stream, inBucket: identity.source, given: wanted.source },
+      },
+    );
+  }
+  const same = (name: (typeof FIXED)[number]): boolean =>
+    JSON.stringify(identity[name]) === JSON.stringify(wanted[name]);
+  const changed = FIXED.filter((name) => !same(name));
+  if (changed.length === 0) return;
+  const was = changed.map((name) => `--${name} ${String(identity[name]) || '(none)'}`).join(' ');
+  throw new WaybillError(
+    'STREAM_OPTIONS_CHANGED',
+    `options that are fixed for the life of a stream differ from what ${stream} was created with: ${changed.join(', ')}`,
+    {
+      hint: `Give it what it was created with: ${was}. For other options choose another --stream.`,
+      context: { stream, options: changed.join(',') },
+    },
+  );
+}
+
+/** Opens the change stream and tells where it begins: every change from here on will be seen. */
+async function openStream(
+  stream: StreamOptions,
+  settings: CaptureSettings,
+  { source, logger, signal }: StartDeps,
+): Promise<StreamPosition> {
+  await using reader = new ChangeStreamReader({
+    connection: source,
+    stream,
+    start: { at: 'now' },
+    awaitMs: settings.maxAwaitMs,
+    logger,
+    signal,
+  });
+  const { token, time, operationTime } = await reader.next();
+  const clusterTime = time ?? operationTime;
+  if (clusterTime === null) {
+    throw new WaybillError('SOURCE_UNSUPPORTED', 'the source tells no cluster time with its change stream', {
+      hint: 'Sources are replica sets and sharded clusters of MongoDB 4.0.7 or later.',
+    });
+  }
+  return { clusterTime, resumeToken: token, taken: 0 };
+}
+
+function startAt(position: StreamPosition, tokenFits: boolean): StreamStart {
+  const { clusterTime, resumeToken } = position;
+  return tokenFits && resumeToken !== null
+    ? { at: 'token', token: resumeToken }
+    : { at: 'time', time: clusterTime };
+}
+
+function committed({ clusterTime, resumeToken }: StreamPosition, options: string) {
+  return {
+    clusterTime: formatClusterTime(clusterTime),
+    resumeToken: resumeToken === null ? null : Buffer.from(resumeToken).toString('base64'),
+    options,
+  };
+}
+
+function positionOf(state: StreamState): StreamPosition {
+  const { position } = state;
+  const clusterTime = position ? parseClusterTime(position.clusterTime) : undefined;
+  if (!position || clusterTime === undefined) {
+    throw new WaybillError('INTERNAL', 'a stream has an owner and no position');
+  }
+  const { resumeToken, taken = 0 } = position;
+  return {
+    clusterTime,
+    resumeToken: resumeToken === null ? null : Buffer.from(resumeToken, 'base64'),
+    taken,
+  };
+}
+
+/** The milestone comes with the last of them: where it stands, all of them do. */
+async function commitDefinitions(
+  definitions: readonly CollectionDefinition[],
+  committer: Committer,
+  position: StreamPosition,
+): Promise<void> {
+  const all = [...pieces(definitions, DEFINITIONS_IN_COMMIT)];
+  const last = all.pop() ?? [];
+  for (const collections of all) await committer.commit({ collections });
+  const started = milestone('snapshot-started', position.clusterTime, committer.state.lastSequence, {
+    collections: definitions.length,
+  });
+  await committer.commit({ ...(last.length > 0 && { collections: last }), milestones: [started] });
+}
