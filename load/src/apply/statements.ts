@@ -1,0 +1,19 @@
+import type { RawElement } from '@waybill/shared/bson/raw';
+import {
+  hasTopLevelZeroTimestamp,
+  pipelineStatement,
+  replaceStatement,
+} from '@waybill/shared/bson/statement';
+import type { TargetCapabilities } from '../target/target.ts';
+
+/** The statement that makes the target's document of that `_id` be exactly this one. */
+export function upsertStatement(
+  capabilities: Pick<TargetCapabilities, 'keepsEmptyTimestamps'>,
+  id: RawElement,
+  document: Uint8Array,
+): Buffer {
+  if (!capabilities.keepsEmptyTimestamps && hasTopLevelZeroTimestamp(document)) {
+    return pipelineStatement(id, document);
+  }
+  return replaceStatement(id, document);
+}

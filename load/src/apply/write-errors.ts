@@ -1,0 +1,92 @@
+/** What to do about single statements that a server refused. Pure; one table, by the server's codes. */
+import { BsonType, type RawElement } from '@waybill/shared/bson/raw';
+import { WaybillError } from '@waybill/shared/errors';
+import { isTransientServerCode } from '@waybill/shared/mongo/classify';
+import type { StatementFailure, StatementKind } from '../target/target.ts';
+
+/**
+ * retry: the same statement may succeed. replace: an insert met a document of that `_id` (a repeated segment), make it
+ * an upsert. reinsert: a document with an equal but different `_id` stands there, delete it and write the new one.
+ * refuse: for good.
+ */
+export type Tactic = 'retry' | 'replace' | 'reinsert' | 'refuse';
+
+const IMMUTABLE_FIELD = 66;
+const TOO_LARGE: ReadonlySet<number> = new Set([10334, 17280, 17419, 17420]);
+
+export function tacticFor(kind: StatementKind, failure: StatementFailure): Tactic {
+  if (isTransientServerCode(failure.code)) return 'retry';
+  if (failure.duplicateId) {
+    // Two upserts of one `_id` raced (a repeat that overlaps an earlier attempt): the second then finds the first.
+    return kind === 'insert' ? 'replace' : 'reinsert';
+  }
+  if (kind === 'update') {
+    if (failure.code === IMMUTABLE_FIELD) return 'reinsert';
+    // The statement holds the `_id` twice, so a document at the limit may fit an insert and no update.
+    if (TOO_LARGE.has(failure.code)) return 'reinsert';
+  }
+  return 'refuse';
+}
+
+/** Where a document came from, for the message: a change's sequence, or a segment of the snapshot. */
+export interface RecordPlace {
+  readonly sequence?: number | undefined;
+  readonly segment?: string | undefined;
+  readonly chunk?: number | undefined;
+}
+
+export interface Refusal {
+  readonly kind: StatementKind;
+  readonly namespace: string;
+  readonly place: RecordPlace;
+  readonly id: RawElement;
+  readonly code: number;
+  readonly message: string;
+  readonly indexName?: string | undefined;
+}
+
+export function refusedError(refusal: Refusal): WaybillError {
+  const { kind, namespace, place, code, message, indexName } = refusal;
+  const idType = typeName(refusal.id.type);
+  const where =
+    place.sequence === undefined
+      ? `snapshot segment ${place.segment} (chunk ${place.chunk})`
+      : `change ${place.sequence}`;
+  return new WaybillError(
+    'TARGET_REFUSED_DOCUMENT',
+    `the target refused the ${kind} of a document of ${namespace}, ${where}, _id of type ${idType}: ${message} (code ${code})`,
+    {
+      hint: hintFor(refusal),
+      context: {
+        namespace,
+        sequence: place.sequence,
+        segment: place.segment,
+        chunk: place.chunk,
+        idType,
+        serverCode: code,
+        index: indexName,
+      },
+    },
+  );
+}
+
+function hintFor({ code, namespace, indexName }: Refusal): string {
+  switch (code) {
+    case 11000:
+      return `A unique index${indexName ? ` (${indexName})` : ''} that the load did not make stands on ${namespace} on the target. Drop it there and run the same command again; cutover makes the source's own unique indexes.`;
+    case 121:
+      return `A validator that differs from the source's stands on ${namespace} on the target. Remove it there (collMod) and run the same command again.`;
+    case 13:
+      return `Grant the user readWrite and dbAdmin on the database of ${namespace} on the target.`;
+    case 20:
+      return `The target cannot do this to ${namespace} (for instance deletes from a capped collection before MongoDB 5.0). Use a newer target, or exclude the collection.`;
+    default:
+      return `Look the record up with "waybill cat", correct the target or exclude ${namespace}, and run the same command again: it goes on at this record.`;
+  }
+}
+
+const TYPE_NAMES = new Map<number, string>(Object.entries(BsonType).map(([name, type]) => [type, name]));
+
+export function typeName(type: number): string {
+  return TYPE_NAMES.get(type) ?? `0x${type.toString(16)}`;
+}

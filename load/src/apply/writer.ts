@@ -1,0 +1,232 @@
+/**
+ * Sends documents to the target, so that every one of them either stands there or is named in an error. Nothing is
+ * dropped in silence, and nothing here depends on the order of statements within a call: each `_id` occurs once.
+ *
+ * A batch whose outcome is not known (network, election, time limit) is sent again whole: inserts that had succeeded
+ * turn up as duplicates and become replaces; upserts and deletes of last states may be repeated at will.
+ * Batches in flight are not aborted on a stop: their callers wait for them, so that ownership is released after the last.
+ */
+
+import type { RawElement } from '@waybill/shared/bson/raw';
+import {
+  deleteStatement,
+  documentId,
+  hasTopLevelZeroTimestamp,
+  pipelineStatement,
+} from '@waybill/shared/bson/statement';
+import { hasCode, WaybillError } from '@waybill/shared/errors';
+import type { Logger } from '@waybill/shared/logger';
+import type { Metrics } from '@waybill/shared/metrics';
+import { serverCode } from '@waybill/shared/mongo/classify';
+import { DEFAULT_RETRY, type RetryPolicy, retry } from '@waybill/shared/retry';
+import type { LoadStats } from '@waybill/shared/stats';
+import type PQueue from 'p-queue';
+import type { Ownership } from '../progress/ownership.ts';
+import type { StatementFailure, StatementKind, Target } from '../target/target.ts';
+import { upsertStatement } from './statements.ts';
+import { type RecordPlace, refusedError, tacticFor } from './write-errors.ts';
+
+/** One document to write, or to delete where `document` is null. */
+export interface Write {
+  readonly id: RawElement;
+  readonly document: Uint8Array | null;
+  readonly place: RecordPlace;
+}
+
+export interface WriteScope {
+  readonly namespace: string;
+  readonly bypassValidation: boolean;
+}
+
+export interface WriterDeps {
+  readonly target: Target;
+  readonly ownership: Pick<Ownership, 'held' | 'tag'>;
+  /** Bounds the commands in flight. */
+  readonly queue: PQueue;
+  readonly stats: LoadStats;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** Ends waits between attempts; a batch in flight is always waited for. */
+  readonly signal: AbortSignal;
+}
+
+interface Refused {
+  readonly index: number;
+  readonly failure: StatementFailure;
+}
+
+/** A server that is away longer than this stops the load; it goes on where it was when it is started again. */
+const WRITE_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 300_000 };
+/** The command as such was too large; smaller ones may do. */
+const COMMAND_TOO_LARGE: ReadonlySet<number> = new Set([10334, 17280, 17419, 17420]);
+
+export class Writer {
+  readonly #deps: WriterDeps;
+
+  constructor(deps: WriterDeps) {
+    this.#deps = deps;
+  }
+
+  /** Inserts documents as they are; one that stands there already is replaced. */
+  async insert(scope: WriteScope, documents: readonly Uint8Array[], place: RecordPlace): Promise<void> {
+    if (!this.#deps.target.capabilities.keepsEmptyTimestamps) {
+      const altered = documents.filter(hasTopLevelZeroTimestamp);
+      if (altered.length > 0) {
+        const others = documents.filter((document) => !altered.includes(document));
+        await this.upsert(
+          scope,
+          altered.map((document) => ({ id: documentId(document), document, place })),
+        );
+        if (others.length > 0) await this.insert(scope, others, place);
+        return;
+      }
+    }
+    const refused = await this.#execute('insert', scope, documents);
+    if (refused.length === 0) return;
+    const again: Write[] = [];
+    for (const { index, failure } of refused) {
+      const document = documents[index]!;
+      const write = { id: documentId(document), document, place };
+      if (tacticFor('insert', failure) !== 'replace') throw this.#refuse('insert', scope, write, failure);
+      again.push(write);
+    }
+    await this.upsert(scope, again);
+  }
+
+  /** Deletes by `_id`; what is not there is as good as deleted. */
+  async remove(scope: WriteScope, writes: readonly Write[]): Promise<void> {
+    const refused = await this.#execute(
+      'delete',
+      scope,
+      writes.map(({ id }) => deleteStatement(id)),
+    );
+    for (const { index, failure } of refused) {
+      throw this.#refuse('delete', scope, writes[index]!, failure);
+    }
+  }
+
+  /** Replaces or inserts by `_id`. */
+  async upsert(scope: WriteScope, writes: readonly Write[]): Promise<void> {
+    const { target } = this.#deps;
+    const refused = await this.#execute(
+      'update',
+      scope,
+      writes.map((write) => upsertStatement(target.capabilities, write.id, write.document!)),
+    );
+    for (const { index, failure } of refused) {
+      const write = writes[index]!;
+      if (tacticFor('update', failure) !== 'reinsert') throw this.#refuse('update', scope, write, failure);
+      await this.#reinsert(scope, write);
+    }
+  }
+
+  /**
+   * A crash between the two leaves the document missing; the batch is repeated then, since no cursor has passed it.
+   * A duplicate here is refused: with the delete acknowledged, nothing of ours can stand in the way.
+   */
+  async #reinsert(scope: WriteScope, write: Write): Promise<void> {
+    const { keepsEmptyTimestamps } = this.#deps.target.capabilities;
+    await this.remove(scope, [write]);
+    const asUpdate = !keepsEmptyTimestamps && hasTopLevelZeroTimestamp(write.document!);
+    const kind = asUpdate ? 'update' : 'insert';
+    const statement = asUpdate ? pipelineStatement(write.id, write.document!) : write.document!;
+    const refused = await this.#execute(kind, scope, [statement]);
+    for (const { failure } of refused) throw this.#refuse(kind, scope, write, failure);
+  }
+
+  /** Executes every statement; gives back those that the server refused for good. */
+  async #execute(
+    kind: StatementKind,
+    scope: WriteScope,
+    statements: readonly Uint8Array[],
+  ): Promise<readonly Refused[]> {
+    const refused: Refused[] = [];
+    /** What is still to be done, as indexes into `statements`; shrinks while parts of it succeed. */
+    let pending: readonly number[] | null = null;
+    await this.#retrying(async () => {
+      const indexes = pending;
+      const batch = indexes === null ? statements : indexes.map((index) => statements[index]!);
+      const failures = await this.#send(kind, scope, batch);
+      if (failures.length === 0) return;
+      const again: number[] = [];
+      for (const failure of failures) {
+        const index = indexes === null ? failure.index : indexes[failure.index]!;
+        if (tacticFor(kind, failure) === 'retry') again.push(index);
+        else refused.push({ index, failure });
+      }
+      if (again.length === 0) return;
+      pending = again;
+      throw new WaybillError(
+        'MONGO_TRANSIENT',
+        `the target could not take ${again.length} writes to ${scope.namespace} at this moment: ${failures[0]!.message}`,
+        { context: { namespace: scope.namespace, serverCode: failures[0]!.code } },
+      );
+    });
+    return refused.toSorted((a, b) => a.index - b.index);
+  }
+
+  /** One command, or several smaller ones where it is too large for the server. */
+  async #send(
+    kind: StatementKind,
+    scope: WriteScope,
+    statements: readonly Uint8Array[],
+  ): Promise<readonly StatementFailure[]> {
+    const { target, ownership, queue, stats, metrics } = this.#deps;
+    try {
+      return await queue.add(async () => {
+        // Looked at last before sending: nothing lies between this and the command but synchronous code.
+        await ownership.held();
+        const began = performance.now();
+        const failures = await target.write({ kind, statements, ...scope }, ownership.tag);
+        metrics.loadBatch.observe((performance.now() - began) / 1000);
+        stats.batches++;
+        return failures;
+      });
+    } catch (error) {
+      if (!isTooLarge(error)) throw error;
+      if (statements.length === 1) return [asStatementFailure(error)];
+    }
+    const half = Math.ceil(statements.length / 2);
+    const first = await this.#send(kind, scope, statements.slice(0, half));
+    const second = await this.#send(kind, scope, statements.slice(half));
+    return [...first, ...second.map((failure) => ({ ...failure, index: failure.index + half }))];
+  }
+
+  async #retrying(operation: () => Promise<void>): Promise<void> {
+    const { signal, stats, metrics, logger } = this.#deps;
+    await retry(operation, WRITE_RETRY, {
+      signal,
+      onRetry: (error, attempt, delayMs) => {
+        stats.retries++;
+        metrics.retries.inc({ code: error instanceof WaybillError ? error.code : 'INTERNAL' });
+        logger.warnThrottled('a write to the target is tried again', { err: error, attempt, delayMs });
+      },
+    });
+  }
+
+  #refuse(kind: StatementKind, scope: WriteScope, write: Write, failure: StatementFailure): WaybillError {
+    return refusedError({
+      kind,
+      namespace: scope.namespace,
+      place: write.place,
+      id: write.id,
+      code: failure.code,
+      message: failure.message,
+      indexName: failure.indexName,
+    });
+  }
+}
+
+function isTooLarge(error: unknown): error is WaybillError {
+  return hasCode(error, 'MONGO_COMMAND_FAILED') && COMMAND_TOO_LARGE.has(serverCode(error) ?? 0);
+}
+
+function asStatementFailure(error: WaybillError): StatementFailure {
+  return {
+    index: 0,
+    code: serverCode(error) ?? 0,
+    message: error.message,
+    duplicateId: false,
+    indexName: undefined,
+  };
+}

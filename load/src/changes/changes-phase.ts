@@ -1,0 +1,241 @@
+/**
+ * Changes, from the cursors on, until stopped or until what was asked for is reached.
+ *
+ * Commits are gathered into windows while there are more to read: being behind makes windows large, and coalescing wins.
+ * At the head the window goes off at once: being close makes them small, and quick. A commit of structure changes is a
+ * barrier: every lane reaches it and its cursor is written before the first event is applied; each event is recorded when
+ * it is done; then the cursors pass it. A crash at any point repeats at most the event in hand.
+ */
+import type { Bucket } from '@waybill/shared/bucket/bucket';
+import { interrupted, LinkedAbort } from '@waybill/shared/lifecycle';
+import type { ChainedCommit } from '@waybill/shared/manifest/codec';
+import type { CollectionDefinition, Commit, Milestone } from '@waybill/shared/manifest/commit';
+import type { LogPoint } from '@waybill/shared/manifest/log';
+import { parseClusterTime } from '@waybill/shared/position';
+import type { Writer, WriteScope } from '../apply/writer.ts';
+import type { BarrierProgress, LaneCursor, Progress } from '../progress/progress.ts';
+import type { LoadSettings } from '../settings.ts';
+import { feed } from '../source/feed.ts';
+import { ensureCollection, plainCollection, wantedOf } from '../structure/collections.ts';
+import { attempt, type StructureContext } from '../structure/context.ts';
+import { applyDdl } from '../structure/ddl.ts';
+import { buildIndexes } from '../structure/indexes.ts';
+import { Pipeline } from './pipeline.ts';
+import { cursorAfter, WindowBuilder } from './window.ts';
+
+export interface ChangesDeps {
+  readonly bucket: Bucket;
+  readonly streamPrefix: string;
+  readonly structure: StructureContext;
+  readonly writer: Writer;
+  readonly progress: Progress;
+  readonly settings: LoadSettings;
+  readonly signal: AbortSignal;
+  /** Called in order, once everything up to there is applied and recorded. True ends the phase. */
+  readonly reached: (mark: Mark, cursor: LaneCursor) => Promise<boolean>;
+}
+
+export interface ChangesStart {
+  /** The slowest lane's: the first commit read is the one after it. */
+  readonly from: LaneCursor;
+  readonly cursors: readonly LaneCursor[];
+  readonly barrier: BarrierProgress;
+  /** What the stream says already at or before its head, for marks that lie behind us. */
+  readonly caughtUp: boolean;
+  readonly drained: Milestone | undefined;
+}
+
+/** A place in the stream that somebody waits for. */
+export interface Mark {
+  readonly kind: 'caught-up' | 'drained' | 'closed';
+  readonly seq: number;
+  /** The stream's milestone, where it is one. */
+  readonly milestone: Milestone | undefined;
+}
+
+export async function applyChanges(deps: ChangesDeps, start: ChangesStart): Promise<void> {
+  const phase = new ChangesPhase(deps, start);
+  try {
+    await phase.run();
+  } catch (error) {
+    await phase.settle();
+    if (phase.isEnded) return;
+    throw phase.failure?.error ?? error;
+  }
+}
+
+class ChangesPhase {
+  readonly #deps: ChangesDeps;
+  readonly #start: ChangesStart;
+  readonly #end: LinkedAbort;
+  readonly #pipeline: Pipeline;
+  readonly #scopes = new Map<string, Promise<WriteScope>>();
+  #builder: WindowBuilder;
+  #cursor: LaneCursor;
+  #marks: Mark[] = [];
+  #caughtUp: boolean;
+  #waitsForCaughtUp = true;
+  #isEnded = false;
+
+  constructor(deps: ChangesDeps, start: ChangesStart) {
+    this.#deps = deps;
+    this.#start = start;
+    this.#end = new LinkedAbort(deps.signal);
+    this.#cursor = start.from;
+    this.#builder = new WindowBuilder(start.from);
+    this.#caughtUp = start.caughtUp;
+    const { bucket, streamPrefix, settings, writer } = deps;
+    this.#pipeline = new Pipeline({
+      bucket,
+      streamPrefix,
+      settings,
+      writer,
+      stats: deps.structure.stats,
+      cursors: start.cursors,
+      windows: settings.windows,
+      scopeOf: (namespace) => this.#scopeOf(namespace),
+      advance: (end) => this.#advance(end),
+      signal: this.#end.signal,
+    });
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#pipeline.failure;
+  }
+
+  settle(): Promise<void> {
+    return this.#pipeline.settle();
+  }
+
+  async run(): Promise<void> {
+    const { bucket, streamPrefix, settings } = this.#deps;
+    const after: LogPoint = this.#start.from;
+    if (this.#start.drained) this.#mark('drained', after.seq, this.#start.drained);
+    const options = { after, pollMs: settings.pollMs, signal: this.#pipeline.signal };
+    for await (const item of feed(bucket, streamPrefix, options)) {
+      if (item.kind === 'head') await this.#atHead(item.seq);
+      else await this.#take(item.next);
+    }
+  }
+
+  async #take(next: ChainedCommit): Promise<void> {
+    const { commit } = next;
+    this.#observe(commit);
+    if (commit.ddl) {
+      await this.#applyBarrier(next);
+    } else {
+      for (const definition of commit.collections ?? []) await this.#ensureDefined(definition);
+      if (!this.#builder.hasRoomFor(next, this.#deps.settings.windowBytes)) await this.#dispatch();
+      this.#builder.add(next);
+    }
+    for (const milestone of commit.milestones ?? []) {
+      if (milestone.name === 'caught-up') this.#caughtUp = true;
+      if (milestone.name === 'drained') this.#mark('drained', commit.seq, milestone);
+      if (milestone.name === 'stream-closed') this.#mark('closed', commit.seq, milestone);
+    }
+  }
+
+  async #atHead(seq: number): Promise<void> {
+    if (!this.#builder.isEmpty) await this.#dispatch();
+    if (this.#caughtUp && this.#waitsForCaughtUp) {
+      // The head at a moment after the capture had caught up: having passed it is having been caught up.
+      this.#waitsForCaughtUp = false;
+      this.#mark('caught-up', seq, undefined);
+    }
+    // With nothing under way no cursor will come that could do this.
+    if (this.#marks.length > 0 && this.#cursor.seq >= seq) {
+      await this.#pipeline.drain();
+      await this.#checkMarks();
+    }
+  }
+
+  async #dispatch(): Promise<void> {
+    await this.#pipeline.dispatch(this.#builder.take());
+  }
+
+  async #applyBarrier(next: ChainedCommit): Promise<void> {
+    const { structure, progress, settings } = this.#deps;
+    const { seq, ddl = [], collections = [] } = next.commit;
+    if (!this.#builder.isEmpty) await this.#dispatch();
+    await this.#pipeline.drain();
+    const { barrier } = this.#start;
+    const done = barrier.seq === seq ? barrier.done : 0;
+    for (const [index, event] of ddl.entries()) {
+      if (index < done) continue;
+      await applyDdl(structure, event);
+      await attempt(structure, () => progress.markBarrier({ seq, done: index + 1 }));
+    }
+    this.#scopes.clear();
+    if (settings.ddl === 'apply') for (const definition of collections) await this.#ensureDefined(definition);
+    const end = cursorAfter(this.#cursor, next);
+    this.#builder = new WindowBuilder(end);
+    await this.#advance(end);
+  }
+
+  /**
+   * A collection that came after T0, of a source that tells no options with its events. The inventory's own definitions
+   * were taken care of by the snapshot, and what became of those collections since is the events' to tell.
+   */
+  async #ensureDefined(definition: CollectionDefinition): Promise<void> {
+    const { structure, settings } = this.#deps;
+    if (definition.snapshot || structure.registry.get(definition.namespace)) return;
+    await ensureCollection(structure, wantedOf(definition));
+    if (settings.indexes === 'after-snapshot') await buildIndexes(structure, definition.namespace);
+  }
+
+  /** One look at the target per namespace and run of commits between barriers. */
+  #scopeOf(namespace: string): Promise<WriteScope> {
+    let scope = this.#scopes.get(namespace);
+    if (!scope) {
+      scope = this.#findScope(namespace);
+      this.#scopes.set(namespace, scope);
+    }
+    return scope;
+  }
+
+  async #findScope(namespace: string): Promise<WriteScope> {
+    const { structure } = this.#deps;
+    const record =
+      structure.registry.get(namespace) ??
+      (await ensureCollection(structure, plainCollection(namespace, null)));
+    return { namespace, bypassValidation: !record.foreignValidator };
+  }
+
+  async #advance(end: LaneCursor): Promise<void> {
+    const { progress, structure } = this.#deps;
+    // A lane may be past this already: a crash came while the cursors were being written.
+    const behind = [...this.#start.cursors.keys()].filter((lane) => this.#start.cursors[lane]!.seq < end.seq);
+    if (behind.length > 0) {
+      const cursors = new Map(behind.map((lane) => [lane, end]));
+      await attempt(structure, () => progress.advance(cursors));
+    }
+    this.#cursor = end;
+    structure.stats.sequence = end.sequence;
+    structure.stats.watermark = end.clusterTime;
+    await this.#checkMarks();
+  }
+
+  #mark(kind: Mark['kind'], seq: number, milestone: Milestone | undefined): void {
+    this.#marks.push({ kind, seq, milestone });
+  }
+
+  async #checkMarks(): Promise<void> {
+    while (this.#marks[0] && this.#marks[0].seq <= this.#cursor.seq && !this.#isEnded) {
+      const mark = this.#marks.shift()!;
+      if (!(await this.#deps.reached(mark, this.#cursor))) continue;
+      this.#isEnded = true;
+      this.#end.abort(interrupted('what the load was to reach is reached'));
+    }
+  }
+
+  #observe(commit: Commit): void {
+    const { stats } = this.#deps.structure;
+    stats.streamSequence = commit.lastSequence ?? stats.streamSequence;
+    const position = commit.position && parseClusterTime(commit.position.clusterTime);
+    if (position) stats.streamWatermark = position;
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * The last state of every document in a run of one lane's changes.
+ *
+ * Keyed on the exact bytes of the `_id`: of the one inside the document where there is a document, since an image that
+ * was looked up late may carry an equal `_id` of other bytes (1 and 1.0; `a` and `A` under a collation).
+ *
+ * The deletes of a run go first, and are acknowledged, before its upserts. That is exact without knowing what the server
+ * holds for equal: of a class of equal ids at most one ends alive, because they can not exist side by side; the others
+ * end as deletes, which take away whatever of the class stands there; then the one alive is written, in its own bytes.
+ * Where an image from the future makes two of a class look alive, the delete between them is still to come.
+ */
+import { asBuffer, type RawElement } from '@waybill/shared/bson/raw';
+import { documentId } from '@waybill/shared/bson/statement';
+import { WaybillError } from '@waybill/shared/errors';
+import type { DataRecord } from '@waybill/shared/record';
+import type { Write } from '../apply/writer.ts';
+
+export interface CoalescedRun {
+  readonly namespace: string;
+  readonly deletes: readonly Write[];
+  /** In the order of their first write since the document last began to exist: what a capped collection keeps. */
+  readonly upserts: readonly Write[];
+}
+
+export class Coalescer {
+  readonly #namespaces = new Map<string, Map<string, Write>>();
+  /** Records seen, and those among them that a later one, or nothing to do, made unnecessary. */
+  records = 0;
+  coalesced = 0;
+
+  /** @throws FORMAT_UNSUPPORTED for a change whose document was never captured */
+  add(record: DataRecord): void {
+    this.records++;
+    const write = writeOf(record);
+    if (write === null) {
+      this.coalesced++;
+      return;
+    }
+    let writes = this.#namespaces.get(record.namespace);
+    if (!writes) {
+      writes = new Map();
+      this.#namespaces.set(record.namespace, writes);
+    }
+    const key = keyOf(write.id);
+    const before = writes.get(key);
+    if (before !== undefined) {
+      this.coalesced++;
+      // A Map keeps the place of a key that is set again; what was deleted in between comes anew.
+      if (before.document === null) writes.delete(key);
+    }
+    writes.set(key, write);
+  }
+
+  *runs(): Generator<CoalescedRun, void, undefined> {
+    for (const [namespace, writes] of this.#namespaces) {
+      const deletes: Write[] = [];
+      const upserts: Write[] = [];
+      for (const write of writes.values()) (write.document === null ? deletes : upserts).push(write);
+      yield { namespace, deletes, upserts };
+    }
+  }
+}
+
+/** Null where the record asks for nothing: a later one of the same document carries its state. */
+function writeOf(record: DataRecord): Write | null {
+  const place = { sequence: record.sequence };
+  if (record.operation === 'delete') return { id: documentId(record.documentKey), document: null, place };
+  if (record.document !== null) return { id: documentId(record.document), document: record.document, place };
+  if (record.documentOrigin === 'superseded' || record.documentOrigin === 'missing') return null;
+  throw new WaybillError(
+    'FORMAT_UNSUPPORTED',
+    `change ${record.sequence} of ${record.namespace} has no document: the stream was captured without images`,
+    {
+      hint: 'A load needs whole documents: capture with --images=lookup or --images=post into a new stream.',
+    },
+  );
+}
+
+function keyOf(id: RawElement): string {
+  return String.fromCharCode(id.type) + asBuffer(id.bytes).toString('latin1');
+}

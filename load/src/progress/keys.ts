@@ -1,0 +1,14 @@
+/**
+ * Keys of a load's documents in the progress collection. A load's name holds no slash, so that `<load>/` is a range of
+ * its own, and so is `<load>/<kind>/`.
+ */
+export const ownerId = (load: string): string => `${load}/owner`;
+export const stateId = (load: string): string => `${load}/state`;
+export const lanePrefix = (load: string): string => `${load}/lane/`;
+export const laneId = (load: string, lane: number): string =>
+  `${lanePrefix(load)}${String(lane).padStart(4, '0')}`;
+export const segmentPrefix = (load: string): string => `${load}/segment/`;
+export const segmentId = (load: string, key: string): string => `${segmentPrefix(load)}${key}`;
+export const collectionPrefix = (load: string): string => `${load}/collection/`;
+export const collectionId = (load: string, namespace: string): string =>
+  `${collectionPrefix(load)}${namespace}`;

@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto';
+import type { Bucket } from '@waybill/shared/bucket/bucket';
+import { hasCode, WaybillError } from '@waybill/shared/errors';
+import type { Milestone, MilestoneName } from '@waybill/shared/manifest/commit';
+import { loadPrefix } from '@waybill/shared/manifest/keys';
+import { milestoneOf } from '@waybill/shared/manifest/state';
+import { ManifestWriter } from '@waybill/shared/manifest/writer';
+import { formatClusterTime } from '@waybill/shared/position';
+import { writerName } from './process-identity.ts';
+import type { LaneCursor } from './progress.ts';
+
+export interface LoadLogOptions {
+  readonly bucket: Bucket;
+  readonly stream: string;
+  readonly load: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The load's own log in the bucket: its epochs and milestones. It gives the epoch, so of two loaders that start at once
+ * one is fenced before it touches the target.
+ */
+export class LoadLog {
+  readonly #writer: ManifestWriter;
+
+  private constructor(writer: ManifestWriter) {
+    this.#writer = writer;
+  }
+
+  static async acquire({ bucket, stream, load, signal }: LoadLogOptions): Promise<LoadLog> {
+    const writer = `${writerName()}:${randomBytes(4).toString('hex')}`;
+    const prefix = loadPrefix(stream, load);
+    return new LoadLog(await ManifestWriter.acquire({ bucket, prefix, writer, signal }));
+  }
+
+  get epoch(): number {
+    return this.#writer.epoch;
+  }
+
+  latest(name: MilestoneName): Milestone | undefined {
+    return milestoneOf(this.#writer.state, name);
+  }
+
+  /** @throws LOAD_FENCED */
+  async record(
+    name: MilestoneName,
+    cursor: Pick<LaneCursor, 'clusterTime' | 'sequence'>,
+    evidence: Milestone['evidence'] = {},
+  ): Promise<void> {
+    const milestone: Milestone = {
+      name,
+      at: new Date().toISOString(),
+      clusterTime: cursor.clusterTime === null ? null : formatClusterTime(cursor.clusterTime),
+      sequence: cursor.sequence,
+      evidence,
+    };
+    try {
+      await this.#writer.commit({ milestones: [milestone] });
+    } catch (error) {
+      if (!hasCode(error, 'MANIFEST_FENCED')) throw error;
+      throw new WaybillError('LOAD_FENCED', error.message, { hint: error.hint, cause: error });
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#writer.close();
+  }
+}

@@ -1,0 +1,85 @@
+import { WaybillError } from '@waybill/shared/errors';
+
+/**
+ * Where a load stops by itself. `drained`: everything up to the stream's `drained` milestone is applied; cutover waits
+ * for it. Null: never, it follows the stream until it is stopped.
+ */
+export type LoadUntil = 'snapshot-applied' | 'caught-up' | 'drained';
+
+/** What a load does, with everything resolved; {@link resolveLoadSettings} fills in the defaults. */
+export interface LoadSettings {
+  readonly stream: string;
+  /** Names this load among those of the stream and on the target. Letters, digits, `.`, `_` and `-`. */
+  readonly load: string;
+  readonly until: LoadUntil | null;
+  /** When secondary indexes are built. `last`: once drained, or by cutover. `none`: never, and index changes neither. */
+  readonly indexes: 'after-snapshot' | 'last' | 'none';
+  readonly ddl: 'apply' | 'halt' | 'ignore';
+  readonly allowDrop: boolean;
+  /** The database on the target that holds our progress. */
+  readonly progressDatabase: string;
+  /** Write commands in flight at once. */
+  readonly workers: number;
+  /** Snapshot segments read at once; each is held compressed in memory while it is applied. */
+  readonly openSegments: number;
+  readonly snapshotBatchDocuments: number;
+  readonly snapshotBatchBytes: number;
+  readonly changeBatchRecords: number;
+  readonly changeBatchBytes: number;
+  /** Commits are taken together up to this many bytes of documents, so that coalescing wins more when behind. */
+  readonly windowBytes: number;
+  /** Windows in memory at once: one applied while the next is read. */
+  readonly windows: number;
+  /** How often the manifest is looked at when it has nothing new, in milliseconds. */
+  readonly pollMs: number;
+  /** Ownership is confirmed this often, in milliseconds. */
+  readonly confirmMs: number;
+  /** No batch is sent when the last confirmation is older than this, in milliseconds. A new owner waits this out. */
+  readonly leaseMs: number;
+  /** The server gives a write up after this, in milliseconds. */
+  readonly maxWriteMs: number;
+}
+
+const MEBIBYTE = 1 << 20;
+
+export const LOAD_DEFAULTS = {
+  stream: 'default',
+  load: 'default',
+  until: null,
+  indexes: 'after-snapshot',
+  ddl: 'apply',
+  allowDrop: false,
+  progressDatabase: 'waybill',
+  workers: 6,
+  openSegments: 2,
+  snapshotBatchDocuments: 1000,
+  snapshotBatchBytes: 2 * MEBIBYTE,
+  changeBatchRecords: 5000,
+  changeBatchBytes: 16 * MEBIBYTE,
+  windowBytes: 32 * MEBIBYTE,
+  windows: 2,
+  pollMs: 200,
+  confirmMs: 2000,
+  leaseMs: 5000,
+  maxWriteMs: 60_000,
+} as const satisfies LoadSettings;
+
+/** Errors: CONFIG_INVALID. */
+export function resolveLoadSettings(given: Partial<LoadSettings>): LoadSettings {
+  const defined = Object.entries(given).filter(([, value]) => value !== undefined);
+  const settings: LoadSettings = { ...LOAD_DEFAULTS, ...Object.fromEntries(defined) };
+  // The name is a folder of the bucket and the head of keys that are read by range.
+  if (!/^[A-Za-z0-9._-]{1,100}$/.test(settings.load) || /^\.+$/.test(settings.load)) {
+    throw new WaybillError(
+      'CONFIG_INVALID',
+      `the name of a load cannot be ${JSON.stringify(settings.load)}`,
+      {
+        hint: 'Use letters, digits, dots, underscores and hyphens.',
+      },
+    );
+  }
+  if (settings.confirmMs * 2 > settings.leaseMs) {
+    throw new WaybillError('CONFIG_INVALID', 'confirmMs must be at most half of leaseMs');
+  }
+  return settings;
+}

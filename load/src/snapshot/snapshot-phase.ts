@@ -1,0 +1,202 @@
+/**
+ * The snapshot on the target: collections first, then their documents, segments in any order and side by side, while the
+ * capture may still be writing them. Views last, when everything that they stand on is there.
+ *
+ * A finished segment is recorded after its last document was acknowledged. A crash before that repeats the segment; what
+ * of it stands on the target already is replaced. Collections of capped kind are loaded one segment after the other,
+ * since their order is data.
+ */
+import type { Bucket } from '@waybill/shared/bucket/bucket';
+import { LinkedAbort } from '@waybill/shared/lifecycle';
+import type { CollectionDefinition, Commit, SegmentEntry } from '@waybill/shared/manifest/commit';
+import type { LogPoint } from '@waybill/shared/manifest/log';
+import { parseClusterTime } from '@waybill/shared/position';
+import { collectionProgress } from '@waybill/shared/stats';
+import type { Writer } from '../apply/writer.ts';
+import { type FinishedSegment, type Progress, START } from '../progress/progress.ts';
+import type { LoadSettings } from '../settings.ts';
+import { feed } from '../source/feed.ts';
+import { ensureCollection, ensureViews, plainCollection, wantedOf } from '../structure/collections.ts';
+import { attempt, type StructureContext } from '../structure/context.ts';
+import { isCapped } from '../structure/options.ts';
+import type { CollectionRecord } from '../structure/registry.ts';
+import { applySegment } from './apply-segment.ts';
+
+export interface SnapshotDeps {
+  readonly bucket: Bucket;
+  readonly streamPrefix: string;
+  readonly structure: StructureContext;
+  readonly writer: Writer;
+  readonly progress: Progress;
+  readonly finished: readonly FinishedSegment[];
+  readonly settings: LoadSettings;
+  readonly signal: AbortSignal;
+}
+
+export interface SnapshotResult {
+  /** Before the first commit that holds changes: where the changes are to be read from. */
+  readonly changesAfter: LogPoint;
+  readonly documents: number;
+  readonly segments: number;
+  readonly collections: number;
+}
+
+export async function applySnapshot(deps: SnapshotDeps): Promise<SnapshotResult> {
+  const work = new SnapshotWork(deps);
+  try {
+    for await (const item of feed(deps.bucket, deps.streamPrefix, {
+      after: START,
+      pollMs: deps.settings.pollMs,
+      signal: work.signal,
+    })) {
+      if (item.kind === 'head') continue;
+      const isLast = await work.take(item.next.commit);
+      work.passed({ seq: item.next.commit.seq, hash: item.next.hash });
+      if (isLast) break;
+    }
+    return await work.finish();
+  } catch (error) {
+    await work.settle();
+    // A segment that failed is why reading was stopped.
+    throw work.failure?.error ?? error;
+  }
+}
+
+class SnapshotWork {
+  readonly #deps: SnapshotDeps;
+  readonly #abort: LinkedAbort;
+  readonly #inventory = new Map<string, CollectionDefinition>();
+  readonly #ensured = new Map<string, Promise<CollectionRecord>>();
+  readonly #finished: Set<string>;
+  readonly #running = new Set<Promise<void>>();
+  /** The last segment of each capped collection: the next one waits for it. */
+  readonly #tails = new Map<string, Promise<void>>();
+  #failure: { readonly error: unknown } | undefined;
+  #changesAfter: LogPoint = START;
+  #changesSeen = false;
+  #documents = 0;
+  #segments = 0;
+
+  constructor(deps: SnapshotDeps) {
+    this.#deps = deps;
+    this.#abort = new LinkedAbort(deps.signal);
+    this.#finished = new Set(deps.finished.map(({ key }) => key));
+    for (const { namespace, records, documentBytes } of deps.finished) {
+      const progress = collectionProgress(deps.structure.stats, namespace);
+      progress.documents += records;
+      progress.bytes += documentBytes;
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#failure;
+  }
+
+  /** Starts what the commit asks for; waits while too much is under way. True with the commit that ends the snapshot. */
+  async take(commit: Commit): Promise<boolean> {
+    const { stats } = this.#deps.structure;
+    stats.streamSequence = commit.lastSequence ?? stats.streamSequence;
+    if (commit.position) stats.streamWatermark = parseClusterTime(commit.position.clusterTime) ?? null;
+    if (commit.collections && !commit.ddl) this.#takeInventory(commit.collections);
+    const segments = commit.segments ?? [];
+    this.#changesSeen ||= commit.ddl !== undefined || segments.some(({ kind }) => kind === 'changes');
+    for (const entry of segments) {
+      if (entry.kind !== 'snapshot') continue;
+      this.#documents += entry.records;
+      this.#segments++;
+      if (!this.#finished.has(entry.key)) await this.#start(entry);
+    }
+    return commit.milestones?.some(({ name }) => name === 'snapshot-completed') ?? false;
+  }
+
+  passed(point: LogPoint): void {
+    if (!this.#changesSeen) this.#changesAfter = point;
+  }
+
+  /** Fulfilled when everything is on the target, collections without documents and views too. */
+  async finish(): Promise<SnapshotResult> {
+    await this.settle();
+    if (this.#failure) throw this.#failure.error;
+    const definitions = [...this.#inventory.values()];
+    const collections = definitions.filter(({ type, snapshot }) => type === 'collection' && snapshot);
+    for (const { namespace } of collections) {
+      await this.#ensure(namespace);
+      collectionProgress(this.#deps.structure.stats, namespace).done = true;
+    }
+    await ensureViews(this.#deps.structure, definitions.filter(({ type }) => type === 'view').map(wantedOf));
+    return {
+      changesAfter: this.#changesAfter,
+      documents: this.#documents,
+      segments: this.#segments,
+      collections: collections.length,
+    };
+  }
+
+  /** Waits for what is under way, whatever becomes of it. */
+  async settle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
+  /** The first definition of a name belongs to T0; a later one describes what the stream's own events lead to. */
+  #takeInventory(definitions: readonly CollectionDefinition[]): void {
+    for (const definition of definitions) {
+      if (this.#inventory.has(definition.namespace)) continue;
+      this.#inventory.set(definition.namespace, definition);
+      if (definition.type !== 'collection' || !definition.snapshot) continue;
+      const { stats } = this.#deps.structure;
+      const progress = collectionProgress(stats, definition.namespace);
+      progress.documentsTotal = definition.documents;
+      progress.bytesTotal = definition.bytes;
+    }
+  }
+
+  async #start(entry: SegmentEntry): Promise<void> {
+    while (this.#running.size >= this.#deps.settings.openSegments) await Promise.race(this.#running);
+    if (this.#failure) throw this.#failure.error;
+    const namespace = entry.namespace ?? '';
+    const record = await this.#ensure(namespace);
+    const inOrder = isCapped(record.options);
+    const before = inOrder ? this.#tails.get(namespace) : undefined;
+    const running: Promise<void> = this.#load(entry, record, inOrder, before)
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+        this.#abort.abort();
+      })
+      .finally(() => this.#running.delete(running));
+    this.#running.add(running);
+    if (inOrder) this.#tails.set(namespace, running);
+  }
+
+  async #load(
+    entry: SegmentEntry,
+    record: CollectionRecord,
+    inOrder: boolean,
+    before: Promise<void> | undefined,
+  ): Promise<void> {
+    await before;
+    const { bucket, streamPrefix, writer, settings, progress, structure } = this.#deps;
+    const scope = { namespace: record.namespace, bypassValidation: !record.foreignValidator };
+    await applySegment(
+      { bucket, streamPrefix, writer, settings, stats: structure.stats, signal: this.signal },
+      entry,
+      { scope, inOrder },
+    );
+    await attempt(structure, () => progress.finishSegments([entry]));
+  }
+
+  /** Creates each collection once, however many segments it has. */
+  #ensure(namespace: string): Promise<CollectionRecord> {
+    let ensured = this.#ensured.get(namespace);
+    if (!ensured) {
+      const definition = this.#inventory.get(namespace);
+      const wanted = definition ? wantedOf(definition) : plainCollection(namespace, null);
+      ensured = ensureCollection(this.#deps.structure, wanted);
+      this.#ensured.set(namespace, ensured);
+    }
+    return ensured;
+  }
+}

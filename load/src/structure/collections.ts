@@ -1,0 +1,146 @@
+/** Making sure that a collection or view of the source stands on the target as ours. */
+import { findElement } from '@waybill/shared/bson/raw';
+import { readString } from '@waybill/shared/bson/values';
+import { hasCode, WaybillError } from '@waybill/shared/errors';
+import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
+import type { TargetCollection } from '../target/target.ts';
+import { attempt, type StructureContext } from './context.ts';
+import { indexName, isInherent } from './index-spec.ts';
+import { createOptions, hasForeignValidator, identityDifferences, NO_OPTIONS } from './options.ts';
+import type { CollectionRecord, IndexRecord } from './registry.ts';
+
+export interface WantedCollection {
+  readonly namespace: string;
+  readonly type: 'collection' | 'view';
+  readonly uuid: string | null;
+  readonly options: Buffer;
+  readonly indexes: readonly Buffer[];
+}
+
+export function wantedOf(definition: CollectionDefinition): WantedCollection {
+  return {
+    namespace: definition.namespace,
+    type: definition.type,
+    uuid: definition.uuid,
+    options: Buffer.from(definition.options, 'base64'),
+    indexes: definition.indexes.map((index) => Buffer.from(index, 'base64')),
+  };
+}
+
+/** One that the stream told nothing about but its documents. */
+export function plainCollection(namespace: string, uuid: string | null): WantedCollection {
+  return { namespace, type: 'collection', uuid, options: NO_OPTIONS, indexes: [] };
+}
+
+export function waitingIndexes(specs: readonly Buffer[]): IndexRecord[] {
+  return specs
+    .filter((spec) => !isInherent(spec))
+    .map((spec) => ({ name: indexName(spec), spec, state: 'waiting', note: null }));
+}
+
+/**
+ * Creates it, or takes over what stands there where that is ours or empty. Does not build indexes. Repeatable: a crash
+ * before the create leaves a record without a collection, which the next call completes.
+ * @throws TARGET_NOT_EMPTY, TARGET_DDL_CONFLICT, TARGET_UNSUPPORTED
+ */
+export async function ensureCollection(
+  context: StructureContext,
+  wanted: WantedCollection,
+): Promise<CollectionRecord> {
+  const { target, registry, ownership } = context;
+  const { namespace, type, uuid, options } = wanted;
+  const fields = createOptions(namespace, options);
+  const existing = await attempt(context, () => target.collection(namespace));
+  let record = registry.get(namespace);
+  if (existing) await assertUsable(context, existing, wanted, record);
+  if (!record) {
+    record = {
+      namespace,
+      type,
+      uuid,
+      created: existing === null,
+      options,
+      foreignValidator: existing !== null && hasForeignValidator(existing.options, options),
+      indexes: waitingIndexes(wanted.indexes),
+    };
+    if (record.foreignValidator) {
+      context.logger.warn('a collection on the target has a validator of its own, which is respected', {
+        namespace,
+      });
+    }
+    await attempt(context, () => registry.save(record as CollectionRecord));
+  }
+  // Another attempt of ours may have created it meanwhile: then this says false, and all is well.
+  if (!existing) await attempt(context, () => target.create(namespace, fields, ownership.tag));
+  return record;
+}
+
+async function assertUsable(
+  context: StructureContext,
+  existing: TargetCollection,
+  wanted: WantedCollection,
+  record: CollectionRecord | undefined,
+): Promise<void> {
+  const { namespace } = wanted;
+  const isView = existing.type === 'view';
+  const differences = identityDifferences(existing.options, wanted.options);
+  if (isView !== (wanted.type === 'view') || differences.length > 0) {
+    const what = differences.length > 0 ? differences.join(', ') : 'the kind (view or collection)';
+    throw new WaybillError(
+      'TARGET_DDL_CONFLICT',
+      `${namespace} stands on the target already, and differs from the source's in ${what}`,
+      { hint: `Drop ${namespace} on the target, or load into another deployment.`, context: { namespace } },
+    );
+  }
+  if (record || isView) return;
+  if (await attempt(context, () => context.target.isEmpty(namespace))) return;
+  throw new WaybillError(
+    'TARGET_NOT_EMPTY',
+    `${namespace} on the target ${context.target.url} holds documents that this load did not write`,
+    {
+      hint: `Drop ${namespace} on the target, exclude it, or load into another deployment. If an earlier load wrote it, give that load's name with --load.`,
+      context: { namespace },
+    },
+  );
+}
+
+/**
+ * Views, after what they stand on. A view on a view must have its collation, which the server checks at creation, so one
+ * that is refused is tried again after the others; what is refused with nothing else left is an error.
+ */
+export async function ensureViews(
+  context: StructureContext,
+  views: readonly WantedCollection[],
+): Promise<void> {
+  let left = byDependency(views);
+  while (left.length > 0) {
+    const refused: WantedCollection[] = [];
+    let failure: unknown;
+    for (const view of left) {
+      try {
+        await ensureCollection(context, view);
+      } catch (error) {
+        if (!hasCode(error, 'MONGO_COMMAND_FAILED')) throw error;
+        refused.push(view);
+        failure = error;
+      }
+    }
+    if (refused.length === left.length) throw failure;
+    left = refused;
+  }
+}
+
+/** Views on other views after these, as far as `viewOn` tells. */
+function byDependency(views: readonly WantedCollection[]): WantedCollection[] {
+  const byName = new Map(views.map((view) => [view.namespace, view]));
+  const ordered = new Set<WantedCollection>();
+  const visit = (view: WantedCollection, depth: number): void => {
+    if (ordered.has(view) || depth > views.length) return;
+    const on = findElement(view.options, 'viewOn');
+    const base = on && byName.get(`${view.namespace.split('.', 1)[0]}.${readString(on)}`);
+    if (base) visit(base, depth + 1);
+    ordered.add(view);
+  };
+  for (const view of views) visit(view, 0);
+  return [...ordered];
+}

@@ -1,0 +1,34 @@
+import type { Logger } from '@waybill/shared/logger';
+import { DEFAULT_RETRY, type RetryPolicy, retry } from '@waybill/shared/retry';
+import type { LoadStats } from '@waybill/shared/stats';
+import type { Ownership } from '../progress/ownership.ts';
+import type { LoadSettings } from '../settings.ts';
+import type { Target } from '../target/target.ts';
+import type { Registry } from './registry.ts';
+
+/** What changes of structure on the target need. */
+export interface StructureContext {
+  readonly target: Target;
+  readonly registry: Registry;
+  readonly ownership: Pick<Ownership, 'held' | 'tag'>;
+  readonly settings: Pick<LoadSettings, 'allowDrop' | 'ddl' | 'indexes' | 'load'>;
+  readonly stats: LoadStats;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Reads and writes of structure: repeated while the target is away, each attempt only while we own the load. */
+export async function attempt<T>(
+  context: Pick<StructureContext, 'ownership' | 'signal'>,
+  operation: () => Promise<T>,
+  policy: RetryPolicy = DEFAULT_RETRY,
+): Promise<T> {
+  return retry(
+    async () => {
+      await context.ownership.held();
+      return operation();
+    },
+    policy,
+    { signal: context.signal },
+  );
+}

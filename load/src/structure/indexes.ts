@@ -1,0 +1,117 @@
+/** Building indexes on the target in their held-back form. Idempotent: what stands there already is left. */
+import { hasCode, WaybillError } from '@waybill/shared/errors';
+import { serverCode } from '@waybill/shared/mongo/classify';
+import { DEFAULT_RETRY, type RetryPolicy } from '@waybill/shared/retry';
+import PQueue from 'p-queue';
+import { attempt, type StructureContext } from './context.ts';
+import { planIndexes } from './index-plan.ts';
+import type { TranslatedIndex } from './index-spec.ts';
+import { isCollated } from './options.ts';
+import type { CollectionRecord, IndexRecord } from './registry.ts';
+
+export interface IndexReport {
+  readonly namespace: string;
+  readonly name: string;
+  readonly verdict: 'ok' | 'altered' | 'skipped' | 'blocked' | 'deferred' | 'waiting';
+  readonly note: string | null;
+}
+
+/** A build may outlast any socket; the repeated command then joins the build that is under way. */
+const BUILD_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: Number.POSITIVE_INFINITY };
+/** Collections whose indexes are built at once: a build is one thread of the server, and reads a whole collection. */
+const BUILDS_AT_ONCE = 2;
+
+/** Builds what waits, of all collections, the largest first if so ordered. */
+export async function buildAllIndexes(
+  context: StructureContext,
+  namespaces: readonly string[],
+): Promise<void> {
+  const queue = new PQueue({ concurrency: BUILDS_AT_ONCE });
+  await queue.addAll(namespaces.map((namespace) => () => buildIndexes(context, namespace)));
+}
+
+/** Builds what waits of one collection. What the target refuses is recorded as blocked, and reported. */
+export async function buildIndexes(context: StructureContext, namespace: string): Promise<void> {
+  const { target, registry, ownership, stats } = context;
+  const record = registry.get(namespace);
+  if (record?.type !== 'collection' || !record.indexes.some(isPending)) return;
+  const existing = await attempt(context, () => target.indexes(namespace));
+  const plan = planIndexes(record.indexes, existing, { collated: isCollated(record.options) });
+  for (const name of plan.drop) {
+    if (!record.created) throw indexConflict(namespace, name);
+    await attempt(context, () => target.dropIndex(namespace, name, ownership.tag));
+  }
+  const refused = await createIndexes(context, namespace, plan.create);
+  const created = new Set(plan.create.map(({ name }) => name));
+  const indexes = plan.records.map((index): IndexRecord => {
+    if (!created.has(index.name)) return index;
+    const reason = refused.get(index.name);
+    return reason === undefined ? { ...index, state: 'built' } : { ...index, state: 'blocked', note: reason };
+  });
+  await attempt(context, () => registry.save({ ...record, indexes }));
+  stats.indexesBuilt += indexes.filter(({ state }) => state === 'built').length - countBuilt(record);
+}
+
+/** All in one command, which reads the collection once; one by one where the server refuses them together. */
+async function createIndexes(
+  context: StructureContext,
+  namespace: string,
+  wanted: readonly TranslatedIndex[],
+): Promise<ReadonlyMap<string, string>> {
+  const { target, ownership, signal, logger } = context;
+  const refused = new Map<string, string>();
+  if (wanted.length === 0) return refused;
+  const build = (some: readonly TranslatedIndex[]): Promise<void> => {
+    const specs = some.map(({ heldBack }) => heldBack!);
+    return attempt(context, () => target.createIndexes(namespace, specs, ownership.tag, signal), BUILD_RETRY);
+  };
+  try {
+    await build(wanted);
+    return refused;
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+  }
+  for (const index of wanted) {
+    try {
+      await build([index]);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      refused.set(index.name, error.message);
+      logger.warn('the target refused an index', { namespace, index: index.name, err: error });
+    }
+  }
+  return refused;
+}
+
+export function reportOf(record: CollectionRecord): IndexReport[] {
+  return record.indexes.map(({ name, state, note }) => ({
+    namespace: record.namespace,
+    name,
+    verdict: state === 'built' || state === 'restored' ? (note === null ? 'ok' : 'altered') : state,
+    note,
+  }));
+}
+
+function indexConflict(namespace: string, name: string): WaybillError {
+  return new WaybillError(
+    'TARGET_DDL_CONFLICT',
+    `${namespace} stood on the target before this load, with an index ${name} of another key than the source's`,
+    {
+      hint: `Drop that index on the target and run the same command again.`,
+      context: { namespace, index: name },
+    },
+  );
+}
+
+function isPending({ state }: IndexRecord): boolean {
+  return state === 'waiting' || state === 'deferred';
+}
+
+function countBuilt(record: CollectionRecord): number {
+  return record.indexes.filter(({ state }) => state === 'built').length;
+}
+
+/** Refused for what it is; not for privileges, and not because the collection is gone. */
+function isRefusal(error: unknown): error is WaybillError {
+  return hasCode(error, 'MONGO_COMMAND_FAILED') && serverCode(error) !== undefined;
+}

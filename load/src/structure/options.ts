@@ -1,0 +1,120 @@
+/** Collection options: from what the source has to what the target is given, and whether what stands there agrees. Pure. */
+import { buildDocument, type Field, fromObject } from '@waybill/shared/bson/build';
+import { BsonType, elements, findElement, type RawElement } from '@waybill/shared/bson/raw';
+import { WaybillError } from '@waybill/shared/errors';
+import type { Fields } from '../target/target.ts';
+
+export const NO_OPTIONS = fromObject({});
+
+/** Old servers' names for what is implied, and what a rename or the inventory adds. */
+const LEFT_OUT: ReadonlySet<string> = new Set([
+  'uuid',
+  'temp',
+  'autoIndexId',
+  'flags',
+  'idIndex',
+  'create',
+  'ns',
+]);
+/** Kinds of collections whose documents can not be written as they are. */
+const UNSUPPORTED: ReadonlySet<string> = new Set([
+  'timeseries',
+  'encryptedFields',
+  'validateEncryptedFields',
+]);
+/** A collection with another of these is another collection. */
+const IDENTITY = ['capped', 'size', 'max', 'collation', 'clusteredIndex', 'viewOn', 'pipeline', 'timeseries'];
+const VALIDATION = ['validator', 'validationLevel', 'validationAction'];
+
+/** For `create`. A clustered collection's expiry is held back until cutover. @throws TARGET_UNSUPPORTED */
+export function createOptions(namespace: string, options: Uint8Array): Fields {
+  const fields: [string, RawElement][] = [];
+  for (const element of elements(options)) {
+    const { name } = element;
+    if (UNSUPPORTED.has(name)) {
+      throw new WaybillError(
+        'TARGET_UNSUPPORTED',
+        `${namespace} has the option ${name}, which a load cannot copy`,
+        {
+          hint: `Capture with --exclude ${namespace} into a new stream.`,
+          context: { namespace, option: name },
+        },
+      );
+    }
+    if (LEFT_OUT.has(name) || name === 'expireAfterSeconds') continue;
+    // Sent by some servers for an ordinary collection.
+    if (name === 'capped' && !truthy(element)) continue;
+    fields.push([name, element]);
+  }
+  return fields;
+}
+
+/** Names of the options by which the existing collection is another one than the wanted. */
+export function identityDifferences(existing: Uint8Array, wanted: Uint8Array): string[] {
+  return IDENTITY.filter((name) => !sameOption(findElement(existing, name), findElement(wanted, name)));
+}
+
+/** Whether the existing collection has a validator of its own. */
+export function hasForeignValidator(existing: Uint8Array, wanted: Uint8Array): boolean {
+  const validator = findElement(existing, 'validator');
+  if (!validator || validator.bytes.length <= 5) return false;
+  return VALIDATION.some((name) => !sameOption(findElement(existing, name), findElement(wanted, name)));
+}
+
+/** The options after a collMod with these fields. */
+export function modifiedOptions(options: Uint8Array, changes: Fields): Buffer {
+  const named = new Map(changes.map(([name, value]) => [RENAMED.get(name) ?? name, value]));
+  const fields: Field[] = [];
+  for (const element of elements(options)) {
+    if (!named.has(element.name)) fields.push([element.nameBytes, element]);
+  }
+  for (const [name, value] of named) {
+    // `expireAfterSeconds: 'off'` takes it away.
+    if (name === 'expireAfterSeconds' && value.type === BsonType.string) continue;
+    fields.push([name, value]);
+  }
+  return buildDocument(fields);
+}
+
+const RENAMED = new Map([
+  ['cappedSize', 'size'],
+  ['cappedMax', 'max'],
+]);
+
+export function isCapped(options: Uint8Array): boolean {
+  const capped = findElement(options, 'capped');
+  return capped !== undefined && truthy(capped);
+}
+
+export function isCollated(options: Uint8Array): boolean {
+  return findElement(options, 'collation') !== undefined;
+}
+
+function sameOption(a: RawElement | undefined, b: RawElement | undefined): boolean {
+  const one = meaningful(a);
+  const other = meaningful(b);
+  if (!one || !other) return one === other;
+  const left = numberOf(one);
+  const right = numberOf(other);
+  if (left !== undefined || right !== undefined) return left === right;
+  return one.type === other.type && Buffer.compare(one.bytes, other.bytes) === 0;
+}
+
+/** `capped: false` and `max: 0` say the same as nothing. */
+function meaningful(element: RawElement | undefined): RawElement | undefined {
+  if (!element) return undefined;
+  const isScalar = element.type === BsonType.boolean || numberOf(element) !== undefined;
+  return isScalar && !truthy(element) ? undefined : element;
+}
+
+function truthy(element: RawElement): boolean {
+  if (element.type === BsonType.boolean) return element.bytes[0] !== 0;
+  return (numberOf(element) ?? 0) !== 0;
+}
+
+function numberOf({ type, bytes }: RawElement): number | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (type === BsonType.int32) return view.getInt32(0, true);
+  if (type === BsonType.int64) return Number(view.getBigInt64(0, true));
+  return type === BsonType.double ? view.getFloat64(0, true) : undefined;
+}

@@ -1,0 +1,131 @@
+/**
+ * What this load made, or took over, on the target: one document per collection and view in the progress collection.
+ * It says which collections are ours, and what the source wants of each: options and indexes in the source's own
+ * bytes. What is held back until cutover is the difference between that and the target.
+ *
+ * Kept there, and not derived from the manifest, because it has to survive restarts that no longer read the stream from
+ * its first commit, renames (the document moves along), and cutover, which runs without the stream.
+ *
+ * A document is written *before* its collection is created, and removed after it is dropped: so a crash never leaves a
+ * collection of ours that looks like somebody else's.
+ */
+
+import { collectionId, collectionPrefix } from '../progress/keys.ts';
+import type { ProgressDocument, ProgressStore, ProgressValue } from '../target/target.ts';
+
+/**
+ * waiting: to be built. built: stands in its held-back form. restored: final. deferred: can only stand there once
+ * another index is final. skipped: the target has no such index. blocked: the target refused it.
+ */
+export type IndexState = 'waiting' | 'built' | 'restored' | 'deferred' | 'skipped' | 'blocked';
+
+export interface IndexRecord {
+  readonly name: string;
+  /** As the source has it: raw BSON. */
+  readonly spec: Buffer;
+  readonly state: IndexState;
+  readonly note: string | null;
+}
+
+export interface CollectionRecord {
+  readonly namespace: string;
+  readonly type: 'collection' | 'view';
+  /** Of the source's collection, hex; null where it is not known. */
+  readonly uuid: string | null;
+  /** We created it; otherwise it stood there, empty, and we took it over. */
+  readonly created: boolean;
+  /** As the source has them: raw BSON. */
+  readonly options: Buffer;
+  /** Its validator is not the source's, so we must not write past it. */
+  readonly foreignValidator: boolean;
+  readonly indexes: readonly IndexRecord[];
+}
+
+export class Registry {
+  readonly #store: ProgressStore;
+  readonly #load: string;
+  readonly #records: Map<string, CollectionRecord>;
+
+  private constructor(store: ProgressStore, load: string, records: Map<string, CollectionRecord>) {
+    this.#store = store;
+    this.#load = load;
+    this.#records = records;
+  }
+
+  static async open(store: ProgressStore, load: string): Promise<Registry> {
+    const documents = await store.find(collectionPrefix(load));
+    const records = documents.map(recordOf);
+    return new Registry(store, load, new Map(records.map((record) => [record.namespace, record])));
+  }
+
+  get(namespace: string): CollectionRecord | undefined {
+    return this.#records.get(namespace);
+  }
+
+  all(): readonly CollectionRecord[] {
+    return [...this.#records.values()];
+  }
+
+  inDatabase(database: string): readonly CollectionRecord[] {
+    return this.all().filter(({ namespace }) => namespace.startsWith(`${database}.`));
+  }
+
+  async save(record: CollectionRecord): Promise<void> {
+    const { namespace, options, indexes, ...rest } = record;
+    await this.#store.update([
+      {
+        id: collectionId(this.#load, namespace),
+        set: {
+          kind: 'collection',
+          load: this.#load,
+          namespace,
+          ...rest,
+          options,
+          indexes: indexes.map((index): ProgressValue => ({ ...index })),
+        },
+        upsert: true,
+      },
+    ]);
+    this.#records.set(namespace, record);
+  }
+
+  async remove(namespace: string): Promise<void> {
+    await this.#store.remove([collectionId(this.#load, namespace)]);
+    this.#records.delete(namespace);
+  }
+
+  /** A crash between the two leaves both names; the repeated rename finds the old one without a collection and ends here again. */
+  async move(from: string, to: string): Promise<void> {
+    const record = this.#records.get(from);
+    if (!record) return;
+    await this.save({ ...record, namespace: to });
+    await this.remove(from);
+  }
+}
+
+function recordOf(document: ProgressDocument): CollectionRecord {
+  const indexes = Array.isArray(document.indexes) ? document.indexes : [];
+  return {
+    namespace: String(document.namespace),
+    type: document.type === 'view' ? 'view' : 'collection',
+    uuid: typeof document.uuid === 'string' ? document.uuid : null,
+    created: document.created === true,
+    options: bytesOf(document.options),
+    foreignValidator: document.foreignValidator === true,
+    indexes: indexes.map(indexOf),
+  };
+}
+
+function indexOf(value: ProgressValue): IndexRecord {
+  const index = value as { readonly [name: string]: ProgressValue };
+  return {
+    name: String(index.name),
+    spec: bytesOf(index.spec),
+    state: String(index.state) as IndexState,
+    note: typeof index.note === 'string' ? index.note : null,
+  };
+}
+
+function bytesOf(value: ProgressValue | undefined): Buffer {
+  return value instanceof Uint8Array ? Buffer.from(value) : Buffer.from([5, 0, 0, 0, 0]);
+}

@@ -1,0 +1,126 @@
+import { elements } from '@waybill/shared/bson/raw';
+import { readString } from '@waybill/shared/bson/values';
+import { WaybillError } from '@waybill/shared/errors';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import { openCursor } from '@waybill/shared/mongo/cursor';
+import type { RawElement } from '@waybill/shared/mongo/raw-value';
+import { DUPLICATE_KEY, writeOutcome } from '@waybill/shared/mongo/write-outcome';
+import type { ProgressChange, ProgressDocument, ProgressStore, ProgressValue } from './target.ts';
+
+export const PROGRESS_COLLECTION = 'progress';
+/** The load's own data comes first: this is not given up before the ownership itself is. */
+const MAX_TIME_MS = 30_000;
+
+export function mongodbProgressStore(connection: MongoConnection, database: string): ProgressStore {
+  return {
+    find: (prefix) => find(connection, database, prefix),
+    update: (changes) => update(connection, database, changes),
+    remove: (ids) => remove(connection, database, ids),
+  };
+}
+
+async function find(
+  connection: MongoConnection,
+  database: string,
+  prefix: string,
+): Promise<ProgressDocument[]> {
+  // Keys are ASCII but for namespaces, and U+FFFF is no character: everything that starts with the prefix lies below.
+  const filter = { _id: { $gte: prefix, $lt: `${prefix}\uffff` } };
+  const command = { find: PROGRESS_COLLECTION, filter, sort: { _id: 1 } };
+  await using cursor = await openCursor(connection, database, command);
+  const found: ProgressDocument[] = [];
+  for (let batch = await cursor.next(); batch; batch = await cursor.next()) {
+    for (const document of batch.documents) found.push(readDocument(document) as ProgressDocument);
+  }
+  return found;
+}
+
+async function update(
+  connection: MongoConnection,
+  database: string,
+  changes: readonly ProgressChange[],
+): Promise<number> {
+  if (changes.length === 0) return 0;
+  const reply = await connection.command(database, {
+    update: PROGRESS_COLLECTION,
+    updates: changes.map(({ id, when, set, setOnInsert, upsert }) => ({
+      q: { _id: id, ...when },
+      u: { $set: set, ...(setOnInsert && { $setOnInsert: setOnInsert }) },
+      upsert: upsert ?? false,
+    })),
+    ordered: false,
+    // Journaled as well, for a target without a replica set: its journal keeps the order of writes, so what was
+    // acknowledged before this is on disk too.
+    writeConcern: { w: 'majority', j: true },
+    maxTimeMS: MAX_TIME_MS,
+  });
+  const { n, writeErrors, writeConcernError } = writeOutcome(reply);
+  if (writeConcernError) {
+    throw new WaybillError(
+      'MONGO_TRANSIENT',
+      `progress was not acknowledged by a majority: ${writeConcernError.message}`,
+    );
+  }
+  // An upsert whose conditions did not hold tried to insert a second document of that key.
+  const refused = writeErrors.find(({ code }) => code !== DUPLICATE_KEY);
+  if (refused) {
+    throw new WaybillError(
+      'MONGO_COMMAND_FAILED',
+      `the target refused the load's progress: ${refused.message}`,
+      {
+        hint: `Check the collection ${database}.${PROGRESS_COLLECTION} on the target: it must be an ordinary one without a validator or unique indexes.`,
+        context: { serverCode: refused.code },
+      },
+    );
+  }
+  return n;
+}
+
+async function remove(connection: MongoConnection, database: string, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  await connection.command(database, {
+    delete: PROGRESS_COLLECTION,
+    deletes: ids.map((id) => ({ q: { _id: id }, limit: 1 })),
+    ordered: false,
+    writeConcern: { w: 'majority', j: true },
+    maxTimeMS: MAX_TIME_MS,
+  });
+}
+
+function readDocument(bytes: Uint8Array): Record<string, ProgressValue> {
+  const document: Record<string, ProgressValue> = {};
+  for (const element of elements(bytes)) document[element.name] = readValue(element);
+  return document;
+}
+
+/** The types that {@link ProgressValue}s are stored as. */
+function readValue(element: RawElement): ProgressValue {
+  const bytes = Buffer.from(element.bytes.buffer, element.bytes.byteOffset, element.bytes.byteLength);
+  switch (element.type) {
+    case 0x01:
+      return bytes.readDoubleLE(0);
+    case 0x02:
+      return readString(element);
+    case 0x03:
+      return readDocument(bytes);
+    case 0x04:
+      return [...elements(bytes)].map(readValue);
+    case 0x05:
+      return Buffer.from(bytes.subarray(5));
+    case 0x08:
+      return bytes[0] === 1;
+    case 0x09:
+      return new Date(Number(bytes.readBigInt64LE(0)));
+    case 0x0a:
+      return null;
+    case 0x10:
+      return bytes.readInt32LE(0);
+    case 0x12:
+      return Number(bytes.readBigInt64LE(0));
+    default:
+      throw new WaybillError(
+        'MONGO_COMMAND_FAILED',
+        'the progress collection on the target holds a value that is none of ours',
+      );
+  }
+}

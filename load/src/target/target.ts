@@ -1,0 +1,146 @@
+/**
+ * Where a load writes. The one seam between the loader and a kind of server: no driver type, command or error code
+ * is known above it, except the server's own codes of single refused statements, which `apply/write-errors.ts` sorts.
+ *
+ * All methods make one attempt and reject with WaybillErrors (MONGO_*, kind `transient` where another attempt may
+ * succeed); the callers retry. All are safe to repeat. Writes are acknowledged only when a majority of the target's
+ * voting members holds them: an acknowledged batch survives a failover, so a cursor written after it never claims
+ * what was rolled back. (Rejected: batches at w:1 with one majority write behind them. A failover between the two loses
+ * the batch and keeps the cursor; and on the measured loads w:1 gained nothing, since several batches are in flight.)
+ */
+import type { RawElement } from '@waybill/shared/mongo/raw-value';
+
+export type StatementKind = 'insert' | 'update' | 'delete';
+
+export interface WriteBatch {
+  readonly kind: StatementKind;
+  readonly namespace: string;
+  /** Raw BSON: documents of an insert, statements of an update or delete. Executed in any order, each on its own. */
+  readonly statements: readonly Uint8Array[];
+  /** Writes past the collection's validator: it is the source's own, and the source accepted the document. */
+  readonly bypassValidation: boolean;
+}
+
+/** One statement that the server refused; the others of the batch were executed. */
+export interface StatementFailure {
+  readonly index: number;
+  readonly code: number;
+  /** The server's words, without the values that it quotes. */
+  readonly message: string;
+  /** A duplicate key (11000) on `_id` and not on another unique index. */
+  readonly duplicateId: boolean;
+  /** The unique index that refused, where the server tells. */
+  readonly indexName: string | undefined;
+}
+
+export interface TargetLimits {
+  /** Statements that one command may hold. */
+  readonly batchStatements: number;
+  /** Bytes that one command may hold, with room for the rest of the message. */
+  readonly batchBytes: number;
+}
+
+export interface TargetCapabilities {
+  /** Keeps Timestamp(0,0) at top level with a command flag; without it such documents go as pipeline updates. */
+  readonly keepsEmptyTimestamps: boolean;
+  /** collMod turns a non-unique index into a unique one. */
+  readonly convertsToUnique: boolean;
+  /** Indexes can be hidden. */
+  readonly hidesIndexes: boolean;
+}
+
+export interface TargetCollection {
+  readonly namespace: string;
+  readonly type: string;
+  /** Raw BSON of listCollections' `options`. */
+  readonly options: Buffer;
+}
+
+export type Fields = readonly (readonly [name: string, value: RawElement])[];
+
+export interface UniqueConversion {
+  /** False: documents that share a key are in the way, and the index stays as it was. */
+  readonly unique: boolean;
+}
+
+/** What fences a write: {@link Ownership} gives it; the server shows it in `$currentOp`. */
+export interface WriteTag {
+  readonly load: string;
+  readonly epoch: number;
+}
+
+export interface Target {
+  /** The host list, for messages. */
+  readonly url: string;
+  readonly limits: TargetLimits;
+  readonly capabilities: TargetCapabilities;
+  readonly progress: ProgressStore;
+
+  write(batch: WriteBatch, tag: WriteTag): Promise<readonly StatementFailure[]>;
+
+  collection(namespace: string): Promise<TargetCollection | null>;
+  collections(database: string): Promise<readonly TargetCollection[]>;
+  /** Raw BSON of each listIndexes entry; none for a missing collection or a view. */
+  indexes(namespace: string): Promise<readonly Buffer[]>;
+  isEmpty(namespace: string): Promise<boolean>;
+  /** False where a collection or view of that name exists already. */
+  create(namespace: string, options: Fields, tag: WriteTag): Promise<boolean>;
+  /** False where there is none. */
+  drop(namespace: string, tag: WriteTag): Promise<boolean>;
+  /** False where `from` does not exist. An existing `to` is an error. */
+  rename(from: string, to: string, tag: WriteTag): Promise<boolean>;
+  /** Builds all and waits; an index that exists with the same options is fine. Not limited in time. */
+  createIndexes(
+    namespace: string,
+    specs: readonly Uint8Array[],
+    tag: WriteTag,
+    signal?: AbortSignal,
+  ): Promise<void>;
+  /** False where there is none. */
+  dropIndex(namespace: string, name: string, tag: WriteTag): Promise<boolean>;
+  /** collMod. */
+  modify(namespace: string, fields: Fields, tag: WriteTag): Promise<void>;
+  /** Turns an index into a unique one, or leaves it as it is. Safe on one that is unique. */
+  makeUnique(namespace: string, indexName: string, tag: WriteTag): Promise<UniqueConversion>;
+
+  /** Whether writes of this load with an epoch below the tag's still run. Null where the server does not tell. */
+  olderWritesRun(tag: WriteTag): Promise<boolean | null>;
+}
+
+/** Plain values that a progress document holds. */
+export type ProgressValue =
+  | string
+  | number
+  | boolean
+  | null
+  | Uint8Array
+  | Date
+  | readonly ProgressValue[]
+  | { readonly [name: string]: ProgressValue };
+
+export interface ProgressDocument {
+  readonly _id: string;
+  readonly [name: string]: ProgressValue;
+}
+
+export interface ProgressChange {
+  readonly id: string;
+  /** Further conditions on the document as it is; a change whose conditions fail changes nothing. */
+  readonly when?: Readonly<Record<string, ProgressValue>>;
+  readonly set: Readonly<Record<string, ProgressValue>>;
+  /** Set only where the document is made by this change. */
+  readonly setOnInsert?: Readonly<Record<string, ProgressValue>>;
+  readonly upsert?: boolean;
+}
+
+/**
+ * Small documents of ours on the target, keyed by strings. Every write is durable (majority, journaled) when it is
+ * acknowledged, and with it every batch acknowledged before.
+ */
+export interface ProgressStore {
+  /** Documents whose key starts with `prefix`, in the order of their keys. */
+  find(prefix: string): Promise<readonly ProgressDocument[]>;
+  /** In order, in one command. Returns how many matched or were made. An upsert whose conditions fail counts as not matched. */
+  update(changes: readonly ProgressChange[]): Promise<number>;
+  remove(ids: readonly string[]): Promise<void>;
+}
