@@ -51,3 +51,57 @@ export function encodeDecimal128(value: Decimal): Buffer {
   bytes.writeBigUInt64LE(high, 8);
   return bytes;
 }
+
+const DIGITS = 34;
+const MIN_EXPONENT = -BIAS;
+const MAX_EXPONENT = 6111;
+
+/** The text of General Decimal Arithmetic's to-scientific-string, which keeps coefficient and exponent apart. */
+export function formatDecimal128(value: Decimal): string {
+  if (value.kind === 'nan') return 'NaN';
+  const sign = value.negative ? '-' : '';
+  if (value.kind === 'infinity') return `${sign}Infinity`;
+  const digits = String(value.coefficient);
+  const { exponent } = value;
+  const adjusted = exponent + digits.length - 1;
+  if (exponent > 0 || adjusted < -6) {
+    const fraction = digits.length > 1 ? `.${digits.slice(1)}` : '';
+    return `${sign}${digits[0]}${fraction}E${adjusted < 0 ? '' : '+'}${adjusted}`;
+  }
+  if (exponent === 0) return sign + digits;
+  const padded = digits.padStart(1 - exponent, '0');
+  return `${sign}${padded.slice(0, exponent)}.${padded.slice(exponent)}`;
+}
+
+const NUMBER = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,6}))?$/;
+/** More than a decimal written out in full can have (6145 before the point, 6176 after it). */
+const MAX_TEXT = 13_000;
+
+/** Inverse of {@link formatDecimal128}; undefined where the text is no decimal or would have to be rounded. */
+export function parseDecimal128(text: string): Decimal | undefined {
+  if (/^[+-]?nan$/i.test(text)) return { kind: 'nan' };
+  const infinite = /^([+-]?)inf(inity)?$/i.exec(text);
+  if (infinite) return { kind: 'infinity', negative: infinite[1] === '-' };
+  const match = text.length > MAX_TEXT ? null : NUMBER.exec(text);
+  if (!match) return undefined;
+  const [, sign, whole = '', fraction = '', power = '0'] = match;
+  if (whole.length + fraction.length === 0) return undefined;
+  return fit(sign === '-', (whole + fraction).replace(/^0+/, ''), Number(power) - fraction.length);
+}
+
+/** Moves zeros between coefficient and exponent until both are in range. */
+function fit(negative: boolean, digits: string, power: number): Decimal | undefined {
+  if (digits === '') {
+    const exponent = Math.min(Math.max(power, MIN_EXPONENT), MAX_EXPONENT);
+    return { kind: 'finite', negative, coefficient: 0n, exponent };
+  }
+  const surplus = Math.max(digits.length - DIGITS, MIN_EXPONENT - power, 0);
+  if (surplus > 0) {
+    if (surplus >= digits.length || !/^0+$/.test(digits.slice(-surplus))) return undefined;
+    return fit(negative, digits.slice(0, -surplus), power + surplus);
+  }
+  const missing = Math.max(power - MAX_EXPONENT, 0);
+  if (digits.length + missing > DIGITS) return undefined;
+  const coefficient = BigInt(digits + '0'.repeat(missing));
+  return { kind: 'finite', negative, coefficient, exponent: power - missing };
+}
