@@ -1,8 +1,10 @@
+import { type ExtendedJson, extendedJson, fromExtendedJson } from '../bson/ejson.ts';
+import { asBuffer } from '../bson/raw.ts';
+import { hasCode } from '../errors.ts';
 import { formatClusterTime, parseClusterTime } from '../position.ts';
 import type { DataRecord, TransactionId } from '../record.ts';
 import { OPERATIONS, ORIGINS, type RecordHead } from './avro-record.ts';
 import { UnknownFeature } from './corrupt.ts';
-import { fromExtendedJson, roundTrips, toCanonicalExtendedJson } from './ejson-pending.ts';
 import { jsonMembers } from './json-members.ts';
 import { MAX_TEXT_CHARACTERS } from './limits.ts';
 
@@ -41,20 +43,18 @@ export function lineBody(
 
 function bsonMember(name: string, bytes: Uint8Array | null): string {
   if (bytes === null) return `,"${name}":null`;
-  const document = asBuffer(bytes);
-  const exact = roundTrips(document);
-  const text = exact ? toCanonicalExtendedJson(document) : readableText(document);
-  if (exact && text.length <= MAX_TEXT_CHARACTERS) return `,"${name}":${text}`;
-  const readable = text.length <= MAX_TEXT_CHARACTERS ? text : 'null';
-  return `,"${name}":${readable},"${name}Bson":"${document.toString('base64')}"`;
+  const { text, exact } = textOf(bytes);
+  if (text.length > MAX_TEXT_CHARACTERS) return `,"${name}":null,"${name}Bson":"${base64(bytes)}"`;
+  return exact ? `,"${name}":${text}` : `,"${name}":${text},"${name}Bson":"${base64(bytes)}"`;
 }
 
-/** For people only: the bytes beside it win. */
-function readableText(document: Buffer): string {
+/** Bytes that are no document at all have no text, and still arrive. */
+function textOf(bytes: Uint8Array): ExtendedJson {
   try {
-    return toCanonicalExtendedJson(document);
-  } catch {
-    return 'null';
+    return extendedJson(bytes);
+  } catch (error) {
+    if (hasCode(error, 'DOCUMENT_INVALID')) return { text: 'null', exact: false };
+    throw error;
   }
 }
 
@@ -160,10 +160,8 @@ function readBson(members: Members, name: string): Buffer | null {
   }
 }
 
-const asBuffer = (bytes: Uint8Array): Buffer =>
-  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
 const hex = (bytes: Uint8Array): string => asBuffer(bytes).toString('hex');
+const base64 = (bytes: Uint8Array): string => asBuffer(bytes).toString('base64');
 
 function fromHex(text: string): Buffer {
   if (!/^([0-9a-f]{2})*$/.test(text)) throw new RangeError('a record with a UUID that is not hexadecimal');

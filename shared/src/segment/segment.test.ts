@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { isDeepStrictEqual } from 'node:util';
 import zlib from 'node:zlib';
 import avsc from 'avsc';
 import { describe, expect, it } from 'vitest';
@@ -32,18 +33,23 @@ const documents = (count: number, bytes?: number): Buffer[] =>
 describe.each(KINDS)('a segment of %s, codec %s', (format, codec) => {
   it('gives back a snapshot, block by block', async () => {
     const bucket = new MemoryBucket();
-    const all = documents(5000, 600);
+    const all = documents(3000, 1000);
     const entry = await storeSnapshot(bucket, KEY, format, codec, [all.slice(0, 1200), [], all.slice(1200)]);
     const batches = await Array.fromAsync(readSnapshotSegment(bucket, KEY, entry));
     expect(batches.length).toBeGreaterThan(2);
-    expect(Buffer.concat(batches.flatMap((batch) => batch.documents))).toEqual(Buffer.concat(all));
-    expect(entry).toMatchObject({ records: 5000, documentBytes: Buffer.concat(all).length });
+    expect(
+      isDeepStrictEqual(
+        batches.flatMap((batch) => batch.documents),
+        all,
+      ),
+    ).toBe(true);
+    expect(entry).toMatchObject({ records: 3000, documentBytes: Buffer.concat(all).length });
     expect(entry.bytes).toBe(bucket.objects.get(KEY)?.length);
   });
 
   it('gives back changes, all of them or some lanes from their own bytes', async () => {
     const bucket = new MemoryBucket();
-    const lanes = sampleLanes(4000, 5, 500);
+    const lanes = sampleLanes(1500, 5, 1500);
     const entry = await storeChanges(bucket, KEY, { format, codec, records: lanes });
     const read = async (wanted?: number[]): Promise<Map<number, DataRecord[]>> => {
       const found = new Map<number, DataRecord[]>();
@@ -53,11 +59,21 @@ describe.each(KINDS)('a segment of %s, codec %s', (format, codec) => {
       return found;
     };
     const whole = await read();
-    expect([...whole]).toEqual(lanes.map(({ lane, records }) => [lane, records]));
+    expect(
+      isDeepStrictEqual(
+        [...whole],
+        lanes.map(({ lane, records }) => [lane, records]),
+      ),
+    ).toBe(true);
 
     bucket.ranges.length = 0;
     const some = await read([1, 2, 4, 9]);
-    expect([...some]).toEqual([1, 2, 4].map((lane) => [lane, lanes[lane]?.records]));
+    expect(
+      isDeepStrictEqual(
+        [...some],
+        [1, 2, 4].map((lane) => [lane, lanes[lane]?.records]),
+      ),
+    ).toBe(true);
     const headers = format === 'avro' ? 1 : 0;
     expect(bucket.ranges).toHaveLength(headers + 2);
     expect(bucket.ranges).not.toContain('whole');
@@ -133,7 +149,7 @@ describe('an Avro segment', () => {
 
   it('is an ordinary Avro file to avsc, however many lanes and blocks', async () => {
     const bucket = new MemoryBucket();
-    const lanes = sampleLanes(3000, 4, 800).map((lane) => ({
+    const lanes = sampleLanes(1000, 4, 2500).map((lane) => ({
       ...lane,
       // avsc gives longs as numbers
       records: lane.records.map((record) => ({ ...record, transaction: null })),
@@ -144,7 +160,7 @@ describe('an Avro segment', () => {
       ...record,
       clusterTime: { seconds: 1_790_000_000, increment: record.sequence },
     });
-    expect(found).toEqual(lanes.flatMap(({ records }) => records.map(plain)));
+    expect(JSON.stringify(found)).toBe(JSON.stringify(lanes.flatMap(({ records }) => records.map(plain))));
   });
 
   it('of a snapshot holds to avsc whole records', async () => {
