@@ -2,11 +2,18 @@
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { Range } from '@waybill/shared/mongo/range-plan';
 import { type ReadRangeOptions, readRange } from '@waybill/shared/mongo/range-reader';
+import type { ClusterTime } from '@waybill/shared/position';
 import { Matcher, type Suspect } from './matcher.ts';
 
 export interface Pair {
   readonly source: MongoConnection;
   readonly target: MongoConnection;
+}
+
+/** Each side is read as of then or later: a majority read may otherwise lag behind writes that were acknowledged. */
+export interface ReadFrom {
+  readonly source: ClusterTime | undefined;
+  readonly target: ClusterTime | undefined;
 }
 
 export interface Counts {
@@ -17,6 +24,7 @@ export interface Counts {
 
 export interface CompareOptions {
   readonly range: Range;
+  readonly notBefore: ReadFrom;
   /** Capped collections: in the order of insertion, which is compared with the documents. */
   readonly natural: boolean;
   readonly signal: AbortSignal;
@@ -34,10 +42,13 @@ export async function compareRange(
   namespace: string,
   options: CompareOptions,
 ): Promise<void> {
-  const { range, natural, signal } = options;
+  const { range, natural, notBefore, signal } = options;
   const reading: ReadRangeOptions = { ...range, natural, signal, batchBytes: BATCH_BYTES };
   const matcher = new Matcher(UNMET_LIMIT);
-  const heads = [new Head(source, namespace, reading), new Head(target, namespace, reading)] as const;
+  const heads = [
+    new Head(source, namespace, { ...reading, notBefore: notBefore.source }),
+    new Head(target, namespace, { ...reading, notBefore: notBefore.target }),
+  ] as const;
   const [left, right] = heads;
   try {
     for (;;) {
@@ -76,7 +87,8 @@ class Head {
   ended = false;
 
   constructor(connection: MongoConnection, namespace: string, options: ReadRangeOptions) {
-    this.#batches = readRange(connection, namespace, options)[Symbol.asyncIterator]();
+    const readConcern = connection.server.topology === 'standalone' ? null : 'majority';
+    this.#batches = readRange(connection, namespace, { readConcern, ...options })[Symbol.asyncIterator]();
   }
 
   async fill(): Promise<void> {

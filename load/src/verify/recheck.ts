@@ -121,7 +121,9 @@ async function readByIds(
   const filter = buildDocument([['_id', doc(ids)]]);
   return retry(
     async () => {
-      const command = { find: collection, filter: rawDocument(filter), readConcern: { level: 'majority' } };
+      const isStandalone = connection.server.topology === 'standalone';
+      const readConcern = isStandalone ? undefined : { level: 'majority' };
+      const command = { find: collection, filter: rawDocument(filter), readConcern };
       await using cursor = await openCursor(connection, database, command, { signal });
       const found = new Map<string, Buffer>();
       for (let batch = await cursor.next(); batch; batch = await cursor.next()) {

@@ -4,10 +4,13 @@
  * bounded, and beyond the limit differences are counted without being looked at again.
  */
 import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/catalog';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
+import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
 import { planRanges, type Range } from '@waybill/shared/mongo/range-plan';
+import type { ClusterTime } from '@waybill/shared/position';
 import PQueue from 'p-queue';
-import { type Counts, compareRange, type Pair } from './compare-range.ts';
+import { type Counts, compareRange, type Pair, type ReadFrom } from './compare-range.ts';
 import type { Suspect } from './matcher.ts';
 import { type RecheckOptions, recheck } from './recheck.ts';
 import {
@@ -78,7 +81,10 @@ export async function runVerify(given: Partial<VerifySettings>, deps: VerifyDeps
   const structure = compareStructure(source, target).map((found) =>
     settings.restored ? { ...found, heldBack: false } : found,
   );
-  const comparison = new Comparison(settings, deps, structure);
+  const comparison = new Comparison(settings, deps, structure, {
+    source: await timeOf(deps.source, deps.signal),
+    target: await timeOf(deps.target, deps.signal),
+  });
   const shared = new Set(target.map(({ namespace }) => namespace));
   const collections = source.filter(({ type }) => type === 'collection');
   deps.stats.documentsTotal = collections.reduce((sum, { documents }) => sum + documents, 0);
@@ -94,14 +100,27 @@ export async function runVerify(given: Partial<VerifySettings>, deps: VerifyDeps
   };
 }
 
+/** A standalone target has no operation time, and no majority to wait for. */
+async function timeOf(connection: MongoConnection, signal: AbortSignal): Promise<ClusterTime | undefined> {
+  if (connection.server.topology === 'standalone') return undefined;
+  return currentOperationTime(connection, { signal });
+}
+
 class Comparison {
   readonly #settings: VerifySettings;
   readonly #deps: VerifyDeps;
+  readonly #notBefore: ReadFrom;
   readonly #structure: StructureDifference[];
   readonly collections: CollectionReport[] = [];
   readonly differences: DocumentDifference[] = [];
 
-  constructor(settings: VerifySettings, deps: VerifyDeps, structure: StructureDifference[]) {
+  constructor(
+    settings: VerifySettings,
+    deps: VerifyDeps,
+    structure: StructureDifference[],
+    notBefore: ReadFrom,
+  ) {
+    this.#notBefore = notBefore;
     this.#settings = settings;
     this.#deps = deps;
     this.#structure = structure;
@@ -131,6 +150,7 @@ class Comparison {
     const suspects: Suspect[] = [];
     await compareRange(this.#deps, namespace, {
       range,
+      notBefore: this.#notBefore,
       natural: capped,
       signal,
       onProgress: (counts) => {
@@ -160,6 +180,7 @@ class Comparison {
     let unmet = 0;
     await compareRange(this.#deps, namespace, {
       range,
+      notBefore: this.#notBefore,
       natural: true,
       signal: this.#deps.signal,
       onProgress: () => undefined,
