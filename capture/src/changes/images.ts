@@ -8,8 +8,7 @@
  */
 import { array, buildArray, buildDocument, doc, string, timestamp } from '@waybill/shared/bson/build';
 import { findElement } from '@waybill/shared/bson/raw';
-import { WaybillError } from '@waybill/shared/errors';
-import { collectionUuidField, movedTo } from '@waybill/shared/mongo/collection-identity';
+import { collectionUuidField, openByIdentity } from '@waybill/shared/mongo/collection-identity';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { openCursor } from '@waybill/shared/mongo/cursor';
 import { rawDocument } from '@waybill/shared/mongo/raw-value';
@@ -43,10 +42,10 @@ export type ImageResult =
   /** No change was touched for good: cut the commit and attach again. */
   | { readonly kind: 'too-large' };
 
+/** Bytes of ids after which a find has enough; one id may have 16 MiB by itself. */
+const ID_BYTES = 1024 * 1024;
 /** Weight of the newest size in the running mean. */
 const NEWEST = 0.2;
-/** Names that a collection may have while we look for it; then something is wrong. */
-const MOVES = 10;
 
 export class ImageLookup {
   readonly #options: ImageOptions;
@@ -83,53 +82,45 @@ export class ImageLookup {
 
   #parts(want: ImageWants): ImageWants[] {
     const parts: ImageWants[] = [];
-    for (let at = 0; at < want.changes.length; at += this.#options.ids) {
-      parts.push({ ...want, changes: want.changes.slice(at, at + this.#options.ids) });
+    let part: Change[] = [];
+    let bytes = 0;
+    for (const change of want.changes) {
+      if (part.length > 0 && (part.length >= this.#options.ids || bytes >= ID_BYTES)) {
+        parts.push({ ...want, changes: part });
+        part = [];
+        bytes = 0;
+      }
+      part.push(change);
+      bytes += change.id.bytes.length;
     }
+    if (part.length > 0) parts.push({ ...want, changes: part });
     return parts;
   }
 
   async #find(part: ImageWants, run: LookupRun): Promise<void> {
     const { signal, onLookup } = this.#options;
-    const { database, collection } = splitNamespace(part.namespace);
-    let name = collection;
-    for (let moves = 0; moves < MOVES; moves++) {
-      if (run.isOver) return;
-      try {
-        await retry(() => this.#findIn(database, name, part, run), undefined, { signal });
-        onLookup?.(part.changes.length);
-        return;
-      } catch (error) {
-        const actual = movedTo(error);
-        if (actual === undefined) throw error;
-        if (actual === null) return this.#allMissing(part, run);
-        name = actual;
-      }
-    }
-    throw new WaybillError('MONGO_COMMAND_FAILED', `${part.namespace} is renamed faster than it can be read`);
+    if (run.isOver) return;
+    await retry(() => this.#findOnce(part, run), undefined, { signal });
+    onLookup?.(part.changes.length);
   }
 
-  async #findIn(database: string, collection: string, part: ImageWants, run: LookupRun): Promise<void> {
+  async #findOnce(part: ImageWants, run: LookupRun): Promise<void> {
     const { connection, signal } = this.#options;
-    const waiting = new Map(part.changes.map((change) => [documentIdentity('', change.id), change]));
-    const filter = buildDocument([
-      ['_id', doc(buildDocument([['$in', array(buildArray(part.changes.map(({ id }) => id)))]]))],
-    ]);
-    const command = {
-      find: collection,
-      filter: rawDocument(filter),
-      readConcern: rawDocument(
-        buildDocument([
-          ['level', string('majority')],
-          ['afterClusterTime', timestamp(run.asOf)],
-        ]),
-      ),
-      ...collectionUuidField(connection.server, part.collectionUuid),
-    };
-    await using cursor = await openCursor(connection, database, command, {
+    const { database, collection } = splitNamespace(part.namespace);
+    const identity = { database, collection, uuid: part.collectionUuid };
+    const found = await openByIdentity(
+      connection,
+      identity,
+      (name) =>
+        openCursor(connection, database, findCommand(connection, name, part, run.asOf), {
+          signal,
+          firstBatchSize: part.changes.length,
+        }),
       signal,
-      firstBatchSize: part.changes.length,
-    });
+    );
+    if (found === null) return this.#allMissing(part, run);
+    await using cursor = found.opened;
+    const waiting = new Map(part.changes.map((change) => [documentIdentity('', change.id), change]));
     let lookedUpAt = run.asOf;
     for (let batch = await cursor.next(); batch; batch = await cursor.next()) {
       if (batch.operationTime !== null && batch.operationTime > lookedUpAt) lookedUpAt = batch.operationTime;
@@ -158,9 +149,7 @@ export class ImageLookup {
   /** The collection is gone, and its drop is in the stream. */
   async #allMissing(part: ImageWants, run: LookupRun): Promise<void> {
     const { connection, signal } = this.#options;
-    const reply = await retry(() => connection.command('admin', { ping: 1 }, { signal }), undefined, {
-      signal,
-    });
+    const reply = await connection.command('admin', { ping: 1 }, { signal });
     const now = typeof reply.operationTime === 'bigint' ? reply.operationTime : run.asOf;
     for (const change of part.changes) {
       change.documentOrigin = 'missing';
@@ -172,6 +161,25 @@ export class ImageLookup {
     const before = this.#sizes.get(namespace);
     this.#sizes.set(namespace, before === undefined ? bytes : before + NEWEST * (bytes - before));
   }
+}
+
+function findCommand(
+  connection: MongoConnection,
+  collection: string,
+  { changes, collectionUuid }: ImageWants,
+  asOf: ClusterTime,
+): Record<string, unknown> {
+  const ids = array(buildArray(changes.map(({ id }) => id)));
+  const readConcern = buildDocument([
+    ['level', string('majority')],
+    ['afterClusterTime', timestamp(asOf)],
+  ]);
+  return {
+    find: collection,
+    filter: rawDocument(buildDocument([['_id', doc(buildDocument([['$in', ids]]))]])),
+    readConcern: rawDocument(readConcern),
+    ...collectionUuidField(connection.server, collectionUuid),
+  };
 }
 
 class LookupRun {

@@ -140,7 +140,8 @@ export class ChunkReader {
     const { bucket, prefix, epoch, identity, level, t0, abort } = this.#options;
     const { definition, plan } = this.#chunk;
     const writer = new SnapshotSegmentWriter({
-      ...identity,
+      format: identity.format,
+      codec: identity.codec,
       level,
       namespace: plan.namespace,
       collectionUuid: bytesOfHex(definition.uuid),
@@ -158,14 +159,15 @@ export class ChunkReader {
 
   /** Closes the segment and asks for its commit. The commit before has been made by then. */
   async #seal(segment: OpenSegment, done: boolean): Promise<void> {
-    const { identity } = this.#options;
+    const { format, codec } = this.#options.identity;
     const { definition, plan } = this.#chunk;
     const { lastId, ...summary } = await segment.finish();
     this.#segment = null;
     const entry: SegmentEntry = {
       kind: 'snapshot',
       key: segment.key,
-      ...identity,
+      format,
+      codec,
       ...summary,
       namespace: plan.namespace,
       collectionUuid: definition.uuid,
