@@ -1,0 +1,390 @@
+/** What a load makes of a stream: snapshot and changes byte for byte, again and again, beside a rival, out of damaged files. */
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  boolean,
+  buildDocument,
+  doc,
+  double,
+  fromObject,
+  int32,
+  string,
+  timestamp,
+} from '@waybill/shared/bson/build';
+import type { RawElement } from '@waybill/shared/bson/raw';
+import { documentId } from '@waybill/shared/bson/statement';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { corpus } from '../corpus/corpus.ts';
+import { awaitUntil } from '../support/await-until.ts';
+import { type TemporaryBucket, temporaryBucket } from '../support/bucket.ts';
+import { type TestClient, testClient } from '../support/raw.ts';
+import { load, type RunLoadOptions } from '../support/run-load.ts';
+import { describeWithServer, uniqueName } from '../support/servers.ts';
+import { put, remove, StreamBuilder } from '../support/stream-builder.ts';
+
+await describeWithServer('load', (servers) => {
+  let bucket: TemporaryBucket;
+  let client: TestClient;
+  let database: string;
+  let orders: string;
+
+  beforeEach(async () => {
+    bucket = await temporaryBucket();
+    client = await testClient(servers.target.uri);
+    await client.client.db('waybill').dropDatabase();
+    database = uniqueName('load');
+    orders = `${database}.orders`;
+  });
+  afterEach(async () => {
+    await client.client.db(database).dropDatabase();
+    await client[Symbol.asyncDispose]();
+    await bucket[Symbol.asyncDispose]();
+  });
+
+  const run = (options: Partial<RunLoadOptions> = {}) =>
+    load({ bucketUrl: bucket.url, targetUri: servers.target.uri, until: 'caught-up', ...options });
+
+  async function stored(collection = 'orders'): Promise<Map<string, Buffer>> {
+    const found = new Map<string, Buffer>();
+    for await (const document of client.read(database, collection))
+      found.set(idText(documentId(document)), document);
+    return found;
+  }
+  const expectStored = async (documents: readonly Buffer[], collection = 'orders') =>
+    expect([...(await stored(collection)).values()].map(hex).sort()).toEqual(documents.map(hex).sort());
+
+  it('applies snapshot and changes byte for byte', async () => {
+    const stream = await StreamBuilder.create(bucket.url);
+    const documents = Array.from({ length: 5000 }, (_, n) => order(int32(n), n));
+    await stream.snapshot([{ namespace: orders, documents, segmentDocuments: 1200 }]);
+    const replaced = order(int32(7), 70);
+    const added = order(string('new'), 1);
+    await stream.changes([
+      put(orders, order(int32(7), 69), 'update'),
+      put(orders, replaced, 'replace'),
+      remove(orders, int32(8)),
+      put(orders, added),
+      { operation: 'update', namespace: orders, id: int32(9), origin: 'superseded' },
+      { operation: 'read', namespace: orders, id: int32(10), document: order(int32(10), 100) },
+    ]);
+    await stream.milestone('caught-up');
+    const result = await run();
+    expect(result).toMatchObject({ outcome: 'caught-up', sequence: 6 });
+    const expected = documents.filter((_, n) => ![7, 8, 10].includes(n));
+    await expectStored([...expected, replaced, added, order(int32(10), 100)]);
+    expect(result.stats).toMatchObject({ changes: 6, coalesced: 2, deletes: 1 });
+  });
+
+  it('writes the odd documents as they are', async () => {
+    const stream = await StreamBuilder.create(bucket.url);
+    const plain = corpus.filter(({ options }) => options.viewOn === undefined);
+    const collections = plain.map((collection, n) => ({
+      namespace: `${database}.c${n}`,
+      options: collection.name === 'collated' ? COLLATED : fromObject({}),
+      documents: collection.documents.map(({ bytes, changedByServer }) => changedByServer?.becomes ?? bytes),
+    }));
+    await stream.snapshot(collections);
+    // The same once more as changes, so that they go through replaces.
+    await stream.changes(
+      collections.flatMap(({ namespace, documents }) => documents.map((one) => put(namespace, one))),
+    );
+    await stream.milestone('caught-up');
+    await run();
+    for (const [n, { documents }] of collections.entries()) await expectStored(documents, `c${n}`);
+  });
+
+  it('keeps Timestamp(0,0) at top level', async () => {
+    const stream = await StreamBuilder.create(bucket.url);
+    const zero = (id: number) =>
+      buildDocument([
+        ['_id', int32(id)],
+        ['t', timestamp(0n)],
+      ]);
+    await stream.snapshot([{ namespace: orders, documents: [zero(1)] }]);
+    await stream.changes([put(orders, zero(1), 'update'), put(orders, zero(2))]);
+    await stream.milestone('caught-up');
+    await run();
+    await expectStored([zero(1), zero(2)]);
+  });
+
+  it('ends the same when everything is repeated', async () => {
+    const stream = await StreamBuilder.create(bucket.url);
+    const documents = Array.from({ length: 300 }, (_, n) => order(int32(n), n));
+    await stream.snapshot([{ namespace: orders, documents }]);
+    await stream.changes([
+      put(orders, order(int32(1), 10), 'update'),
+      remove(orders, int32(2)),
+      put(orders, order(int32(400), 1)),
+    ]);
+    await stream.changes([
+      remove(orders, int32(400)),
+      put(orders, order(int32(2), 22)),
+      put(orders, order(int32(1), 11), 'update'),
+    ]);
+    await stream.milestone('caught-up');
+    await run();
+    const expected = [
+      ...documents.filter((_, n) => n !== 1 && n !== 2),
+      order(int32(1), 11),
+      order(int32(2), 22),
+    ];
+    await expectStored(expected);
+    // As a crash before any progress was written would leave it: everything applied, nothing recorded.
+    const progress = client.client.db('waybill').collection<{ _id: string }>('progress');
+    await progress.deleteMany({ _id: /\/(segment|lane|state)/ });
+    await run();
+    await expectStored(expected);
+  });
+
+  it('goes on after a stop between batches and cursor, and in the middle of the stream', async () => {
+    const stream = await StreamBuilder.create(bucket.url);
+    await stream.snapshot([{ namespace: orders, documents: [order(int32(1), 0)] }]);
+    await stream.milestone('caught-up');
+    await run();
+    for (let round = 1; round <= 3; round++) {
+      await stream.changes([
+        put(orders, order(int32(1), round), 'update'),
+        put(orders, order(int32(round + 1), 0)),
+      ]);
+      const before = await cursors(client);
+      await run();
+      expect((await cursors(client))[0]!.seq).toBeGreaterThan(before[0]!.seq);
+    }
+    await expectStored([order(int32(1), 3), ...[2, 3, 4].map((n) => order(int32(n), 0))]);
+  });
+
+  it('ends in the bytes of the source where ids are equal and differ', async () => {
+    const stream = await StreamBuilder.create(bucket.url);
+    await stream.snapshot([
+      { namespace: orders, documents: [order(int32(1), 0), order(double(2), 0)] },
+      {
+        namespace: `${database}.words`,
+        options: COLLATED,
+        documents: [order(string('a'), 0), order(string('B'), 0)],
+      },
+    ]);
+    const words = `${database}.words`;
+    await stream.changes([
+      remove(orders, int32(1)),
+      put(orders, order(double(1), 1)),
+      remove(words, string('a')),
+      put(words, order(string('A'), 1)),
+    ]);
+    await stream.changes([
+      remove(orders, double(2)),
+      put(orders, order(int32(2), 1)),
+      remove(orders, int32(2)),
+      put(orders, order(double(2), 3)),
+      // An image from the future: looked up when the document had been deleted and made anew under an equal id.
+      {
+        operation: 'update',
+        namespace: words,
+        id: string('B'),
+        document: order(string('b'), 2),
+        origin: 'lookup',
+      },
+    ]);
+    await stream.changes([remove(words, string('B')), put(words, order(string('b'), 2))]);
+    await stream.milestone('caught-up');
+    await run();
+    await expectStored([order(double(1), 1), order(double(2), 3)]);
+    await expectStored([order(string('A'), 1), order(string('b'), 2)], 'words');
+  });
+
+  it('loads a capped collection in its order', async () => {
+    const stream = await StreamBuilder.create(bucket.url);
+    const log = `${database}.log`;
+    const documents = Array.from({ length: 3000 }, (_, n) => order(int32((n * 7919) % 3001), n));
+    const options = fromObject({ capped: true, size: 10_000_000 });
+    await stream.snapshot([{ namespace: log, options, documents, segmentDocuments: 700 }]);
+    await stream.changes([put(log, order(int32(9000), 1)), put(log, order(int32(8000), 2))]);
+    await stream.milestone('caught-up');
+    await run();
+    const found: string[] = [];
+    for await (const document of client.read(database, 'log', { natural: true })) found.push(hex(document));
+    const expected = [...documents, order(int32(9000), 1), order(int32(8000), 2)];
+    expect(found).toEqual(expected.map(hex));
+  });
+
+  it('follows a stream that is still being written, and stops when asked', async () => {
+    const stream = await StreamBuilder.create(bucket.url);
+    await stream.snapshot([{ namespace: orders, documents: [order(int32(1), 0)] }], { complete: false });
+    const stop = new AbortController();
+    const running = run({ until: null, signal: stop.signal } as Partial<RunLoadOptions>);
+    await awaitUntil('the snapshot is there', async () => (await stored()).size === 1);
+    await stream.milestone('snapshot-completed');
+    await stream.changes([put(orders, order(int32(2), 0))]);
+    await awaitUntil('the change is there', async () => (await stored()).size === 2);
+    stop.abort();
+    expect(await running).toMatchObject({ outcome: 'stopped' });
+    const [owner] = await client.client
+      .db('waybill')
+      .collection<{ _id: string }>('progress')
+      .find({ _id: 'default/owner' })
+      .toArray();
+    expect(owner).toMatchObject({ released: true });
+  });
+
+  it('lets exactly one of two loaders go on', async () => {
+    const stream = await StreamBuilder.create(bucket.url);
+    await stream.snapshot([{ namespace: orders, documents: [order(int32(1), 0)] }]);
+    const stop = new AbortController();
+    const options = { until: null, signal: stop.signal, confirmMs: 100, leaseMs: 400 } as const;
+    const first = run(options);
+    await awaitUntil('the first is at work', async () => (await stored()).size === 1);
+    const second = run(options);
+    const fenced = await first.catch((error: unknown) => error);
+    expect(fenced).toMatchObject({ code: 'LOAD_FENCED', exitCode: 4 });
+    await stream.changes([put(orders, order(int32(2), 0))]);
+    await awaitUntil('the second goes on', async () => (await stored()).size === 2);
+    stop.abort();
+    expect(await second).toMatchObject({ outcome: 'stopped', epoch: 2 });
+  });
+
+  it('refuses the progress of another stream', async () => {
+    const stream = await StreamBuilder.create(bucket.url);
+    await stream.snapshot([{ namespace: orders, documents: [order(int32(1), 0)] }]);
+    await run({ until: 'snapshot-applied' });
+    const other = await StreamBuilder.create(bucket.url, { stream: 'other' });
+    await other.snapshot([{ namespace: orders, documents: [order(int32(1), 1)] }]);
+    await expect(run({ stream: 'other', until: 'snapshot-applied' })).rejects.toMatchObject({
+      code: 'LOAD_FOREIGN',
+      exitCode: 2,
+    });
+    await expectStored([order(int32(1), 0)]);
+  });
+
+  it('applies nothing of a damaged segment', async () => {
+    const stream = await StreamBuilder.create(bucket.url);
+    const documents = Array.from({ length: 4000 }, (_, n) => order(int32(n), n));
+    const [segment] = await stream.snapshot([{ namespace: orders, documents }]);
+    const path = join(bucket.path, 'default', segment!.key);
+    const whole = await stream.bucket.get(`default/${segment!.key}`);
+    const flipped = Buffer.from(whole);
+    flipped[flipped.length - 40]! ^= 1;
+    for (const bytes of [flipped, whole.subarray(0, whole.length - 1)]) {
+      await rm(path);
+      await writeFile(path, bytes);
+      await expect(run()).rejects.toMatchObject({
+        code: 'SEGMENT_CORRUPT',
+        message: expect.stringContaining(segment!.key),
+      });
+      expect((await stored()).size).toBe(0);
+    }
+    await rm(path);
+    await expect(run()).rejects.toMatchObject({ code: 'BUCKET_OBJECT_MISSING' });
+    await writeFile(path, whole);
+    await stream.milestone('caught-up');
+    await run();
+    await expectStored(documents);
+  });
+
+  it('applies nothing of a damaged change segment, and no cursor passes it', async () => {
+    const stream = await StreamBuilder.create(bucket.url);
+    await stream.snapshot([{ namespace: orders, documents: [] }]);
+    const commit = await stream.changes(
+      Array.from({ length: 100 }, (_, n) => put(orders, order(int32(n), n))),
+    );
+    const path = join(bucket.path, 'default', commit.segments![0]!.key);
+    const bytes = await stream.bucket.get(`default/${commit.segments![0]!.key}`);
+    bytes[bytes.length - 20]! ^= 1;
+    await rm(path);
+    await writeFile(path, bytes);
+    await stream.milestone('caught-up');
+    await expect(run()).rejects.toMatchObject({ code: 'SEGMENT_CORRUPT' });
+    expect((await stored()).size).toBe(0);
+    expect(Math.max(...(await cursors(client)).map(({ seq }) => seq))).toBeLessThan(commit.seq);
+  });
+
+  it('refuses a stream without images, and one with features that it does not know', async () => {
+    await StreamBuilder.create(bucket.url, { images: 'none' });
+    await expect(run()).rejects.toMatchObject({ code: 'FORMAT_UNSUPPORTED' });
+    await expect(run({ stream: 'nowhere' })).rejects.toMatchObject({ code: 'STREAM_MISSING' });
+  });
+
+  it('refuses a target that holds documents of somebody else', async () => {
+    await client.client.db(database).collection('orders').insertOne({ mine: true });
+    const stream = await StreamBuilder.create(bucket.url);
+    await stream.snapshot([{ namespace: orders, documents: [order(int32(1), 0)] }]);
+    await expect(run()).rejects.toMatchObject({
+      code: 'TARGET_NOT_EMPTY',
+      message: expect.stringContaining(orders),
+    });
+  });
+
+  it('refuses a collection that is another kind of collection on the target', async () => {
+    await client.client.db(database).createCollection('orders', { collation: { locale: 'de' } });
+    const stream = await StreamBuilder.create(bucket.url);
+    await stream.snapshot([{ namespace: orders, documents: [order(int32(1), 0)] }]);
+    await expect(run()).rejects.toMatchObject({
+      code: 'TARGET_DDL_CONFLICT',
+      message: expect.stringContaining('collation'),
+    });
+  });
+
+  it("names the record that the target's own validator refuses", async () => {
+    await client.client.db(database).createCollection('orders', { validator: { state: { $lt: 10 } } });
+    const stream = await StreamBuilder.create(bucket.url);
+    await stream.snapshot([{ namespace: orders, documents: [order(int32(1), 0)] }]);
+    await stream.changes([put(orders, order(string('secret'), 11))]);
+    await stream.milestone('caught-up');
+    const error: unknown = await run().catch((caught: unknown) => caught);
+    expect(error).toMatchObject({
+      code: 'TARGET_REFUSED_DOCUMENT',
+      context: { namespace: orders, sequence: 1, idType: 'string', serverCode: 121 },
+    });
+    expect(String((error as Error).message)).not.toContain('secret');
+    await client.command(database, { collMod: 'orders', validator: {} });
+    await run();
+    await expectStored([order(int32(1), 0), order(string('secret'), 11)]);
+  });
+
+  it("writes past the source's own validator", async () => {
+    const stream = await StreamBuilder.create(bucket.url);
+    const options = buildDocument([
+      ['validator', doc(fromObject({ state: { $lt: 10 } }))],
+      ['validationLevel', string('strict')],
+    ]);
+    await stream.snapshot([{ namespace: orders, options, documents: [order(int32(1), 99)] }]);
+    await stream.changes([put(orders, order(int32(2), 98))]);
+    await stream.milestone('caught-up');
+    await run();
+    await expectStored([order(int32(1), 99), order(int32(2), 98)]);
+  });
+
+  it("names the record that the target's own unique index refuses", async () => {
+    const collection = client.client.db(database).collection('orders');
+    await collection.createIndex({ state: 1 }, { unique: true, name: 'mine' });
+    const stream = await StreamBuilder.create(bucket.url);
+    const [segment] = await stream.snapshot([
+      { namespace: orders, documents: [order(int32(1), 5), order(int32(2), 5)] },
+    ]);
+    await expect(run()).rejects.toMatchObject({
+      code: 'TARGET_REFUSED_DOCUMENT',
+      context: { segment: segment!.key, idType: 'int32', index: 'mine' },
+    });
+  });
+});
+
+const COLLATED = buildDocument([['collation', doc(fromObject({ locale: 'en', strength: 2 }))]]);
+
+function order(id: RawElement, state: number): Buffer {
+  return buildDocument([
+    ['_id', id],
+    ['state', int32(state)],
+    ['2', string('two')],
+    ['1', boolean(true)],
+  ]);
+}
+
+const hex = (bytes: Buffer): string => bytes.toString('hex');
+const idText = ({ type, bytes }: RawElement): string => `${type}:${Buffer.from(bytes).toString('hex')}`;
+
+async function cursors(client: TestClient): Promise<{ seq: number }[]> {
+  const found = await client.client
+    .db('waybill')
+    .collection<{ _id: string; seq: number }>('progress')
+    .find({ _id: /^default\/lane\// })
+    .toArray();
+  return found;
+}
