@@ -1,6 +1,8 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { WaybillError } from '../errors.ts';
 import { abortable } from '../lifecycle.ts';
+import { errno } from './folder-error.ts';
 
 /** Hands a body on piece by piece: the next one is asked for when the last one is written. An abort ends the wait. */
 export async function drain(
@@ -46,6 +48,30 @@ export async function readExactly(
     at += bytesRead;
   }
   return piece;
+}
+
+/**
+ * Makes a directory and those above it. Not `mkdir` with `recursive`: where a directory stands but nothing can be made
+ * in it because the system says "not found" (as under /proc), that one tries for ever.
+ */
+export async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory);
+  } catch (error) {
+    const code = errno(error);
+    if (code === 'EEXIST' && (await stat(directory)).isDirectory()) return;
+    const parent = dirname(directory);
+    if (code !== 'ENOENT' || parent === directory || (await isDirectory(parent))) throw error;
+    await makeDirectory(parent);
+    await makeDirectory(directory);
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 /** Makes the entries of a directory survive a power cut. */

@@ -81,6 +81,15 @@ describe('folder', () => {
     expect(await bucket.get('a/b')).toEqual(Buffer.from('x'));
   });
 
+  test.skipIf(process.platform !== 'linux')(
+    'a place where no folder can be made is a failure, and no wait',
+    async () => {
+      const bucket = await openFolder('/proc/waybill');
+      await expect(bucket.put('a/b', Buffer.from('x'))).rejects.toMatchObject({ kind: 'failed' });
+      expect(await bucket.head('a/b')).toBeNull();
+    },
+  );
+
   test('a directory that somebody removed is made anew', async () => {
     const bucket = await openFolder(folder);
     await bucket.put('a/b/1', Buffer.from('x'), { ifAbsent: true });

@@ -9,7 +9,7 @@
  * 3. A directory's entry is synced before anything in it counts as durable, also where another writer made it.
  */
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, link, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, link, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { WaybillError } from '../errors.ts';
@@ -24,7 +24,7 @@ import type {
   PutOptions,
 } from './bucket.ts';
 import { errno, folderError, isMissing, linkError } from './folder-error.ts';
-import { drain, readExactly, syncDirectory, writeAll } from './folder-io.ts';
+import { drain, makeDirectory, readExactly, syncDirectory, writeAll } from './folder-io.ts';
 import { objectInfo, walkFolder } from './folder-list.ts';
 import { assertKey, assertPrefix, keyInvalid } from './key.ts';
 
@@ -151,7 +151,7 @@ class FolderBucket implements Bucket {
     try {
       return await open(temporary, 'wx').catch(async (error: unknown) => {
         if (errno(error) !== 'ENOENT') throw error;
-        await mkdir(dirname(temporary), { recursive: true });
+        await makeDirectory(dirname(temporary));
         return open(temporary, 'wx');
       });
     } catch (error) {
@@ -188,7 +188,7 @@ class FolderBucket implements Bucket {
   async #makeDurable(directory: string, key: string): Promise<void> {
     if (this.#durable.has(directory)) return;
     try {
-      await mkdir(directory, { recursive: true });
+      await makeDirectory(directory);
       const parts = relative(this.#root, directory).split('/').filter(Boolean);
       let parent = dirname(this.#root);
       // The root's own parent may be a place that we may not open; its entry is then the operator's affair.
