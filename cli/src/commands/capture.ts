@@ -2,8 +2,7 @@ import { observeCapture } from '@waybill/shared/metrics';
 import { createCaptureStats } from '@waybill/shared/stats';
 import { showProgress } from '../output/progress.ts';
 import type { Command, CommandContext } from './command.ts';
-import { importCapture } from './parts.ts';
-import { Services, untilStopped } from './services.ts';
+import { Services } from './services.ts';
 import { captureSettings, untilOf } from './settings.ts';
 import { printSummaries, summarize } from './summary.ts';
 
@@ -25,31 +24,25 @@ export const captureCommand: Command = {
 };
 
 async function runCaptureCommand(context: CommandContext): Promise<number> {
-  const { options, logger, signal, output } = context;
-  const until = untilOf(options, 'capture', ['snapshot-completed', 'caught-up']);
-  const settings = captureSettings(options, until ?? 'stopped');
+  const { options, signal, output } = context;
+  const until = untilOf(options, 'capture', ['snapshot-completed', 'caught-up']) ?? 'stopped';
+  const settings = captureSettings(options, until);
   await using services = new Services(context);
   const bucket = await services.writableBucket();
   const source = await services.connect('source');
-  const { runCapture } = await importCapture();
+  const { runCapture } = await import('@waybill/capture/capture');
+  const { metrics } = services;
   const stats = createCaptureStats();
-  observeCapture(services.metrics, stats);
+  observeCapture(metrics, stats);
   await services.serveMetrics(stats);
-  {
-    using _progress = showProgress({ stats: [stats], logger, terminal: output.terminal });
-    const { metrics } = services;
-    await untilStopped(
-      signal,
-      runCapture(settings, {
-        bucket,
-        source,
-        logger: logger.child({ component: 'capture' }),
-        metrics,
-        stats,
-        signal,
-      }),
-    );
+  const logger = context.logger.child({ component: 'capture' });
+  const progress = showProgress({ stats: [stats], logger: context.logger, terminal: output.terminal });
+  try {
+    const { ended } = await runCapture(settings, { bucket, source, logger, metrics, stats, signal });
+    progress[Symbol.dispose]();
+    printSummaries(context, [summarize(context, stats, ended)]);
+  } finally {
+    progress[Symbol.dispose]();
   }
-  printSummaries(context, [summarize(context, stats, signal.aborted ? 'stopped' : (until ?? 'ended'))]);
   return 0;
 }

@@ -1,5 +1,12 @@
-import type { Command } from './command.ts';
-import { notBuilt } from './parts.ts';
+import { createInterface } from 'node:readline/promises';
+import type { CutoverResult } from '@waybill/load/cutover/cutover';
+import type { VerifyReport } from '@waybill/load/verify/report';
+import { EXIT_CODES, WaybillError } from '@waybill/shared/errors';
+import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
+import { renderVerification } from '../output/verification.ts';
+import type { Command, CommandContext } from './command.ts';
+import { Services } from './services.ts';
+import { logVerification, writeReport } from './verify.ts';
 
 export const cutoverCommand: Command = {
   name: 'cutover',
@@ -11,5 +18,85 @@ export const cutoverCommand: Command = {
     ],
   ],
   stopsCleanly: false,
-  run: async () => notBuilt('cutover'),
+  run: runCutoverCommand,
 };
+
+/** A wait in which neither side commits for this long is given up: a running capture commits every ten seconds. */
+const STALLED_MS = 60_000;
+
+async function runCutoverCommand(context: CommandContext): Promise<number> {
+  const { options, signal, logger } = context;
+  await using services = new Services(context);
+  const bucket = await services.writableBucket();
+  const source = await services.connect('source');
+  const target = await services.connect('target');
+  await confirmWritesStopped(context, source.url);
+  const { runCutover, VerificationDiffers } = await import('@waybill/load/cutover/cutover');
+  const { newVerifyStats } = await import('@waybill/load/verify/verify');
+  const stats = newVerifyStats();
+  using _log = logVerification(logger, stats);
+  const { stream, load } = options;
+  const settings = { stream, load, progressDatabase: PROGRESS_DATABASE, stalledMs: STALLED_MS, verify: {} };
+  try {
+    const onStep = (step: string): void => logger.info('cutover', { step });
+    const result = await runCutover(settings, { bucket, source, target, logger, stats, signal, onStep });
+    await tell(context, result.verification, result);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof VerificationDiffers)) throw error;
+    await tell(context, error.report, null);
+    logger.error(error.message, { error });
+    return EXIT_CODES.difference;
+  }
+}
+
+/** Waybill can not know that the application has stopped; it can only be told, and look afterwards whether it was so. */
+async function confirmWritesStopped(
+  { options, output, signal }: CommandContext,
+  source: string,
+): Promise<void> {
+  if (options.yes) return;
+  const hint = 'Stop the application first, then give --yes.';
+  if (!process.stdin.isTTY || !output.isTerminal) {
+    throw new WaybillError(
+      'CONFIG_INVALID',
+      'the cutover needs to know that writes to the source have stopped',
+      { hint },
+    );
+  }
+  const questions = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await questions.question(
+      `Has every application stopped writing to ${source}? Type yes: `,
+      { signal },
+    );
+    if (answer.trim().toLowerCase() === 'yes') return;
+  } finally {
+    questions.close();
+  }
+  throw new WaybillError('CUTOVER_NOT_READY', 'writes to the source have not stopped', { hint });
+}
+
+async function tell(
+  { options, output }: CommandContext,
+  verification: VerifyReport | null,
+  result: CutoverResult | null,
+): Promise<void> {
+  if (options.report !== undefined && verification) await writeReport(options.report, verification);
+  if (options.json) {
+    output.printJson({ cutover: result !== null, ...result, verification });
+    return;
+  }
+  if (verification) output.print(renderVerification(verification, output.paint));
+  if (!result) return;
+  for (const { namespace, index, outcome, note } of result.restored) {
+    output.print(`index ${namespace} ${index}: ${outcome}${note ? `, ${note}` : ''}`);
+  }
+  const done = result.alreadyDone ? 'The cutover had been done before' : 'Cut over';
+  output.print(
+    output.paint(
+      'green',
+      `${done}: writes stopped at ${result.writesStopped}, and everything up to then is on the target.`,
+    ),
+  );
+}

@@ -2,8 +2,7 @@ import { observeLoad } from '@waybill/shared/metrics';
 import { createLoadStats } from '@waybill/shared/stats';
 import { showProgress } from '../output/progress.ts';
 import type { Command, CommandContext } from './command.ts';
-import { importLoad } from './parts.ts';
-import { Services, untilStopped } from './services.ts';
+import { Services } from './services.ts';
 import { loadSettings, untilOf } from './settings.ts';
 import { printSummaries, summarize } from './summary.ts';
 
@@ -22,31 +21,25 @@ export const loadCommand: Command = {
 };
 
 async function runLoadCommand(context: CommandContext): Promise<number> {
-  const { options, logger, signal, output } = context;
+  const { options, signal, output } = context;
   const until = untilOf(options, 'load', ['snapshot-applied', 'caught-up', 'drained']);
   const settings = loadSettings(options, until ?? null);
   await using services = new Services(context);
-  const bucket = await services.bucket();
+  const bucket = await services.writableBucket();
   const target = await services.connect('target');
-  const { runLoad } = await importLoad();
+  const { runLoad } = await import('@waybill/load/load');
+  const { metrics } = services;
   const stats = createLoadStats();
-  observeLoad(services.metrics, stats);
+  observeLoad(metrics, stats);
   await services.serveMetrics(stats);
-  {
-    using _progress = showProgress({ stats: [stats], logger, terminal: output.terminal });
-    const { metrics } = services;
-    await untilStopped(
-      signal,
-      runLoad(settings, {
-        bucket,
-        target,
-        logger: logger.child({ component: 'load' }),
-        metrics,
-        stats,
-        signal,
-      }),
-    );
+  const logger = context.logger.child({ component: 'load' });
+  const progress = showProgress({ stats: [stats], logger: context.logger, terminal: output.terminal });
+  try {
+    const { outcome, indexes } = await runLoad(settings, { bucket, target, logger, metrics, stats, signal });
+    progress[Symbol.dispose]();
+    printSummaries(context, [summarize(context, stats, outcome, indexes)]);
+  } finally {
+    progress[Symbol.dispose]();
   }
-  printSummaries(context, [summarize(context, stats, signal.aborted ? 'stopped' : (until ?? 'ended'))]);
   return 0;
 }

@@ -1,14 +1,20 @@
+import type { CaptureResult } from '@waybill/capture/capture';
+import type { LoadResult } from '@waybill/load/load';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { hasCode } from '@waybill/shared/errors';
 import { LinkedAbort, sleep } from '@waybill/shared/lifecycle';
 import { readStream } from '@waybill/shared/manifest/identity';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { observeCapture, observeLoad } from '@waybill/shared/metrics';
-import { createCaptureStats, createLoadStats } from '@waybill/shared/stats';
+import {
+  type CaptureStats,
+  createCaptureStats,
+  createLoadStats,
+  type LoadStats,
+} from '@waybill/shared/stats';
 import { showProgress } from '../output/progress.ts';
 import type { Command, CommandContext } from './command.ts';
-import { importCapture, importLoad } from './parts.ts';
-import { Services, untilStopped } from './services.ts';
+import { Services } from './services.ts';
 import { captureSettings, loadSettings, untilOf } from './settings.ts';
 import { printSummaries, summarize } from './summary.ts';
 
@@ -27,75 +33,110 @@ export const runCommand: Command = {
 };
 
 async function runBoth(context: CommandContext): Promise<number> {
-  const { options, logger, signal, output } = context;
+  const { output } = context;
+  await using services = new Services(context);
+  const capture = createCaptureStats();
+  const load = createLoadStats();
+  const work = await prepare(context, services, capture, load);
+  const progress = showProgress({
+    stats: [capture, load],
+    logger: context.logger,
+    terminal: output.terminal,
+  });
+  try {
+    const [{ ended }, { outcome, indexes }] = await work();
+    progress[Symbol.dispose]();
+    const loadEnded = outcome === 'stopped' && !context.signal.aborted ? ended : outcome;
+    printSummaries(context, [
+      summarize(context, capture, ended),
+      summarize(context, load, loadEnded, indexes),
+    ]);
+  } finally {
+    progress[Symbol.dispose]();
+  }
+  return 0;
+}
+
+async function prepare(
+  context: CommandContext,
+  services: Services,
+  capture: CaptureStats,
+  load: LoadStats,
+): Promise<() => Promise<[CaptureResult, LoadResult]>> {
+  const { options, logger, signal } = context;
   const until = untilOf(options, 'run', ['snapshot-applied', 'caught-up']);
   const toCapture = captureSettings(
     options,
     until === 'snapshot-applied' ? 'snapshot-completed' : (until ?? 'stopped'),
   );
-  const toLoad = loadSettings(options, until ?? null);
-  await using services = new Services(context);
+  const toLoad = loadSettings(options, until === 'snapshot-applied' ? until : null);
   const bucket = await services.writableBucket();
   const source = await services.connect('source');
   const target = await services.connect('target');
-  const { runCapture } = await importCapture();
-  const { runLoad } = await importLoad();
+  const [{ runCapture }, { runLoad }] = await Promise.all([
+    import('@waybill/capture/capture'),
+    import('@waybill/load/load'),
+  ]);
   const { metrics } = services;
-  const capture = createCaptureStats();
-  const load = createLoadStats();
   observeCapture(metrics, capture);
   observeLoad(metrics, load);
   await services.serveMetrics(capture, load);
-  {
-    using _progress = showProgress({ stats: [capture, load], logger, terminal: output.terminal });
-    const both = together(signal, [
-      (both) =>
-        runCapture(toCapture, {
-          bucket,
-          source,
-          logger: logger.child({ component: 'capture' }),
-          metrics,
-          stats: capture,
-          signal: both,
-        }),
-      async (both) => {
-        await streamExists(bucket, options.stream, both);
-        return runLoad(toLoad, {
+
+  return () =>
+    together(signal, async (both, guard) => {
+      using stopLoad = new LinkedAbort(both);
+      const captured = runCapture(toCapture, {
+        bucket,
+        source,
+        logger: logger.child({ component: 'capture' }),
+        metrics,
+        stats: capture,
+        signal: both,
+      });
+      const loaded = streamExists(bucket, options.stream, both).then(() =>
+        runLoad(toLoad, {
           bucket,
           target,
           logger: logger.child({ component: 'load' }),
           metrics,
           stats: load,
-          signal: both,
-        });
-      },
-    ]);
-    await untilStopped(signal, both);
-  }
-  const ended = signal.aborted ? 'stopped' : (until ?? 'ended');
-  printSummaries(context, [summarize(context, capture, ended), summarize(context, load, ended)]);
-  return 0;
+          signal: stopLoad.signal,
+        }),
+      );
+      const passed = captured.then(async ({ ended }) => {
+        if (ended !== 'caught-up') return;
+        await hasPassed(capture, load, stopLoad.signal);
+        stopLoad.abort();
+      });
+      // A load that ended by itself passes nothing any more.
+      const over = (): void => stopLoad.abort();
+      loaded.then(over, over);
+      const [first, second] = await Promise.all([guard(captured), guard(loaded), guard(passed)]);
+      return [first, second];
+    });
 }
 
-/** Runs all side by side; when one fails the others are stopped, cleanly, and its error is the one that counts. */
-async function together(
+/** When one of several works fails, the others are stopped, cleanly, and its error is the one that counts. */
+async function together<T>(
   signal: AbortSignal,
-  works: readonly ((signal: AbortSignal) => Promise<unknown>)[],
-): Promise<void> {
+  work: (signal: AbortSignal, guard: <P>(part: Promise<P>) => Promise<P>) => Promise<T>,
+): Promise<T> {
   using both = new LinkedAbort(signal);
-  let first: unknown;
-  await Promise.all(
-    works.map((work) =>
-      work(both.signal).catch((error: unknown) => {
-        first ??= error;
-        both.abort();
-      }),
-    ),
-  );
-  if (first !== undefined) throw first;
+  const parts: Promise<unknown>[] = [];
+  const guard = <P>(part: Promise<P>): Promise<P> => {
+    parts.push(part);
+    part.catch(() => both.abort());
+    return part;
+  };
+  try {
+    return await work(both.signal, guard);
+  } finally {
+    // Connections and bucket are closed after this: nobody may be using them then.
+    await Promise.allSettled(parts);
+  }
 }
 
-const STREAM_POLL_MS = 100;
+const POLL_MS = 100;
 
 /** The capture beside us creates the stream; a load by itself would call a missing one an error. */
 async function streamExists(bucket: Bucket, stream: string, signal: AbortSignal): Promise<void> {
@@ -106,6 +147,16 @@ async function streamExists(bucket: Bucket, stream: string, signal: AbortSignal)
     } catch (error) {
       if (!hasCode(error, 'STREAM_MISSING')) throw error;
     }
-    await sleep(STREAM_POLL_MS, signal);
+    await sleep(POLL_MS, signal);
   }
+}
+
+/** The capture has ended, so its watermark stands. A load's own `caught-up` may be that of an earlier run. */
+async function hasPassed(capture: CaptureStats, load: LoadStats, signal: AbortSignal): Promise<void> {
+  const { watermark } = capture;
+  const isBehind = (): boolean =>
+    load.phase !== 'changes' ||
+    load.sequence < capture.sequence ||
+    (watermark !== null && (load.watermark === null || load.watermark < watermark));
+  while (isBehind() && !signal.aborted) await sleep(POLL_MS, signal).catch(() => undefined);
 }

@@ -1,4 +1,5 @@
 /** What a capture or a load says when it ends. */
+import type { IndexReport } from '@waybill/load/structure/indexes';
 import { formatClusterTime } from '@waybill/shared/position';
 import { type CaptureStats, type LoadStats, totals } from '@waybill/shared/stats';
 import { formatBytes, formatCount, formatDuration } from '../output/units.ts';
@@ -16,9 +17,16 @@ export interface Summary {
   readonly sequence: number;
   readonly watermark: string | null;
   readonly seconds: number;
+  /** Indexes that the target does not have as the source has them (yet): with the reason. */
+  readonly indexes?: readonly IndexReport[];
 }
 
-export function summarize(context: CommandContext, stats: CaptureStats | LoadStats, ended: string): Summary {
+export function summarize(
+  context: CommandContext,
+  stats: CaptureStats | LoadStats,
+  ended: string,
+  indexes: readonly IndexReport[] = [],
+): Summary {
   const sum = totals(stats);
   return {
     command: stats.kind,
@@ -31,20 +39,26 @@ export function summarize(context: CommandContext, stats: CaptureStats | LoadSta
     sequence: stats.sequence,
     watermark: stats.watermark === null ? null : formatClusterTime(stats.watermark),
     seconds: Math.round(Date.now() - stats.startedAt) / 1000,
+    ...(stats.kind === 'load' ? { indexes: indexes.filter(({ verdict }) => verdict !== 'ok') } : {}),
   };
 }
 
-export function summaryLine(summary: Summary): string {
+export function summaryLines(summary: Summary): string {
   const documents = `${formatCount(summary.documents)} documents (${formatBytes(summary.documentBytes)})`;
   const parts = [
     documents,
     `${formatCount(summary.changes)} changes`,
     `in ${formatDuration(summary.seconds * 1000)}`,
   ];
-  return `${summary.command}: ${summary.ended}; ${parts.join(', ')}; watermark ${summary.watermark ?? 'none'}`;
+  const first = `${summary.command}: ${summary.ended}; ${parts.join(', ')}; watermark ${summary.watermark ?? 'none'}`;
+  const indexes = (summary.indexes ?? []).map(
+    ({ namespace, name, verdict, note }) =>
+      `index ${namespace} ${name}: ${verdict}${note === null ? '' : `, ${note}`}`,
+  );
+  return [first, ...indexes].join('\n');
 }
 
 export function printSummaries({ options, output }: CommandContext, summaries: readonly Summary[]): void {
   if (options.json) output.printJson(summaries.length === 1 ? summaries[0] : summaries);
-  else for (const summary of summaries) output.print(summaryLine(summary));
+  else for (const summary of summaries) output.print(summaryLines(summary));
 }

@@ -11,6 +11,7 @@ import { connect } from '@waybill/shared/mongo/connection';
 import { RawSequence } from '@waybill/shared/mongo/raw-value';
 import type { CommandContext } from '../commands/command.ts';
 import { formatCount } from '../output/units.ts';
+import { renderVerification } from '../output/verification.ts';
 import { findMongod } from '../servers/find.ts';
 import { type RunningServer, startMongod } from '../servers/start.ts';
 import { StatusCollector } from '../status/collect.ts';
@@ -18,7 +19,7 @@ import { type Application, startApplication } from './application-process.ts';
 import { type CommandProcess, commandFailed, startCommand } from './command-process.ts';
 import { Narrator } from './narrator.ts';
 import { Observer } from './observer.ts';
-import { renderTimeline, renderVerification } from './outcome.ts';
+import { renderTimeline } from './outcome.ts';
 import { oddities } from './shop/oddities.ts';
 import { createShop, type ShopSummary } from './shop/shop.ts';
 
@@ -26,11 +27,11 @@ const DATABASE = 'shop';
 const SEED = 20_260_101;
 /** Operations a second of the application, and how many between two changes of structure. */
 const RATE = 300;
-const STRUCTURE_EVERY = 200;
+const STRUCTURE_EVERY = 250;
 /** The copying is held back to this, or it would be over before the application had done much. Bytes a second. */
 const READ_RATE = '8MiB';
-/** The application goes on until it has changed structure so often, which includes a renamed collection. */
-const STRUCTURE_CHANGES = 6;
+/** It changes structure so often, a renamed collection among them, and the writing goes on until it has. */
+const STRUCTURE_CHANGES = 10;
 
 interface Stage {
   readonly context: CommandContext;
@@ -68,6 +69,7 @@ export async function runDemo(context: CommandContext): Promise<number> {
       orders: shop.orders,
       ratePerSecond: RATE,
       structureEvery: STRUCTURE_EVERY,
+      structureChanges: STRUCTURE_CHANGES,
     }),
   );
   narrator.line(
