@@ -1,13 +1,13 @@
 /** One attempt to put a commit at its number (BF-2). Nothing else in the program writes under `manifest/`. */
 import type { Bucket } from '../bucket/bucket.ts';
 import { hasCode } from '../errors.ts';
-import { type ChainedCommit, corrupt, encodeCommit } from './codec.ts';
-import type { Commit, CommitBody } from './commit.ts';
+import { type ChainedCommit, canonicalCommit, corrupt } from './codec.ts';
+import type { CommitBody } from './commit.ts';
 import { commitKey } from './keys.ts';
 import { readCommit } from './log.ts';
 import { type LogOptions, retried } from './options.ts';
 import { FORMAT_VERSION } from './schema.ts';
-import { sha256 } from './sealed-json.ts';
+import { sealJson, sha256 } from './sealed-json.ts';
 import type { StreamState } from './state.ts';
 
 export interface Author {
@@ -23,7 +23,7 @@ export interface EncodedCommit extends ChainedCommit {
 
 /** The commit that would follow the state, with the bytes that it would have. */
 export function nextCommit(state: StreamState, author: Author, body: CommitBody): EncodedCommit {
-  const commit: Commit = {
+  const commit = canonicalCommit({
     formatVersion: FORMAT_VERSION,
     features: [],
     seq: state.seq + 1,
@@ -31,8 +31,8 @@ export function nextCommit(state: StreamState, author: Author, body: CommitBody)
     previous: state.hash,
     at: new Date().toISOString(),
     ...body,
-  };
-  const encoded = encodeCommit(commit);
+  });
+  const encoded = sealJson(commit);
   return { commit, encoded, hash: sha256(encoded), bytes: encoded.length };
 }
 

@@ -25,9 +25,14 @@ export type Checkpoint = z.infer<typeof checkpointSchema>;
 /** Which file, for the messages: `commit 17`. */
 type What = string;
 
-/** Canonical bytes: the schema's field order. @throws INTERNAL for a commit that no reader would accept */
+/** The commit with its fields in the schema's order, which are its bytes. @throws INTERNAL if no reader would accept it */
+export function canonicalCommit(commit: Commit): Commit {
+  return canonical(commitSchema, commit, `commit ${commit.seq}`);
+}
+
+/** @throws INTERNAL for a commit that no reader would accept */
 export function encodeCommit(commit: Commit): Buffer {
-  return encode(commitSchema, commit, `commit ${commit.seq}`);
+  return sealJson(canonicalCommit(commit));
 }
 
 /** @throws MANIFEST_CORRUPT, FORMAT_UNSUPPORTED. The chain is the fold's to check. */
@@ -39,15 +44,16 @@ export function decodeCommit(bytes: Uint8Array, seq: number, key: string): Chain
 }
 
 export function encodeIdentity(identity: StreamIdentity): Buffer {
-  return encode(identitySchema, identity, 'stream.json');
+  return sealJson(canonical(identitySchema, identity, 'stream.json'));
 }
 
 export function decodeIdentity(bytes: Uint8Array, key: string): StreamIdentity {
   return decode(identitySchema, bytes, 'stream.json', key);
 }
 
+/** Not validated: it may be large, and it is made of what came through the schemas as commits. */
 export function encodeCheckpoint(checkpoint: Checkpoint): Buffer {
-  return encode(checkpointSchema, checkpoint, `checkpoint ${checkpoint.seq}`);
+  return sealJson(checkpoint);
 }
 
 export function decodeCheckpoint(bytes: Uint8Array, seq: number, key: string): Checkpoint {
@@ -64,12 +70,12 @@ export function corrupt(what: What, fault: string, key?: string): WaybillError {
   });
 }
 
-function encode<T extends z.ZodType<object>>(schema: T, value: unknown, what: What): Buffer {
+function canonical<T extends z.ZodType<object>>(schema: T, value: unknown, what: What): z.infer<T> {
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
     throw new WaybillError('INTERNAL', `${what} cannot be written: ${fieldFault(parsed.error)}.`);
   }
-  return sealJson(parsed.data);
+  return parsed.data;
 }
 
 function decode<T extends z.ZodType<object>>(

@@ -100,9 +100,9 @@ export class ManifestWriter {
       throwIfAborted(signal);
       const epoch = this.#state.epoch + 1;
       const filled = typeof body === 'function' ? body(this.#state) : body;
-      const next = this.#prepare(filled, epoch);
+      const { next, after } = this.#prepare(filled, epoch);
       const winner = await putCommit(this.#bucket, this.#prefix, next, { ...this.#options, signal });
-      this.#state = foldCommit(this.#state, winner ?? next);
+      this.#state = winner ? foldCommit(this.#state, winner) : after;
       if (winner) continue;
       this.#epoch = epoch;
       return;
@@ -112,12 +112,15 @@ export class ManifestWriter {
   async #append(body: CommitBody, signal: AbortSignal | undefined): Promise<Commit> {
     for (;;) {
       throwIfAborted(signal);
-      const next = this.#prepare(body, this.#epoch);
+      const { next, after } = this.#prepare(body, this.#epoch);
       const winner = await this.#orBreak(() =>
         putCommit(this.#bucket, this.#prefix, next, { ...this.#options, signal }),
       );
-      await this.#orBreak(async () => this.#accept(winner ?? next));
-      if (winner) continue;
+      if (winner) {
+        await this.#orBreak(async () => this.#accept(winner));
+        continue;
+      }
+      this.#state = after;
       this.#startCheckpoint();
       return next.commit;
     }
@@ -134,18 +137,17 @@ export class ManifestWriter {
   }
 
   /** Refuses, before anything is written, what every reader would call corrupt. */
-  #prepare(body: CommitBody, epoch: number): EncodedCommit {
+  #prepare(body: CommitBody, epoch: number): { next: EncodedCommit; after: StreamState } {
     const author = { epoch, writer: this.#writer, attempt: randomUUID() };
     const next = nextCommit(this.#state, author, body);
     try {
-      foldCommit(this.#state, next);
+      return { next, after: foldCommit(this.#state, next) };
     } catch (error) {
       throw new WaybillError('INTERNAL', `A commit that does not fit the log was about to be made.`, {
         context: { seq: next.commit.seq },
         cause: error,
       });
     }
-    return next;
   }
 
   #accept(next: ChainedCommit): void {
