@@ -4,7 +4,7 @@ import type { Db, Document } from 'mongodb-4-0';
  * Changes of structure in the midst of writes, one every so often: an index comes, a collection is made and filled,
  * is renamed, gets an index, its options change, the index goes. Nothing is dropped that holds documents.
  */
-export async function* structureChanges(database: Db, tag: string): AsyncGenerator<string, never> {
+export async function* changeStructure(database: Db, tag: string): AsyncGenerator<string, never> {
   for (let round = 1; ; round++) {
     const season = `season_${tag}_${round}`;
     const archive = `archive_${tag}_${round}`;

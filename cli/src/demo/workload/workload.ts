@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MongoClient } from 'mongodb-4-0';
 import { Random } from '../random.ts';
 import { OPERATIONS, type OperationName, WEIGHTS, type Writer } from './operations.ts';
-import { structureChanges } from './structure.ts';
+import { changeStructure } from './structure.ts';
 
 /**
  * An application that writes without pause into the shop: the other half of every claim that a copy was made while the
@@ -20,6 +20,8 @@ export interface WorkloadOptions {
   readonly writers?: number;
   /** A change of structure every so many operations; default: none. */
   readonly structureEvery?: number;
+  /** No more of them than this. */
+  readonly structureChanges?: number;
   /** Operations left out, for instance transactions. */
   readonly without?: readonly OperationName[];
   /** Ends by itself after so many. */
@@ -64,7 +66,7 @@ export async function startWorkload(options: WorkloadOptions): Promise<Workload>
   const state = { operations: 0, stopped: false };
   let number = NUMBERS_A_SEED * (1 + (seed % 2000));
   const pace = pacer(options.ratePerSecond);
-  const changes = structureChanges(client.db(database), (seed % 100_000).toString(36));
+  const changes = changeStructure(client.db(database), (seed % 100_000).toString(36));
 
   const runWriter = async (index: number): Promise<void> => {
     const writer: Writer = {
@@ -79,7 +81,8 @@ export async function startWorkload(options: WorkloadOptions): Promise<Workload>
       state.operations += 1;
       await pace(state.operations);
       if (state.stopped) break;
-      if (structureEvery && state.operations % structureEvery === 0) {
+      const isDue = structureEvery !== undefined && state.operations % structureEvery === 0;
+      if (isDue && structure.length < (options.structureChanges ?? Number.POSITIVE_INFINITY)) {
         structure.push((await changes.next()).value);
       }
       const name = writer.alive.length < 10 ? 'insert' : writer.random.pick(names);
