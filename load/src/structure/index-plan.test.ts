@@ -43,9 +43,9 @@ describe('planIndexes', () => {
     expect(names(later)).toEqual(['ua']);
   });
 
-  it('does not touch what is built, restored or blocked', () => {
+  it('does not touch what is built, skipped or blocked', () => {
     const [record] = waitingIndexes([a]);
-    for (const state of ['built', 'restored', 'blocked', 'skipped'] as const) {
+    for (const state of ['built', 'blocked', 'skipped'] as const) {
       const plan = planIndexes([{ ...record!, state }], [], plain);
       expect(plan).toMatchObject({ create: [], drop: [], records: [{ state }] });
     }

@@ -87,7 +87,7 @@ export function reportOf(record: CollectionRecord): IndexReport[] {
   return record.indexes.map(({ name, state, note }) => ({
     namespace: record.namespace,
     name,
-    verdict: state === 'built' || state === 'restored' ? (note === null ? 'ok' : 'altered') : state,
+    verdict: state === 'built' ? (note === null ? 'ok' : 'altered') : state,
     note,
   }));
 }

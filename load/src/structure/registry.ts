@@ -14,10 +14,10 @@ import { collectionId, collectionPrefix } from '../progress/keys.ts';
 import type { ProgressDocument, ProgressStore, ProgressValue } from '../target/target.ts';
 
 /**
- * waiting: to be built. built: stands in its held-back form. restored: final. deferred: can only stand there once
- * another index is final. skipped: the target has no such index. blocked: the target refused it.
+ * waiting: to be built. built: stands there in its held-back form. deferred: can only stand there once another index is
+ * final, at cutover. skipped: no current server has such an index. blocked: the target refused it.
  */
-export type IndexState = 'waiting' | 'built' | 'restored' | 'deferred' | 'skipped' | 'blocked';
+export type IndexState = 'waiting' | 'built' | 'deferred' | 'skipped' | 'blocked';
 
 export interface IndexRecord {
   readonly name: string;

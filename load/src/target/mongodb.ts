@@ -2,7 +2,7 @@ import { buildArray, doc } from '@waybill/shared/bson/build';
 import { findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
 import { WaybillError } from '@waybill/shared/errors';
-import { serverCode } from '@waybill/shared/mongo/classify';
+import { failureOf, serverCode } from '@waybill/shared/mongo/classify';
 import type { CommandReply, MongoConnection } from '@waybill/shared/mongo/connection';
 import { openCursor } from '@waybill/shared/mongo/cursor';
 import { RawField, RawSequence, rawArray } from '@waybill/shared/mongo/raw-value';
@@ -219,11 +219,11 @@ class MongodbTarget implements Target {
     await change({ prepareUnique: true });
     try {
       await change({ unique: true });
-      return { unique: true };
+      return { unique: true, violations: 0 };
     } catch (error) {
       if (serverCode(error) !== CANNOT_CONVERT_TO_UNIQUE) throw error;
       await change({ prepareUnique: false });
-      return { unique: false };
+      return { unique: false, violations: failureOf(error)?.violations ?? 1 };
     }
   }
 

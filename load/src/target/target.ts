@@ -61,6 +61,8 @@ export type Fields = readonly (readonly [name: string, value: RawElement])[];
 export interface UniqueConversion {
   /** False: documents that share a key are in the way, and the index stays as it was. */
   readonly unique: boolean;
+  /** How many such keys there are, as far as the server says. */
+  readonly violations: number;
 }
 
 /** What fences a write: {@link Ownership} gives it; the server shows it in `$currentOp`. */

@@ -13,6 +13,8 @@ export class ServerFailure extends Error {
   readonly labels: readonly string[];
   /** 361 only: where the collection of that uuid is now (in the database asked), and the name that was expected. */
   readonly actualCollection: string | null | undefined;
+  /** 359 only: how many keys of more than one document keep an index from becoming unique. */
+  readonly violations: number | undefined;
 
   constructor(name: string, message: string, facts: FailureFacts) {
     super(message);
@@ -21,6 +23,7 @@ export class ServerFailure extends Error {
     this.codeName = facts.codeName;
     this.labels = facts.labels;
     this.actualCollection = facts.actualCollection;
+    this.violations = facts.violations;
   }
 }
 
@@ -29,6 +32,7 @@ interface FailureFacts {
   readonly codeName: string | undefined;
   readonly labels: readonly string[];
   readonly actualCollection?: string | null | undefined;
+  readonly violations?: number | undefined;
 }
 
 /** What was being done, for messages: never a document or a credential. */
@@ -185,6 +189,7 @@ function factsOf(error: unknown): FailureFacts {
     codeName: typeof fields.codeName === 'string' ? fields.codeName : undefined,
     labels: Array.isArray(labels) ? labels.filter((label) => typeof label === 'string') : [],
     actualCollection: typeof actual === 'string' || actual === null ? actual : undefined,
+    violations: Array.isArray(fields.violations) ? fields.violations.length : undefined,
   };
 }
 
