@@ -120,6 +120,7 @@ describe('redact', () => {
       'mongodb://h/?tlsCertificateKeyFilePassword=abc&w=1',
       'mongodb://h/?tlsCertificateKeyFilePassword=***&w=1',
     ],
+    ['mongodb://user:password@host/', 'mongodb://user:password@host/'],
     ['mongodb://h/db no@credentials', 'mongodb://h/db no@credentials'],
   ])('%s', (text, expected) => {
     expect(redact(text)).toBe(expected);

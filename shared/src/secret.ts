@@ -30,7 +30,8 @@ export class Secret {
 }
 
 // Greedy up to the last @ of the authority: an unescaped @ inside a password must not show its rest.
-const CREDENTIALS = /([a-z][a-z0-9+.-]*:\/\/)[^/\s?#"']+@/gi;
+// The words user:password stand in examples.
+const CREDENTIALS = /([a-z][a-z0-9+.-]*:\/\/)(?!user:password@)[^/\s?#"']+@/gi;
 const SECRET_PARAMETERS =
   /([?&](?:password|tlsCertificateKeyFilePassword|proxyPassword|proxyUsername|authMechanismProperties|x-amz-[a-z-]*|x-goog-[a-z-]*)=)[^&\s"']*/gi;
 

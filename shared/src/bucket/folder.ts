@@ -41,15 +41,18 @@ export async function openFolder(path: string): Promise<Bucket> {
   // A folder that is not there is an empty bucket; the first put makes it.
   const found = await stat(root).catch((error: unknown) => {
     if (errno(error) === 'ENOENT') return undefined;
+    if (errno(error) === 'ENOTDIR') throw notFolder(`A part of ${root} is a file, not a folder.`);
     throw folderError(error, 'read', root);
   });
-  if (found && !found.isDirectory()) {
-    throw new WaybillError('BUCKET_URL_INVALID', `${root} is a file, not a folder.`, {
-      hint: 'Give the path of a folder; it is made where it does not exist.',
-    });
-  }
+  if (found && !found.isDirectory()) throw notFolder(`${root} is a file, not a folder.`);
   await removeOldTemporaries(root);
   return new FolderBucket(root);
+}
+
+function notFolder(message: string): WaybillError {
+  return new WaybillError('BUCKET_URL_INVALID', message, {
+    hint: 'Give the path of a folder; it is made where it does not exist.',
+  });
 }
 
 class FolderBucket implements Bucket {
