@@ -245,8 +245,8 @@ export const OPTIONS = {
   yes: {
     type: 'boolean',
     group: 'Command',
-    commands: ['cutover'],
-    describe: 'The application has stopped writing to the source: do not ask.',
+    commands: ['capture', 'load', 'run', 'cutover', 'demo'],
+    describe: 'Answer every question with yes. cutover asks whether the application has stopped writing.',
   },
   watch: {
     type: 'boolean',
