@@ -188,6 +188,11 @@ export const ERROR_CODES = table({
     meaning:
       'The source dropped a collection or database. Give --allow-drop to repeat that on the target, or --ddl=ignore to keep it there.',
   },
+  TARGET_DDL_HALTED: {
+    kind: 'failed',
+    meaning:
+      'The source changed a collection or index, and --ddl=halt says to stop before that is repeated on the target. Run again with --ddl=apply or --ddl=ignore to go on.',
+  },
   LOAD_FENCED: { kind: 'fenced', meaning: 'A newer process took this load over. Exactly one may run.' },
   LOAD_FOREIGN: {
     kind: 'usage',
