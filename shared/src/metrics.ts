@@ -39,7 +39,7 @@ export const METRICS = {
   captureDocuments: entry({
     type: 'counter',
     name: 'waybill_capture_documents_total',
-    help: 'Snapshot documents captured, of the whole stream.',
+    help: 'Snapshot documents captured, those of earlier runs of an unfinished snapshot included.',
     labels: [],
   }),
   captureChanges: entry({
@@ -87,7 +87,7 @@ export const METRICS = {
   loadDocuments: entry({
     type: 'counter',
     name: 'waybill_load_documents_total',
-    help: 'Snapshot documents applied, of the whole load.',
+    help: 'Snapshot documents applied, those of earlier runs of an unfinished snapshot included.',
     labels: [],
   }),
   loadChanges: entry({

@@ -1,7 +1,7 @@
 /**
  * What a running capture or load tells about itself: plain mutable objects that the service updates in place and that
  * the command's progress display and the metrics sample on their own timers. Counters are of this run unless said
- * otherwise; documents and bytes of collections are of the whole stream, since progress is.
+ * otherwise.
  */
 import type { ClusterTime } from './position.ts';
 
@@ -19,6 +19,7 @@ export interface RunStats {
   /** starting, snapshot, indexes, changes, stopping, done */
   phase: string;
   readonly startedAt: number;
+  /** Of the whole snapshot, whoever copied it; empty in a run that began after it was done. */
   readonly collections: Map<string, CollectionProgress>;
   /** Change records; and the bytes of documents and deltas in them. */
   changes: number;

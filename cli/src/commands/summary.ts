@@ -11,8 +11,9 @@ export interface Summary {
   readonly ended: string;
   readonly stream: string;
   readonly load?: string;
-  readonly documents: number;
-  readonly documentBytes: number;
+  /** Of the snapshot; absent where it was done before this run. */
+  readonly documents?: number;
+  readonly documentBytes?: number;
   readonly changes: number;
   readonly sequence: number;
   readonly watermark: string | null;
@@ -33,8 +34,7 @@ export function summarize(
     ended,
     stream: context.options.stream,
     ...(stats.kind === 'load' ? { load: context.options.load } : {}),
-    documents: sum.documents,
-    documentBytes: sum.bytes,
+    ...(sum.collections > 0 ? { documents: sum.documents, documentBytes: sum.bytes } : {}),
     changes: stats.changes,
     sequence: stats.sequence,
     watermark: stats.watermark === null ? null : formatClusterTime(stats.watermark),
@@ -44,9 +44,11 @@ export function summarize(
 }
 
 export function summaryLines(summary: Summary): string {
-  const documents = `${formatCount(summary.documents)} documents (${formatBytes(summary.documentBytes)})`;
+  const { documents, documentBytes = 0 } = summary;
   const parts = [
-    documents,
+    ...(documents === undefined
+      ? []
+      : [`${formatCount(documents)} documents (${formatBytes(documentBytes)})`]),
     `${formatCount(summary.changes)} changes`,
     `in ${formatDuration(summary.seconds * 1000)}`,
   ];

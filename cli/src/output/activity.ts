@@ -75,7 +75,7 @@ export function activityLine(activity: Activity, bar: (share: number) => string)
       `${formatBytes(sum.bytes)} at ${formatRate(activity.bytesPerSecond)}`,
     );
     if (activity.etaMs !== null) parts.push(`${formatDuration(activity.etaMs)} left`);
-  } else {
+  } else if (sum.collections > 0) {
     parts.push(`${formatCount(sum.documents)} documents`);
   }
   if (activity.indexes !== null && activity.phase === 'indexes') parts.push(`indexes ${activity.indexes}`);
