@@ -1,3 +1,6 @@
+/** UTF-16 units. Measuring costs more than it saves below. */
+const LONG_TEXT = 1024;
+
 /** A buffer that grows while BSON is written into it. */
 export class ByteWriter {
   #bytes: Buffer;
@@ -51,8 +54,9 @@ export class ByteWriter {
 
   /** Text in UTF-8 and a zero. */
   cString(text: string): void {
-    // A UTF-16 unit takes at most three bytes.
-    const at = this.#reserve(text.length * 3 + 1);
+    // A UTF-16 unit takes at most three bytes; a long text is measured, so that the buffer does not grow threefold.
+    const room = text.length < LONG_TEXT ? text.length * 3 : Buffer.byteLength(text, 'utf8');
+    const at = this.#reserve(room + 1);
     const size = this.#bytes.write(text, at, 'utf8');
     this.#bytes[at + size] = 0;
     this.#length = at + size + 1;

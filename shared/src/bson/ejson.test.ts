@@ -188,6 +188,13 @@ describe('reading', () => {
     expect(() => toCanonicalExtendedJson(of(doc(deepest)))).toThrow(invalid);
   });
 
+  test('long texts and names, of one to four bytes a character', () => {
+    for (const letter of ['a', 'ä', '€', '😀']) {
+      const long = letter.repeat(5000);
+      expect(roundTrips(fromObject({ [long]: long, after: 1 }))).toBe(true);
+    }
+  });
+
   test('damaged bytes are refused, not shown', () => {
     for (let length = 0; length < EVERYTHING.length; length += 7) {
       expect(() => toCanonicalExtendedJson(EVERYTHING.subarray(0, length))).toThrow(invalid);
