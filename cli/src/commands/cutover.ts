@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import type { CutoverResult } from '@waybill/load/cutover/cutover';
 import type { VerifyReport } from '@waybill/load/verify/report';
 import { EXIT_CODES, WaybillError } from '@waybill/shared/errors';
+import { interrupted } from '@waybill/shared/lifecycle';
 import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
 import { renderVerification } from '../output/verification.ts';
 import type { Command, CommandContext } from './command.ts';
@@ -66,10 +67,11 @@ async function confirmWritesStopped(
   }
   const questions = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await questions.question(
-      `Has every application stopped writing to ${source}? Type yes: `,
-      { signal },
-    );
+    const question = `Has every application stopped writing to ${source}? Type yes: `;
+    const answer = await questions.question(question, { signal }).catch((error: unknown) => {
+      // A Ctrl-C at a prompt is a key and no signal.
+      throw interrupted('stopped before the cutover began', error);
+    });
     if (answer.trim().toLowerCase() === 'yes') return;
   } finally {
     questions.close();

@@ -18,6 +18,7 @@ export interface ProgressSettings {
   readonly terminal: Terminal;
 }
 
+/** Disposing twice is fine. */
 export function showProgress(settings: ProgressSettings): Disposable {
   const meters = settings.stats.map((stats) => new ActivityMeter(stats));
   return settings.terminal.canRedraw ? drawLines(meters, settings) : logLines(meters, settings);
@@ -56,10 +57,15 @@ function drawLines(meters: readonly ActivityMeter[], { terminal }: ProgressSetti
   const timer = setInterval(redraw, REDRAW_MS);
   timer.unref();
   terminal.attach((line) => lines.log(line));
+  let drawn = true;
   return {
     [Symbol.dispose]: () => {
+      if (!drawn) return;
+      drawn = false;
       clearInterval(timer);
       terminal.detach();
+      // Log lines wait for the next redraw, and stopping would drop them.
+      lines.update();
       lines.stop();
     },
   };
