@@ -75,7 +75,7 @@ export const DEFAULT_CAPTURE_SETTINGS: CaptureSettings = {
   commitIntervalMs: 1000,
   idleCommitMs: 10_000,
   commitsInFlight: 2,
-  maxAwaitMs: 500,
+  maxAwaitMs: 250,
   lookupConcurrency: 3,
   lookupIds: 1000,
   missingLimit: 200_000,

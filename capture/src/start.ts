@@ -79,7 +79,6 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
     filter,
     stream: options,
     timeSeries: settings.timeSeries,
-    awaitMs: settings.maxAwaitMs,
     logger,
     signal,
   };
@@ -106,7 +105,7 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
       milestones: [
         milestone(
           'capture-started',
-          state.position ? null : (opened?.clusterTime ?? null),
+          state.position ? positionOf(state).clusterTime : (opened?.clusterTime ?? null),
           state.lastSequence,
         ),
       ],

@@ -19,7 +19,6 @@ export interface DiscoveryOptions {
   readonly filter: NamespaceFilter;
   readonly stream: StreamOptions;
   readonly timeSeries: 'refuse' | 'snapshot-only';
-  readonly awaitMs: number;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
@@ -58,13 +57,23 @@ export async function discover(
   return definitions;
 }
 
+/** An empty answer is what we wait for here. */
+const END_AWAIT_MS = 20;
+
 async function structureChanges(
   start: StreamStart,
   until: ClusterTime,
   options: DiscoveryOptions,
 ): Promise<DdlEvent[]> {
-  const { connection, stream, awaitMs, logger, signal } = options;
-  await using reader = new ChangeStreamReader({ connection, stream, start, awaitMs, logger, signal });
+  const { connection, stream, logger, signal } = options;
+  await using reader = new ChangeStreamReader({
+    connection,
+    stream,
+    start,
+    awaitMs: END_AWAIT_MS,
+    logger,
+    signal,
+  });
   const isSharded = connection.server.topology === 'sharded';
   const found: DdlEvent[] = [];
   for (;;) {

@@ -136,11 +136,11 @@ export class Sealer {
   }
 
   /**
-   * The whole batch is in: `token` lies after it. A time after the last event's, or an empty batch, tells that the last
-   * transaction is over.
+   * The whole batch is in: `token` lies after it. A time after the last event's tells that the last transaction is over; so
+   * does an answer that the stream has nothing more.
    */
-  batchEnded(token: Uint8Array, time: bigint | null, empty: boolean): void {
-    if (empty || (time !== null && time > this.#position.clusterTime)) this.#open = false;
+  batchEnded(token: Uint8Array, time: bigint | null, reachedEnd: boolean): void {
+    if (reachedEnd || (time !== null && time > this.#position.clusterTime)) this.#open = false;
     this.#advance(time ?? this.#position.clusterTime, token, false);
   }
 

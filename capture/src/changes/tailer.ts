@@ -110,7 +110,7 @@ export class Tailer {
     const { intake, sealer, stats } = this.#options;
     this.#lastBatchEvents = batch.events.length;
     await intake.take(batch.events);
-    if (batch.token !== null) sealer.batchEnded(batch.token, batch.time, batch.events.length === 0);
+    if (batch.token !== null) sealer.batchEnded(batch.token, batch.time, batch.reachedEnd);
     const seen = batch.operationTime;
     if (seen !== null && (stats.sourceTime === null || seen > stats.sourceTime)) stats.sourceTime = seen;
     stats.bufferedBytes = sealer.bytes;

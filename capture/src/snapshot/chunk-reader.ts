@@ -121,8 +121,8 @@ export class ChunkReader {
       upper: bytesOf(plan.upper),
       after: bytesOf(this.#progress.lastId),
       natural: definition.capped,
-      // Changes are captured from T0 on, so what is read must not be older.
-      notBefore: t0,
+      // Changes are captured from T0 on, so what is read must hold all before it. T0 itself may still be to come.
+      notBefore: t0 - 1n,
       readPreference,
       signal: stop,
       onRetry: (error, attempt, delayMs) =>
