@@ -33,6 +33,12 @@ const READ_RATE = '8MiB';
 /** It changes structure so often, a renamed collection among them, and the writing goes on until it has. */
 const STRUCTURE_CHANGES = 10;
 
+/** Some documents' time comes while they are copied, and their TTL index deletes them within a second. Milliseconds. */
+const SESSIONS_RUN_OUT_MS = 20_000;
+const SOURCE_ARGS = ['--setParameter', 'ttlMonitorSleepSecs=1'];
+/** The writing ends after the last of these deletions, so that what is verified holds still. */
+const QUIET_AFTER_MS = SESSIONS_RUN_OUT_MS + 3000;
+
 interface Stage {
   readonly context: CommandContext;
   readonly narrator: Narrator;
@@ -52,12 +58,15 @@ export async function runDemo(context: CommandContext): Promise<number> {
 
   narrator.heading('A source, a target, and a shop');
   const binary = await findMongod({ log: (message) => narrator.line(message), signal });
-  const source = stack.use(await startMongod({ binary, replSet: 'source', cacheGb: 0.5, signal }));
+  const source = stack.use(
+    await startMongod({ binary, replSet: 'source', cacheGb: 0.5, args: SOURCE_ARGS, signal }),
+  );
   const target = stack.use(await startMongod({ binary, replSet: 'target', cacheGb: 0.5, signal }));
   narrator.line(
     `MongoDB ${binary.version} from ${binary.origin}: source on port ${source.port}, target on ${target.port}`,
   );
   const stage: Stage = { context, narrator, folder, bucket, source, target };
+  const quietAt = performance.now() + QUIET_AFTER_MS;
   const shop = await fillSource(stage);
 
   narrator.heading('An application that does not wait');
@@ -80,6 +89,7 @@ export async function runDemo(context: CommandContext): Promise<number> {
   const run = stack.use(startRun(stage));
   const observer = await openObserver(stage, stack);
   await untilCaughtUp(stage, observer, application, run);
+  await sleep(quietAt - performance.now(), signal);
 
   narrator.heading('The end of writing, and the cutover');
   const written = await application.stop();
@@ -90,7 +100,8 @@ export async function runDemo(context: CommandContext): Promise<number> {
   const milestones = (await observer.look())?.milestones ?? [];
   const seconds = Math.round(narrator.elapsedMs / 100) / 10;
   if (options.json) {
-    output.printJson({ seconds, bucket, application: written, milestones, verification });
+    const servers = { source: source.uri, target: target.uri };
+    output.printJson({ seconds, bucket, ...servers, application: written, milestones, verification });
   } else {
     narrator.heading('Milestones');
     narrator.block(renderTimeline(milestones, output.paint));
@@ -103,7 +114,12 @@ export async function runDemo(context: CommandContext): Promise<number> {
 }
 
 async function fillSource({ narrator, source, context }: Stage): Promise<ShopSummary> {
-  const shop = await createShop({ uri: source.uri, database: DATABASE, seed: SEED });
+  const shop = await createShop({
+    uri: source.uri,
+    database: DATABASE,
+    seed: SEED,
+    sessionsRunOutMs: SESSIONS_RUN_OUT_MS,
+  });
   await using connection = await connect(source.uri, { role: 'source', signal: context.signal });
   const odd = oddities();
   await connection.command(DATABASE, {

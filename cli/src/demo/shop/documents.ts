@@ -3,6 +3,7 @@ import type { Random } from '../random.ts';
 
 /** 2026-01-01, so that the same seed gives the same documents on every day. */
 const EPOCH = Date.UTC(2026, 0, 1);
+const DAY_MS = 86_400_000;
 const STATES = ['placed', 'paid', 'packed', 'sent', 'delivered', 'returned'] as const;
 const COUNTRIES = ['DE', 'FR', 'JP', 'KE', 'BR', 'US', 'IN', 'NO'] as const;
 
@@ -78,12 +79,13 @@ export function product(n: number, random: Random): Document {
   };
 }
 
-/** Some of them run out while the demo is at work, others days later. */
-export function session(n: number, random: Random, now: number): Document {
+/** `soonMs`: one in fifty runs out within that time after `now`; the others, or all, in a day or two. */
+export function session(n: number, random: Random, now: number, soonMs: number | undefined): Document {
+  const soon = soonMs !== undefined && n % 50 === 0;
   return {
     _id: new ObjectId(((1n << 90n) + BigInt(n)).toString(16).padStart(24, '0')),
     customer: customerId(random.int(5000)),
-    expiresAt: new Date(now + (n % 50 === 0 ? random.int(60) : 86_400 + random.int(86_400)) * 1000),
+    expiresAt: new Date(now + (soon ? random.int(soonMs) : DAY_MS + random.int(DAY_MS))),
     pages: Array.from({ length: random.int(8) }, () => `/${random.words(2).replace(' ', '/')}`),
   };
 }

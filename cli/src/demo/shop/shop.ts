@@ -10,6 +10,8 @@ export interface ShopOptions {
   readonly seed: number;
   /** Orders; the other collections follow in proportion. Default 40,000. */
   readonly orders?: number;
+  /** Some sessions run out within this time, in milliseconds, and their TTL index deletes them. Default: none for a day. */
+  readonly sessionsRunOutMs?: number;
 }
 
 export interface ShopSummary {
@@ -32,19 +34,21 @@ const DEFAULT_ORDERS = 40_000;
 const BATCH = 1000;
 
 export async function createShop(options: ShopOptions): Promise<ShopSummary> {
-  const { uri, database, seed, orders = DEFAULT_ORDERS } = options;
+  const { uri, database } = options;
   const client = await MongoClient.connect(uri);
   try {
-    return await fillShop(client.db(database), orders, new Random(seed));
+    return await fillShop(client.db(database), options);
   } finally {
     await client.close();
   }
 }
 
-async function fillShop(database: Db, orders: number, random: Random): Promise<ShopSummary> {
+async function fillShop(database: Db, options: ShopOptions): Promise<ShopSummary> {
+  const { seed, orders = DEFAULT_ORDERS, sessionsRunOutMs } = options;
+  const random = new Random(seed);
   const { version } = await database.command({ buildInfo: 1 });
   const release = Number.parseFloat(version);
-  const wanted = shopCollections(orders).filter(({ since = 0 }) => release >= since);
+  const wanted = shopCollections(orders, sessionsRunOutMs).filter(({ since = 0 }) => release >= since);
   let documents = 0;
   for (const collection of wanted) {
     await fill(database, collection, random);
@@ -67,7 +71,7 @@ async function fill(database: Db, wanted: ShopCollection, random: Random): Promi
   if (wanted.indexes) await collection.createIndexes([...wanted.indexes]);
 }
 
-function shopCollections(orders: number): readonly ShopCollection[] {
+function shopCollections(orders: number, sessionsRunOutMs: number | undefined): readonly ShopCollection[] {
   const part = (share: number): number => Math.max(10, Math.round(orders * share));
   const now = Date.now();
   return [
@@ -107,7 +111,7 @@ function shopCollections(orders: number): readonly ShopCollection[] {
     {
       name: 'sessions',
       documents: part(0.15),
-      make: (n, random) => session(n, random, now),
+      make: (n, random) => session(n, random, now, sessionsRunOutMs),
       indexes: [{ key: { expiresAt: 1 }, name: 'expiry', expireAfterSeconds: 0 }],
     },
     {
