@@ -71,7 +71,7 @@ function drawLines(meters: readonly ActivityMeter[], { terminal }: ProgressSetti
   };
 }
 
-function drawBar(share: number): string {
+export function drawBar(share: number): string {
   const filled = Math.round(Math.min(1, Math.max(0, share)) * BAR_WIDTH);
   return `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} ${String(Math.floor(share * 100)).padStart(3)} %`;
 }
