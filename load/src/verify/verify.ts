@@ -35,8 +35,6 @@ export interface VerifySettings {
   readonly detailLimit: number;
   /** Fields named per document. */
   readonly fieldLimit: number;
-  /** Indexes must be as on the source: after a cutover. Otherwise what a load holds back is reported but is no difference. */
-  readonly restored: boolean;
 }
 
 export const VERIFY_DEFAULTS: VerifySettings = {
@@ -46,7 +44,6 @@ export const VERIFY_DEFAULTS: VerifySettings = {
   recheckLimitMs: 30_000,
   detailLimit: 100,
   fieldLimit: 20,
-  restored: false,
 };
 
 /** Updated as the comparison goes on; the command's progress display samples it. */
@@ -74,13 +71,8 @@ const SUSPECT_LIMIT = 20_000;
 export async function runVerify(given: Partial<VerifySettings>, deps: VerifyDeps): Promise<VerifyReport> {
   const settings = { ...VERIFY_DEFAULTS, ...given };
   const started = Date.now();
-  const [source, target] = await Promise.all([
-    listCatalog(deps.source, deps.filter, deps.signal),
-    listCatalog(deps.target, deps.filter, deps.signal),
-  ]);
-  const structure = compareStructure(source, target).map((found) =>
-    settings.restored ? { ...found, heldBack: false } : found,
-  );
+  const [source, target] = await bothCatalogs(deps);
+  const structure = compareStructure(source, target);
   const comparison = new Comparison(settings, deps, structure, {
     source: await timeOf(deps.source, deps.signal),
     target: await timeOf(deps.target, deps.signal),
@@ -98,6 +90,22 @@ export async function runVerify(given: Partial<VerifySettings>, deps: VerifyDeps
     structure,
     differences: comparison.differences,
   };
+}
+
+/** Collections, options and indexes alone. What a load holds back until the cutover is marked so. */
+export async function verifyStructure(
+  deps: Pick<VerifyDeps, 'source' | 'target' | 'filter' | 'signal'>,
+): Promise<StructureDifference[]> {
+  return compareStructure(...(await bothCatalogs(deps)));
+}
+
+function bothCatalogs({
+  source,
+  target,
+  filter,
+  signal,
+}: Pick<VerifyDeps, 'source' | 'target' | 'filter' | 'signal'>): Promise<[CatalogEntry[], CatalogEntry[]]> {
+  return Promise.all([listCatalog(source, filter, signal), listCatalog(target, filter, signal)]);
 }
 
 /** A standalone target has no operation time, and no majority to wait for. */
