@@ -1,0 +1,89 @@
+import { FaultyBucket } from '@waybill/shared/bucket/faulty-bucket';
+import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { WaybillError } from '@waybill/shared/errors';
+import type { Db } from 'mongodb-4-0';
+import { expect, it } from 'vitest';
+import { temporaryBucket } from '../support/bucket.ts';
+import { connectSource, startCapture } from '../support/capturing.ts';
+import { testClient } from '../support/raw.ts';
+import { differences, replayStream } from '../support/replay.ts';
+import { describeWithServer, uniqueName } from '../support/servers.ts';
+import { testSeed } from '../support/workload.ts';
+
+/** A small generator with a seed (mulberry32). */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+async function write(db: Db, round: number): Promise<void> {
+  const items = db.collection<{ _id: number }>('items');
+  for (let i = 0; i < 30; i++) {
+    const id = (round * 13 + i * 7) % 400;
+    await items.updateOne(
+      { _id: id },
+      { $set: { round, i }, $push: { seen: round } as never },
+      { upsert: true },
+    );
+    if (i % 6 === 0) await items.deleteOne({ _id: (id + 100) % 400 });
+  }
+  if (round % 4 === 0) await db.collection('items').rename('old', { dropTarget: true });
+}
+
+await describeWithServer('a capture that crashes', (servers) => {
+  it('loses and repeats nothing, whichever write to the bucket it dies at', async () => {
+    const seed = testSeed();
+    const random = randomFrom(seed);
+    const database = uniqueName('crash');
+    await using client = await testClient(servers.source.uri);
+    await using source = await connectSource(servers.source.uri);
+    await using folder = await temporaryBucket();
+    const bucket = await openBucket(folder.url);
+    const db = client.client.db(database);
+    for (const name of ['big', 'other']) {
+      await db
+        .collection(name)
+        .insertMany(Array.from({ length: 4000 }, (_, i) => ({ i, pad: 'p'.repeat(100) })));
+    }
+    const settings = {
+      include: [database],
+      chunkBytes: 150_000,
+      segmentBytes: 40_000,
+      commitBytes: 10_000,
+      commitIntervalMs: 5,
+      until: 'caught-up',
+    } as const;
+    let crashes = 0;
+    for (let round = 1; ; round++) {
+      let callsLeft = round > 40 ? Number.POSITIVE_INFINITY : 1 + Math.floor(random() * 25);
+      let dead = false;
+      const crashing = new FaultyBucket(bucket, ({ operation }) => {
+        if (operation !== 'put') return;
+        // Once dead, nothing more is written, as with a process that is gone.
+        if (!dead && --callsLeft <= 0) dead = true;
+        if (dead) throw new WaybillError('INTERNAL', 'crash');
+      });
+      const capture = startCapture(source, crashing, settings);
+      await write(db, round);
+      try {
+        await capture.ended;
+        if (round > 25) break;
+      } catch (error) {
+        expect(error).toMatchObject({ message: 'crash' });
+        crashes++;
+      }
+    }
+    console.log(`crashes: ${crashes}`);
+    expect(crashes).toBeGreaterThan(10);
+    const replayed = await replayStream(bucket, 'default');
+    expect(await differences(replayed, client, database)).toEqual([]);
+    expect(replayed.changes.map(({ sequence }) => sequence)).toEqual(
+      Array.from({ length: replayed.changes.length }, (_, index) => index + 1),
+    );
+  });
+});
