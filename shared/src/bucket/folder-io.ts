@@ -61,17 +61,13 @@ export async function makeDirectory(directory: string): Promise<void> {
     const code = errno(error);
     if (code === 'EEXIST' && (await stat(directory)).isDirectory()) return;
     const parent = dirname(directory);
-    if (code !== 'ENOENT' || parent === directory || (await isDirectory(parent))) throw error;
+    if (code !== 'ENOENT' || parent === directory) throw error;
     await makeDirectory(parent);
-    await makeDirectory(directory);
+    // Once: another put may have made the parent, or this very directory, since the first attempt.
+    await mkdir(directory).catch((again: unknown) => {
+      if (errno(again) !== 'EEXIST') throw again;
+    });
   }
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
 }
 
 /** Makes the entries of a directory survive a power cut. */
