@@ -6,12 +6,14 @@ import type { StatementFailure, StatementKind } from '../target/target.ts';
 
 /**
  * retry: the same statement may succeed. replace: an insert met a document of that `_id` (a repeated segment), make it
- * an upsert. reinsert: a document with an equal but different `_id` stands there, delete it and write the new one.
- * refuse: for good.
+ * an upsert. pipeline: a replacement must not hold the names that this document has, an update by pipeline may. reinsert: a
+ * document with an equal but different `_id` stands there, delete it and write the new one. refuse: for good.
  */
-export type Tactic = 'retry' | 'replace' | 'reinsert' | 'refuse';
+export type Tactic = 'retry' | 'replace' | 'pipeline' | 'reinsert' | 'refuse';
 
 const IMMUTABLE_FIELD = 66;
+/** A top-level name that begins with `$`: inserts take it, replacements that change a document do not. */
+const DOLLAR_PREFIXED_NAME = 52;
 const TOO_LARGE: ReadonlySet<number> = new Set([10334, 17280, 17419, 17420]);
 
 export function tacticFor(kind: StatementKind, failure: StatementFailure): Tactic {
@@ -22,6 +24,7 @@ export function tacticFor(kind: StatementKind, failure: StatementFailure): Tacti
   }
   if (kind === 'update') {
     if (failure.code === IMMUTABLE_FIELD) return 'reinsert';
+    if (failure.code === DOLLAR_PREFIXED_NAME) return 'pipeline';
     // The statement holds the `_id` twice, so a document at the limit may fit an insert and no update.
     if (TOO_LARGE.has(failure.code)) return 'reinsert';
   }

@@ -57,6 +57,7 @@ interface Refused {
 
 /** A server that is away longer than this stops the load; it goes on where it was when it is started again. */
 const WRITE_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 300_000 };
+const REINSERTS = 5;
 /** The command as such was too large; smaller ones may do. */
 const COMMAND_TOO_LARGE: ReadonlySet<number> = new Set([10334, 17280, 17419, 17420]);
 
@@ -115,23 +116,37 @@ export class Writer {
     );
     for (const { index, failure } of refused) {
       const write = writes[index]!;
-      if (tacticFor('update', failure) !== 'reinsert') throw this.#refuse('update', scope, write, failure);
+      const tactic = tacticFor('update', failure);
+      if (tactic === 'pipeline' && (await this.#replaceByPipeline(scope, write))) continue;
+      if (tactic !== 'pipeline' && tactic !== 'reinsert') throw this.#refuse('update', scope, write, failure);
       await this.#reinsert(scope, write);
     }
   }
 
+  /** Where it succeeds, the document keeps its place in a capped collection. It refuses duplicate names. */
+  async #replaceByPipeline(scope: WriteScope, { id, document }: Write): Promise<boolean> {
+    const refused = await this.#execute('update', scope, [pipelineStatement(id, document!)]);
+    return refused.length === 0;
+  }
+
   /**
    * A crash between the two leaves the document missing; the batch is repeated then, since no cursor has passed it.
-   * A duplicate here is refused: with the delete acknowledged, nothing of ours can stand in the way.
+   * Another document of an equal `_id` may come in between: an image from the future, whose delete is still to come.
    */
   async #reinsert(scope: WriteScope, write: Write): Promise<void> {
     const { keepsEmptyTimestamps } = this.#deps.target.capabilities;
-    await this.remove(scope, [write]);
-    const asUpdate = !keepsEmptyTimestamps && hasTopLevelZeroTimestamp(write.document!);
+    const document = write.document!;
+    const asUpdate = !keepsEmptyTimestamps && hasTopLevelZeroTimestamp(document);
     const kind = asUpdate ? 'update' : 'insert';
-    const statement = asUpdate ? pipelineStatement(write.id, write.document!) : write.document!;
-    const refused = await this.#execute(kind, scope, [statement]);
-    for (const { failure } of refused) throw this.#refuse(kind, scope, write, failure);
+    for (let tries = 1; ; tries++) {
+      await this.remove(scope, [write]);
+      const statement = asUpdate ? pipelineStatement(write.id, document) : document;
+      const [refused] = await this.#execute(kind, scope, [statement]);
+      if (!refused) return;
+      if (!refused.failure.duplicateId || tries >= REINSERTS) {
+        throw this.#refuse(kind, scope, write, refused.failure);
+      }
+    }
   }
 
   /** Executes every statement; gives back those that the server refused for good. */
