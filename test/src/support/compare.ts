@@ -111,7 +111,11 @@ async function catalog(client: TestClient, database: string): Promise<Map<string
     const options = (info as { options?: Document }).options ?? {};
     const isView = info.type === 'view';
     const indexes = isView ? [] : await client.client.db(database).collection(info.name).indexes();
-    const lines = indexes.map(({ ns: _ns, ...index }) => BSON.EJSON.stringify(index, { relaxed: false }));
+    const lines = indexes.map(({ ns: _ns, ...index }) => {
+      // Servers order an index's options by rules of their version; the order inside `key` counts.
+      const sorted = Object.fromEntries(Object.entries(index).sort(([a], [b]) => (a < b ? -1 : 1)));
+      return BSON.EJSON.stringify(sorted, { relaxed: false });
+    });
     entries.set(info.name, {
       isView,
       isCapped: options.capped === true,

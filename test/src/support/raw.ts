@@ -22,6 +22,13 @@ export interface TestClient extends AsyncDisposable {
     documents: readonly Uint8Array[],
     options?: Readonly<Record<string, unknown>>,
   ): Promise<void>;
+  /** Statements of an `update` or `delete` command, exactly these bytes; gives back how many documents they matched. */
+  write(
+    kind: 'update' | 'delete',
+    database: string,
+    collection: string,
+    statements: readonly Uint8Array[],
+  ): Promise<number>;
   /** The documents' bytes; `natural` order is the order of insertion in a capped collection. */
   read(database: string, collection: string, options?: { readonly natural?: boolean }): AsyncIterable<Buffer>;
   command(database: string, command: Document): Promise<Document>;
@@ -36,6 +43,7 @@ export async function testClient(uri: string): Promise<TestClient> {
     client,
     insert: (database, collection, documents, options) =>
       insert(client, database, collection, documents, options),
+    write: (kind, database, collection, statements) => write(client, kind, database, collection, statements),
     read: (database, collection, options) => read(client, database, collection, options?.natural ?? false),
     command: (database, command) => client.db(database).command(command),
     [Symbol.asyncDispose]: () => client.close(),
@@ -50,19 +58,54 @@ async function insert(
   options: Readonly<Record<string, unknown>> = {},
 ): Promise<void> {
   for (const batch of batches(documents)) {
-    const sequence = new Sequence('documents');
-    for (const document of batch) sequence.push({}, document);
-    const reply = await client.db(database).command({
+    await send(client, database, collection, {
       insert: collection,
-      documents: sequence,
+      documents: sequenceOf('documents', batch),
       ordered: true,
       bypassDocumentValidation: true,
       ...options,
     });
-    const refused = reply.writeErrors as readonly { readonly index: number; errmsg: string }[] | undefined;
-    const first = refused?.[0];
-    if (first) throw new Error(`${database}.${collection}: document ${first.index}: ${first.errmsg}`);
   }
+}
+
+async function write(
+  client: MongoClient,
+  kind: 'update' | 'delete',
+  database: string,
+  collection: string,
+  statements: readonly Uint8Array[],
+): Promise<number> {
+  let matched = 0;
+  for (const batch of batches(statements)) {
+    const field = kind === 'update' ? 'updates' : 'deletes';
+    const reply = await send(client, database, collection, {
+      [kind]: collection,
+      [field]: sequenceOf(field, batch),
+      ordered: true,
+      ...(kind === 'update' ? { bypassDocumentValidation: true } : {}),
+    });
+    matched += Number(reply.n);
+  }
+  return matched;
+}
+
+function sequenceOf(field: string, batch: readonly Uint8Array[]): DocumentSequence {
+  const sequence = new Sequence(field);
+  for (const document of batch) sequence.push({}, document);
+  return sequence;
+}
+
+async function send(
+  client: MongoClient,
+  database: string,
+  collection: string,
+  command: Document,
+): Promise<Document> {
+  const reply = await client.db(database).command(command);
+  const refused = reply.writeErrors as readonly { readonly index: number; errmsg: string }[] | undefined;
+  const first = refused?.[0];
+  if (first) throw new Error(`${database}.${collection}: document ${first.index}: ${first.errmsg}`);
+  return reply;
 }
 
 function* batches(documents: readonly Uint8Array[]): Generator<Uint8Array[]> {

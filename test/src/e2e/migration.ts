@@ -1,0 +1,156 @@
+import type { Bucket } from '@waybill/shared/bucket/bucket';
+import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import type { MilestoneName } from '@waybill/shared/manifest/commit';
+import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
+import { readManifest } from '@waybill/shared/manifest/log';
+import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
+import { awaitUntil } from '../support/await-until.ts';
+import { temporaryBucket } from '../support/bucket.ts';
+import { compareDeployments } from '../support/compare.ts';
+import type { TestServers } from '../support/servers.ts';
+import {
+  type CommandResult,
+  type RunningCommand,
+  type RunOptions,
+  runWaybill,
+  spawnWaybill,
+} from '../support/waybill.ts';
+
+export interface MigrationOptions {
+  readonly servers: TestServers;
+  /** Databases captured and compared. */
+  readonly databases: readonly string[];
+  readonly capture?: readonly string[];
+  readonly load?: readonly string[];
+}
+
+type Name = 'capture' | 'load' | 'run' | 'verify' | 'cutover' | 'status';
+
+/** One stream in a temporary folder and one load of it, driven by the command as a user would. */
+export class Migration implements AsyncDisposable {
+  readonly folder: string;
+  readonly bucket: Bucket;
+  readonly #options: MigrationOptions;
+  readonly #running = new Set<RunningCommand>();
+  readonly #remove: () => Promise<void>;
+  readonly #name: string;
+
+  private constructor(
+    options: MigrationOptions,
+    folder: string,
+    bucket: Bucket,
+    name: string,
+    remove: () => Promise<void>,
+  ) {
+    this.#options = options;
+    this.folder = folder;
+    this.bucket = bucket;
+    this.#name = name;
+    this.#remove = remove;
+  }
+
+  static async create(options: MigrationOptions): Promise<Migration> {
+    const folder = await temporaryBucket();
+    const bucket = await openBucket(folder.url);
+    // The target's progress of earlier tests stays; a load of a name of its own does not meet it.
+    const name = `load-${options.databases[0]}`.slice(0, 60);
+    return new Migration(options, folder.path, bucket, name, async () => folder[Symbol.asyncDispose]());
+  }
+
+  args(name: Name, ...more: readonly string[]): string[] {
+    const { servers, databases, capture = [], load = [] } = this.#options;
+    const source = ['--source', servers.source.uri];
+    const target = ['--target', servers.target.uri, '--load', this.#name];
+    const captured = ['--include', databases.join(','), ...capture];
+    const parts: Record<Name, readonly string[]> = {
+      capture: [...source, ...captured],
+      load: [...target, ...load],
+      run: [...source, ...target, ...captured, ...load],
+      verify: [...source, ...target],
+      cutover: [...source, ...target, '--yes'],
+      status: [...source, ...target],
+    };
+    return [name, '--bucket', this.folder, ...parts[name], ...more];
+  }
+
+  start(name: Name, ...more: readonly string[]): RunningCommand {
+    const command = spawnWaybill(this.args(name, ...more));
+    this.#running.add(command);
+    void command.ended.then(() => this.#running.delete(command));
+    return command;
+  }
+
+  run(name: Name, more: readonly string[] = [], options: RunOptions = {}): Promise<CommandResult> {
+    return runWaybill(this.args(name, ...more), options);
+  }
+
+  /** Runs it and insists on success; its standard output. */
+  async must(name: Name, ...more: readonly string[]): Promise<string> {
+    return succeeded(name, await this.run(name, more)).stdout;
+  }
+
+  stream(): Promise<StreamState> {
+    return readManifest(this.bucket, streamPrefix('default'));
+  }
+
+  loadLog(): Promise<StreamState> {
+    return readManifest(this.bucket, loadPrefix('default', this.#name));
+  }
+
+  /** Waits for a milestone of the stream; a command given that ends before is an error. */
+  async reached(milestone: MilestoneName, ...alive: readonly RunningCommand[]): Promise<void> {
+    await awaitUntil(`the stream has reached ${milestone}`, async () => {
+      for (const command of alive) if (!command.isRunning) throw await endedEarly(command);
+      return milestoneOf(await this.stream(), milestone);
+    });
+  }
+
+  /**
+   * Writes have stopped: with both sides running cuts over and stops them. Then source and target are the same in documents and
+   * structure, for the product's own verification and for the tests' comparison.
+   */
+  async finish(): Promise<string[]> {
+    const sides = [this.start('capture'), this.start('load')];
+    await this.#cutover(sides);
+    for (const side of sides) side.kill('SIGTERM');
+    for (const side of sides) succeeded('stopping', await side.ended);
+    return this.differences();
+  }
+
+  async #cutover(sides: readonly RunningCommand[]): Promise<void> {
+    const cutover = this.start('cutover');
+    // A side that ends by itself would leave the cutover waiting for it.
+    const early = sides.map(async (side) => {
+      await side.ended;
+      throw await endedEarly(side);
+    });
+    for (const each of early) each.catch(() => undefined);
+    succeeded('cutover', await Promise.race([cutover.ended, ...early]));
+  }
+
+  differences(): Promise<string[]> {
+    const { servers, databases } = this.#options;
+    return compareDeployments(servers.source.uri, servers.target.uri, { databases });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#running].map((command) => command[Symbol.asyncDispose]()));
+    await this.bucket.close();
+    await this.#remove();
+  }
+}
+
+export function succeeded(what: string, result: CommandResult): CommandResult {
+  if (result.exitCode !== 0) throw new Error(`${what} failed: ${ending(result)}`);
+  return result;
+}
+
+async function endedEarly(command: RunningCommand): Promise<Error> {
+  return new Error(`a command ended early: ${ending(await command.ended)}`);
+}
+
+/** How it ended, with the last lines that it wrote. */
+export function ending({ exitCode, signal, stdout, stderr }: CommandResult): string {
+  const tail = `${stdout}${stderr}`.split('\n').slice(-30).join('\n');
+  return `${signal ?? `exit code ${exitCode}`}\n${tail}`;
+}
