@@ -211,7 +211,6 @@ class LoadRun {
     stats.sequence = from.sequence;
     stats.watermark = from.clusterTime;
     const head = await readManifest(bucket, this.#prefix, { signal });
-    const drained = milestoneOf(head, 'drained');
     const snapshotJustApplied = !loaded.phases.snapshotApplied;
     await applyChanges(
       {
@@ -229,8 +228,8 @@ class LoadRun {
         cursors: snapshotJustApplied ? loaded.cursors.map(() => from) : loaded.cursors,
         barrier: loaded.barrier,
         caughtUp: milestoneOf(head, 'caught-up') !== undefined,
-        // One that lies ahead is met on the way.
-        drained: drained && head.seq <= from.seq ? drained : undefined,
+        drained: milestoneOf(head, 'drained'),
+        head: head.seq,
       },
     );
   }
@@ -272,7 +271,7 @@ class LoadRun {
   ): Promise<void> {
     const { log } = this.#taken;
     if (log.latest(name)) return;
-    await log.record(name, { clusterTime: this.#cursor?.clusterTime ?? null, sequence: 0 }, evidence);
+    await log.record(name, this.#cursor ?? null, evidence);
   }
 
   #result(outcome: LoadResult['outcome'], { registry, stats }: StructureContext): LoadResult {

@@ -40,7 +40,8 @@ export interface ChangesStart {
   readonly from: LaneCursor;
   readonly cursors: readonly LaneCursor[];
   readonly barrier: BarrierProgress;
-  /** What the stream says already at or before its head, for marks that lie behind us. */
+  /** The stream's head as this run begins, and what it says by then: the cursors may be past the commits that said it. */
+  readonly head: number;
   readonly caughtUp: boolean;
   readonly drained: Milestone | undefined;
 }
@@ -114,7 +115,7 @@ class ChangesPhase {
   async run(): Promise<void> {
     const { bucket, streamPrefix, settings } = this.#deps;
     const after: LogPoint = this.#start.from;
-    if (this.#start.drained) this.#mark('drained', after.seq, this.#start.drained);
+    if (this.#start.drained) this.#mark('drained', this.#start.head, this.#start.drained);
     const options = { after, pollMs: settings.pollMs, signal: this.#pipeline.signal };
     for await (const item of feed(bucket, streamPrefix, options)) {
       if (item.kind === 'head') await this.#atHead(item.seq);
@@ -224,8 +225,10 @@ class ChangesPhase {
   }
 
   async #checkMarks(): Promise<void> {
-    while (this.#marks[0] && this.#marks[0].seq <= this.#cursor.seq && !this.#isEnded) {
-      const mark = this.#marks.shift()!;
+    while (!this.#isEnded) {
+      const index = this.#marks.findIndex(({ seq }) => seq <= this.#cursor.seq);
+      if (index < 0) return;
+      const [mark] = this.#marks.splice(index, 1) as [Mark];
       if (!(await this.#deps.reached(mark, this.#cursor))) continue;
       this.#isEnded = true;
       this.#end.abort(interrupted('what the load was to reach is reached'));

@@ -44,14 +44,14 @@ export class LoadLog {
   /** @throws LOAD_FENCED */
   async record(
     name: MilestoneName,
-    cursor: Pick<LaneCursor, 'clusterTime' | 'sequence'>,
+    cursor: Pick<LaneCursor, 'clusterTime' | 'sequence'> | null,
     evidence: Milestone['evidence'] = {},
   ): Promise<void> {
     const milestone: Milestone = {
       name,
       at: new Date().toISOString(),
-      clusterTime: cursor.clusterTime === null ? null : formatClusterTime(cursor.clusterTime),
-      sequence: cursor.sequence,
+      clusterTime: cursor?.clusterTime ? formatClusterTime(cursor.clusterTime) : null,
+      sequence: cursor?.sequence ?? null,
       evidence,
     };
     try {

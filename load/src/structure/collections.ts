@@ -6,7 +6,13 @@ import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
 import type { TargetCollection } from '../target/target.ts';
 import { attempt, type StructureContext } from './context.ts';
 import { indexName, isInherent } from './index-spec.ts';
-import { createOptions, hasForeignValidator, identityDifferences, NO_OPTIONS } from './options.ts';
+import {
+  createOptions,
+  hasForeignValidator,
+  identityDifferences,
+  missingOptions,
+  NO_OPTIONS,
+} from './options.ts';
 import type { CollectionRecord, IndexRecord } from './registry.ts';
 
 export interface WantedCollection {
@@ -70,8 +76,13 @@ export async function ensureCollection(
     }
     await attempt(context, () => registry.save(record as CollectionRecord));
   }
-  // Another attempt of ours may have created it meanwhile: then this says false, and all is well.
-  if (!existing) await attempt(context, () => target.create(namespace, fields, ownership.tag));
+  if (!existing) {
+    // Another attempt of ours may have created it meanwhile: then this says false, and all is well.
+    await attempt(context, () => target.create(namespace, fields, ownership.tag));
+  } else if (!record.created && !record.foreignValidator && type === 'collection') {
+    const missing = missingOptions(existing.options, options);
+    if (missing.length > 0) await attempt(context, () => target.modify(namespace, missing, ownership.tag));
+  }
   return record;
 }
 

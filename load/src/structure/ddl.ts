@@ -75,12 +75,16 @@ async function applyCreate(context: StructureContext, event: DdlEvent): Promise<
   const record = registry.get(namespace);
   const existing = await attempt(context, () => target.collection(namespace));
   if (record && existing) {
-    // Found by the inventory, or our own create repeated: the record is written before the collection is created.
-    if (record.uuid !== null && record.uuid === collectionUuid) return;
     const isAlike = identityDifferences(existing.options, options).length === 0;
-    const isEmpty = existing.type === 'view' || (await attempt(context, () => target.isEmpty(namespace)));
-    if (isAlike && isEmpty) {
-      await attempt(context, () => registry.save({ ...record, uuid: collectionUuid, options, indexes: [] }));
+    const isKnown = record.uuid !== null && collectionUuid !== null;
+    // Found by the inventory, or our own create repeated: the record is written before the collection is created.
+    if (isKnown && record.uuid === collectionUuid) return;
+    // Without uuids (views, sources before 6.0) the same kind of collection is the same one: a drop would have come between.
+    const isSame = isAlike && (!isKnown || (await attempt(context, () => target.isEmpty(namespace))));
+    if (isSame) {
+      const uuid = collectionUuid ?? record.uuid;
+      const indexes = isKnown ? [] : record.indexes;
+      await attempt(context, () => registry.save({ ...record, uuid, options, indexes }));
       return;
     }
     await dropOne(context, namespace, event);

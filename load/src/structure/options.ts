@@ -61,6 +61,15 @@ export function hasForeignValidator(existing: Uint8Array, wanted: Uint8Array): b
   return VALIDATION.some((name) => !sameOption(findElement(existing, name), findElement(wanted, name)));
 }
 
+/** What collMod has to say so that an existing collection, taken over, has the wanted options that are no part of its identity. */
+export function missingOptions(existing: Uint8Array, wanted: Uint8Array): Fields {
+  const names = [...VALIDATION, 'changeStreamPreAndPostImages'];
+  return names.flatMap((name) => {
+    const element = findElement(wanted, name);
+    return element && !sameOption(findElement(existing, name), element) ? [[name, element] as const] : [];
+  });
+}
+
 /** The options after a collMod with these fields. */
 export function modifiedOptions(options: Uint8Array, changes: Fields): Buffer {
   const named = new Map(changes.map(([name, value]) => [RENAMED.get(name) ?? name, value]));
