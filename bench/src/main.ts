@@ -1,5 +1,5 @@
 /** `npm run bench`: Waybill beside the tools it is compared with, in one run, as ratios. See docs/benchmarks.md. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -9,15 +9,17 @@ import { COLLECTION, DEFAULT_DOCUMENTS } from './data/orders.ts';
 import { changes } from './measures/changes.ts';
 import { latency } from './measures/latency.ts';
 import { snapshot } from './measures/snapshot.ts';
+import { type Circumstances, renderFigures, withFigures } from './report/markdown.ts';
 import { type Judged, judge } from './report/measure.ts';
 import { printReport } from './report/print.ts';
 
-const HELP = `npm run bench -- [--documents N] [--rounds N] [--only snapshot,changes,latency] [--output FILE]
+const HELP = `npm run bench -- [--documents N] [--rounds N] [--only snapshot,changes,latency] [--output FILE] [--markdown FILE]
 
   --documents N   orders of about 970 bytes; default ${DEFAULT_DOCUMENTS} (0.5 GB); 5000000 shows that memory stays flat
   --rounds N      how often each pair runs, in turn; default 3
   --only LIST     which measures; default all
-  --output FILE   where the figures go as JSON; default bench/results/latest.json`;
+  --output FILE   where the figures go as JSON; default bench/results/latest.json
+  --markdown FILE put the table into this page, between its two figures marks; docs/benchmarks.md`;
 
 const { values } = parseArgs({
   options: {
@@ -25,6 +27,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     only: { type: 'string', default: 'snapshot,changes,latency' },
     output: { type: 'string', default: fileURLToPath(new URL('../results/latest.json', import.meta.url)) },
+    markdown: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -39,6 +42,7 @@ if (values.help) {
   await mkdir(new URL('../results/', import.meta.url), { recursive: true });
   await writeFile(values.output, `${JSON.stringify(report(measured), null, 2)}\n`);
   log(`figures: ${values.output}`);
+  if (values.markdown !== undefined) await putFigures(values.markdown, measured);
   if (measured.some((measure) => measure.verdict === 'missed')) process.exitCode = 3;
 }
 
@@ -59,12 +63,21 @@ async function runAll(names: readonly string[], documents: number, rounds: numbe
 }
 
 function report(measures: readonly Judged[]): unknown {
+  return { ...circumstances(), measures };
+}
+
+function circumstances(): Circumstances {
   return {
     at: new Date().toISOString(),
     machine: { processors: cpus().length, model: cpus()[0]?.model, memoryBytes: totalmem() },
     node: process.version,
     documents: Number(values.documents),
     rounds: Number(values.rounds),
-    measures,
   };
+}
+
+async function putFigures(path: string, measures: readonly Judged[]): Promise<void> {
+  const page = await readFile(path, 'utf8');
+  await writeFile(path, withFigures(page, renderFigures(circumstances(), measures)));
+  log(`table: ${path}`);
 }

@@ -2,7 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { renderOptionsPage } from '../src/config/options-page.ts';
 import { renderErrorCodesPage } from '../src/error-codes-page.ts';
+import { renderMetricsPage } from '../src/metrics-page.ts';
 
 const docs = new URL('../../docs/', import.meta.url);
 writeFileSync(new URL('options.md', docs), renderOptionsPage());
 writeFileSync(new URL('error-codes.md', docs), renderErrorCodesPage());
+writeFileSync(new URL('metrics.md', docs), renderMetricsPage());

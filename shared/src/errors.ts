@@ -79,7 +79,8 @@ export const ERROR_CODES = table({
   },
   BUCKET_UNAVAILABLE: {
     kind: 'transient',
-    meaning: 'The bucket did not answer, or failed in a way that may pass. Also: the disk is full.',
+    meaning:
+      'The bucket did not answer, or failed in a way that may pass. Also: the disk is full. Tried again for two minutes before it is reported.',
   },
 
   STREAM_MISSING: {
@@ -95,7 +96,7 @@ export const ERROR_CODES = table({
   STREAM_OPTIONS_CHANGED: {
     kind: 'usage',
     meaning:
-      'An option that is fixed for the life of a stream (lanes, format, included namespaces) differs from what the stream was created with.',
+      'An option that is fixed for the life of a stream (--include, --exclude, --lanes, --format, --codec, --images) differs from what the stream was created with.',
   },
   FORMAT_UNSUPPORTED: {
     kind: 'failed',
@@ -162,7 +163,8 @@ export const ERROR_CODES = table({
   },
   SOURCE_IMAGE_UNEXPLAINED: {
     kind: 'failed',
-    meaning: 'The document of an update could not be found, and no later delete, drop or rename explains it.',
+    meaning:
+      'The document of an update could not be found, and no later delete, drop or rename explains it. Compare the collection with waybill verify; if it differs, take a new stream.',
   },
 
   TARGET_UNSUPPORTED: {

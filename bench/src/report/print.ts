@@ -1,17 +1,29 @@
 import Table from 'cli-table3';
 import type { Judged } from './measure.ts';
 
+export const REPORT_HEAD = [
+  'measure',
+  'waybill',
+  'beside',
+  'figure',
+  'ratio',
+  'must',
+  'aim',
+  'verdict',
+] as const;
+
 export function printReport(measures: readonly Judged[]): void {
   const table = new Table({
-    head: ['measure', 'waybill', 'beside', 'figure', 'ratio', 'must', 'aim', 'verdict'],
+    head: [...REPORT_HEAD],
     style: { head: [], border: [] },
     colAligns: ['left', 'right', 'left', 'right', 'right', 'right', 'right', 'left'],
   });
-  for (const measure of measures) table.push(row(measure));
+  for (const measure of measures) table.push(reportRow(measure));
   process.stdout.write(`${table.toString()}\n`);
 }
 
-function row(measure: Judged): string[] {
+/** The cells of one measure, as {@link REPORT_HEAD} names them. */
+export function reportRow(measure: Judged): string[] {
   const middle = (figures: readonly number[]): number =>
     [...figures].sort((a, b) => a - b)[Math.floor((figures.length - 1) / 2)] as number;
   const sign = measure.bound.direction === 'atMost' ? '≤' : '≥';

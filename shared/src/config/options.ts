@@ -97,7 +97,7 @@ export const OPTIONS = {
     max: 1024,
     default: '16',
     describe:
-      'Lanes of the changes: how many loaders can ever work on changes side by side. All changes of one document stay in one lane.',
+      'Lanes of the changes: how much of a load can ever work on changes side by side. All changes of one document stay in one lane, in order.',
   },
   images: {
     type: 'enum',
@@ -106,7 +106,7 @@ export const OPTIONS = {
     choices: ['lookup', 'post', 'none'],
     default: 'lookup',
     describe:
-      'Whole documents beside updates: read in batches, taken from the post-images that the server stores, or left out.',
+      'Where the whole document beside an update comes from. lookup: read in batches after the event. post: the post-image that the server stores, and a lookup where it stores none. none: left out, and then the stream cannot be loaded.',
   },
 
   'chunk-size': {
@@ -141,7 +141,7 @@ export const OPTIONS = {
     commands: CAPTURING,
     min: 10,
     default: '1s',
-    describe: 'Changes are committed at the latest after this time.',
+    describe: 'Changes are committed at the latest this long after the first of them was read.',
   },
   readers: {
     type: 'integer',
@@ -212,7 +212,7 @@ export const OPTIONS = {
     min: 1,
     max: 64,
     default: '6',
-    describe: 'Batches that are sent to the target side by side.',
+    describe: 'Write commands in flight to the target at once.',
   },
   'batch-records': {
     type: 'integer',

@@ -154,9 +154,9 @@ function summary(code: ErrorCode, attempted: Attempted): string {
 
 const ROLE_HINTS = {
   source:
-    'Grant the user the role readAnyDatabase on admin (or read on each captured database) and clusterMonitor, on the source.',
+    'Grant the user the roles readAnyDatabase and clusterMonitor on admin, on the source: the change stream is that of the whole cluster. docs/sources.md has a smaller role.',
   target:
-    'Grant the user the role readWriteAnyDatabase on admin (or readWrite and dbAdmin on each target database and on waybill), on the target.',
+    'Grant the user the roles readWriteAnyDatabase, dbAdminAnyDatabase and clusterMonitor on admin (or readWrite and dbAdmin on each target database, and readWrite on waybill), on the target. docs/targets.md has a smaller role.',
 } as const;
 
 function hintFor(code: ErrorCode, attempted: Attempted, text: string): string | undefined {
