@@ -15,6 +15,7 @@ import {
   pipelineStatement,
 } from '@waybill/shared/bson/statement';
 import { hasCode, WaybillError } from '@waybill/shared/errors';
+import { throwIfAborted } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
 import type { Metrics } from '@waybill/shared/metrics';
 import { serverCode } from '@waybill/shared/mongo/classify';
@@ -186,10 +187,11 @@ export class Writer {
     scope: WriteScope,
     statements: readonly Uint8Array[],
   ): Promise<readonly StatementFailure[]> {
-    const { target, ownership, queue, stats, metrics } = this.#deps;
+    const { target, ownership, queue, stats, metrics, signal } = this.#deps;
     try {
       return await queue.add(async () => {
-        // Looked at last before sending: nothing lies between this and the command but synchronous code.
+        throwIfAborted(signal);
+        // Looked at last before sending.
         await ownership.held();
         const began = performance.now();
         const failures = await target.write({ kind, statements, ...scope }, ownership.tag);

@@ -23,8 +23,9 @@ export interface PipelineDeps extends Omit<LaneDeps, 'signal'> {
   readonly stats: LoadStats;
   /** By lane, as they were when this run began. */
   readonly cursors: readonly LaneCursor[];
-  /** Windows in memory at once. */
+  /** Windows in memory at once, and the bytes that they may hold; one window is always taken, however large. */
   readonly windows: number;
+  readonly bytes: number;
   /** Every lane is through a window: its cursor is to be written. */
   readonly advance: (end: LaneCursor) => Promise<void>;
   readonly signal: AbortSignal;
@@ -35,6 +36,7 @@ export class Pipeline {
   readonly #abort: LinkedAbort;
   readonly #tails = new Map<number, Promise<void>>();
   readonly #running = new Set<Promise<void>>();
+  #bytes = 0;
   #reading: Promise<unknown> = Promise.resolve();
   #done: Promise<void> = Promise.resolve();
   #failure: { readonly error: unknown } | undefined;
@@ -55,12 +57,22 @@ export class Pipeline {
 
   /** Takes a window in; waits while too many are in memory. */
   async dispatch(window: Window): Promise<void> {
-    while (this.#running.size >= this.#deps.windows) await Promise.race(this.#running);
+    while (!this.#hasRoomFor(window)) await Promise.race(this.#running);
     this.#throwIfFailed();
+    this.#bytes += window.bytes;
     const running: Promise<void> = this.#run(window)
       .catch((error: unknown) => this.#fail(error))
-      .finally(() => this.#running.delete(running));
+      .finally(() => {
+        this.#bytes -= window.bytes;
+        this.#running.delete(running);
+      });
     this.#running.add(running);
+  }
+
+  #hasRoomFor(window: Window): boolean {
+    const { windows, bytes } = this.#deps;
+    if (this.#running.size === 0) return true;
+    return this.#running.size < windows && this.#bytes + window.bytes <= bytes;
   }
 
   /** Fulfilled when every window taken in is applied and its cursor written. */

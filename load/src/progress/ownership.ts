@@ -12,6 +12,9 @@
  *    server runs by then is seen in `$currentOp` by the epoch in its comment and waited for.
  * 3. The wait is left out where the old owner said that it had stopped, or is a process of this machine that is gone.
  *
+ * What this does not cover: a process that is suspended for longer than its lease in the microseconds between looking
+ * at its confirmation and handing the command to the kernel, and then sends it. Only batch and cursor in one transaction would.
+ *
  * No wall clock of two machines is compared. A crash after the raise leaves an owner that never confirms: the next one
  * raises again and waits again.
  */

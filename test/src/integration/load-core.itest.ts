@@ -1,6 +1,7 @@
 /** What a load makes of a stream: snapshot and changes byte for byte, again and again, beside a rival, out of damaged files. */
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openMongodbTarget } from '@waybill/load/target/mongodb';
 import {
   boolean,
   buildDocument,
@@ -13,6 +14,7 @@ import {
 } from '@waybill/shared/bson/build';
 import type { RawElement } from '@waybill/shared/bson/raw';
 import { documentId } from '@waybill/shared/bson/statement';
+import { connect } from '@waybill/shared/mongo/connection';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { corpus } from '../corpus/corpus.ts';
 import { awaitUntil } from '../support/await-until.ts';
@@ -239,6 +241,27 @@ await describeWithServer('load', (servers) => {
     await awaitUntil('the second goes on', async () => (await stored()).size === 2);
     stop.abort();
     expect(await second).toMatchObject({ outcome: 'stopped', epoch: 2 });
+  });
+
+  it('sees the writes of an older epoch for as long as the server runs them', async () => {
+    await using connection = await connect(servers.target.uri, { role: 'target' });
+    const target = await openMongodbTarget(connection, { progressDatabase: 'waybill', maxWriteMs: 60_000 });
+    const statements = [order(int32(1), 0)];
+    const batch = { kind: 'insert', namespace: orders, statements, bypassValidation: true } as const;
+    await client.client.db(database).createCollection('orders');
+    await client.command('admin', { fsync: 1, lock: true });
+    let writing: Promise<unknown>;
+    try {
+      writing = target.write(batch, { load: 'default', epoch: 3 });
+      const newer = { load: 'default', epoch: 4 };
+      await awaitUntil('the write is seen', () => target.olderWritesRun(newer));
+      expect(await target.olderWritesRun({ load: 'default', epoch: 3 })).toBe(false);
+      expect(await target.olderWritesRun({ load: 'other', epoch: 4 })).toBe(false);
+    } finally {
+      await client.command('admin', { fsyncUnlock: 1 });
+    }
+    await writing;
+    expect(await target.olderWritesRun({ load: 'default', epoch: 4 })).toBe(false);
   });
 
   it('refuses the progress of another stream', async () => {
