@@ -15,7 +15,7 @@ import type { Metrics } from '@waybill/shared/metrics';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { ClusterTime } from '@waybill/shared/position';
 import type { RetryOptions } from '@waybill/shared/retry';
-import type { LoadStats } from '@waybill/shared/stats';
+import { collectionProgress, type LoadStats } from '@waybill/shared/stats';
 import PQueue from 'p-queue';
 import { Writer } from './apply/writer.ts';
 import { applyChanges, type Mark } from './changes/changes-phase.ts';
@@ -154,8 +154,14 @@ class LoadRun {
     { phases, cursors, finished }: LoadedProgress,
   ): Promise<LaneCursor> {
     const from = slowest(cursors);
-    if (phases.snapshotApplied) return from;
     const { bucket, stats, logger, signal } = this.#deps;
+    for (const { namespace, records, documentBytes } of finished) {
+      const known = collectionProgress(stats, namespace);
+      known.documents += records;
+      known.bytes += documentBytes;
+      known.done = phases.snapshotApplied;
+    }
+    if (phases.snapshotApplied) return from;
     stats.phase = 'snapshot';
     const { changesAfter, ...counts } = await applySnapshot({
       bucket,

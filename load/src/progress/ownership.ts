@@ -75,8 +75,10 @@ export class Ownership {
     const ownership = new Ownership(settings, deps, raised.at);
     ownership.#loop = ownership.#confirmLoop();
     try {
-      await waitOut(raised.previous, settings, deps);
-      await drain(ownership.tag, settings, deps);
+      if (raised.previous) {
+        await waitOut(raised.previous, settings, deps);
+        await drain(ownership.tag, raised.previous.released === true, settings, deps);
+      }
       return ownership;
     } catch (error) {
       await ownership.release();
@@ -203,11 +205,11 @@ async function raise(settings: OwnershipSettings, deps: OwnershipDeps): Promise<
 }
 
 async function waitOut(
-  previous: ProgressDocument | null,
+  previous: ProgressDocument,
   settings: OwnershipSettings,
   deps: OwnershipDeps,
 ): Promise<void> {
-  if (!previous || previous.released === true) return;
+  if (previous.released === true) return;
   const isDead = typeof previous.process === 'string' && isCertainlyDead(previous.process);
   const leaseMs = isDead ? 0 : Math.max(Number(previous.leaseMs) || 0, settings.leaseMs);
   if (!isDead) {
@@ -219,13 +221,18 @@ async function waitOut(
   await sleep(leaseMs + UNDER_WAY_MS, deps.signal);
 }
 
-/** The server's longest write bounds this, since every write carries maxTimeMS. */
-async function drain(tag: WriteTag, settings: OwnershipSettings, deps: OwnershipDeps): Promise<void> {
+/** The server's longest write bounds this, since every write carries maxTimeMS. A released load had none left. */
+async function drain(
+  tag: WriteTag,
+  wasReleased: boolean,
+  settings: OwnershipSettings,
+  deps: OwnershipDeps,
+): Promise<void> {
   for (;;) {
     const running = await retry(() => deps.target.olderWritesRun(tag), DEFAULT_RETRY, {
       signal: deps.signal,
     });
-    if (running === false) return;
+    if (running === false || (running === null && wasReleased)) return;
     if (running === null) {
       deps.logger.info('the target does not show running writes; waiting for the longest they may take', {
         maxWriteMs: settings.maxWriteMs,

@@ -81,11 +81,6 @@ class SnapshotWork {
     this.#deps = deps;
     this.#abort = new LinkedAbort(deps.signal);
     this.#finished = new Set(deps.finished.map(({ key }) => key));
-    for (const { namespace, records, documentBytes } of deps.finished) {
-      const progress = collectionProgress(deps.structure.stats, namespace);
-      progress.documents += records;
-      progress.bytes += documentBytes;
-    }
   }
 
   get signal(): AbortSignal {

@@ -1,5 +1,5 @@
 /** What a load makes of a stream: snapshot and changes byte for byte, again and again, beside a rival, out of damaged files. */
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openMongodbTarget } from '@waybill/load/target/mongodb';
 import {
@@ -14,6 +14,7 @@ import {
 } from '@waybill/shared/bson/build';
 import type { RawElement } from '@waybill/shared/bson/raw';
 import { documentId } from '@waybill/shared/bson/statement';
+import { sealJson } from '@waybill/shared/manifest/sealed-json';
 import { connect } from '@waybill/shared/mongo/connection';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { corpus } from '../corpus/corpus.ts';
@@ -77,8 +78,8 @@ await describeWithServer('load', (servers) => {
     expect(result.stats).toMatchObject({ changes: 6, coalesced: 2, deletes: 1 });
   });
 
-  it('writes the odd documents as they are', async () => {
-    const stream = await StreamBuilder.create(bucket.url);
+  it.each(['avro', 'jsonl'] as const)('writes the odd documents as they are, out of %s', async (format) => {
+    const stream = await StreamBuilder.create(bucket.url, { format });
     const plain = corpus.filter(({ options }) => options.viewOn === undefined);
     const collections = plain.map((collection, n) => ({
       namespace: `${database}.c${n}`,
@@ -319,10 +320,38 @@ await describeWithServer('load', (servers) => {
     expect(Math.max(...(await cursors(client)).map(({ seq }) => seq))).toBeLessThan(commit.seq);
   });
 
-  it('refuses a stream without images, and one with features that it does not know', async () => {
+  it('refuses a stream without images, and one that is not there', async () => {
     await StreamBuilder.create(bucket.url, { images: 'none' });
     await expect(run()).rejects.toMatchObject({ code: 'FORMAT_UNSUPPORTED' });
     await expect(run({ stream: 'nowhere' })).rejects.toMatchObject({ code: 'STREAM_MISSING' });
+  });
+
+  it('applies nothing from a commit on that it does not understand or that does not chain', async () => {
+    const stream = await StreamBuilder.create(bucket.url);
+    await stream.snapshot([{ namespace: orders, documents: [order(int32(1), 0)] }]);
+    await stream.milestone('caught-up');
+    await run();
+    const { seq } = await stream.changes([put(orders, order(int32(2), 0))]);
+    await stream.milestone('caught-up');
+    const path = join(bucket.path, `default/manifest/${String(seq).padStart(20, '0')}.json`);
+    const whole = await readFile(path);
+    const { checksum: _, ...commit } = JSON.parse(whole.toString()) as Record<string, unknown>;
+    const damaged: [Buffer, string][] = [
+      [sealJson({ ...commit, features: ['tomorrow'] }), 'FORMAT_UNSUPPORTED'],
+      [sealJson({ ...commit, previous: 'f'.repeat(64) }), 'MANIFEST_CORRUPT'],
+      [Buffer.from(whole.toString().replace('"records":1', '"records":2')), 'MANIFEST_CORRUPT'],
+      [whole.subarray(0, 100), 'MANIFEST_CORRUPT'],
+    ];
+    for (const [bytes, code] of damaged) {
+      await rm(path);
+      await writeFile(path, bytes);
+      await expect(run()).rejects.toMatchObject({ code, message: expect.stringContaining(String(seq)) });
+      await expectStored([order(int32(1), 0)]);
+    }
+    await rm(path);
+    await writeFile(path, whole);
+    await run();
+    await expectStored([order(int32(1), 0), order(int32(2), 0)]);
   });
 
   it('refuses a target that holds documents of somebody else', async () => {

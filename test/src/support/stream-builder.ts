@@ -50,6 +50,7 @@ export interface StreamBuilderOptions {
   readonly stream?: string;
   readonly lanes?: number;
   readonly images?: 'lookup' | 'none';
+  readonly format?: SegmentEntry['format'];
 }
 
 /** Writes a stream into a bucket with the product's own writers, from what a test says that the source did. */
@@ -57,20 +58,22 @@ export class StreamBuilder {
   readonly bucket: Bucket;
   readonly stream: string;
   readonly lanes: number;
+  readonly #format: SegmentEntry['format'];
   readonly #writer: ManifestWriter;
   readonly #collections = new Map<string, CollectionDefinition>();
   #sequence = 0;
   #seconds = 1_700_000_000;
 
-  private constructor(bucket: Bucket, stream: string, lanes: number, writer: ManifestWriter) {
+  private constructor(bucket: Bucket, options: Required<StreamBuilderOptions>, writer: ManifestWriter) {
     this.bucket = bucket;
-    this.stream = stream;
-    this.lanes = lanes;
+    this.stream = options.stream;
+    this.lanes = options.lanes;
+    this.#format = options.format;
     this.#writer = writer;
   }
 
   static async create(bucketUrl: string, options: StreamBuilderOptions = {}): Promise<StreamBuilder> {
-    const { stream = 'default', lanes = 4, images = 'lookup' } = options;
+    const { stream = 'default', lanes = 4, images = 'lookup', format = 'avro' } = options;
     const bucket = await openBucket(bucketUrl);
     const prefix = streamPrefix(stream);
     await createStream(bucket, prefix, {
@@ -78,14 +81,14 @@ export class StreamBuilder {
       source: randomUUID().replaceAll('-', ''),
       sourceTopology: 'replicaSet',
       lanes,
-      format: 'avro',
+      format,
       codec: 'zstandard',
       include: [],
       exclude: [],
       images,
     });
     const writer = await ManifestWriter.acquire({ bucket, prefix, writer: `test:${randomUUID()}` });
-    return new StreamBuilder(bucket, stream, lanes, writer);
+    return new StreamBuilder(bucket, { stream, lanes, images, format }, writer);
   }
 
   /** The next cluster time, a second after the one before. */
@@ -122,17 +125,17 @@ export class StreamBuilder {
       namespace,
       collectionUuid: null,
       clusterTime: time,
-      format: 'avro',
+      format: this.#format,
       codec: 'zstandard',
     });
-    const extension = segmentExtension('avro', 'zstandard');
+    const extension = segmentExtension(this.#format, 'zstandard');
     const key = newSnapshotSegmentKey({ namespace, chunk: 0, part, epoch: 1, extension });
     const put = this.bucket.put(segmentKey(streamPrefix(this.stream), key), writer.body);
     await writer.append(documents);
     const { bytes, sha256, records, documentBytes } = await writer.finish();
     await put;
     const facts = { bytes, sha256, records, documentBytes, namespace, collectionUuid: null, chunk: 0, part };
-    return { kind: 'snapshot', key, format: 'avro', codec: 'zstandard', ...facts };
+    return { kind: 'snapshot', key, format: this.#format, codec: 'zstandard', ...facts };
   }
 
   /** One commit of changes, in the order given. */
@@ -148,12 +151,16 @@ export class StreamBuilder {
       byLane.set(lane, [...(byLane.get(lane) ?? []), record]);
     }
     const records = [...byLane].map(([lane, laneRecords]) => ({ lane, records: laneRecords }));
-    const { chunks, entry } = await encodeChangeSegment({ format: 'avro', codec: 'zstandard', records });
+    const { chunks, entry } = await encodeChangeSegment({
+      format: this.#format,
+      codec: 'zstandard',
+      records,
+    });
     const key = newChangeSegmentKey({
       clusterTime: clusterTime(this.#seconds, 1),
       firstSequence: entry.firstSequence!,
       epoch: 1,
-      extension: segmentExtension('avro', 'zstandard'),
+      extension: segmentExtension(this.#format, 'zstandard'),
     });
     await this.bucket.put(segmentKey(streamPrefix(this.stream), key), Buffer.concat(chunks));
     return this.commit({
