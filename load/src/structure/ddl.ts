@@ -9,22 +9,16 @@
  *     about to create or rename another one (by uuid) is one that the stream makes later, with all of its documents.
  *   - A collection that the inventory found under its new name (by uuid) already has everything that a rename brings.
  */
-import {
-  BsonType,
-  elements,
-  findElement,
-  type NamedElement,
-  type RawElement,
-} from '@waybill/shared/bson/raw';
-import { readString } from '@waybill/shared/bson/values';
-import { WaybillError } from '@waybill/shared/errors';
+import { elements, findElement } from '@waybill/shared/bson/raw';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
-import type { Fields } from '../target/target.ts';
 import { ensureCollection, plainCollection, waitingIndexes } from './collections.ts';
 import { attempt, type StructureContext } from './context.ts';
-import { indexName, isInherent, withFields } from './index-spec.ts';
+import { dropNotAllowed, halted, inTheWay, unknownOperation } from './ddl-errors.ts';
+import { applyModify } from './ddl-modify.ts';
+import { description, recordFor } from './ddl-record.ts';
+import { indexName, isInherent } from './index-spec.ts';
 import { buildIndexes } from './indexes.ts';
-import { identityDifferences, modifiedOptions, NO_OPTIONS } from './options.ts';
+import { identityDifferences, NO_OPTIONS } from './options.ts';
 import type { CollectionRecord, IndexRecord } from './registry.ts';
 
 /** Applies one event, as the settings say. */
@@ -191,130 +185,9 @@ async function saveIndexes(
   if (settings.indexes === 'after-snapshot') await buildIndexes(context, record.namespace);
 }
 
-/** What collMod may say of a collection, passed on as it is. */
-const PASSED_ON: ReadonlySet<string> = new Set([
-  'validator',
-  'validationLevel',
-  'validationAction',
-  'changeStreamPreAndPostImages',
-  'recordPreImages',
-  'cappedSize',
-  'cappedMax',
-  'viewOn',
-  'pipeline',
-]);
-
-async function applyModify(context: StructureContext, event: DdlEvent): Promise<void> {
-  const { target, registry, ownership } = context;
-  const { namespace } = event;
-  const changes = description(event);
-  if (!changes) throw unknownOperation('modify without a description', event);
-  const passedOn: [string, RawElement][] = [];
-  const heldBack: [string, RawElement][] = [];
-  let index: RawElement | undefined;
-  for (const element of elements(changes)) {
-    if (PASSED_ON.has(element.name)) passedOn.push([element.name, element]);
-    else if (element.name === 'expireAfterSeconds') heldBack.push([element.name, element]);
-    else if (element.name === 'index') index = element;
-    else throw unknownOperation(`modify of ${element.name}`, event);
-  }
-  const isView = findElement(changes, 'viewOn') !== undefined;
-  // A view of before T0 that was dropped before the inventory: the stream drops it again.
-  if (isView && !(await attempt(context, () => target.collection(namespace)))) return;
-  let record = await recordFor(context, event);
-  if (passedOn.length > 0) {
-    await attempt(context, () => target.modify(namespace, passedOn, ownership.tag));
-  }
-  const options = modifiedOptions(record.options, [...passedOn, ...heldBack] as Fields);
-  record = { ...record, options };
-  if (index) record = { ...record, indexes: modifiedIndexes(record, index) };
-  await attempt(context, () => registry.save(record));
-}
-
-/** Only what is wanted changes: what stands on the target stays in its held-back form. */
-function modifiedIndexes(record: CollectionRecord, change: RawElement): readonly IndexRecord[] {
-  const named = findElement(change.bytes, 'name');
-  const keyPattern = findElement(change.bytes, 'keyPattern');
-  const matches = ({ name, spec }: IndexRecord): boolean => {
-    if (named) return name === readString(named);
-    const key = findElement(spec, 'key');
-    return keyPattern !== undefined && key !== undefined && Buffer.compare(key.bytes, keyPattern.bytes) === 0;
-  };
-  const changes = new Map<string, RawElement | null>();
-  for (const element of elements(change.bytes)) {
-    if (element.name === 'name' || element.name === 'keyPattern') continue;
-    changes.set(element.name, isFalse(element) ? null : element);
-    if (element.name === 'unique' && !isFalse(element)) changes.set('prepareUnique', null);
-  }
-  return record.indexes.map((index) =>
-    matches(index) ? { ...index, spec: withFields(index.spec, changes) } : index,
-  );
-}
-
-function isFalse(element: NamedElement): boolean {
-  return element.type === BsonType.boolean && element.bytes[0] === 0;
-}
-
-/** A collection may be unknown here: it was there at T0 and gone before the inventory. The stream drops it again. */
-async function recordFor(context: StructureContext, event: DdlEvent): Promise<CollectionRecord> {
-  const known = context.registry.get(event.namespace);
-  const existing = known && (await attempt(context, () => context.target.collection(event.namespace)));
-  if (known && existing) return known;
-  return ensureCollection(context, {
-    ...plainCollection(event.namespace, event.collectionUuid),
-    ...(known && { options: known.options, type: known.type }),
-  });
-}
-
-function description(event: DdlEvent): Buffer | null {
-  return event.description === null ? null : Buffer.from(event.description, 'base64');
-}
-
 function indexSpecs(event: DdlEvent): Buffer[] {
   const indexes = description(event);
   const list = indexes && findElement(indexes, 'indexes');
   if (!list) throw unknownOperation(`${event.operation} without its indexes`, event);
   return [...elements(list.bytes)].map(({ bytes }) => bytes);
-}
-
-function dropNotAllowed(namespace: string, event: DdlEvent): WaybillError {
-  const what = event.operation === 'drop' || event.operation === 'dropDatabase' ? 'dropped' : 'replaced';
-  return new WaybillError(
-    'TARGET_DROP_NOT_ALLOWED',
-    `the source ${what} ${namespace} (${event.operation} at ${event.clusterTime}), and the load may not drop it on the target`,
-    {
-      hint: 'Run the same command with --allow-drop to repeat it on the target, or with --ddl=ignore to keep the collection there.',
-      context: { namespace, operation: event.operation },
-    },
-  );
-}
-
-function inTheWay(namespace: string, event: DdlEvent): WaybillError {
-  return new WaybillError(
-    'TARGET_NOT_EMPTY',
-    `the source renamed ${event.namespace} to ${namespace}, where a collection stands on the target that this load did not make`,
-    {
-      hint: `Drop or rename ${namespace} on the target and run the same command again.`,
-      context: { namespace },
-    },
-  );
-}
-
-function halted(event: DdlEvent): WaybillError {
-  return new WaybillError(
-    'TARGET_DDL_HALTED',
-    `the source changed its structure: ${event.operation} of ${event.namespace} at ${event.clusterTime}`,
-    {
-      hint: 'Everything before it is applied. Run the same command with --ddl=apply to repeat it on the target, or --ddl=ignore to leave it out.',
-      context: { namespace: event.namespace, operation: event.operation },
-    },
-  );
-}
-
-function unknownOperation(what: string, event: DdlEvent): WaybillError {
-  return new WaybillError(
-    'FORMAT_UNSUPPORTED',
-    `the stream holds a structure change of ${event.namespace} that this version cannot apply: ${what}`,
-    { hint: 'Upgrade Waybill.', context: { namespace: event.namespace, operation: event.operation } },
-  );
 }

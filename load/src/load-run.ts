@@ -1,0 +1,237 @@
+/** The steps of a load that is ours: snapshot, indexes, changes. What is done already is told by the target's progress. */
+import { hasCode } from '@waybill/shared/errors';
+import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
+import { streamPrefix } from '@waybill/shared/manifest/keys';
+import { readManifest } from '@waybill/shared/manifest/log';
+import { milestoneOf } from '@waybill/shared/manifest/state';
+import { collectionProgress } from '@waybill/shared/stats';
+import PQueue from 'p-queue';
+import { Writer } from './apply/writer.ts';
+import { applyChanges, type Mark } from './changes/changes-phase.ts';
+import type { LoadDeps, LoadResult } from './load.ts';
+import type { LoadLog } from './progress/load-log.ts';
+import type { Ownership } from './progress/ownership.ts';
+import { type LaneCursor, type LoadedProgress, Progress, slowest } from './progress/progress.ts';
+import type { LoadSettings } from './settings.ts';
+import { applySnapshot } from './snapshot/snapshot-phase.ts';
+import { attempt, type StructureContext } from './structure/context.ts';
+import { buildAllIndexes, reportOf } from './structure/indexes.ts';
+import { Registry } from './structure/registry.ts';
+import type { Target } from './target/target.ts';
+
+export interface Taken {
+  readonly identity: StreamIdentity;
+  readonly target: Target;
+  readonly log: LoadLog;
+  readonly ownership: Ownership;
+}
+
+export class LoadRun {
+  readonly #settings: LoadSettings;
+  readonly #deps: LoadDeps;
+  readonly #taken: Taken;
+  readonly #progress: Progress;
+  readonly #prefix: string;
+  #cursor: LaneCursor | undefined;
+  #reached: LoadResult['outcome'] | undefined;
+
+  constructor(settings: LoadSettings, deps: LoadDeps, taken: Taken) {
+    this.#settings = settings;
+    this.#deps = deps;
+    this.#taken = taken;
+    this.#prefix = streamPrefix(settings.stream);
+    const { log, identity, target } = taken;
+    const owner = { load: settings.load, epoch: log.epoch, lanes: identity.lanes };
+    this.#progress = new Progress(target.progress, owner);
+  }
+
+  async run(): Promise<LoadResult> {
+    const { logger, signal } = this.#deps;
+    const structure = await this.#openStructure();
+    try {
+      const writer = this.#openWriter();
+      const loaded = await attempt(structure, () => this.#progress.takeOver());
+      logger.info('load taken over', { epoch: this.#taken.log.epoch, ...describe(loaded) });
+      await this.#recordOnce('load-started', {});
+      const changesFrom = await this.#snapshot(structure, writer, loaded);
+      await this.#indexes(structure, loaded);
+      if (this.#settings.until !== 'snapshot-applied') {
+        await this.#changes(structure, writer, loaded, changesFrom);
+      }
+      return this.#result(this.#reached ?? 'snapshot-applied', structure);
+    } catch (error) {
+      // A stop on request is how a load that follows its stream ends. Its cursors say how far it came.
+      if (!hasCode(error, 'INTERRUPTED') || !signal.aborted) throw error;
+      logger.info('load stopped on request');
+      return this.#result('stopped', structure);
+    }
+  }
+
+  async #openStructure(): Promise<StructureContext> {
+    const { target, ownership } = this.#taken;
+    const { stats, logger, signal } = this.#deps;
+    const base = { target, ownership, settings: this.#settings, stats, logger, signal };
+    const registry = await attempt(base, () => Registry.open(target.progress, this.#settings.load));
+    return { ...base, registry };
+  }
+
+  #openWriter(): Writer {
+    const { target, ownership } = this.#taken;
+    const queue = new PQueue({ concurrency: this.#settings.workers });
+    return new Writer({ ...this.#deps, target, ownership, queue });
+  }
+
+  async #snapshot(
+    structure: StructureContext,
+    writer: Writer,
+    { phases, cursors, finished }: LoadedProgress,
+  ): Promise<LaneCursor> {
+    const from = slowest(cursors);
+    const { bucket, stats, logger, signal } = this.#deps;
+    for (const { namespace, records, documentBytes } of finished) {
+      const known = collectionProgress(stats, namespace);
+      known.documents += records;
+      known.bytes += documentBytes;
+      known.done = phases.snapshotApplied;
+    }
+    if (phases.snapshotApplied) return from;
+    stats.phase = 'snapshot';
+    const { changesAfter, ...counts } = await applySnapshot({
+      bucket,
+      streamPrefix: this.#prefix,
+      structure,
+      writer,
+      progress: this.#progress,
+      finished,
+      settings: this.#settings,
+      signal,
+    });
+    // The cursors first: with the phase recorded nobody reads the stream from its beginning any more.
+    const start: LaneCursor = { ...from, ...changesAfter };
+    await attempt(structure, () => this.#progress.advance(new Map(cursors.map((_, lane) => [lane, start]))));
+    await attempt(structure, () => this.#progress.markPhase({ snapshotApplied: true }));
+    logger.info('snapshot applied', counts);
+    await this.#recordOnce('snapshot-applied', counts);
+    return start;
+  }
+
+  async #indexes(structure: StructureContext, { phases }: LoadedProgress): Promise<void> {
+    const { registry } = structure;
+    const { stats } = this.#deps;
+    const indexes = registry.all().flatMap((record) => record.indexes);
+    stats.indexesTotal = indexes.length;
+    stats.indexesBuilt = indexes.filter(({ state }) => state === 'built').length;
+    if (this.#settings.indexes !== 'after-snapshot') return;
+    if (phases.indexesBuilt && !indexes.some(({ state }) => state === 'waiting')) return;
+    await this.#buildIndexes(structure);
+  }
+
+  async #buildIndexes(structure: StructureContext): Promise<void> {
+    const { stats, logger } = this.#deps;
+    stats.phase = 'indexes';
+    const began = performance.now();
+    const namespaces = structure.registry.all().map(({ namespace }) => namespace);
+    await buildAllIndexes(structure, namespaces);
+    await attempt(structure, () => this.#progress.markPhase({ indexesBuilt: true }));
+    const counts = countVerdicts(structure);
+    logger.info('indexes built', { ...counts, seconds: Math.round((performance.now() - began) / 100) / 10 });
+    await this.#recordOnce('indexes-built', counts);
+  }
+
+  async #changes(
+    structure: StructureContext,
+    writer: Writer,
+    loaded: LoadedProgress,
+    from: LaneCursor,
+  ): Promise<void> {
+    const { bucket, stats, signal } = this.#deps;
+    stats.phase = 'changes';
+    this.#cursor = from;
+    stats.sequence = from.sequence;
+    stats.watermark = from.clusterTime;
+    const head = await readManifest(bucket, this.#prefix, { signal });
+    const snapshotJustApplied = !loaded.phases.snapshotApplied;
+    await applyChanges(
+      {
+        bucket,
+        streamPrefix: this.#prefix,
+        structure,
+        writer,
+        progress: this.#progress,
+        settings: this.#settings,
+        signal,
+        reached: (mark, cursor) => this.#reach(structure, mark, cursor),
+      },
+      {
+        from,
+        cursors: snapshotJustApplied ? loaded.cursors.map(() => from) : loaded.cursors,
+        barrier: loaded.barrier,
+        caughtUp: milestoneOf(head, 'caught-up') !== undefined,
+        drained: milestoneOf(head, 'drained'),
+        head: head.seq,
+      },
+    );
+  }
+
+  async #reach(structure: StructureContext, mark: Mark, cursor: LaneCursor): Promise<boolean> {
+    const { until, indexes } = this.#settings;
+    const { logger, stats } = this.#deps;
+    this.#cursor = cursor;
+    logger.info('load reached', { milestone: mark.kind, sequence: cursor.sequence });
+    switch (mark.kind) {
+      case 'caught-up':
+        await this.#taken.log.record('caught-up', cursor);
+        break;
+      case 'drained':
+        if (indexes === 'last') await this.#buildIndexes(structure);
+        stats.phase = 'changes';
+        await this.#recordDrained(mark.milestone, cursor);
+        break;
+      case 'closed':
+        this.#reached = 'stream-closed';
+        return true;
+    }
+    if (until !== mark.kind) return false;
+    this.#reached = until;
+    return true;
+  }
+
+  /** With the stream's own time, so that whoever waits for a drain knows which one this is. */
+  async #recordDrained(milestone: Milestone | undefined, cursor: LaneCursor): Promise<void> {
+    const streamTime = milestone?.clusterTime ?? null;
+    if (this.#taken.log.latest('drained')?.evidence?.streamClusterTime === streamTime) return;
+    await this.#taken.log.record('drained', cursor, { streamClusterTime: streamTime });
+  }
+
+  /** Milestones of the load as a whole: a crash between the fact and its milestone is made good by the next run. */
+  async #recordOnce(
+    name: 'indexes-built' | 'load-started' | 'snapshot-applied',
+    evidence: Milestone['evidence'],
+  ): Promise<void> {
+    const { log } = this.#taken;
+    if (log.latest(name)) return;
+    await log.record(name, this.#cursor ?? null, evidence);
+  }
+
+  #result(outcome: LoadResult['outcome'], { registry, stats }: StructureContext): LoadResult {
+    return {
+      outcome,
+      epoch: this.#taken.log.epoch,
+      sequence: stats.sequence,
+      watermark: stats.watermark,
+      indexes: registry.all().flatMap(reportOf),
+    };
+  }
+}
+
+function describe({ phases, cursors, finished }: LoadedProgress): Record<string, unknown> {
+  return { ...phases, commit: slowest(cursors).seq, finishedSegments: finished.length };
+}
+
+function countVerdicts({ registry }: StructureContext): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const record of registry.all()) {
+    for (const { verdict } of reportOf(record)) counts[verdict] = (counts[verdict] ?? 0) + 1;
+  }
+  return counts;
+}

@@ -1,0 +1,19 @@
+import type { DdlEvent } from '@waybill/shared/manifest/commit';
+import { ensureCollection, plainCollection } from './collections.ts';
+import { attempt, type StructureContext } from './context.ts';
+import type { CollectionRecord } from './registry.ts';
+
+/** A collection may be unknown here: it was there at T0 and gone before the inventory. The stream drops it again. */
+export async function recordFor(context: StructureContext, event: DdlEvent): Promise<CollectionRecord> {
+  const known = context.registry.get(event.namespace);
+  const existing = known && (await attempt(context, () => context.target.collection(event.namespace)));
+  if (known && existing) return known;
+  return ensureCollection(context, {
+    ...plainCollection(event.namespace, event.collectionUuid),
+    ...(known && { options: known.options, type: known.type }),
+  });
+}
+
+export function description(event: DdlEvent): Buffer | null {
+  return event.description === null ? null : Buffer.from(event.description, 'base64');
+}
