@@ -1,3 +1,4 @@
+import { WaybillError } from '@waybill/shared/errors';
 import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import type { CaptureDeps } from './capture.ts';
 import { KnownCollections } from './catalog/known-collections.ts';
@@ -110,8 +111,9 @@ export function createTailer({ settings, deps, stream, stop, abort, onFailure }:
     awaitMs: settings.maxAwaitMs,
     logger,
     signal: stop,
-    onRetry: () => {
+    onRetry: (error) => {
       stats.retries++;
+      metrics.retries.inc({ code: error instanceof WaybillError ? error.code : 'INTERNAL' });
     },
   });
   return new Tailer({

@@ -77,6 +77,11 @@ export function isTimeSeriesCreate(description: Uint8Array | null): boolean {
   return ofBuckets || findElement(description, 'timeseries') !== undefined;
 }
 
+/** Its changes are not in any change stream. */
+export function isTimeSeries({ options }: CollectionDefinition): boolean {
+  return findElement(Buffer.from(options, 'base64'), 'timeseries') !== undefined;
+}
+
 export function isEncryptedCreate(description: Uint8Array | null): boolean {
   return description !== null && findElement(description, 'encryptedFields') !== undefined;
 }

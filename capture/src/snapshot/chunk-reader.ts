@@ -20,6 +20,7 @@ import { retry } from '@waybill/shared/retry';
 import { segmentExtension } from '@waybill/shared/segment/extension';
 import { SnapshotSegmentWriter } from '@waybill/shared/segment/snapshot-writer';
 import type { CaptureStats } from '@waybill/shared/stats';
+import { isTimeSeries } from '../catalog/definition.ts';
 import type { SnapshotProgress } from '../commit/committer.ts';
 import type { PendingChunk } from './plan.ts';
 import type { RateLimit } from './rate-limit.ts';
@@ -120,7 +121,8 @@ export class ChunkReader {
       lower: bytesOf(plan.lower),
       upper: bytesOf(plan.upper),
       after: bytesOf(this.#progress.lastId),
-      natural: definition.capped,
+      // Capped: the order is data. Time-series: there is no _id index.
+      natural: definition.capped || isTimeSeries(definition),
       // Changes are captured from T0 on, so what is read must hold all before it. T0 itself may still be to come.
       notBefore: t0 - 1n,
       readPreference,

@@ -3,11 +3,13 @@ import { openBucket } from '@waybill/shared/bucket/open-bucket';
 import { WaybillError } from '@waybill/shared/errors';
 import type { Db } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
+import { temporaryFolder } from 'waybill/servers/temporary';
+import { awaitUntil } from '../support/await-until.ts';
 import { temporaryBucket } from '../support/bucket.ts';
 import { connectSource, startCapture } from '../support/capturing.ts';
 import { testClient } from '../support/raw.ts';
 import { differences, replayStream } from '../support/replay.ts';
-import { describeWithServer, uniqueName } from '../support/servers.ts';
+import { describeWithServer, startServer, uniqueName } from '../support/servers.ts';
 import { testSeed } from '../support/workload.ts';
 
 /** A small generator with a seed (mulberry32). */
@@ -89,5 +91,40 @@ await describeWithServer('a capture that crashes', (servers) => {
     expect(replayed.changes.map(({ sequence }) => sequence)).toEqual(
       Array.from({ length: replayed.changes.length }, (_, index) => index + 1),
     );
+  });
+
+  it('goes on by itself when the source comes back from a crash', async () => {
+    await using data = await temporaryFolder('source');
+    const settings = { replSet: 'rs', dbPath: data.path } as const;
+    await using first = await startServer(settings);
+    const { port, uri } = first;
+    await using source = await connectSource(uri);
+    await using folder = await temporaryBucket();
+    const bucket = await openBucket(folder.url);
+    const capture = await (async () => {
+      await using client = await testClient(uri);
+      const db = client.client.db('shop');
+      const documents = Array.from({ length: 6000 }, (_, i) => ({ i, pad: 'p'.repeat(100) }));
+      await db.collection('big').insertMany(documents);
+      const started = startCapture(source, bucket, {
+        include: ['shop'],
+        chunkBytes: 200_000,
+        segmentBytes: 50_000,
+        maxReadBytesPerSecond: 300_000,
+      });
+      await awaitUntil('the snapshot is under way', () => started.stats.segments > 2);
+      await db.collection('big').updateMany({ i: { $lt: 100 } }, { $set: { before: true } });
+      return started;
+    })();
+    await first.kill();
+    await using again = await startServer({ ...settings, port });
+    await using client = await testClient(again.uri);
+    const db = client.client.db('shop');
+    await db.collection('big').updateMany({ i: { $gte: 5900 } }, { $set: { after: true } });
+    await awaitUntil('the snapshot is complete', () => capture.stats.phase === 'changes');
+    await capture.stop();
+    await startCapture(source, bucket, { include: ['shop'], chunkBytes: 200_000, until: 'caught-up' }).ended;
+    expect(capture.stats.retries).toBeGreaterThan(0);
+    expect(await differences(await replayStream(bucket, 'default'), client, 'shop')).toEqual([]);
   });
 });

@@ -225,8 +225,53 @@ await describeWithServer('what capture records of a current server', (servers) =
     const again = startCapture(source, bucket, { include: [database], exclude, until: 'caught-up' });
     expect((await again.ended).ended).toBe('caught-up');
     const later = startCapture(source, bucket, { include: [database], exclude });
+    await awaitUntil('it goes on', () => later.stats.phase === 'changes');
     await db.createCollection('more', { timeseries: { timeField: 't' } });
     await expect(later.ended).rejects.toMatchObject({ code: 'SOURCE_UNSUPPORTED' });
+  });
+
+  it('copies what is in time-series collections where that is asked for', async () => {
+    const database = uniqueName('series');
+    await using client = await testClient(servers.source.uri);
+    await using source = await connectSource(servers.source.uri);
+    await using folder = await temporaryBucket();
+    const bucket = await openBucket(folder.url);
+    const db = client.client.db(database);
+    await db.createCollection('weather', { timeseries: { timeField: 't', metaField: 'm' } });
+    const measured = Array.from({ length: 500 }, (_, i) => ({ t: new Date(1e12 + i), m: i % 3, i }));
+    await db.collection('weather').insertMany(measured);
+    await startCapture(source, bucket, {
+      include: [database],
+      timeSeries: 'snapshot-only',
+      until: 'caught-up',
+    }).ended;
+    const replayed = await replayStream(bucket, 'default');
+    expect(replayed.state.totals.snapshotRecords).toBe(500);
+    expect(await differences(replayed, client, database)).toEqual([]);
+  });
+
+  it('cuts commits whose images would be too large for memory', async () => {
+    const database = uniqueName('large');
+    await using client = await testClient(servers.source.uri);
+    await using source = await connectSource(servers.source.uri);
+    await using folder = await temporaryBucket();
+    const bucket = await openBucket(folder.url);
+    const db = client.client.db(database);
+    const pad = 'p'.repeat(60_000);
+    await db.collection('fat').insertMany(Array.from({ length: 60 }, (_, i) => ({ _id: i as never, pad })));
+    const commitBytes = 100_000;
+    const settings = { include: [database], commitBytes, until: 'caught-up' } as const;
+    await startCapture(source, bucket, settings).ended;
+    await db.collection('fat').updateMany({}, { $set: { touched: true } });
+    await startCapture(source, bucket, settings).ended;
+    const replayed = await replayStream(bucket, 'default');
+    expect(replayed.changes).toHaveLength(60);
+    expect(replayed.changes.every(({ documentOrigin }) => documentOrigin === 'lookup')).toBe(true);
+    expect(await differences(replayed, client, database)).toEqual([]);
+    const sizes = replayed.commits.flatMap(({ segments = [] }) =>
+      segments.filter((each) => each.kind === 'changes').map(({ documentBytes }) => documentBytes),
+    );
+    expect(Math.max(...sizes)).toBeLessThan(3 * commitBytes);
   });
 
   it('refuses other fixed options, and another cluster', async () => {
