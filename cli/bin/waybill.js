@@ -7,8 +7,8 @@
  * exits, and the channel between us tells it when we are gone without having said so (SIGKILL): then it ends as well.
  */
 import { spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { availableParallelism, cpus } from 'node:os';
+import nodeModule, { createRequire } from 'node:module';
+import { availableParallelism, cpus, homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -24,6 +24,10 @@ async function run() {
   // zstd and hashing are CPU work on libuv's threads, writing and syncing files waits on them. With the default of four,
   // a few slow syncs would hold up compression: one thread for each core, and four that may wait.
   process.env.UV_THREADPOOL_SIZE ??= String((availableParallelism?.() ?? cpus().length) + 4);
+  // Half of the start is turning TypeScript into code. Kept under the user's own home, since what is there is run;
+  // where that cannot be written, nothing is kept.
+  const cache = process.env.WAYBILL_CACHE || join(homedir(), '.cache', 'waybill');
+  nodeModule.enableCompileCache?.(join(cache, 'compiled'));
   const launched = process.env[LAUNCHED] !== undefined && process.channel !== undefined;
   delete process.env[LAUNCHED];
   if (launched) {
