@@ -1,3 +1,5 @@
+import { cp } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { openBucket } from '@waybill/shared/bucket/open-bucket';
 import type { MilestoneName } from '@waybill/shared/manifest/commit';
@@ -136,6 +138,9 @@ export class Migration implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#running].map((command) => command[Symbol.asyncDispose]()));
     await this.bucket.close();
+    // For looking into what a failure left.
+    const keep = process.env.WAYBILL_TEST_KEEP;
+    if (keep) await cp(this.folder, join(keep, basename(this.folder)), { recursive: true });
     await this.#remove();
   }
 }
