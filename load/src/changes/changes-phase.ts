@@ -94,7 +94,7 @@ class ChangesPhase {
       stats: deps.structure.stats,
       cursors: start.cursors,
       windows: settings.windows,
-      bytes: settings.windows * settings.windowBytes,
+      bytes: settings.windowBytes,
       scopeOf: (namespace) => this.#scopeOf(namespace),
       advance: (end) => this.#advance(end),
       signal: this.#end.signal,

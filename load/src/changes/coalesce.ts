@@ -27,10 +27,13 @@ export class Coalescer {
   /** Records seen, and those among them that a later one, or nothing to do, made unnecessary. */
   records = 0;
   coalesced = 0;
+  /** Of the documents added, those that were superseded included: they share their memory with the others. */
+  bytes = 0;
 
   /** @throws FORMAT_UNSUPPORTED for a change whose document was never captured */
   add(record: DataRecord): void {
     this.records++;
+    this.bytes += (record.document?.length ?? 0) + RECORD_BYTES;
     const write = writeOf(record);
     if (write === null) {
       this.coalesced++;
@@ -60,6 +63,9 @@ export class Coalescer {
     }
   }
 }
+
+/** What a record takes in memory beside its document, about. */
+const RECORD_BYTES = 512;
 
 /** Null where the record asks for nothing: a later one of the same document carries its state. */
 function writeOf(record: DataRecord): Write | null {

@@ -14,7 +14,7 @@ import { abortReason, LinkedAbort, throwIfAborted } from '@waybill/shared/lifecy
 import type { LoadStats } from '@waybill/shared/stats';
 import type { LaneCursor } from '../progress/progress.ts';
 import { applyLane, type LaneDeps } from './lane.ts';
-import { readWindow } from './read-window.ts';
+import { type LanePart, readWindow } from './read-window.ts';
 import type { Window } from './window.ts';
 
 export interface PipelineDeps extends Omit<LaneDeps, 'signal'> {
@@ -23,8 +23,9 @@ export interface PipelineDeps extends Omit<LaneDeps, 'signal'> {
   readonly stats: LoadStats;
   /** By lane, as they were when this run began. */
   readonly cursors: readonly LaneCursor[];
-  /** Windows in memory at once, and the bytes that they may hold; one window is always taken, however large. */
+  /** Windows under way at once. */
   readonly windows: number;
+  /** Bytes of changes that wait for or are in their lane; with more, reading pauses. */
   readonly bytes: number;
   /** Every lane is through a window: its cursor is to be written. */
   readonly advance: (end: LaneCursor) => Promise<void>;
@@ -34,7 +35,9 @@ export interface PipelineDeps extends Omit<LaneDeps, 'signal'> {
 export class Pipeline {
   readonly #deps: PipelineDeps;
   readonly #abort: LinkedAbort;
+  /** The last part of each lane. */
   readonly #tails = new Map<number, Promise<void>>();
+  readonly #parts = new Set<Promise<void>>();
   readonly #running = new Set<Promise<void>>();
   #bytes = 0;
   #reading: Promise<unknown> = Promise.resolve();
@@ -57,22 +60,12 @@ export class Pipeline {
 
   /** Takes a window in; waits while too many are in memory. */
   async dispatch(window: Window): Promise<void> {
-    while (!this.#hasRoomFor(window)) await Promise.race(this.#running);
+    while (this.#running.size >= this.#deps.windows) await Promise.race(this.#running);
     this.#throwIfFailed();
-    this.#bytes += window.bytes;
     const running: Promise<void> = this.#run(window)
       .catch((error: unknown) => this.#fail(error))
-      .finally(() => {
-        this.#bytes -= window.bytes;
-        this.#running.delete(running);
-      });
+      .finally(() => this.#running.delete(running));
     this.#running.add(running);
-  }
-
-  #hasRoomFor(window: Window): boolean {
-    const { windows, bytes } = this.#deps;
-    if (this.#running.size === 0) return true;
-    return this.#running.size < windows && this.#bytes + window.bytes <= bytes;
   }
 
   /** Fulfilled when every window taken in is applied and its cursor written. */
@@ -83,7 +76,9 @@ export class Pipeline {
 
   /** Waits for what is under way, whatever becomes of it. */
   async settle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running);
+    while (this.#running.size + this.#parts.size > 0) {
+      await Promise.all([...this.#running, ...this.#parts]);
+    }
   }
 
   async #run(window: Window): Promise<void> {
@@ -103,28 +98,42 @@ export class Pipeline {
   }
 
   async #apply(window: Window): Promise<void> {
-    const signal = this.#abort.signal;
-    const previous = this.#reading;
-    const read = previous.then(() => {
-      throwIfAborted(signal);
-      return readWindow({ ...this.#deps, signal }, window, this.#deps.cursors);
-    });
+    const read = this.#reading.then(() => this.#readAndQueue(window));
     this.#reading = read.catch(() => undefined);
-    const lanes = await read;
-    // No await between here and the last lane's turn being queued: windows queue up in the order they were read.
-    const parts = [...lanes].map(([lane, changes]) => {
-      const part = (this.#tails.get(lane) ?? Promise.resolve()).then(() =>
-        applyLane({ ...this.#deps, signal }, changes),
-      );
-      this.#tails.set(
-        lane,
-        part.catch(() => undefined),
-      );
-      return part.catch((error: unknown) => this.#fail(error));
-    });
-    await Promise.all(parts);
+    await Promise.all(await read);
     this.#throwIfFailed();
+    throwIfAborted(this.#abort.signal);
+  }
+
+  /** Windows are read one after the other, so every lane's parts queue up in the order of the stream. */
+  async #readAndQueue(window: Window): Promise<readonly Promise<void>[]> {
+    const signal = this.#abort.signal;
     throwIfAborted(signal);
+    const queued: Promise<void>[] = [];
+    for await (const part of readWindow({ ...this.#deps, signal }, window, this.#deps.cursors)) {
+      queued.push(this.#queue(part));
+      while (this.#bytes > this.#deps.bytes) await Promise.race(this.#parts);
+      throwIfAborted(signal);
+    }
+    return queued;
+  }
+
+  /** Never rejects: a failure is kept, and ends everything. */
+  #queue({ lane, changes }: LanePart): Promise<void> {
+    const { bytes } = changes;
+    const signal = this.#abort.signal;
+    this.#bytes += bytes;
+    const before = this.#tails.get(lane) ?? Promise.resolve();
+    const part: Promise<void> = before
+      .then(() => applyLane({ ...this.#deps, signal }, changes))
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#bytes -= bytes;
+        this.#parts.delete(part);
+      });
+    this.#parts.add(part);
+    this.#tails.set(lane, part);
+    return part;
   }
 
   #fail(error: unknown): void {

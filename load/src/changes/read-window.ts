@@ -13,30 +13,48 @@ export interface ReadWindowDeps {
   readonly signal: AbortSignal;
 }
 
+/** Last states of one lane over the window, or over the part of it that is in memory. */
+export interface LanePart {
+  readonly lane: number;
+  readonly changes: Coalescer;
+}
+
 /**
- * Every lane's last states over a window. Each segment is checked whole before anything is taken out of it, and nothing
- * is applied before the last one is read. Lanes whose cursor is past a commit get nothing from it.
+ * The window lane by lane. Of several segments, all are read before the first lane is given out, so that coalescing spans
+ * them; their bytes are bounded by the window. One segment, which may be as large as the capture made it, is given out
+ * as it is read: its records are grouped by lane, so only the lane in hand is held here.
+ *
+ * Each segment is checked whole before anything is taken out of it (INV-7). Lanes whose cursor is past a commit get
+ * nothing from it.
  */
-export async function readWindow(
+export async function* readWindow(
   deps: ReadWindowDeps,
   window: Window,
   cursors: readonly LaneCursor[],
-): Promise<ReadonlyMap<number, Coalescer>> {
-  const lanes = new Map<number, Coalescer>();
+): AsyncGenerator<LanePart, void, undefined> {
   const { bucket, streamPrefix, stats, signal } = deps;
+  const givesOutEarly = window.segments.length === 1;
+  const lanes = new Map<number, Coalescer>();
   for (const { seq, entry } of window.segments) {
-    for await (const block of readChangeSegment(bucket, segmentKey(streamPrefix, entry.key), entry, {
-      signal,
-    })) {
+    const key = segmentKey(streamPrefix, entry.key);
+    for await (const block of readChangeSegment(bucket, key, entry, { signal })) {
       if ((cursors[block.lane]?.seq ?? 0) >= seq) continue;
-      let coalescer = lanes.get(block.lane);
-      if (!coalescer) {
-        coalescer = new Coalescer();
-        lanes.set(block.lane, coalescer);
+      let changes = lanes.get(block.lane);
+      if (!changes) {
+        if (givesOutEarly) yield* parts(lanes);
+        changes = new Coalescer();
+        lanes.set(block.lane, changes);
       }
-      for (const record of block.records) coalescer.add(record);
+      for (const record of block.records) changes.add(record);
     }
     stats.bucketBytes += entry.bytes;
   }
-  return lanes;
+  yield* parts(lanes);
+}
+
+function* parts(lanes: Map<number, Coalescer>): Generator<LanePart, void, undefined> {
+  for (const [lane, changes] of lanes) {
+    lanes.delete(lane);
+    yield { lane, changes };
+  }
 }
