@@ -1,0 +1,122 @@
+/**
+ * INV-4: of two captures on a stream, and of two loads of one name, exactly one goes on, and the other says so and exits 4. One that
+ * sleeps through being taken over, and wakes up, does no harm either.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Random } from 'waybill/demo/random';
+import { awaitUntil } from '../support/await-until.ts';
+import { describeWithServer, uniqueName } from '../support/servers.ts';
+import type { RunningCommand } from '../support/waybill.ts';
+import { createShop, startWorkload, testSeed, type Workload } from '../support/workload.ts';
+import { Migration } from './migration.ts';
+
+const ORDERS = 1500;
+
+await describeWithServer('two at once', (servers) => {
+  let migration: Migration;
+  let workload: Workload;
+  let random: Random;
+
+  beforeEach(async () => {
+    const seed = testSeed();
+    random = new Random(seed);
+    const { uri } = servers.source;
+    const database = uniqueName('fencing');
+    await createShop({ uri, database, seed, orders: ORDERS });
+    workload = await startWorkload({ uri, database, seed, orders: ORDERS, writers: 2, ratePerSecond: 100 });
+    migration = await Migration.create({ servers, databases: [database] });
+  });
+  afterEach(async () => {
+    await migration[Symbol.asyncDispose]();
+    await workload[Symbol.asyncDispose]();
+  });
+
+  async function endsRight(): Promise<void> {
+    await workload.stop();
+    expect(await migration.finish()).toEqual([]);
+  }
+
+  it('lets one capture and one load go on, whoever came first', async () => {
+    const captures = [migration.start('capture'), migration.start('capture')];
+    const capture = await onlyOneGoesOn(captures, 'MANIFEST_FENCED');
+    const later = migration.start('capture');
+    // Whoever comes later wins.
+    expect(await onlyOneGoesOn([capture, later], 'MANIFEST_FENCED')).toBe(later);
+    await migration.reached('snapshot-completed', later);
+
+    const loads = [migration.start('load'), migration.start('load')];
+    const load = await onlyOneGoesOn(loads, 'LOAD_FENCED');
+    const laterLoad = migration.start('load');
+    expect(await onlyOneGoesOn([load, laterLoad], 'LOAD_FENCED')).toBe(laterLoad);
+    await stopCleanly(later, laterLoad);
+    await endsRight();
+  });
+
+  it('is not harmed by a capture that wakes up after it was taken over', async () => {
+    for (let round = 0; round < 3; round++) {
+      const sleeper = migration.start('capture');
+      await said(sleeper, /new stream|stream goes on/);
+      await sleep(random.int(700));
+      sleeper.kill('SIGSTOP');
+      const heir = migration.start('capture');
+      await said(heir, /stream goes on|new stream/);
+      await sleep(300 + random.int(700));
+      sleeper.kill('SIGCONT');
+      await expectFenced(sleeper, 'MANIFEST_FENCED');
+      await stopCleanly(heir);
+    }
+    await endsRight();
+  });
+
+  it('is not harmed by a load that wakes up after it was taken over', async () => {
+    const capture = migration.start('capture');
+    await migration.reached('snapshot-started', capture);
+    for (let round = 0; round < 2; round++) {
+      const sleeper = migration.start('load');
+      await said(sleeper, /load taken over/);
+      // In the first round amidst the snapshot, in the second amidst changes.
+      await sleep(random.int(round === 0 ? 400 : 1500));
+      sleeper.kill('SIGSTOP');
+      const heir = migration.start('load');
+      await said(heir, /load taken over/);
+      await sleep(500 + random.int(500));
+      sleeper.kill('SIGCONT');
+      await expectFenced(sleeper, 'LOAD_FENCED');
+      await stopCleanly(heir);
+    }
+    await stopCleanly(capture);
+    await endsRight();
+  });
+});
+
+/** Of two that run the one that goes on; the other has ended as fenced. */
+async function onlyOneGoesOn(both: readonly RunningCommand[], code: string): Promise<RunningCommand> {
+  const ended = await awaitUntil('one of them ends', () => both.find((command) => !command.isRunning));
+  await expectFenced(ended, code);
+  const left = both.find((command) => command !== ended)!;
+  await sleep(2500);
+  expect(left.isRunning, left.stderr).toBe(true);
+  return left;
+}
+
+async function expectFenced(command: RunningCommand, code: string): Promise<void> {
+  const { exitCode, stderr } = await command.ended;
+  expect(stderr).toContain(`code: ${code}`);
+  expect(exitCode).toBe(4);
+}
+
+async function said(command: RunningCommand, what: RegExp): Promise<void> {
+  await awaitUntil(`it says ${what}`, () => {
+    if (!command.isRunning) throw new Error(`it ended: ${command.stderr}`);
+    return what.test(command.stderr);
+  });
+}
+
+async function stopCleanly(...commands: readonly RunningCommand[]): Promise<void> {
+  for (const command of commands) command.kill('SIGTERM');
+  for (const command of commands) {
+    const { exitCode, stderr } = await command.ended;
+    expect(exitCode, stderr).toBe(0);
+  }
+}
