@@ -138,6 +138,14 @@ class ChangesPhase {
       if (milestone.name === 'caught-up') this.#caughtUp = true;
       if (milestone.name === 'drained') this.#mark('drained', commit.seq, milestone);
       if (milestone.name === 'stream-closed') this.#mark('closed', commit.seq, milestone);
+      if (milestone.name === 'history-lost') {
+        this.#deps.structure.logger.warn(
+          'the capture lost its place in the source: this stream cannot go on',
+          {
+            clusterTime: milestone.clusterTime,
+          },
+        );
+      }
     }
   }
 
