@@ -43,7 +43,11 @@ await describeWithServer('structure on the target', (servers) => {
   async function restore(...kinds: RestoreKind[]): Promise<RestoreReport[]> {
     await using target = await connect(servers.target.uri, { role: 'target' });
     const settings = { load: 'default', progressDatabase: 'waybill', ...(kinds.length > 0 && { kinds }) };
-    return await restoreHeldBack(settings, { target, logger: silentLogger, signal: new AbortController().signal });
+    return await restoreHeldBack(settings, {
+      target,
+      logger: silentLogger,
+      signal: new AbortController().signal,
+    });
   }
 
   async function indexes(collection = 'orders') {
