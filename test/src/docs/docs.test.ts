@@ -82,7 +82,7 @@ describe.each(PAGES)('%s', (page) => {
 
 it('finds command lines to check, and notices wrong ones', async () => {
   expect(PAGES.flatMap((page) => commandLines(text(page))).length).toBeGreaterThan(15);
-  await expect(parses('capture --source env:SOURCE --bucket /data --no-such')).rejects.toThrow('no-such');
+  await expect(parses('capture --source env:SOURCE --bucket /data --bogus')).rejects.toThrow('bogus');
   await expect(parses('load --bucket /data --target env:TARGET --workers many')).rejects.toThrow('--workers');
 });
 
