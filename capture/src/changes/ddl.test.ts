@@ -63,12 +63,17 @@ describe('decideDdl', () => {
     );
   });
 
-  it.each(['shardCollection', 'reshardCollection', 'refineCollectionShardKey', 'invalidate'])(
-    'lets %s pass',
-    (type) => {
-      expect(decideDdl(event(type, 'shop.a'), context())).toMatchObject({ kind: 'ignore' });
-    },
-  );
+  it('reads a resharded collection again: it has another uuid', () => {
+    expect(decideDdl(event('reshardCollection', 'shop.a'), context())).toMatchObject({
+      kind: 'reread',
+      namespace: 'shop.a',
+      before: [],
+    });
+  });
+
+  it.each(['shardCollection', 'refineCollectionShardKey', 'invalidate'])('lets %s pass', (type) => {
+    expect(decideDdl(event(type, 'shop.a'), context())).toMatchObject({ kind: 'ignore' });
+  });
 
   it('records what a create left', () => {
     const description = fromObject({

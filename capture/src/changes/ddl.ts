@@ -40,7 +40,6 @@ const OPERATIONS: ReadonlySet<string> = new Set<DdlOperation>([
 const PLACEMENT: ReadonlySet<string> = new Set([
   'shardCollection',
   'refineCollectionShardKey',
-  'reshardCollection',
   'movePrimary',
 ]);
 
@@ -55,6 +54,13 @@ export function decideDdl(event: ChangeEvent, context: DdlContext): DdlDecision 
   const { operationType } = event;
   if (operationType === 'invalidate') return ignore('the server ends the stream; it is opened again behind');
   if (PLACEMENT.has(operationType)) return ignore('it only places data');
+  if (operationType === 'reshardCollection') {
+    // The data is the same, and lies in a new collection with a new uuid: images of updates before it were not found.
+    const namespace = event.namespace ?? '';
+    return context.filter.matches(namespace)
+      ? { kind: 'reread', before: [], namespace }
+      : ignore('not captured');
+  }
   if (!OPERATIONS.has(operationType)) {
     throw new WaybillError(
       'SOURCE_EVENT_UNKNOWN',

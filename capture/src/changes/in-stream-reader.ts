@@ -1,7 +1,7 @@
 /**
  * Reading a whole collection behind a rename, as change records with the operation `read`. Needed where a rename brings a
- * collection into the captured namespaces; and on every rename before 6.0, since images were looked up by name there and may
- * have been another collection's.
+ * collection into the captured namespaces; on every rename before 6.0, since images were looked up by name there and may
+ * have been another collection's; and behind a resharding, which gives the collection a new uuid.
  *
  * The committed position stays before the rename until all of it is committed. A crash in between repeats the whole thing, which
  * ends in the same documents. What is read is of now, and thus later than the rename; events that follow
@@ -53,7 +53,9 @@ export class InStreamReader {
     const { pipeline, known, logger } = this.#options;
     const { namespace, before } = decision;
     const wasKnown = event.namespace === null ? undefined : known.get(event.namespace);
-    const entry = await this.#present(namespace, event.collectionUuid);
+    // A reshardCollection names the uuid that the collection had.
+    const uuid = event.operationType === 'rename' ? event.collectionUuid : null;
+    const entry = await this.#present(namespace, uuid);
     const ddl: SealedDdlEvent[] = before.map((each) => ({ event: each, definition: null }));
     for (const each of before) known.apply(each);
     if (entry) {

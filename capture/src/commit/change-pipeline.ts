@@ -7,7 +7,7 @@
  */
 import { WaybillError } from '@waybill/shared/errors';
 import type { Logger } from '@waybill/shared/logger';
-import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
+import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
 import type { CaptureStats } from '@waybill/shared/stats';
 import { documentIdentity, type StreamPosition } from '../changes/change.ts';
 import { cutInHalf } from '../changes/cutting.ts';
@@ -40,6 +40,14 @@ export interface PipelineOptions {
   /** Called once; whoever reads for us should stop. */
   readonly onFailure: (error: unknown) => void;
 }
+
+/** What takes away the collection that had the name; a create tells that it is gone. */
+const ENDS_COLLECTION: ReadonlySet<DdlEvent['operation']> = new Set([
+  'create',
+  'drop',
+  'rename',
+  'dropDatabase',
+]);
 
 interface Order {
   /** Sequences of everything before have been given out. */
@@ -195,8 +203,7 @@ export class ChangePipeline {
   #explainByDdl(unit: SealedDdl): void {
     if (this.#missing.size === 0) return;
     for (const { event } of unit.ddl) {
-      if (event.operation !== 'drop' && event.operation !== 'rename' && event.operation !== 'dropDatabase')
-        continue;
+      if (!ENDS_COLLECTION.has(event.operation)) continue;
       this.#missing.explainNamespace(event.namespace);
       if (event.to !== undefined) this.#missing.explainNamespace(event.to);
     }

@@ -1,6 +1,7 @@
 import { openBucket } from '@waybill/shared/bucket/open-bucket';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf } from '@waybill/shared/manifest/state';
+import type { Document } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
 import { awaitUntil } from '../support/await-until.ts';
 import { temporaryBucket } from '../support/bucket.ts';
@@ -18,6 +19,7 @@ await describeWithServer('capture of a sharded cluster', () => {
     const bucket = await openBucket(folder.url);
     const db = client.client.db('shop');
     const admin = client.client.db('admin');
+    await hurryResharding(await admin.command({ getShardMap: 1 }));
     const documents = (count: number) =>
       Array.from({ length: count }, (_, i) => ({ i, pad: 'p'.repeat(100) }));
     await db.collection('whole').insertMany(documents(500));
@@ -47,6 +49,16 @@ await describeWithServer('capture of a sharded cluster', () => {
     await admin.command({ movePrimary: 'shop', to: other });
     await db.collection('whole').updateMany({}, { $set: { moved: true } });
     await db.collection('spread').updateMany({ i: { $lt: 100 } }, { $inc: { i: 10_000 } });
+    // New collections with the same data: their images from before are found under no uuid.
+    await db.collection('whole').updateMany({}, { $set: { before: 'move' } });
+    await admin.command({ moveCollection: 'shop.whole', toShard: home });
+    await db
+      .collection('spread')
+      .updateMany({ i: { $gte: 1000, $lt: 1200 } }, { $set: { before: 'resharding' } });
+    await admin.command({ reshardCollection: 'shop.spread', key: { _id: 1 }, numInitialChunks: 1 });
+    await db
+      .collection('spread')
+      .updateMany({ i: { $gte: 1100, $lt: 1300 } }, { $set: { after: 'resharding' } });
     await db.collection('whole').rename('renamed');
     await db.collection('renamed').insertOne({ after: 'rename' });
     await db.collection('gone').insertOne({});
@@ -59,3 +71,10 @@ await describeWithServer('capture of a sharded cluster', () => {
     expect(replayed.collections.get('shop.renamed')?.size).toBe(501);
   });
 });
+
+/** Moving a collection takes five minutes by default, whatever its size. */
+async function hurryResharding(shardMap: Document): Promise<void> {
+  const { config } = shardMap.map as Record<string, string>;
+  await using direct = await testClient(`mongodb://${config?.split('/')[1]}/?directConnection=true`);
+  await direct.command('admin', { setParameter: 1, reshardingMinimumOperationDurationMillis: 0 });
+}
