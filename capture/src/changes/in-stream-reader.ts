@@ -70,10 +70,13 @@ export class InStreamReader {
     }
     if (ddl.length > 0) await pipeline.push({ kind: 'ddl', ddl, position: hold });
     if (!entry) {
-      logger.info('a renamed collection is gone already', { namespace });
+      logger.info('a collection is gone before it could be read', { namespace });
       return;
     }
-    logger.info('reading a renamed collection', { namespace, documents: entry.documents });
+    logger.info('reading a collection behind a change of structure', {
+      namespace,
+      documents: entry.documents,
+    });
     await this.#read(entry, namespace, event.clusterTime, hold);
   }
 

@@ -11,7 +11,7 @@ import { differences, replayStream } from '../support/replay.ts';
 import { describeWithServer, startShardedCluster } from '../support/servers.ts';
 
 await describeWithServer('capture of a sharded cluster', () => {
-  it('replays to the same bytes, over moves of data that change nothing', async () => {
+  it('replays to the same bytes, over moves of data that change nothing', { timeout: 300_000 }, async () => {
     await using cluster = await startShardedCluster();
     await using client = await testClient(cluster.uri);
     await using source = await connectSource(cluster.uri);
@@ -49,16 +49,9 @@ await describeWithServer('capture of a sharded cluster', () => {
     await admin.command({ movePrimary: 'shop', to: other });
     await db.collection('whole').updateMany({}, { $set: { moved: true } });
     await db.collection('spread').updateMany({ i: { $lt: 100 } }, { $inc: { i: 10_000 } });
-    // New collections with the same data: their images from before are found under no uuid.
+    // A new collection with the same data: images of the updates before it are found under no uuid.
     await db.collection('whole').updateMany({}, { $set: { before: 'move' } });
     await admin.command({ moveCollection: 'shop.whole', toShard: home });
-    await db
-      .collection('spread')
-      .updateMany({ i: { $gte: 1000, $lt: 1200 } }, { $set: { before: 'resharding' } });
-    await admin.command({ reshardCollection: 'shop.spread', key: { _id: 1 }, numInitialChunks: 1 });
-    await db
-      .collection('spread')
-      .updateMany({ i: { $gte: 1100, $lt: 1300 } }, { $set: { after: 'resharding' } });
     await db.collection('whole').rename('renamed');
     await db.collection('renamed').insertOne({ after: 'rename' });
     await db.collection('gone').insertOne({});
