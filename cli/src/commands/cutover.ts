@@ -4,10 +4,11 @@ import type { VerifyReport } from '@waybill/load/verify/report';
 import { EXIT_CODES, WaybillError } from '@waybill/shared/errors';
 import { interrupted } from '@waybill/shared/lifecycle';
 import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
+import { showComparing } from '../output/comparing.ts';
 import { renderVerification } from '../output/verification.ts';
 import type { Command, CommandContext } from './command.ts';
 import { Services } from './services.ts';
-import { logVerification, writeReport } from './verify.ts';
+import { writeReport } from './verify.ts';
 
 export const cutoverCommand: Command = {
   name: 'cutover',
@@ -22,11 +23,8 @@ export const cutoverCommand: Command = {
   run: runCutoverCommand,
 };
 
-/** A wait in which neither side commits for this long is given up: a running capture commits every ten seconds. */
-const STALLED_MS = 60_000;
-
 async function runCutoverCommand(context: CommandContext): Promise<number> {
-  const { options, signal, logger } = context;
+  const { options, signal, logger, output } = context;
   await using services = new Services(context);
   const bucket = await services.writableBucket();
   const source = await services.connect('source');
@@ -35,16 +33,18 @@ async function runCutoverCommand(context: CommandContext): Promise<number> {
   const { runCutover, VerificationDiffers } = await import('@waybill/load/cutover/cutover');
   const { newVerifyStats } = await import('@waybill/load/verify/verify');
   const stats = newVerifyStats();
-  using _log = logVerification(logger, stats);
-  const { stream, load } = options;
-  const settings = { stream, load, progressDatabase: PROGRESS_DATABASE, stalledMs: STALLED_MS, verify: {} };
+  using progress = showComparing(stats, logger, output.terminal);
+  const { stream, load, wait: stalledMs } = options;
+  const settings = { stream, load, progressDatabase: PROGRESS_DATABASE, stalledMs, verify: {} };
   try {
     const onStep = (step: string): void => logger.info('cutover', { step });
     const result = await runCutover(settings, { bucket, source, target, logger, stats, signal, onStep });
+    progress[Symbol.dispose]();
     await tell(context, result.verification, result);
     return 0;
   } catch (error) {
     if (!(error instanceof VerificationDiffers)) throw error;
+    progress[Symbol.dispose]();
     await tell(context, error.report, null);
     logger.error(error.message, { error });
     return EXIT_CODES.difference;

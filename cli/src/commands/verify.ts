@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises';
+import { streamIdentityText } from '@waybill/load/progress/stream-identity';
+import { mongodbProgressStore } from '@waybill/load/target/mongodb-progress';
 import type { VerifyReport } from '@waybill/load/verify/report';
-import type { VerifyStats } from '@waybill/load/verify/verify';
 import { EXIT_CODES, WaybillError } from '@waybill/shared/errors';
-import type { Logger } from '@waybill/shared/logger';
 import { readStream } from '@waybill/shared/manifest/identity';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
-import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
-import { formatBytes, formatCount } from '../output/units.ts';
+import { NamespaceFilter, PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
+import { showComparing } from '../output/comparing.ts';
 import { renderVerification } from '../output/verification.ts';
 import type { Command, CommandContext } from './command.ts';
 import { Services } from './services.ts';
@@ -28,33 +28,23 @@ async function runVerifyCommand(context: CommandContext): Promise<number> {
   const { options, signal, output, logger } = context;
   await using services = new Services(context);
   const bucket = await services.bucket();
-  const { include, exclude } = await readStream(bucket, streamPrefix(options.stream), { signal });
+  const identity = await readStream(bucket, streamPrefix(options.stream), { signal });
   const source = await services.connect('source');
   const target = await services.connect('target');
   const { newVerifyStats, runVerify } = await import('@waybill/load/verify/verify');
+  const { LoadWatch } = await import('@waybill/load/verify/load-watch');
+  const store = mongodbProgressStore(target, PROGRESS_DATABASE);
+  const load = new LoadWatch(store, options.load, streamIdentityText(identity));
+  const filter = new NamespaceFilter({ include: identity.include, exclude: identity.exclude });
   const stats = newVerifyStats();
-  using _log = logVerification(logger, stats);
-  const filter = new NamespaceFilter({ include, exclude });
-  const report = await runVerify({}, { source, target, filter, stats, signal });
+  const report = await (async () => {
+    using _progress = showComparing(stats, logger, output.terminal);
+    return await runVerify({}, { source, target, filter, load, stats, signal });
+  })();
   if (options.report !== undefined) await writeReport(options.report, report);
   if (options.json) output.printJson(report);
   else output.print(renderVerification(report, output.paint));
   return report.same ? 0 : EXIT_CODES.difference;
-}
-
-const PROGRESS_MS = 10_000;
-
-export function logVerification(logger: Logger, stats: VerifyStats): Disposable {
-  const timer = setInterval(() => {
-    logger.info('comparing', {
-      collection: stats.collection,
-      documents: `${formatCount(stats.documents)}/${formatCount(stats.documentsTotal)}`,
-      bytes: formatBytes(stats.bytes),
-      suspects: stats.suspects,
-    });
-  }, PROGRESS_MS);
-  timer.unref();
-  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 /** Errors: CONFIG_INVALID where the file can not be written. */

@@ -21,7 +21,9 @@ export interface ProgressSettings {
 /** Disposing twice is fine. */
 export function showProgress(settings: ProgressSettings): Disposable {
   const meters = settings.stats.map((stats) => new ActivityMeter(stats));
-  return settings.terminal.canRedraw ? drawLines(meters, settings) : logLines(meters, settings);
+  if (!settings.terminal.canRedraw) return logLines(meters, settings);
+  const line = (meter: ActivityMeter) => () => activityLine(meter.sample(performance.now()), drawBar);
+  return drawLines(settings.terminal, meters.map(line));
 }
 
 function logLines(meters: readonly ActivityMeter[], { logger, stats }: ProgressSettings): Disposable {
@@ -36,7 +38,8 @@ function logLines(meters: readonly ActivityMeter[], { logger, stats }: ProgressS
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-function drawLines(meters: readonly ActivityMeter[], { terminal }: ProgressSettings): Disposable {
+/** Lines that redraw themselves, on a terminal that can; log lines go above them. Disposing twice is fine. */
+export function drawLines(terminal: Terminal, texts: readonly (() => string)[]): Disposable {
   const lines = new MultiBar({
     stream: terminal.stream,
     clearOnComplete: true,
@@ -47,11 +50,9 @@ function drawLines(meters: readonly ActivityMeter[], { terminal }: ProgressSetti
     linewrap: false,
     format: (_options, _parameters, payload: { line: string }) => payload.line,
   });
-  const bars = meters.map(() => lines.create(1, 0, { line: '' }));
+  const bars = texts.map(() => lines.create(1, 0, { line: '' }));
   const redraw = (): void => {
-    meters.forEach((meter, index) => {
-      bars[index]!.update({ line: activityLine(meter.sample(performance.now()), drawBar) });
-    });
+    for (const [index, text] of texts.entries()) bars[index]!.update({ line: text() });
   };
   redraw();
   const timer = setInterval(redraw, REDRAW_MS);

@@ -1,28 +1,46 @@
 /** What a verification found, for people. */
-import type { DocumentDifference, StructureDifference, VerifyReport } from '@waybill/load/verify/report';
+import {
+  type DocumentDifference,
+  isDifference,
+  type StructureDifference,
+  type VerifyReport,
+} from '@waybill/load/verify/report';
 import type { Paint } from './style.ts';
 import { renderTable } from './table.ts';
 import { formatBytes, formatCount, formatDuration } from './units.ts';
 
-/** The file of --report has them all. */
+/** The file of --report has more of them. */
 const MOST_DIFFERENCES = 20;
 const MOST_FIELDS = 4;
 
 export function renderVerification(report: VerifyReport, paint: Paint): string {
-  const verdict = report.same
-    ? paint('green', 'Same: every document byte for byte, and collections, options, indexes and views.')
-    : paint('red', 'Source and target differ.');
   return [
     collections(report, paint),
     ...report.structure.map(structureLine),
     ...report.differences.slice(0, MOST_DIFFERENCES).map(differenceLine),
     '',
-    `${verdict} ${paint('dim', `(${formatDuration(report.seconds * 1000)})`)}`,
+    `${verdict(report, paint)} ${paint('dim', `(${formatDuration(report.seconds * 1000)})`)}`,
   ].join('\n');
+}
+
+function verdict({ same, collections, structure, differences }: VerifyReport, paint: Paint): string {
+  if (same)
+    return paint('green', 'Same: every document byte for byte, and collections, options, indexes and views.');
+  const changing = collections.reduce((sum, each) => sum + each.changing, 0);
+  const isOnlyChanging = !structure.some(isDifference) && collections.every((each) => different(each) === 0);
+  if (isOnlyChanging) {
+    const what = `${formatCount(changing)} documents kept changing while they were compared.`;
+    return paint('yellow', `No difference found, but ${what} Verify again when the source is quieter.`);
+  }
+  const total = collections.reduce((sum, each) => sum + different(each), 0);
+  const told =
+    total > differences.length ? ` The first ${formatCount(differences.length)} differences are told.` : '';
+  return paint('red', `Source and target differ.${told}`);
 }
 
 function collections(report: VerifyReport, paint: Paint): string {
   const rows = [...report.collections].sort((a, b) => different(b) - different(a) || b.bytes - a.bytes);
+  const changes = rows.some((each) => each.changing > 0);
   return renderTable(
     [
       { head: 'collection' },
@@ -32,6 +50,7 @@ function collections(report: VerifyReport, paint: Paint): string {
       { head: 'missing', align: 'right' },
       { head: 'extra', align: 'right' },
       { head: 'different', align: 'right' },
+      ...(changes ? [{ head: 'changing', align: 'right' } as const] : []),
     ],
     rows.map((each) => [
       each.namespace,
@@ -41,6 +60,7 @@ function collections(report: VerifyReport, paint: Paint): string {
       formatCount(each.missing),
       formatCount(each.extra),
       formatCount(each.different),
+      ...(changes ? [formatCount(each.changing)] : []),
     ]),
     paint,
   );

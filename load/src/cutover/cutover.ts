@@ -2,31 +2,39 @@
  * The exact cutover. Writes to the source have stopped: that is the operator's word, and it is checked at the end.
  *
  *   operation time W ── note writes-stopped(W) ── capture: drained(W) ── load: drained(W) ── unique, hidden restored
- *     ── documents verified ── TTL restored ── structure verified ── no change came after W ── notes verified, cutover
+ *     ── documents verified ── the same again with a later W: nobody wrote in between ── TTL restored ── structure
+ *     verified ── note verified and cutover
  *
- * Safe to run again after a kill anywhere: everything up to the last notes is repeated with a new W, restoring what is
+ * Safe to run again after a kill anywhere: everything up to the last note is repeated with a new W, restoring what is
  * restored changes nothing, and a load whose log has `cutover` is only reported. TTL comes after the documents, because from then
- * on the target deletes by itself.
+ * on the target deletes by itself. The source's own TTL goes on deleting, and what it deletes flows on to the target.
  */
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { WaybillError } from '@waybill/shared/errors';
 import type { Logger } from '@waybill/shared/logger';
-import type { Milestone } from '@waybill/shared/manifest/commit';
+import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { readStream } from '@waybill/shared/manifest/identity';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { appendNote } from '@waybill/shared/manifest/note';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
+import { listCatalog } from '@waybill/shared/mongo/catalog';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
 import { sourceIdentity } from '@waybill/shared/mongo/source-identity';
 import { formatClusterTime } from '@waybill/shared/position';
+import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
 import { writerName } from '../progress/process-identity.ts';
-import type { VerifyReport } from '../verify/report.ts';
+import { streamIdentityText } from '../progress/stream-identity.ts';
+import { mongodbProgressStore } from '../target/mongodb-progress.ts';
+import { indexFields, optionFields } from '../verify/definition-fields.ts';
+import { LoadWatch } from '../verify/load-watch.ts';
+import { isDifference, type VerifyReport } from '../verify/report.ts';
 import { runVerify, type VerifySettings, type VerifyStats, verifyStructure } from '../verify/verify.ts';
+import { countLateChanges } from './late-changes.ts';
 import { type RestoreReport, restoreHeldBack } from './restore.ts';
-import { captureStalled, loadStalled, waitForMilestone } from './wait.ts';
+import { captureStalled, loadStalled, type Reached, waitForMilestone } from './wait.ts';
 
 export interface CutoverSettings {
   readonly stream: string;
@@ -85,71 +93,105 @@ class Cutover {
   }
 
   async run(): Promise<CutoverResult> {
-    const { bucket, source, signal } = this.#deps;
-    const filter = await this.#filter();
-    const before = await readManifest(bucket, this.#load, { signal });
-    const done = milestoneOf(before, 'cutover');
+    const { source } = this.#deps;
+    const identity = await this.#identity();
+    const done = await this.#doneBefore();
     if (done) return this.#result(true, done.clusterTime ?? '', [], null);
+    const watch = await this.#watchLoad(identity);
+    const filter = new NamespaceFilter({ include: identity.include, exclude: identity.exclude });
 
-    const stoppedAt = await currentOperationTime(source, { signal });
-    const writesStopped = formatClusterTime(stoppedAt);
-    await this.#note(this.#stream, 'writes-stopped', writesStopped, null);
-    const drained = await this.#waitForCapture(stoppedAt);
-    await this.#waitForLoad(stoppedAt);
-
+    const stopped = await this.#drain(watch, {});
     await this.#restore('restoring indexes', ['unique', 'hidden']);
-    const verification = await this.#verify(filter);
+    const verification = await this.#verify(filter, watch);
+    const still = await this.#drain(watch, { again: true });
+    await this.#assertNobodyWrote(
+      stopped.capture,
+      still.capture,
+      await expiringCollections(source, filter, this.#deps.signal),
+    );
     // Everything once more, and the expiry with it: the report is of the end.
     const restored = await this.#restore('restoring expiry', ['unique', 'hidden', 'ttl']);
-    await this.#assertStructure(filter, verification, restored);
-    await this.#assertNoWritesSince(drained);
+    await this.#assertStructure(filter, verification);
 
+    const { writesStopped, capture } = stopped;
+    if (await this.#doneBefore()) return this.#result(true, writesStopped, restored, verification);
     const { documents, bytes } = sums(verification);
     const evidence = { collections: verification.collections.length, documents, bytes };
-    await this.#note(this.#load, 'verified', writesStopped, drained.sequence, evidence);
-    await this.#note(this.#load, 'cutover', writesStopped, drained.sequence);
+    const at = { clusterTime: writesStopped, sequence: capture.milestone.sequence };
+    await this.#note(this.#load, [
+      { name: 'verified', ...at, evidence },
+      { name: 'cutover', ...at },
+    ]);
     this.#deps.onStep('done');
     return this.#result(false, writesStopped, restored, verification);
   }
 
-  /** Of the stream's own namespaces, after making sure that this is its source. */
-  async #filter(): Promise<NamespaceFilter> {
+  async #doneBefore(): Promise<Milestone | undefined> {
+    const { bucket, signal } = this.#deps;
+    return milestoneOf(await readManifest(bucket, this.#load, { signal }), 'cutover');
+  }
+
+  /** After making sure that this is the stream's source. */
+  async #identity(): Promise<StreamIdentity> {
     const { bucket, source, signal } = this.#deps;
-    const stream = await readStream(bucket, this.#stream, { signal });
+    const identity = await readStream(bucket, this.#stream, { signal });
     const { id } = await sourceIdentity(source, signal);
-    if (id !== stream.source) {
-      throw new WaybillError(
-        'STREAM_FOREIGN_SOURCE',
-        `stream ${stream.stream} was not captured from ${source.url}`,
-        {
-          hint: 'Give the --source that the capture reads, or the right --bucket and --stream.',
-          context: { stream: stream.stream, source: source.url },
-        },
-      );
-    }
-    return new NamespaceFilter({ include: stream.include, exclude: stream.exclude });
+    if (id === identity.source) return identity;
+    throw new WaybillError(
+      'STREAM_FOREIGN_SOURCE',
+      `stream ${identity.stream} was not captured from ${source.url}`,
+      {
+        hint: 'Give the --source that the capture reads, or the right --bucket and --stream.',
+        context: { stream: identity.stream, source: source.url },
+      },
+    );
   }
 
-  async #waitForCapture(stoppedAt: bigint): Promise<Milestone> {
-    const { bucket, signal, onStep } = this.#deps;
-    onStep('waiting for capture');
-    const wanted = { name: 'drained', time: stoppedAt, timeOf: (m: Milestone) => m.clusterTime } as const;
-    const stalled = (): WaybillError => captureStalled(this.#settings.stream);
-    const options = { signal, stalledMs: this.#settings.stalledMs };
-    return (await waitForMilestone(bucket, this.#stream, wanted, stalled, options)).milestone;
-  }
-
-  async #waitForLoad(stoppedAt: bigint): Promise<void> {
-    const { bucket, signal, onStep } = this.#deps;
-    onStep('waiting for load');
-    const timeOf = (milestone: Milestone): string | null =>
-      String(milestone.evidence?.streamClusterTime ?? '');
-    const wanted = { name: 'drained', time: stoppedAt, timeOf } as const;
-    const stalled = (): WaybillError => loadStalled(this.#settings.load);
-    await waitForMilestone(bucket, this.#load, wanted, stalled, {
-      signal,
-      stalledMs: this.#settings.stalledMs,
+  /** After making sure that this is the load's target: another one could be a copy too, of another load. */
+  async #watchLoad(identity: StreamIdentity): Promise<LoadWatch> {
+    const { target, signal } = this.#deps;
+    const { load, progressDatabase } = this.#settings;
+    const store = mongodbProgressStore(target, progressDatabase);
+    const watch = new LoadWatch(store, load, streamIdentityText(identity));
+    const { owner } = await watch.look(signal);
+    if (owner === 'ours') return watch;
+    const what = owner === 'none' ? `has no load ${load}` : `has a load ${load} of another stream`;
+    throw new WaybillError('CUTOVER_NOT_READY', `the target ${target.url} ${what}`, {
+      hint: 'Check --target, --load, --bucket and --stream, or start `waybill load` first.',
+      context: { load, target: target.url },
     });
+  }
+
+  /** Everything that the source had acknowledged at the call is on the target. */
+  async #drain(
+    watch: LoadWatch,
+    evidence: NonNullable<Milestone['evidence']>,
+  ): Promise<{ readonly writesStopped: string; readonly capture: Reached }> {
+    const { bucket, source, signal, onStep } = this.#deps;
+    const { stream, load, stalledMs } = this.#settings;
+    const time = await retry(() => currentOperationTime(source, { signal }), DEFAULT_RETRY, { signal });
+    const writesStopped = formatClusterTime(time);
+    await this.#note(this.#stream, [
+      { name: 'writes-stopped', clusterTime: writesStopped, sequence: null, evidence },
+    ]);
+    onStep('waiting for capture');
+    const drained = { name: 'drained', time } as const;
+    const capture = await waitForMilestone(
+      bucket,
+      this.#stream,
+      { ...drained, timeOf: ({ clusterTime }) => clusterTime },
+      () => captureStalled(stream),
+      { signal, stalledMs },
+    );
+    onStep('waiting for load');
+    await waitForMilestone(
+      bucket,
+      this.#load,
+      { ...drained, timeOf: (milestone) => String(milestone.evidence?.streamClusterTime ?? '') },
+      () => loadStalled(load),
+      { signal, stalledMs, silentMs: async () => (await watch.look(signal)).silentMs },
+    );
+    return { writesStopped, capture };
   }
 
   async #restore(
@@ -172,61 +214,50 @@ class Cutover {
     return reports;
   }
 
-  async #verify(filter: NamespaceFilter): Promise<VerifyReport> {
+  async #verify(filter: NamespaceFilter, load: LoadWatch): Promise<VerifyReport> {
     const { source, target, stats, signal, onStep } = this.#deps;
     onStep('verifying');
-    const report = await runVerify(this.#settings.verify, { source, target, filter, stats, signal });
+    const report = await runVerify(this.#settings.verify, { source, target, filter, load, stats, signal });
     if (report.same) return report;
     throw new VerificationDiffers(report, this.#settings.load);
   }
 
-  /** Nothing is held back any more. What the target has no such index for was reported by the load, and is no surprise now. */
-  async #assertStructure(
-    filter: NamespaceFilter,
-    verification: VerifyReport,
-    restored: readonly RestoreReport[],
-  ): Promise<void> {
-    const skipped = new Set(
-      restored
-        .filter(({ outcome }) => outcome === 'skipped')
-        .map(({ namespace, index }) => `${namespace} ${index}`),
-    );
-    const structure = (await verifyStructure({ ...this.#deps, filter }))
-      .filter(
-        ({ what, namespace, detail }) => what !== 'index-missing' || !skipped.has(`${namespace} ${detail}`),
-      )
-      .map((difference) => ({ ...difference, heldBack: false }));
-    if (structure.length === 0) return;
+  /** Nothing is held back any more. */
+  async #assertStructure(filter: NamespaceFilter, verification: VerifyReport): Promise<void> {
+    const found = await verifyStructure({ ...this.#deps, filter });
+    const structure = found.map((difference) => ({ ...difference, heldBack: false }));
+    if (!structure.some(isDifference)) return;
     throw new VerificationDiffers({ ...verification, structure, same: false }, this.#settings.load);
   }
 
   /** Capture goes on after the drain, so a write that nobody expected has a sequence by now. */
-  async #assertNoWritesSince(drained: Milestone): Promise<void> {
+  async #assertNobodyWrote(before: Reached, now: Reached, expiring: ReadonlySet<string>): Promise<void> {
     const { bucket, signal } = this.#deps;
-    const stream = await readManifest(bucket, this.#stream, { signal });
-    const later = stream.lastSequence - (drained.sequence ?? 0);
-    if (later <= 0) return;
-    throw new WaybillError(
-      'CUTOVER_NOT_READY',
-      `${later} changes reached the source after its writes had stopped`,
-      {
-        hint: 'Find out who still writes to the source, stop it, and run the cutover again. Nothing is lost: the changes are captured.',
-        context: { stream: this.#settings.stream, changes: later },
+    const late = await countLateChanges(bucket, this.#stream, {
+      // A drain that an earlier attempt had asked for may lie before the end of the log as it was read.
+      after: before.state,
+      until: now.state.seq,
+      expires: (namespace) => expiring.has(namespace),
+      signal,
+    });
+    const unseen = before.state.lastSequence - (before.milestone.sequence ?? before.state.lastSequence);
+    if (late + unseen <= 0) return;
+    throw new WaybillError('CUTOVER_NOT_READY', 'the source was written to after its writes had stopped', {
+      hint: 'Find out who still writes to the source, stop it, and run the cutover again. Nothing is lost: the changes are captured.',
+      context: {
+        stream: this.#settings.stream,
+        changes: now.state.lastSequence - before.state.lastSequence + unseen,
       },
-    );
+    });
   }
 
-  async #note(
-    prefix: string,
-    name: Milestone['name'],
-    clusterTime: string,
-    sequence: number | null,
-    evidence: Milestone['evidence'] = {},
-  ): Promise<void> {
+  async #note(prefix: string, facts: readonly Omit<Milestone, 'at'>[]): Promise<void> {
     const { bucket, signal, logger } = this.#deps;
-    const milestone: Milestone = { name, at: new Date().toISOString(), clusterTime, sequence, evidence };
-    await appendNote(bucket, prefix, [milestone], { writer: writerName(), signal });
-    logger.info('milestone', { milestone: name, clusterTime });
+    const at = new Date().toISOString();
+    const milestones = facts.map((fact): Milestone => ({ ...fact, at }));
+    await appendNote(bucket, prefix, milestones, { writer: writerName(), signal });
+    for (const { name, clusterTime } of milestones)
+      logger.info('milestone', { milestone: name, clusterTime });
   }
 
   async #result(
@@ -268,4 +299,18 @@ function sums({ collections }: VerifyReport): { documents: number; bytes: number
     bytes += collection.bytes;
   }
   return { documents, bytes };
+}
+
+/** Collections whose documents the source deletes by itself. */
+async function expiringCollections(
+  source: MongoConnection,
+  filter: NamespaceFilter,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const expiring = new Set<string>();
+  for (const { namespace, options, indexes } of await listCatalog(source, filter, signal)) {
+    const fields = [optionFields(options), ...indexes.map(indexFields)];
+    if (fields.some((each) => each.has('expireAfterSeconds'))) expiring.add(namespace);
+  }
+  return expiring;
 }

@@ -11,47 +11,59 @@ export interface WaitOptions {
   readonly signal: AbortSignal;
   /** A wait in which nothing moves for this long is given up, in milliseconds. */
   readonly stalledMs: number;
-  readonly onState?: (state: StreamState) => void;
+  /** Asked while the log stands still: milliseconds since whoever writes it gave a sign of life; null for nobody. */
+  readonly silentMs?: () => Promise<number | null>;
+}
+
+export interface Wanted {
+  readonly name: Milestone['name'];
+  readonly time: ClusterTime;
+  /** Up to which time of the source a milestone tells that all is done. */
+  readonly timeOf: (milestone: Milestone) => string | null;
+}
+
+export interface Reached {
+  readonly milestone: Milestone;
+  /** The log up to and with the commit that says so, or further if it said so from the beginning. */
+  readonly state: StreamState;
 }
 
 const POLL_MS = 200;
 
 /**
- * Follows a log until a milestone `name` tells that everything up to `time` is done. Errors: CUTOVER_NOT_READY where the log stands
- * still for too long: whoever should write it does not run.
+ * Follows a log until a milestone tells that everything up to a time is done. One of an earlier attempt tells of an earlier time.
+ * Errors: what `stalled` makes, where nothing moves for too long: whoever should write the log does not run.
  */
 export async function waitForMilestone(
   bucket: Bucket,
   prefix: string,
-  wanted: {
-    readonly name: Milestone['name'];
-    readonly time: ClusterTime;
-    readonly timeOf: (m: Milestone) => string | null;
-  },
+  wanted: Wanted,
   stalled: () => WaybillError,
-  options: WaitOptions,
-): Promise<{ readonly milestone: Milestone; readonly state: StreamState }> {
-  const { signal, stalledMs, onState } = options;
+  { signal, stalledMs, silentMs }: WaitOptions,
+): Promise<Reached> {
   let state = await readManifest(bucket, prefix, { signal });
+  const known = state.milestones.findLast((milestone) => tells(milestone, wanted));
+  if (known) return { milestone: known, state };
   let movedAt = performance.now();
   for (;;) {
-    onState?.(state);
-    const milestone = state.milestones.findLast(
-      (each) => each.name === wanted.name && reaches(wanted.timeOf(each), wanted.time),
-    );
-    if (milestone) return { milestone, state };
     const before = state.seq;
-    for await (const next of readCommits(bucket, prefix, { signal, after: state }))
+    for await (const next of readCommits(bucket, prefix, { signal, after: state })) {
       state = foldCommit(state, next);
+      const milestone = next.commit.milestones?.find((each) => tells(each, wanted));
+      if (milestone) return { milestone, state };
+    }
     if (state.seq > before) movedAt = performance.now();
-    else if (performance.now() - movedAt > stalledMs) throw stalled();
-    else await sleep(POLL_MS, signal);
+    const silent = await silentMs?.();
+    if (typeof silent === 'number') movedAt = Math.max(movedAt, performance.now() - silent);
+    if (performance.now() - movedAt > stalledMs) throw stalled();
+    await sleep(POLL_MS, signal);
   }
 }
 
-export function reaches(reached: string | null, time: ClusterTime): boolean {
-  const parsed = reached === null ? undefined : parseClusterTime(reached);
-  return parsed !== undefined && parsed >= time;
+function tells(milestone: Milestone, { name, time, timeOf }: Wanted): boolean {
+  if (milestone.name !== name) return false;
+  const reached = parseClusterTime(timeOf(milestone) ?? '');
+  return reached !== undefined && reached >= time;
 }
 
 export function captureStalled(stream: string): WaybillError {

@@ -1,9 +1,20 @@
-/** Reads one `_id` range on both sides at once and finds what differs. Two batches of each side are in memory. */
+/**
+ * Reads one `_id` range on both sides at once and finds what differs. Two batches of each side are in memory.
+ *
+ * Both sides come in the same order, which need not be known here (it may be a collation's): as long as the documents at
+ * the front are of the same `_id`, they are twins. Where they are not, each side is asked for the next ids of the other:
+ * what it has not is a suspect, and what is left meets again. So a run of missing documents of any length costs
+ * a lookup by `_id` per thousand, every difference is named once, and memory does not grow with it. (Rejected: remembering
+ * unmet documents until they meet. A long run outgrows any bound, and what is forgotten is counted twice.)
+ */
+import type { RawElement } from '@waybill/shared/bson/raw';
+import { documentId } from '@waybill/shared/bson/statement';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { Range } from '@waybill/shared/mongo/range-plan';
-import { type ReadRangeOptions, readRange } from '@waybill/shared/mongo/range-reader';
+import type { ReadRangeOptions } from '@waybill/shared/mongo/range-reader';
 import type { ClusterTime } from '@waybill/shared/position';
-import { Matcher, type Suspect } from './matcher.ts';
+import { existing, idsAtOnce } from './lookup.ts';
+import { keyOf, Side } from './side.ts';
 
 export interface Pair {
   readonly source: MongoConnection;
@@ -28,93 +39,139 @@ export interface CompareOptions {
   /** Capped collections: in the order of insertion, which is compared with the documents. */
   readonly natural: boolean;
   readonly signal: AbortSignal;
-  /** Called with counts of this range as they grow. */
+  /** Called with what has been read since the call before. */
   readonly onProgress: (counts: Readonly<Counts>) => void;
-  /** Takes the suspects found so far; awaited, so that they do not pile up. */
-  readonly onSuspects: (suspects: Suspect[]) => Promise<void>;
+  /** Takes ids of documents that differ as far as this reading tells; awaited, so that they do not pile up. */
+  readonly onSuspects: (ids: RawElement[]) => Promise<void>;
 }
 
-const UNMET_LIMIT = 20_000;
 const BATCH_BYTES = 4 * 1024 * 1024;
+/** How far is looked ahead for a document that stands in another place on the other side. */
+const LOOK_AHEAD = 1000;
 
-export async function compareRange(
-  { source, target }: Pair,
-  namespace: string,
-  options: CompareOptions,
-): Promise<void> {
+export async function compareRange(pair: Pair, namespace: string, options: CompareOptions): Promise<void> {
   const { range, natural, notBefore, signal } = options;
   const reading: ReadRangeOptions = { ...range, natural, signal, batchBytes: BATCH_BYTES };
-  const matcher = new Matcher(UNMET_LIMIT);
-  const heads = [
-    new Head(source, namespace, { ...reading, notBefore: notBefore.source }),
-    new Head(target, namespace, { ...reading, notBefore: notBefore.target }),
-  ] as const;
-  const [left, right] = heads;
+  const source = new Side(pair.source, namespace, { ...reading, notBefore: notBefore.source });
+  const target = new Side(pair.target, namespace, { ...reading, notBefore: notBefore.target });
+  const comparison = new RangeComparison(pair, namespace, options, source, target);
   try {
     for (;;) {
-      await Promise.all([left.fill(), right.fill()]);
-      if (left.ended && right.ended) break;
-      const same = matcher.matchHeads(left.documents, right.documents);
-      const counts: Counts = { sourceDocuments: same, targetDocuments: same, bytes: left.skip(same) };
-      right.skip(same);
-      if (same === 0) {
-        const fromSource = left.shift();
-        const fromTarget = right.shift();
-        if (fromSource) {
-          matcher.add('source', fromSource);
-          counts.sourceDocuments = 1;
-          counts.bytes = fromSource.length;
-        }
-        if (fromTarget) {
-          matcher.add('target', fromTarget);
-          counts.targetDocuments = 1;
-        }
-      }
-      options.onProgress(counts);
-      const suspects = matcher.take();
-      if (suspects.length > 0) await options.onSuspects(suspects);
+      await Promise.all([source.fill(), target.fill()]);
+      if (source.isDone && target.isDone) break;
+      await comparison.step();
     }
-    await options.onSuspects(matcher.finish());
   } finally {
-    await Promise.all(heads.map((head) => head.close()));
+    await Promise.all([source.close(), target.close()]);
   }
 }
 
-/** The documents at the front of one reading. */
-class Head {
-  readonly #batches: AsyncIterator<{ readonly documents: Buffer[] }>;
-  documents: Buffer[] = [];
-  ended = false;
+class RangeComparison {
+  readonly #pair: Pair;
+  readonly #namespace: string;
+  readonly #options: CompareOptions;
+  readonly #source: Side;
+  readonly #target: Side;
+  #suspects: RawElement[] = [];
+  #counts: Counts = { sourceDocuments: 0, targetDocuments: 0, bytes: 0 };
 
-  constructor(connection: MongoConnection, namespace: string, options: ReadRangeOptions) {
-    const readConcern = connection.server.topology === 'standalone' ? null : 'majority';
-    this.#batches = readRange(connection, namespace, { readConcern, ...options })[Symbol.asyncIterator]();
+  constructor(pair: Pair, namespace: string, options: CompareOptions, source: Side, target: Side) {
+    this.#pair = pair;
+    this.#namespace = namespace;
+    this.#options = options;
+    this.#source = source;
+    this.#target = target;
   }
 
-  async fill(): Promise<void> {
-    while (this.documents.length === 0 && !this.ended) {
-      const next = await this.#batches.next();
-      if (next.done) this.ended = true;
-      else this.documents = next.value.documents;
+  /** Takes at least one document off. */
+  async step(): Promise<void> {
+    if (this.#takeTwins() === 0 && !(await this.#siftUnknown())) this.#resynchronise();
+    const [counts, suspects] = [this.#counts, this.#suspects];
+    this.#counts = { sourceDocuments: 0, targetDocuments: 0, bytes: 0 };
+    this.#suspects = [];
+    this.#options.onProgress(counts);
+    if (suspects.length > 0) await this.#options.onSuspects(suspects);
+  }
+
+  /** As long as the fronts are of the same `_id`. Equal documents have equal ids, so those cost one comparison. */
+  #takeTwins(): number {
+    const most = Math.min(this.#source.size, this.#target.size);
+    let twins = 0;
+    for (; twins < most; twins++) {
+      const document = this.#source.document(twins);
+      if (document.equals(this.#target.document(twins))) continue;
+      if (keyOf(this.#source.id(twins)) !== keyOf(this.#target.id(twins))) break;
+      this.#suspect(document);
     }
+    this.#take(twins, twins);
+    return twins;
   }
 
-  /** Bytes of the documents skipped. */
-  skip(count: number): number {
-    if (count === 0) return 0;
-    let bytes = 0;
-    for (let index = 0; index < count; index++) bytes += this.documents[index]?.length ?? 0;
-    this.documents = this.documents.slice(count);
-    return bytes;
+  /** Asks each side for what the other has at the front. False where all of that was known already. */
+  async #siftUnknown(): Promise<boolean> {
+    const { notBefore, signal } = this.#options;
+    const asked = await Promise.all([
+      this.#sift(this.#source, this.#pair.target, { notBefore: notBefore.target, signal }),
+      this.#sift(this.#target, this.#pair.source, { notBefore: notBefore.source, signal }),
+    ]);
+    const [missing, extra] = asked;
+    for (const document of missing ?? []) {
+      this.#suspect(document);
+      this.#counts.bytes += document.length;
+    }
+    for (const document of extra ?? []) this.#suspect(document);
+    this.#counts.sourceDocuments += missing?.length ?? 0;
+    this.#counts.targetDocuments += extra?.length ?? 0;
+    return asked.some((each) => each !== null);
   }
 
-  shift(): Buffer | undefined {
-    const first = this.documents[0];
-    if (first) this.documents = this.documents.slice(1);
-    return first;
+  async #sift(
+    side: Side,
+    other: MongoConnection,
+    options: { readonly notBefore: ClusterTime | undefined; readonly signal: AbortSignal },
+  ): Promise<Buffer[] | null> {
+    if (side.size === 0 || side.known > 0) return null;
+    const count = idsAtOnce(side.size, (index) => side.id(index));
+    const ids = Array.from({ length: count }, (_, index) => side.id(index));
+    const there = await existing(other, this.#namespace, ids, options);
+    return side.sift(count, (document) => there.has(keyOf(documentId(document))));
   }
 
-  async close(): Promise<void> {
-    await this.#batches.return?.();
+  /**
+   * Both fronts are on the other side too, but not here: one of them came or went while we read, or the order differs. Goes on
+   * where the fronts meet soonest; what stands before that is looked at again by `_id`.
+   */
+  #resynchronise(): void {
+    const [source, target] = [this.#source, this.#target];
+    const inSource = target.size > 0 ? distanceTo(source, keyOf(target.id())) : null;
+    const inTarget = source.size > 0 ? distanceTo(target, keyOf(source.id())) : null;
+    if (inSource !== null && (inTarget === null || inSource <= inTarget)) this.#giveUp(inSource, 0);
+    else if (inTarget !== null) this.#giveUp(0, inTarget);
+    else this.#giveUp(source.known, target.known);
   }
+
+  #giveUp(ofSource: number, ofTarget: number): void {
+    for (let index = 0; index < ofSource; index++) this.#suspect(this.#source.document(index));
+    for (let index = 0; index < ofTarget; index++) this.#suspect(this.#target.document(index));
+    this.#take(ofSource, ofTarget);
+  }
+
+  #take(ofSource: number, ofTarget: number): void {
+    this.#counts.bytes += this.#source.take(ofSource);
+    this.#target.take(ofTarget);
+    this.#counts.sourceDocuments += ofSource;
+    this.#counts.targetDocuments += ofTarget;
+  }
+
+  #suspect(document: Buffer): void {
+    const { type, bytes } = documentId(document);
+    // A copy: a slice would keep its whole reply alive.
+    this.#suspects.push({ type, bytes: Buffer.from(bytes) });
+  }
+}
+
+function distanceTo(side: Side, key: string): number | null {
+  const most = Math.min(side.size, LOOK_AHEAD);
+  for (let index = 0; index < most; index++) if (keyOf(side.id(index)) === key) return index;
+  return null;
 }

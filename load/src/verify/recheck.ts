@@ -1,145 +1,243 @@
 /**
- * Looks again at documents that differed. While the source is written to, a difference may only be a change on its way: one that
- * ends equal has settled; one is proven when both sides stood still for a while and still differ; one whose source never stands still
- * is reported without an age when the time is up.
+ * Looks again at documents that differed. While the source is written to, a difference may only be a change on its way.
+ *
+ *   settled    both sides came to the same bytes
+ *   proven     both sides stood still for `settleMs` and differ, and a load that runs has applied everything
+ *              up to the time at which the source was seen like this
+ *   changing   the source never stood still until the time was up: nothing can be said
+ *
+ * At most {@link OPEN_LIMIT} documents are watched, by hash; whoever brings more waits until some are decided. So
+ * everything may differ, and memory stays flat.
  */
 import { createHash } from 'node:crypto';
-import { setTimeout as wait } from 'node:timers/promises';
-import { array, buildArray, buildDocument, doc } from '@waybill/shared/bson/build';
+import { buildDocument } from '@waybill/shared/bson/build';
 import { diffDocuments } from '@waybill/shared/bson/diff';
 import { toCanonicalExtendedJson } from '@waybill/shared/bson/ejson';
 import type { RawElement } from '@waybill/shared/bson/raw';
 import { documentId } from '@waybill/shared/bson/statement';
-import { throwIfAborted } from '@waybill/shared/lifecycle';
+import { sleep } from '@waybill/shared/lifecycle';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { openCursor } from '@waybill/shared/mongo/cursor';
-import { rawDocument } from '@waybill/shared/mongo/raw-value';
-import { splitNamespace } from '@waybill/shared/record';
+import type { ClusterTime } from '@waybill/shared/position';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
 import type { Pair } from './compare-range.ts';
-import { keyOf, type Suspect } from './matcher.ts';
+import type { LoadWatch } from './load-watch.ts';
+import { idsAtOnce, lookup, readOne } from './lookup.ts';
 import type { DocumentDifference } from './report.ts';
+import { keyOf } from './side.ts';
 
-export interface RecheckOptions {
+export interface RecheckSettings {
   /** Both sides unchanged for this long and different: proven. Milliseconds. */
   readonly settleMs: number;
-  /** When to stop looking again. Milliseconds. */
+  /** When to stop looking at a document again. Milliseconds. */
   readonly limitMs: number;
+  readonly detailLimit: number;
   /** Fields named per document. */
   readonly fieldLimit: number;
+}
+
+export interface RecheckDeps extends Pair {
+  /** Null: nobody asks whether a load runs, and standing still is proof. */
+  readonly load: LoadWatch | null;
   readonly signal: AbortSignal;
 }
 
-export interface Rechecked {
-  readonly settled: number;
-  readonly differences: readonly DocumentDifference[];
+/** What became of the suspects of one collection. */
+export interface Findings {
+  missing: number;
+  extra: number;
+  different: number;
+  changing: number;
+  settled: number;
 }
-
-const IDS_AT_ONCE = 500;
-const FIRST_DELAY_MS = 100;
-const LONGEST_DELAY_MS = 2000;
 
 interface Watched {
+  readonly namespace: string;
   readonly id: RawElement;
-  hashes: string;
+  readonly findings: Findings;
+  readonly firstAt: number;
+  state: string;
+  /** When it was first seen in this state, and a time of the source's not before its last change. */
   since: number;
+  asOf: ClusterTime | null;
+  delay: number;
+  dueAt: number;
 }
 
-export async function recheck(
-  pair: Pair,
-  namespace: string,
-  suspects: readonly Suspect[],
-  options: RecheckOptions,
-): Promise<Rechecked> {
-  const { signal, settleMs, limitMs } = options;
-  const started = performance.now();
-  let open = new Map(suspects.map(({ id }) => [keyOf(id), { id, hashes: '', since: started } as Watched]));
-  const total = open.size;
-  const differences: DocumentDifference[] = [];
-  for (let delay = FIRST_DELAY_MS; open.size > 0; delay = Math.min(delay * 2, LONGEST_DELAY_MS)) {
-    throwIfAborted(signal);
-    const still = new Map<string, Watched>();
-    for (const part of parts([...open.values()], IDS_AT_ONCE)) {
-      const [sources, targets] = await bothSides(pair, namespace, part, signal);
-      const now = performance.now();
-      for (const watched of part) {
-        const key = keyOf(watched.id);
-        const [source, target] = [sources.get(key), targets.get(key)];
-        if (source === undefined ? target === undefined : target !== undefined && source.equals(target))
-          continue;
-        const hashes = `${hash(source)} ${hash(target)}`;
-        if (hashes !== watched.hashes) Object.assign(watched, { hashes, since: now });
-        const age = now - watched.since;
-        const timeIsUp = now - started >= limitMs;
-        if (age < settleMs && !timeIsUp) still.set(key, watched);
-        else {
-          const ageMs = age >= settleMs ? Math.round(age) : null;
-          differences.push(difference(namespace, watched.id, source, target, ageMs, options.fieldLimit));
-        }
+const OPEN_LIMIT = 50_000;
+const TICK_MS = 50;
+const FIRST_DELAY_MS = 100;
+const LONGEST_DELAY_MS = 1000;
+const LONGEST_ID = 1000;
+const ABSENT = '-';
+
+export class Rechecker {
+  readonly #settings: RecheckSettings;
+  readonly #deps: RecheckDeps;
+  readonly #open = new Map<string, Watched>();
+  /** Decided to differ: a document that moved may be brought once by each side. Bounded, like all here. */
+  readonly #named = new Set<string>();
+  readonly differences: DocumentDifference[] = [];
+  #loop: Promise<void> | null = null;
+  #failure: { readonly error: unknown } | null = null;
+
+  constructor(settings: RecheckSettings, deps: RecheckDeps) {
+    this.#settings = settings;
+    this.#deps = deps;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Fulfilled when there is room for more. Rejects once looking again has failed. */
+  async add(namespace: string, ids: readonly RawElement[], findings: Findings): Promise<void> {
+    const now = performance.now();
+    for (const id of ids) {
+      const key = `${namespace}\0${keyOf(id)}`;
+      if (this.#open.has(key) || this.#named.has(hashOf(key))) continue;
+      const times = { firstAt: now, since: now, asOf: null, delay: FIRST_DELAY_MS, dueAt: now };
+      this.#open.set(key, { namespace, id, findings, state: '', ...times });
+    }
+    this.#loop ??= this.#run().catch((error: unknown) => {
+      this.#failure = { error };
+    });
+    while (this.#open.size > OPEN_LIMIT && !this.#failure) await sleep(TICK_MS, this.#deps.signal);
+    this.#throwFailure();
+  }
+
+  /** Fulfilled when all are decided. */
+  async finish(): Promise<void> {
+    await this.#loop;
+    this.#throwFailure();
+  }
+
+  #throwFailure(): void {
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#open.size > 0) {
+      await this.#round();
+      if (this.#open.size > 0) await sleep(TICK_MS, this.#deps.signal);
+    }
+    this.#loop = null;
+  }
+
+  async #round(): Promise<void> {
+    const now = performance.now();
+    const due = [...this.#open.values()].filter(({ dueAt }) => dueAt <= now);
+    if (due.length === 0) return;
+    // The load before the documents: what it had applied by then is on the target when that is read.
+    const sight = await this.#deps.load?.look(this.#deps.signal);
+    const behind = sight?.runs ? { applied: sight.applied } : null;
+    for (const [namespace, some] of Map.groupBy(due, (each) => each.namespace)) {
+      for (let from = 0; from < some.length; ) {
+        const count = idsAtOnce(some.length - from, (index) => some[from + index]!.id);
+        await this.#look(namespace, some.slice(from, from + count), behind);
+        from += count;
       }
     }
-    open = still;
-    if (open.size > 0) await wait(Math.min(delay, settleMs), undefined, { signal }).catch(() => undefined);
   }
-  return { settled: total - differences.length, differences };
-}
 
-function difference(
-  namespace: string,
-  id: RawElement,
-  source: Buffer | undefined,
-  target: Buffer | undefined,
-  ageMs: number | null,
-  fieldLimit: number,
-): DocumentDifference {
-  const kind = !target ? 'missing' : !source ? 'extra' : 'different';
-  const fields = source && target ? diffDocuments(source, target, fieldLimit) : [];
-  return { namespace, id: toCanonicalExtendedJson(buildDocument([['_id', id]])), kind, ageMs, fields };
-}
-
-async function bothSides(
-  pair: Pair,
-  namespace: string,
-  part: readonly Watched[],
-  signal: AbortSignal,
-): Promise<[Map<string, Buffer>, Map<string, Buffer>]> {
-  return Promise.all([
-    readByIds(pair.source, namespace, part, signal),
-    readByIds(pair.target, namespace, part, signal),
-  ]);
-}
-
-/** By the bytes of `_id`: an equal id of other bytes is another document. */
-async function readByIds(
-  connection: MongoConnection,
-  namespace: string,
-  part: readonly Watched[],
-  signal: AbortSignal,
-): Promise<Map<string, Buffer>> {
-  const { database, collection } = splitNamespace(namespace);
-  const ids = buildDocument([['$in', array(buildArray(part.map(({ id }) => id)))]]);
-  const filter = buildDocument([['_id', doc(ids)]]);
-  return retry(
-    async () => {
-      const isStandalone = connection.server.topology === 'standalone';
-      const readConcern = isStandalone ? undefined : { level: 'majority' };
-      const command = { find: collection, filter: rawDocument(filter), readConcern };
-      await using cursor = await openCursor(connection, database, command, { signal });
-      const found = new Map<string, Buffer>();
-      for (let batch = await cursor.next(); batch; batch = await cursor.next()) {
-        for (const document of batch.documents) found.set(keyOf(documentId(document)), document);
+  async #look(
+    namespace: string,
+    some: readonly Watched[],
+    behind: { readonly applied: ClusterTime | null } | null,
+  ): Promise<void> {
+    const ids = some.map(({ id }) => id);
+    const [source, target] = await Promise.all([
+      this.#hashes(this.#deps.source, namespace, ids),
+      this.#hashes(this.#deps.target, namespace, ids),
+    ]);
+    const now = performance.now();
+    for (const watched of some) {
+      const key = keyOf(watched.id);
+      const [ours, theirs] = [source.hashes.get(key) ?? ABSENT, target.hashes.get(key) ?? ABSENT];
+      if (ours === theirs) {
+        this.#decide(watched, 'settled');
+        continue;
       }
-      return found;
-    },
-    DEFAULT_RETRY,
-    { signal },
-  );
+      const state = `${ours} ${theirs}`;
+      if (state !== watched.state) Object.assign(watched, { state, since: now, asOf: source.time });
+      const stood = now - watched.since >= this.#settings.settleMs;
+      const isTimeUp = now - watched.firstAt >= this.#settings.limitMs;
+      if ((stood && isApplied(watched, behind)) || isTimeUp) {
+        if (stood) await this.#prove(watched, ours, theirs, now);
+        else this.#decide(watched, 'changing');
+        continue;
+      }
+      watched.dueAt = now + watched.delay;
+      watched.delay = Math.min(watched.delay * 2, LONGEST_DELAY_MS);
+    }
+  }
+
+  async #hashes(
+    connection: MongoConnection,
+    namespace: string,
+    ids: readonly RawElement[],
+  ): Promise<{ readonly hashes: ReadonlyMap<string, string>; readonly time: ClusterTime | null }> {
+    const { signal } = this.#deps;
+    return retry(
+      async () => {
+        const hashes = new Map<string, string>();
+        const time = await lookup(connection, namespace, ids, { signal, notBefore: undefined }, (document) =>
+          hashes.set(keyOf(documentId(document)), hashOf(document)),
+        );
+        return { hashes, time };
+      },
+      DEFAULT_RETRY,
+      { signal },
+    );
+  }
+
+  async #prove(watched: Watched, ours: string, theirs: string, now: number): Promise<void> {
+    const kind = theirs === ABSENT ? 'missing' : ours === ABSENT ? 'extra' : 'different';
+    const ageMs = Math.round(now - watched.since);
+    if (kind !== 'different' || this.differences.length >= this.#settings.detailLimit) {
+      this.#decide(watched, kind, { ageMs, fields: [] });
+      return;
+    }
+    const [source, target] = await this.#both(watched);
+    if (source && target?.equals(source)) this.#decide(watched, 'settled');
+    else {
+      const fields = source && target ? diffDocuments(source, target, this.#settings.fieldLimit) : [];
+      this.#decide(watched, kind, { ageMs, fields });
+    }
+  }
+
+  async #both({ namespace, id }: Watched): Promise<[Buffer | undefined, Buffer | undefined]> {
+    const { source, target, signal } = this.#deps;
+    const options = { signal, notBefore: undefined };
+    return [await readOne(source, namespace, id, options), await readOne(target, namespace, id, options)];
+  }
+
+  #decide(
+    watched: Watched,
+    as: keyof Findings,
+    detail: Pick<DocumentDifference, 'ageMs' | 'fields'> = { ageMs: null, fields: [] },
+  ): void {
+    const { namespace, id, findings } = watched;
+    findings[as]++;
+    const key = `${namespace}\0${keyOf(id)}`;
+    this.#open.delete(key);
+    if (as === 'settled') return;
+    if (this.#named.size < OPEN_LIMIT) this.#named.add(hashOf(key));
+    if (this.differences.length >= this.#settings.detailLimit) return;
+    this.differences.push({ namespace, id: idText(id), kind: as, ...detail });
+  }
 }
 
-function hash(document: Buffer | undefined): string {
-  return document ? createHash('sha256').update(document).digest('base64') : '-';
+/** Whether what the source had when it was seen like this would be on the target by now. */
+function isApplied({ asOf }: Watched, behind: { readonly applied: ClusterTime | null } | null): boolean {
+  if (behind === null || asOf === null) return true;
+  return behind.applied !== null && behind.applied >= asOf;
 }
 
-function* parts<T>(list: readonly T[], size: number): Generator<readonly T[]> {
-  for (let from = 0; from < list.length; from += size) yield list.slice(from, from + size);
+function hashOf(content: Buffer | string): string {
+  return createHash('sha256').update(content).digest('base64').slice(0, 24);
+}
+
+function idText(id: RawElement): string {
+  const text = toCanonicalExtendedJson(buildDocument([['_id', id]]));
+  return text.length > LONGEST_ID ? `${text.slice(0, LONGEST_ID)}…` : text;
 }

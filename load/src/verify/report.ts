@@ -2,7 +2,7 @@ import type { FieldDifference } from '@waybill/shared/bson/diff';
 
 /** What a verification found. Plain data: it is printed as a table and written as JSON. */
 export interface VerifyReport {
-  /** No difference of any kind. */
+  /** No difference of any kind, and no document that could not be compared. */
   readonly same: boolean;
   readonly startedAt: string;
   readonly seconds: number;
@@ -24,6 +24,8 @@ export interface CollectionReport {
   readonly extra: number;
   /** Documents that both have, with other bytes. */
   readonly different: number;
+  /** Differed, and changed on the source as long as they were looked at: nothing can be said of them. */
+  readonly changing: number;
   /** Differed at first and were the same when looked at again: changes on their way. */
   readonly settled: number;
 }
@@ -37,6 +39,10 @@ export interface StructureDifference {
     | 'index-missing'
     | 'index-extra'
     | 'index-different'
+    /** No current server has such an index. Told, and no difference. */
+    | 'index-unsupported'
+    /** A time-series collection: its measurements are not compared. */
+    | 'not-compared'
     | 'order';
   /** The index, or the options that differ. */
   readonly detail: string;
@@ -46,11 +52,12 @@ export interface StructureDifference {
 
 export interface DocumentDifference {
   readonly namespace: string;
-  /** Canonical Extended JSON. */
+  /** Canonical Extended JSON, cut where it is long. */
   readonly id: string;
-  readonly kind: 'missing' | 'extra' | 'different';
+  readonly kind: 'missing' | 'extra' | 'different' | 'changing';
   /** Milliseconds for which both sides stood still and differed; null where the source kept changing. */
   readonly ageMs: number | null;
+  /** Paths and what differs there, never values. */
   readonly fields: readonly FieldDifference[];
 }
 
@@ -59,7 +66,14 @@ export function isSame(
   structure: readonly StructureDifference[],
 ): boolean {
   return (
-    structure.every(({ heldBack }) => heldBack) &&
-    collections.every(({ missing, extra, different }) => missing + extra + different === 0)
+    !structure.some(isDifference) &&
+    collections.every(
+      ({ missing, extra, different, changing }) => missing + extra + different + changing === 0,
+    )
   );
+}
+
+/** What is held back until the cutover, and what no server can have, is told and is none. */
+export function isDifference({ heldBack, what }: StructureDifference): boolean {
+  return !heldBack && what !== 'index-unsupported';
 }

@@ -1,7 +1,8 @@
 import { fromObject } from '@waybill/shared/bson/build';
 import type { CatalogEntry } from '@waybill/shared/mongo/catalog';
 import { describe, expect, test } from 'vitest';
-import { compareStructure, DISARMED_SECONDS } from './structure.ts';
+import { NEVER_EXPIRES_SECONDS } from '../structure/index-spec.ts';
+import { compareStructure } from './structure.ts';
 
 type Plain = Parameters<typeof fromObject>[0];
 
@@ -62,7 +63,7 @@ describe('structure', () => {
     ]);
     const target = entry('shop.users', {}, [
       email,
-      { key: { at: 1 }, name: 'at_1', expireAfterSeconds: DISARMED_SECONDS },
+      { key: { at: 1 }, name: 'at_1', expireAfterSeconds: NEVER_EXPIRES_SECONDS },
       { key: { to: 1 }, name: 'to_1', expireAfterSeconds: 61 },
     ]);
     expect(brief([source], [target])).toEqual([

@@ -1,8 +1,9 @@
 /**
- * Compares a source with a target: collections, options and indexes; then every document, byte for byte, in `_id` ranges of which
- * several are read at once; then again what differed. Reads only. Memory is flat: batches, an unmet run and suspects are
- * bounded, and beyond the limit differences are counted without being looked at again.
+ * Compares a source with a target: collections, options and indexes; every document, byte for byte, in `_id` ranges of which
+ * several are read at once; and again what differed, so that changes on their way may arrive. Reads only. Memory is
+ * flat: batches and what is looked at again are bounded.
  */
+import { LinkedAbort, sleep } from '@waybill/shared/lifecycle';
 import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/catalog';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
@@ -10,12 +11,13 @@ import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
 import { planRanges, type Range } from '@waybill/shared/mongo/range-plan';
 import type { ClusterTime } from '@waybill/shared/position';
 import PQueue from 'p-queue';
-import { type Counts, compareRange, type Pair, type ReadFrom } from './compare-range.ts';
-import type { Suspect } from './matcher.ts';
-import { type RecheckOptions, recheck } from './recheck.ts';
+import { compareRange, type Pair, type ReadFrom } from './compare-range.ts';
+import type { LoadWatch } from './load-watch.ts';
+import { countDocuments } from './lookup.ts';
+import { type Findings, Rechecker } from './recheck.ts';
 import {
   type CollectionReport,
-  type DocumentDifference,
+  isDifference,
   isSame,
   type StructureDifference,
   type VerifyReport,
@@ -29,7 +31,7 @@ export interface VerifySettings {
   readonly rangeBytes: number;
   /** A difference is proven when both sides stood still for this long, in milliseconds. */
   readonly settleMs: number;
-  /** How long differing documents of a range are looked at again, in milliseconds. */
+  /** How long a document that differs is looked at again, in milliseconds. */
   readonly recheckLimitMs: number;
   /** Differences reported in detail. */
   readonly detailLimit: number;
@@ -42,7 +44,7 @@ export const VERIFY_DEFAULTS: VerifySettings = {
   rangeBytes: 64 * 1024 * 1024,
   settleMs: 2000,
   recheckLimitMs: 30_000,
-  detailLimit: 100,
+  detailLimit: 1000,
   fieldLimit: 20,
 };
 
@@ -51,61 +53,70 @@ export interface VerifyStats {
   documents: number;
   documentsTotal: number;
   bytes: number;
+  bytesTotal: number;
+  /** Looked at again, so far and now. */
   suspects: number;
+  rechecking: number;
   collection: string;
 }
 
 export function newVerifyStats(): VerifyStats {
-  return { documents: 0, documentsTotal: 0, bytes: 0, suspects: 0, collection: '' };
+  return {
+    documents: 0,
+    documentsTotal: 0,
+    bytes: 0,
+    bytesTotal: 0,
+    suspects: 0,
+    rechecking: 0,
+    collection: '',
+  };
 }
 
 export interface VerifyDeps extends Pair {
   readonly filter: NamespaceFilter;
+  /** The load that fills the target, which may be running; null where nobody knows of one. */
+  readonly load: LoadWatch | null;
   readonly stats: VerifyStats;
   readonly signal: AbortSignal;
 }
 
-/** Per range; beyond it suspects count as different without being looked at again. */
-const SUSPECT_LIMIT = 20_000;
-
+/** @throws errors of the servers, and the signal's reason */
 export async function runVerify(given: Partial<VerifySettings>, deps: VerifyDeps): Promise<VerifyReport> {
   const settings = { ...VERIFY_DEFAULTS, ...given };
   const started = Date.now();
-  const [source, target] = await bothCatalogs(deps);
-  const structure = compareStructure(source, target);
-  const comparison = new Comparison(settings, deps, structure, {
-    source: await timeOf(deps.source, deps.signal),
-    target: await timeOf(deps.target, deps.signal),
-  });
-  const shared = new Set(target.map(({ namespace }) => namespace));
-  const collections = source.filter(({ type }) => type === 'collection');
-  deps.stats.documentsTotal = collections.reduce((sum, { documents }) => sum + documents, 0);
-  for (const entry of collections.filter(({ namespace }) => shared.has(namespace)))
-    await comparison.run(entry);
-  return {
-    same: isSame(comparison.collections, structure),
-    startedAt: new Date(started).toISOString(),
-    seconds: (Date.now() - started) / 1000,
-    collections: comparison.collections,
-    structure,
-    differences: comparison.differences,
-  };
+  using abort = new LinkedAbort(deps.signal);
+  const verification = new Verification(settings, { ...deps, signal: abort.signal });
+  try {
+    const { collections, structure, differences } = await verification.run();
+    return {
+      same: isSame(collections, structure),
+      startedAt: new Date(started).toISOString(),
+      seconds: (Date.now() - started) / 1000,
+      collections,
+      structure,
+      differences,
+    };
+  } finally {
+    // After a failure other ranges are still being read.
+    abort.abort();
+    await verification.settle();
+  }
 }
 
 /** Collections, options and indexes alone. What a load holds back until the cutover is marked so. */
-export async function verifyStructure(
-  deps: Pick<VerifyDeps, 'source' | 'target' | 'filter' | 'signal'>,
-): Promise<StructureDifference[]> {
-  return compareStructure(...(await bothCatalogs(deps)));
+export async function verifyStructure(deps: StructureDeps): Promise<StructureDifference[]> {
+  return compareCatalogs(deps, await bothCatalogs(deps));
 }
 
-function bothCatalogs({
-  source,
-  target,
-  filter,
-  signal,
-}: Pick<VerifyDeps, 'source' | 'target' | 'filter' | 'signal'>): Promise<[CatalogEntry[], CatalogEntry[]]> {
+type StructureDeps = Pick<VerifyDeps, 'source' | 'target' | 'filter' | 'signal'>;
+type Catalogs = readonly [source: readonly CatalogEntry[], target: readonly CatalogEntry[]];
+
+function bothCatalogs({ source, target, filter, signal }: StructureDeps): Promise<Catalogs> {
   return Promise.all([listCatalog(source, filter, signal), listCatalog(target, filter, signal)]);
+}
+
+function compareCatalogs({ filter }: StructureDeps, [source, target]: Catalogs): StructureDifference[] {
+  return compareStructure(source, target, filter.exactDatabases() ?? []);
 }
 
 /** A standalone target has no operation time, and no majority to wait for. */
@@ -114,106 +125,175 @@ async function timeOf(connection: MongoConnection, signal: AbortSignal): Promise
   return currentOperationTime(connection, { signal });
 }
 
-class Comparison {
+type Tally = { -readonly [Field in keyof CollectionReport]: CollectionReport[Field] } & Findings;
+
+const STRUCTURE_POLL_MS = 500;
+
+class Verification {
   readonly #settings: VerifySettings;
   readonly #deps: VerifyDeps;
-  readonly #notBefore: ReadFrom;
-  readonly #structure: StructureDifference[];
-  readonly collections: CollectionReport[] = [];
-  readonly differences: DocumentDifference[] = [];
+  readonly #queue: PQueue;
+  readonly #rechecker: Rechecker;
+  readonly #tallies = new Map<string, Tally>();
+  /** Capped collections of which documents differed at first: perhaps only their order does. */
+  readonly #toOrder = new Set<string>();
+  #notBefore: ReadFrom = { source: undefined, target: undefined };
+  #hasFailed = false;
 
-  constructor(
-    settings: VerifySettings,
-    deps: VerifyDeps,
-    structure: StructureDifference[],
-    notBefore: ReadFrom,
-  ) {
-    this.#notBefore = notBefore;
+  constructor(settings: VerifySettings, deps: VerifyDeps) {
     this.#settings = settings;
     this.#deps = deps;
-    this.#structure = structure;
+    this.#queue = new PQueue({ concurrency: settings.concurrency });
+    this.#rechecker = new Rechecker({ ...settings, limitMs: settings.recheckLimitMs }, deps);
   }
 
-  async run(entry: CatalogEntry): Promise<void> {
-    const { namespace, capped } = entry;
-    const { concurrency, rangeBytes } = this.#settings;
-    const { source, stats, signal } = this.#deps;
-    stats.collection = namespace;
-    const tally = { namespace, sourceDocuments: 0, targetDocuments: 0, bytes: 0 };
-    const found = { missing: 0, extra: 0, different: 0, settled: 0 };
-    const ranges = await planRanges(source, entry, { rangeBytes, signal });
-    const queue = new PQueue({ concurrency });
-    await queue.addAll(ranges.map((range) => () => this.#compare(namespace, range, capped, tally, found)));
-    this.collections.push({ ...tally, ...found });
+  async run(): Promise<Pick<VerifyReport, 'collections' | 'structure' | 'differences'>> {
+    const { source, target, signal } = this.#deps;
+    this.#notBefore = { source: await timeOf(source, signal), target: await timeOf(target, signal) };
+    const catalogs = await bothCatalogs(this.#deps);
+    await this.#compareAll(catalogs);
+    const structure = await this.#settledStructure(catalogs);
+    structure.push(...(await this.#orderDifferences()));
+    const collections = [...this.#tallies.values()].sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
+    return { collections, structure, differences: this.#rechecker.differences };
   }
 
-  async #compare(
-    namespace: string,
-    range: Range,
-    capped: boolean,
-    tally: Counts,
-    found: Found,
-  ): Promise<void> {
+  /** Nothing of it runs any more. Never rejects. */
+  async settle(): Promise<void> {
+    this.#queue.clear();
+    await this.#queue.onIdle();
+    await this.#rechecker.finish().catch(() => undefined);
+  }
+
+  /** Documents of the collections that both have, and have not been compared yet. */
+  async #compareAll([source, target]: Catalogs): Promise<void> {
+    const there = new Set(target.filter(isCollection).map(({ namespace }) => namespace));
+    const shared = source
+      .filter(isCollection)
+      .filter(({ namespace }) => there.has(namespace) && !this.#tallies.has(namespace));
+    const { stats } = this.#deps;
+    for (const { documents, bytes } of shared) {
+      stats.documentsTotal += documents;
+      stats.bytesTotal += bytes;
+    }
+    const work: Promise<void>[] = [];
+    for (const entry of shared) {
+      const tally = this.#tallyOf(entry.namespace);
+      const { rangeBytes } = this.#settings;
+      const ranges = await planRanges(this.#deps.source, entry, { rangeBytes, signal: this.#deps.signal });
+      for (const range of ranges) {
+        const done = this.#queue.add(() => this.#compare(entry, range, tally));
+        done.catch(() => {
+          this.#hasFailed = true;
+        });
+        work.push(done);
+      }
+      if (this.#hasFailed) break;
+      // Collections are many or large; what waits here is planned ranges.
+      await this.#queue.onSizeLessThan(this.#settings.concurrency);
+    }
+    await Promise.all(work);
+    await this.#rechecker.finish();
+  }
+
+  async #compare({ namespace, capped }: CatalogEntry, range: Range, tally: Tally): Promise<void> {
     const { signal, stats } = this.#deps;
-    const suspects: Suspect[] = [];
+    stats.collection = namespace;
     await compareRange(this.#deps, namespace, {
       range,
       notBefore: this.#notBefore,
       natural: capped,
       signal,
-      onProgress: (counts) => {
-        tally.sourceDocuments += counts.sourceDocuments;
-        tally.targetDocuments += counts.targetDocuments;
-        tally.bytes += counts.bytes;
-        stats.documents += counts.sourceDocuments;
-        stats.bytes += counts.bytes;
+      onProgress: ({ sourceDocuments, targetDocuments, bytes }) => {
+        tally.sourceDocuments += sourceDocuments;
+        tally.targetDocuments += targetDocuments;
+        tally.bytes += bytes;
+        stats.documents += sourceDocuments;
+        stats.bytes += bytes;
       },
-      onSuspects: async (more) => {
-        stats.suspects += more.length;
-        const room = SUSPECT_LIMIT - suspects.length;
-        suspects.push(...more.slice(0, room));
-        found.different += Math.max(0, more.length - room);
+      onSuspects: async (ids) => {
+        if (capped) this.#toOrder.add(namespace);
+        stats.suspects += ids.length;
+        await this.#rechecker.add(namespace, ids, tally);
+        stats.rechecking = this.#rechecker.size;
       },
     });
-    if (suspects.length === 0) return;
-    const settledBefore = found.settled;
-    await this.#recheck(namespace, suspects, found);
-    const allSettled = found.settled - settledBefore === suspects.length;
-    if (capped && allSettled && !(await this.#sameOrder(namespace, range)))
-      this.#structure.push({ namespace, what: 'order', detail: 'natural order differs', heldBack: false });
+  }
+
+  /**
+   * Structure too may be on its way, and collections that came late have documents to compare. What is missing or extra for good
+   * has its documents counted as that.
+   */
+  async #settledStructure(first: Catalogs): Promise<StructureDifference[]> {
+    const { load, signal } = this.#deps;
+    const { settleMs, recheckLimitMs } = this.#settings;
+    const deadline = performance.now() + recheckLimitMs;
+    let catalogs = first;
+    let found = compareCatalogs(this.#deps, catalogs);
+    let since = performance.now();
+    while (found.some(isDifference) && performance.now() < deadline) {
+      const runs = (await load?.look(signal))?.runs ?? false;
+      if (!runs && performance.now() - since >= settleMs) break;
+      await sleep(Math.min(STRUCTURE_POLL_MS, settleMs), signal);
+      catalogs = await bothCatalogs(this.#deps);
+      const again = compareCatalogs(this.#deps, catalogs);
+      if (JSON.stringify(again) !== JSON.stringify(found)) since = performance.now();
+      found = again;
+    }
+    await this.#compareAll(catalogs);
+    await this.#countAlone(found, catalogs);
+    return found;
+  }
+
+  async #countAlone(found: readonly StructureDifference[], [source, target]: Catalogs): Promise<void> {
+    const sides = { 'collection-missing': source, 'collection-extra': target } as const;
+    for (const { namespace, what } of found) {
+      if (what !== 'collection-missing' && what !== 'collection-extra') continue;
+      if (!sides[what].some((entry) => entry.namespace === namespace && isCollection(entry))) continue;
+      const isMissing = what === 'collection-missing';
+      const connection = isMissing ? this.#deps.source : this.#deps.target;
+      const count = await countDocuments(connection, namespace, this.#deps.signal);
+      const tally = this.#tallyOf(namespace);
+      if (isMissing) Object.assign(tally, { sourceDocuments: count, missing: count });
+      else Object.assign(tally, { targetDocuments: count, extra: count });
+    }
   }
 
   /** Read once more: changes on their way have arrived, so what does not meet now stands in another place. */
-  async #sameOrder(namespace: string, range: Range): Promise<boolean> {
-    let unmet = 0;
-    await compareRange(this.#deps, namespace, {
-      range,
-      notBefore: this.#notBefore,
-      natural: true,
-      signal: this.#deps.signal,
-      onProgress: () => undefined,
-      onSuspects: async (suspects) => {
-        unmet += suspects.length;
-      },
-    });
-    return unmet === 0;
+  async #orderDifferences(): Promise<StructureDifference[]> {
+    const found: StructureDifference[] = [];
+    for (const namespace of this.#toOrder) {
+      const { missing, extra, different, changing } = this.#tallyOf(namespace);
+      if (missing + extra + different + changing > 0) continue;
+      let unmet = 0;
+      await compareRange(this.#deps, namespace, {
+        range: { lower: null, upper: null },
+        notBefore: this.#notBefore,
+        natural: true,
+        signal: this.#deps.signal,
+        onProgress: () => undefined,
+        onSuspects: async ({ length }) => {
+          unmet += length;
+        },
+      });
+      if (unmet > 0)
+        found.push({ namespace, what: 'order', detail: 'natural order differs', heldBack: false });
+    }
+    return found;
   }
 
-  async #recheck(namespace: string, suspects: readonly Suspect[], found: Found): Promise<void> {
-    const { settleMs, recheckLimitMs: limitMs, fieldLimit, detailLimit } = this.#settings;
-    const options: RecheckOptions = { settleMs, limitMs, fieldLimit, signal: this.#deps.signal };
-    const { settled, differences } = await recheck(this.#deps, namespace, suspects, options);
-    found.settled += settled;
-    for (const difference of differences) {
-      found[difference.kind]++;
-      if (this.differences.length < detailLimit) this.differences.push(difference);
+  #tallyOf(namespace: string): Tally {
+    let tally = this.#tallies.get(namespace);
+    if (!tally) {
+      const counts = { sourceDocuments: 0, targetDocuments: 0, bytes: 0 };
+      const found = { missing: 0, extra: 0, different: 0, changing: 0, settled: 0 };
+      tally = { namespace, ...counts, ...found };
+      this.#tallies.set(namespace, tally);
     }
+    return tally;
   }
 }
 
-interface Found {
-  missing: number;
-  extra: number;
-  different: number;
-  settled: number;
+function isCollection({ type }: CatalogEntry): boolean {
+  return type === 'collection';
 }

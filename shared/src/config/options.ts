@@ -248,6 +248,15 @@ export const OPTIONS = {
     commands: ['capture', 'load', 'run', 'cutover', 'demo'],
     describe: 'Answer every question with yes. cutover asks whether the application has stopped writing.',
   },
+  wait: {
+    type: 'duration',
+    group: 'Command',
+    commands: ['cutover'],
+    min: 5000,
+    default: '60s',
+    describe:
+      'Give up when capture or load show no sign of life for this long. However long the rest takes, a cutover waits while they go on.',
+  },
   watch: {
     type: 'boolean',
     group: 'Command',

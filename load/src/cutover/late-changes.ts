@@ -1,0 +1,55 @@
+/** What the stream took in between two of its moments, told apart by whether somebody wrote it or time did. */
+import type { Bucket } from '@waybill/shared/bucket/bucket';
+import type { SegmentEntry } from '@waybill/shared/manifest/commit';
+import { segmentKey } from '@waybill/shared/manifest/keys';
+import { type LogPoint, readCommits } from '@waybill/shared/manifest/log';
+import { readChangeSegment } from '@waybill/shared/segment/reader';
+
+export interface LateChangesOptions {
+  readonly after: LogPoint;
+  /** Up to this commit. */
+  readonly until: number;
+  /** Whether documents of that namespace expire by themselves. */
+  readonly expires: (namespace: string) => boolean;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Changes that no expiry explains: all but deletes in collections whose documents expire. An expiry can not be told from an
+ * application's delete there; either is applied to the target like all else. Stops counting at the first file that
+ * has one, so a source in full use is not read to its end.
+ */
+export async function countLateChanges(
+  bucket: Bucket,
+  prefix: string,
+  { after, until, expires, signal }: LateChangesOptions,
+): Promise<number> {
+  for await (const { commit } of readCommits(bucket, prefix, { after, signal })) {
+    if (commit.seq > until) break;
+    if (commit.ddl && commit.ddl.length > 0) return commit.ddl.length;
+    for (const segment of commit.segments ?? []) {
+      if (segment.kind !== 'changes') continue;
+      const deletes = segment.operations?.delete ?? 0;
+      if (deletes < segment.records) return segment.records - deletes;
+      const unexplained = await countUnexplained(bucket, prefix, segment, expires, signal);
+      if (unexplained > 0) return unexplained;
+    }
+  }
+  return 0;
+}
+
+async function countUnexplained(
+  bucket: Bucket,
+  prefix: string,
+  segment: SegmentEntry,
+  expires: (namespace: string) => boolean,
+  signal: AbortSignal,
+): Promise<number> {
+  let unexplained = 0;
+  for await (const { records } of readChangeSegment(bucket, segmentKey(prefix, segment.key), segment, {
+    signal,
+  })) {
+    for (const { namespace } of records) if (!expires(namespace)) unexplained++;
+  }
+  return unexplained;
+}

@@ -1,0 +1,73 @@
+/** Looks from outside at a load: whether it runs, and up to which time of the source it has applied everything. */
+import { type ClusterTime, parseClusterTime } from '@waybill/shared/position';
+import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+import { lanePrefix, ownerId } from '../progress/keys.ts';
+import type { ProgressDocument, ProgressStore } from '../target/target.ts';
+
+export interface LoadSight {
+  /** Whose load of that name the target knows: of this stream, of another one, or none. */
+  readonly owner: 'ours' | 'foreign' | 'none';
+  /** It has shown signs of life lately. A process that was killed is taken for running until its silence is long enough. */
+  readonly runs: boolean;
+  /** Milliseconds since it did, as far as this has looked on; null where it does not run. */
+  readonly silentMs: number | null;
+  /** Every change of the source up to then is applied; null before the changes. */
+  readonly applied: ClusterTime | null;
+}
+
+/** Beyond the lease of the owner, which confirms itself several times within it. Milliseconds. */
+const SILENCE_MARGIN_MS = 2000;
+const DEFAULT_LEASE_MS = 5000;
+
+export class LoadWatch {
+  readonly #store: ProgressStore;
+  readonly #load: string;
+  readonly #stream: string;
+  #signs = '';
+  #signAt = 0;
+
+  /** `stream`: {@link streamIdentityText}. */
+  constructor(store: ProgressStore, load: string, stream: string) {
+    this.#store = store;
+    this.#load = load;
+    this.#stream = stream;
+  }
+
+  async look(signal: AbortSignal): Promise<LoadSight> {
+    const [owners, lanes] = await retry(
+      () => Promise.all([this.#store.find(ownerId(this.#load)), this.#store.find(lanePrefix(this.#load))]),
+      DEFAULT_RETRY,
+      { signal },
+    );
+    const owner = owners.find(({ _id }) => _id === ownerId(this.#load));
+    if (!owner) return { owner: 'none', ...NOT_RUNNING };
+    if (owner.stream !== this.#stream) return { owner: 'foreign', ...NOT_RUNNING };
+    const silentMs = this.#silentMs(owner);
+    return { owner: 'ours', runs: silentMs !== null, silentMs, applied: appliedBy(lanes) };
+  }
+
+  /** The owner confirms itself by its own clock, of which only that it moves is used here. */
+  #silentMs({ released, epoch, confirmedAt, leaseMs }: ProgressDocument): number | null {
+    if (released === true) return null;
+    const signs = `${epoch} ${confirmedAt instanceof Date ? confirmedAt.getTime() : ''}`;
+    const now = performance.now();
+    if (signs !== this.#signs) {
+      this.#signs = signs;
+      this.#signAt = now;
+    }
+    const silentMs = now - this.#signAt;
+    return silentMs < (Number(leaseMs) || DEFAULT_LEASE_MS) + SILENCE_MARGIN_MS ? silentMs : null;
+  }
+}
+
+const NOT_RUNNING = { runs: false, silentMs: null, applied: null } as const;
+
+function appliedBy(lanes: readonly ProgressDocument[]): ClusterTime | null {
+  let slowest: ClusterTime | null = null;
+  for (const { clusterTime } of lanes) {
+    const time = typeof clusterTime === 'string' ? parseClusterTime(clusterTime) : undefined;
+    if (time === undefined) return null;
+    if (slowest === null || time < slowest) slowest = time;
+  }
+  return slowest;
+}

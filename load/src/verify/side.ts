@@ -1,0 +1,91 @@
+/** One reading of a comparison: the documents at its front, taken off as they are decided upon. */
+import type { RawElement } from '@waybill/shared/bson/raw';
+import { documentId } from '@waybill/shared/bson/statement';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import { type ReadRangeOptions, readRange } from '@waybill/shared/mongo/range-reader';
+
+/** Equal for equal bytes of equal types, and only for those: an equal id of other bytes is another document. */
+export function keyOf({ type, bytes }: RawElement): string {
+  return `${type}:${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')}`;
+}
+
+export class Side {
+  readonly #batches: AsyncIterator<{ readonly documents: Buffer[] }>;
+  #documents: Buffer[] = [];
+  #at = 0;
+  #ended = false;
+  /** That many at the front are known to be on the other side too, somewhere. */
+  #known = 0;
+
+  constructor(connection: MongoConnection, namespace: string, options: ReadRangeOptions) {
+    const readConcern = readConcernOf(connection);
+    this.#batches = readRange(connection, namespace, { readConcern, ...options })[Symbol.asyncIterator]();
+  }
+
+  /** Documents here. */
+  get size(): number {
+    return this.#documents.length - this.#at;
+  }
+
+  /** Nothing is left, here or on the server. */
+  get isDone(): boolean {
+    return this.#ended && this.size === 0;
+  }
+
+  get known(): number {
+    return this.#known;
+  }
+
+  /** Gets the next batch where nothing is here. */
+  async fill(): Promise<void> {
+    while (this.size === 0 && !this.#ended) {
+      const next = await this.#batches.next();
+      this.#at = 0;
+      this.#known = 0;
+      this.#documents = next.done ? [] : next.value.documents;
+      if (next.done) this.#ended = true;
+    }
+  }
+
+  /** The document at that distance from the front, which must be here. */
+  document(distance = 0): Buffer {
+    return this.#documents[this.#at + distance] as Buffer;
+  }
+
+  id(distance = 0): RawElement {
+    return documentId(this.document(distance));
+  }
+
+  /** Takes documents off the front; their bytes. */
+  take(count: number): number {
+    let bytes = 0;
+    for (let index = 0; index < count; index++) bytes += this.document(index).length;
+    this.#at += count;
+    this.#known = Math.max(0, this.#known - count);
+    return bytes;
+  }
+
+  /** Of the first `count` documents those for which `keep` holds stay, and are known from now on; gives back the others. */
+  sift(count: number, keep: (document: Buffer) => boolean): Buffer[] {
+    const kept: Buffer[] = [];
+    const dropped: Buffer[] = [];
+    for (let index = 0; index < count; index++) {
+      const document = this.document(index);
+      (keep(document) ? kept : dropped).push(document);
+    }
+    // Kept documents move up to what follows them, so that nothing behind is copied.
+    this.#at += dropped.length;
+    for (const [index, document] of kept.entries()) this.#documents[this.#at + index] = document;
+    this.#known = kept.length;
+    return dropped;
+  }
+
+  async close(): Promise<void> {
+    await this.#batches.return?.();
+  }
+}
+
+/** What a majority holds; a server without a replica set knows no majority. */
+export function readConcernOf({ server }: MongoConnection): 'majority' | null {
+  return server.topology === 'standalone' ? null : 'majority';
+}

@@ -1,0 +1,44 @@
+import { streamIdentityText } from '@waybill/load/progress/stream-identity';
+import { LoadWatch } from '@waybill/load/verify/load-watch';
+import type { VerifyReport } from '@waybill/load/verify/report';
+import { newVerifyStats, runVerify, type VerifySettings } from '@waybill/load/verify/verify';
+import { connect } from '@waybill/shared/mongo/connection';
+import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
+
+export { LoadWatch, streamIdentityText };
+
+/** One verification in this process. Little patience, since most tests plant what never settles. */
+export async function verify(
+  servers: { readonly source: { readonly uri: string }; readonly target: { readonly uri: string } },
+  include: readonly string[],
+  settings: Partial<VerifySettings> = {},
+): Promise<VerifyReport> {
+  await using source = await connect(servers.source.uri, { role: 'source' });
+  await using target = await connect(servers.target.uri, { role: 'target' });
+  const filter = new NamespaceFilter({ include });
+  const { signal } = new AbortController();
+  const deps = { source, target, filter, load: null, stats: newVerifyStats(), signal };
+  return await runVerify({ settleMs: 200, ...settings }, deps);
+}
+
+/** Everything that a report says is not the same, one line each. */
+export function linesOf({ collections, structure, differences }: VerifyReport): string[] {
+  return [
+    ...structure.map(
+      ({ namespace, what, detail, heldBack }) =>
+        `${tail(namespace)}: ${what} ${detail}${heldBack ? ' (held back)' : ''}`,
+    ),
+    ...collections
+      .filter(({ missing, extra, different, changing }) => missing + extra + different + changing > 0)
+      .map(
+        ({ namespace, missing, extra, different, changing }) =>
+          `${tail(namespace)}: ${missing} missing, ${extra} extra, ${different} different, ${changing} changing`,
+      ),
+    ...differences.map(
+      ({ namespace, id, kind, fields }) =>
+        `${tail(namespace)} ${id}: ${kind}${fields.map(({ path, kind: how }) => ` ${path}=${how}`).join()}`,
+    ),
+  ].sort();
+}
+
+const tail = (namespace: string): string => namespace.slice(namespace.indexOf('.') + 1);
