@@ -72,6 +72,7 @@ describe('serverText', () => {
     ['(immutable) field \'_id\' was found to have been altered to _id: "v"', 66],
     ['failed at mongodb://user:v@host/', undefined],
     ['bad document { a: "v"', undefined],
+    ['language override unsupported: "v"', 17262],
   ])('hides values: %s', (message, code) => {
     expect(serverText(message, code)).not.toMatch(/"v"|:v@/);
   });

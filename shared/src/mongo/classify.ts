@@ -204,6 +204,7 @@ export function serverText(message: string, code?: number): string {
     .replace(/\s*dup key:.*$/s, ' dup key: (hidden)')
     .replace(/\{.*\}?/s, '{…}')
     .replace(/\b_id: .*$/s, '_id: (hidden)')
+    .replace(/(language override unsupported:).*$/s, '$1 (hidden)')
     .replace(/\s+/g, ' ')
     .trim();
   return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
