@@ -64,6 +64,7 @@ interface Watched {
 }
 
 const OPEN_LIMIT = 50_000;
+const MANY = 5000;
 const TICK_MS = 50;
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 1000;
@@ -150,6 +151,7 @@ export class Rechecker {
       this.#hashes(this.#deps.target, namespace, ids),
     ]);
     const now = performance.now();
+    const { settleMs, limitMs } = this.#settings;
     for (const watched of some) {
       const key = keyOf(watched.id);
       const [ours, theirs] = [source.hashes.get(key) ?? ABSENT, target.hashes.get(key) ?? ABSENT];
@@ -159,14 +161,15 @@ export class Rechecker {
       }
       const state = `${ours} ${theirs}`;
       if (state !== watched.state) Object.assign(watched, { state, since: now, asOf: source.time });
-      const stood = now - watched.since >= this.#settings.settleMs;
-      const isTimeUp = now - watched.firstAt >= this.#settings.limitMs;
+      const stood = now - watched.since >= settleMs;
+      const isTimeUp = now - watched.firstAt >= limitMs;
       if ((stood && isApplied(watched, behind)) || isTimeUp) {
         if (stood) await this.#prove(watched, ours, theirs, now);
         else this.#decide(watched, 'changing');
         continue;
       }
-      watched.dueAt = now + watched.delay;
+      // Where much differs it is not read again and again only to see it settle the sooner.
+      watched.dueAt = now + (this.#open.size > MANY ? Math.max(watched.delay, settleMs) : watched.delay);
       watched.delay = Math.min(watched.delay * 2, LONGEST_DELAY_MS);
     }
   }

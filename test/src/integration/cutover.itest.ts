@@ -5,6 +5,7 @@ import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { appendNote } from '@waybill/shared/manifest/note';
 import { parseClusterTime } from '@waybill/shared/position';
+import { Double } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
 import { Migration } from '../e2e/migration.ts';
 import { awaitUntil } from '../support/await-until.ts';
@@ -42,7 +43,7 @@ async function fillWithHeldBack(client: TestClient, database: string): Promise<v
       { key: { email: 1 }, name: 'beside the unique one' },
       { key: { code: 1 }, name: 'partial', unique: true, partialFilterExpression: { code: { $gt: 0 } } },
       { key: { at: 1 }, name: 'ttl', expireAfterSeconds: HOUR },
-      { key: { at: -1 }, name: 'ttl double hidden', expireAfterSeconds: HOUR + 0.0, hidden: true },
+      { key: { at: -1 }, name: 'ttl double hidden', expireAfterSeconds: new Double(HOUR), hidden: true },
       { key: { code: -1 }, name: 'hidden', hidden: true },
     ],
   });

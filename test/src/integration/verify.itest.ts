@@ -1,10 +1,16 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { VerifyReport } from '@waybill/load/verify/report';
 import { expect, it } from 'vitest';
 import * as b from '../corpus/bytes.ts';
 import { insertCorpus } from '../corpus/corpus.ts';
+import { Migration } from '../e2e/migration.ts';
+import { awaitUntil } from '../support/await-until.ts';
 import { testClient } from '../support/raw.ts';
 import { describeWithServer, startServer, type TestServers, uniqueName } from '../support/servers.ts';
 import { linesOf, verify } from '../support/verifying.ts';
+import { testSeed } from '../support/workload.ts';
 
 const row = (id: b.Value, ...fields: readonly b.Field[]): Buffer => b.document(['_id', id], ...fields);
 const numbered = (count: number, value: (index: number) => b.Value, from = 0): Buffer[] =>
@@ -265,6 +271,42 @@ await describeWithServer('waybill verify', (servers) => {
     expect(report.differences).toHaveLength(5);
   });
 
+  it('names exactly what differs between any two sets of documents', async () => {
+    let state = testSeed() % 2_147_483_647 || 1;
+    const random = (below: number): number => {
+      state = (state * 48_271) % 2_147_483_647;
+      return state % below;
+    };
+    const database = uniqueName('verify_random');
+    const expected: string[] = [];
+    for (let round = 0; round < 8; round++) {
+      const name = `round${round}`;
+      const [missing, extra, changed] = [random(60), random(60), random(60)];
+      const [source, target]: [Buffer[], Buffer[]] = [[], []];
+      // Strings beside numbers, and runs: what is missing or extra comes alone and in a row.
+      let kind = 'both';
+      for (let index = 0; index < 1500; index++) {
+        if (random(4) === 0) {
+          const dice = random(100);
+          kind = dice < missing / 2 ? 'missing' : dice < (missing + extra) / 2 ? 'extra' : 'both';
+        }
+        const id = index % 3 === 0 ? b.string(`id ${index}`) : b.int32(index);
+        const text = index % 3 === 0 ? `"id ${index}"` : `{"$numberInt":"${index}"}`;
+        const differs = kind === 'both' && random(200) < changed;
+        if (kind !== 'extra') source.push(row(id, ['v', b.int32(1)]));
+        if (kind !== 'missing') target.push(row(id, ['v', b.int32(differs ? 2 : 1)]));
+        const what = differs ? 'different v=value' : kind;
+        if (what !== 'both') expected.push(`${name} {"_id":${text}}: ${what}`);
+      }
+      await plant(servers, database, name, { source, target });
+    }
+    const report = await verify(servers, [database], { rangeBytes: 10_000, detailLimit: 20_000 });
+    expect(linesOf(report).filter((line) => line.includes('{'))).toEqual(expected.sort());
+    const total = report.collections.reduce((sum, one) => sum + one.missing + one.extra + one.different, 0);
+    expect(total).toBe(expected.length);
+    expect(report.collections.every(({ settled }) => settled === 0)).toBe(true);
+  });
+
   it('waits for changes on their way, and tells of a document that never stands still', async () => {
     const database = uniqueName('verify_moving');
     const both = { source: numbered(200, b.int32), target: numbered(200, b.int32) };
@@ -317,6 +359,56 @@ await describeWithServer('waybill verify', (servers) => {
     await late;
     expect(linesOf(report)).toEqual([]);
     expect(report.collections).toMatchObject([{ sourceDocuments: 10, targetDocuments: 10 }]);
+  });
+});
+
+await describeWithServer('waybill verify, the command', (servers) => {
+  it('compares while capture and load run behind an application that writes', async () => {
+    const database = uniqueName('verify_running');
+    await using source = await testClient(servers.source.uri);
+    await using target = await testClient(servers.target.uri);
+    await source.insert(database, 'rows', numbered(5000, b.int32));
+    await using migration = await Migration.create({ servers, databases: [database] });
+    const capture = migration.start('capture');
+    await migration.reached('snapshot-completed', capture);
+    const load = migration.start('load');
+    await migration.reached('caught-up', capture, load);
+    await awaitUntil('the load has caught up', async () =>
+      (await migration.loadLog()).milestones.some(({ name }) => name === 'caught-up'),
+    );
+    const rows = source.client.db(database).collection<{ _id: number }>('rows');
+    let writing = true;
+    const writer = (async () => {
+      for (let n = 0; writing; n++) {
+        await rows.updateOne({ _id: 100 + ((n * 37) % 4900) }, { $set: { v: -n } });
+        if (n % 3 === 0) await rows.insertOne({ _id: 10_000 + n });
+        if (n % 5 === 0) await rows.deleteOne({ _id: 4999 - n / 5 });
+        await sleep(5);
+      }
+    })();
+    const clean = await migration.run('verify', ['--json']);
+    expect(clean.exitCode, clean.stdout + clean.stderr).toBe(0);
+    expect(JSON.parse(clean.stdout)).toMatchObject({ same: true, differences: [] });
+
+    const there = target.client.db(database).collection<{ _id: number | string }>('rows');
+    await there.insertOne({ _id: 'extra' });
+    await there.deleteOne({ _id: 3 });
+    const file = join(migration.folder, '..', `${database}-report.json`);
+    const planted = await migration.run('verify', ['--report', file]);
+    writing = false;
+    await writer;
+    expect(planted.exitCode, planted.stdout + planted.stderr).toBe(3);
+    expect(planted.stdout).toMatch(/missing +extra +different/);
+    expect(planted.stdout).toMatch(/rows +[\d,]+ +[\d,]+ +\S+ \S+ +1 +1 +0/);
+    expect(planted.stdout).toMatch(/Source and target differ/);
+    const report = JSON.parse(await readFile(file, 'utf8')) as VerifyReport;
+    await rm(file);
+    expect(linesOf(report).filter((line) => line.includes('{'))).toEqual([
+      'rows {"_id":"extra"}: extra',
+      'rows {"_id":{"$numberInt":"3"}}: missing',
+    ]);
+    // Documents are in the report that was asked for, and nowhere else.
+    expect(planted.stderr).not.toMatch(/extra|numberInt/);
   });
 });
 
