@@ -9,7 +9,7 @@ import { awaitUntil } from '../support/await-until.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
 import type { RunningCommand } from '../support/waybill.ts';
 import { createShop, startWorkload, testSeed, type Workload } from '../support/workload.ts';
-import { Migration } from './migration.ts';
+import { Migration, said } from './migration.ts';
 
 const ORDERS = 1500;
 
@@ -104,13 +104,6 @@ async function expectFenced(command: RunningCommand, code: string): Promise<void
   const { exitCode, stderr } = await command.ended;
   expect(stderr).toContain(`code: ${code}`);
   expect(exitCode).toBe(4);
-}
-
-async function said(command: RunningCommand, what: RegExp): Promise<void> {
-  await awaitUntil(`it says ${what}`, () => {
-    if (!command.isRunning) throw new Error(`it ended: ${command.stderr}`);
-    return what.test(command.stderr);
-  });
 }
 
 async function stopCleanly(...commands: readonly RunningCommand[]): Promise<void> {

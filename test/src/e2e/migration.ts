@@ -20,8 +20,10 @@ import {
 
 export interface MigrationOptions {
   readonly servers: TestServers;
-  /** Databases captured and compared. */
+  /** Databases compared. */
   readonly databases: readonly string[];
+  /** What is captured; default: the databases. */
+  readonly include?: readonly string[];
   readonly capture?: readonly string[];
   readonly load?: readonly string[];
 }
@@ -60,10 +62,10 @@ export class Migration implements AsyncDisposable {
   }
 
   args(name: Name, ...more: readonly string[]): string[] {
-    const { servers, databases, capture = [], load = [] } = this.#options;
+    const { servers, databases, include = databases, capture = [], load = [] } = this.#options;
     const source = ['--source', servers.source.uri];
     const target = ['--target', servers.target.uri, '--load', this.#name];
-    const captured = ['--include', databases.join(','), ...capture];
+    const captured = ['--include', include.join(','), ...capture];
     const parts: Record<Name, readonly string[]> = {
       capture: [...source, ...captured],
       load: [...target, ...load],
@@ -113,6 +115,7 @@ export class Migration implements AsyncDisposable {
    */
   async finish(): Promise<string[]> {
     const sides = [this.start('capture'), this.start('load')];
+    for (const side of sides) await said(side, AT_WORK);
     await this.#cutover(sides);
     for (const side of sides) side.kill('SIGTERM');
     for (const side of sides) succeeded('stopping', await side.ended);
@@ -148,6 +151,18 @@ export class Migration implements AsyncDisposable {
 export function succeeded(what: string, result: CommandResult): CommandResult {
   if (result.exitCode !== 0) throw new Error(`${what} failed: ${ending(result)}`);
   return result;
+}
+
+/** What capture and load say when they are past their start. */
+export const AT_WORK = /new stream|stream goes on|load taken over/;
+
+/** Waits until a command has logged it. */
+export async function said(command: RunningCommand, what: RegExp): Promise<void> {
+  await awaitUntil(`it says ${what}`, async () => {
+    if (what.test(command.stderr)) return true;
+    if (!command.isRunning) throw await endedEarly(command);
+    return false;
+  });
 }
 
 async function endedEarly(command: RunningCommand): Promise<Error> {
