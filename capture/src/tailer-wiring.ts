@@ -27,6 +27,8 @@ export interface TailerParts {
 const TRANSACTION_COMMITS = 4;
 /** Images of a commit may be this many times its size before it is cut. */
 const IMAGE_COMMITS = 2;
+/** Milliseconds; see its use. */
+const ENDING_AWAIT_MS = 50;
 
 /** The tailer with everything that it hands events on to. */
 export function createTailer({ settings, deps, stream, stop, abort, onFailure }: TailerParts): Tailer {
@@ -108,7 +110,9 @@ export function createTailer({ settings, deps, stream, stop, abort, onFailure }:
     connection: source,
     stream: stream.options,
     start: stream.start,
-    awaitMs: settings.maxAwaitMs,
+    // What ends by itself must not wait out a long getMore to prove that it may.
+    awaitMs:
+      settings.until === 'stopped' ? settings.maxAwaitMs : Math.min(settings.maxAwaitMs, ENDING_AWAIT_MS),
     logger,
     signal: stop,
     onRetry: (error) => {

@@ -4,8 +4,8 @@
  *   find (one getMore ahead) → segment writer (encodes, compresses) → bucket
  *
  * A segment and the chunk's progress with it become visible in one commit (INV-6). A crash at any await leaves a file that no
- * commit names, and the chunk goes on after its last committed `_id`. While one segment is being committed the next one is
- * read; never two behind.
+ * commit names, and the chunk goes on after its last committed `_id`. While one segment is being closed (which waits for the
+ * disk or the network) and committed the next one is read; never two behind.
  */
 import { buildDocument } from '@waybill/shared/bson/build';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
@@ -48,12 +48,12 @@ export interface ChunkOptions {
 export class ChunkReader {
   readonly #options: ChunkOptions;
   readonly #chunk: PendingChunk;
-  /** As of the last commit that was asked for; the start of the next attempt once that is made. */
+  /** As of the last commit made; a further attempt starts there. */
   #progress: ChunkProgress;
   #part: number;
   /** The one that is being written. */
   #segment: OpenSegment | null = null;
-  /** The commit of the segment before. */
+  /** The closing and the commit of the segment before. */
   #committing: Promise<void> = Promise.resolve();
 
   constructor(chunk: PendingChunk, options: ChunkOptions) {
@@ -77,14 +77,15 @@ export class ChunkReader {
   }
 
   async #attempt(): Promise<void> {
-    // Of the attempt before: what it asked to be committed is, or the whole capture has failed.
-    await this.#committing;
+    // What the attempt before was committing has settled before its progress is built on; a failure ended that attempt.
+    await this.#committing.catch(() => undefined);
+    this.#committing = Promise.resolve();
     const reader = this.#reader();
     try {
       await this.#readInto(reader);
       if (reader.outcome === 'dropped') await this.#skip();
       else if (this.#segment) await this.#seal(this.#segment, true);
-      else await this.#commit(null, { ...this.#progress, done: true });
+      else await this.#finish();
       await this.#committing;
     } catch (error) {
       this.#segment?.abandon(error);
@@ -156,15 +157,26 @@ export class ChunkReader {
       epoch,
       extension: segmentExtension(identity.format, identity.codec),
     });
-    return new OpenSegment(writer, key, bucket.put(segmentKey(prefix, key), writer.body, { signal: abort }));
+    return new OpenSegment(
+      writer,
+      key,
+      this.#part++,
+      bucket.put(segmentKey(prefix, key), writer.body, { signal: abort }),
+    );
   }
 
-  /** Closes the segment and asks for its commit. The commit before has been made by then. */
+  /** Lets the segment be closed and committed while reading goes on. The one before has been committed by then. */
   async #seal(segment: OpenSegment, done: boolean): Promise<void> {
+    await this.#committing;
+    this.#segment = null;
+    this.#committing = this.#close(segment, done);
+    this.#committing.catch(() => undefined);
+  }
+
+  async #close(segment: OpenSegment, done: boolean): Promise<void> {
     const { format, codec } = this.#options.identity;
     const { definition, plan } = this.#chunk;
     const { lastId, ...summary } = await segment.finish();
-    this.#segment = null;
     const entry: SegmentEntry = {
       kind: 'snapshot',
       key: segment.key,
@@ -174,9 +186,8 @@ export class ChunkReader {
       namespace: plan.namespace,
       collectionUuid: definition.uuid,
       chunk: plan.chunk,
-      part: this.#part++,
+      part: segment.part,
     };
-    await this.#committing;
     await this.#commit(entry, {
       ...this.#progress,
       lastId: lastId === null ? this.#progress.lastId : buildDocument([['_id', lastId]]).toString('base64'),
@@ -187,14 +198,17 @@ export class ChunkReader {
 
   async #commit(segment: SegmentEntry | null, chunk: ChunkProgress): Promise<void> {
     const { commit, stats } = this.#options;
+    await commit({ segment, chunk });
     this.#progress = chunk;
-    this.#committing = commit({ segment, chunk }).then(() => {
-      const progress = stats.collections.get(chunk.namespace);
-      if (!progress || !segment) return;
-      progress.documents += segment.records;
-      progress.bytes += segment.documentBytes;
-    });
-    this.#committing.catch(() => undefined);
+    const progress = stats.collections.get(chunk.namespace);
+    if (!progress || !segment) return;
+    progress.documents += segment.records;
+    progress.bytes += segment.documentBytes;
+  }
+
+  async #finish(): Promise<void> {
+    await this.#committing;
+    await this.#commit(null, { ...this.#progress, done: true });
   }
 
   /** Dropped, or replaced: its end, and whatever came after, is in the stream. */
@@ -214,12 +228,14 @@ type Summary = Awaited<ReturnType<SnapshotSegmentWriter['finish']>>;
 /** A writer and the put that takes its bytes. */
 class OpenSegment {
   readonly key: string;
+  readonly part: number;
   readonly #writer: SnapshotSegmentWriter;
   readonly #put: Promise<void>;
 
-  constructor(writer: SnapshotSegmentWriter, key: string, put: Promise<void>) {
+  constructor(writer: SnapshotSegmentWriter, key: string, part: number, put: Promise<void>) {
     this.#writer = writer;
     this.key = key;
+    this.part = part;
     this.#put = put;
     // Whoever appends or finishes must not wait for a consumer that is gone.
     put.catch((error: unknown) => writer.abort(error));
