@@ -14,6 +14,8 @@ import { Migration } from './migration.ts';
 
 const DOCUMENTS = 60;
 const RESTARTS = 3;
+/** Documents whose number has this remainder by four are changed in all ways. */
+const MIXED = 3;
 
 await describeWithServer('order', (servers) => {
   it('of the states of each document is the order of the source', async () => {
@@ -54,7 +56,10 @@ await describeWithServer('order', (servers) => {
     const steps = observer.runs.map((run) => run.length);
     console.log(`${written} changes; states seen on the target by run of the load: ${steps.join(', ')}`);
     expect(observer.runs.length).toBe(RESTARTS + 1);
-    for (const run of observer.runs) expect(backwards(run)).toEqual([]);
+    const isMixed = ({ id }: Step): boolean => id % 4 === MIXED;
+    for (const run of observer.runs) expect(backwards(run.filter((step) => !isMixed(step)))).toEqual([]);
+    const repeated = observer.runs.flatMap((run) => backwards(run.filter(isMixed)));
+    console.log(`newer images before older ones: ${repeated.length}`);
   });
 });
 
@@ -64,8 +69,9 @@ interface Counter {
 }
 
 /**
- * Counts documents up: some by updates, some by replacing them, some by deleting and inserting them again. No document is changed in
- * two of these ways, since an image that is looked up may be newer than its update, and a replacement that follows carries its own.
+ * Counts documents up: some by updates, some by replacing them, some by deleting and inserting them again, and some in all these ways.
+ * Of the last an observer may see a state twice: the image of an update is looked up and may be newer than the update; a replacement
+ * that was made in between and comes in the next commit then brings its own, older one, and what follows it the newer one again.
  */
 function count(counters: Collection<Counter>, random: Random) {
   let isStopped = false;
@@ -75,8 +81,9 @@ function count(counters: Collection<Counter>, random: Random) {
     while (!isStopped) {
       const _id = random.int(DOCUMENTS);
       const n = next[_id]!++;
-      if (_id % 3 === 0) await counters.updateOne({ _id }, { $set: { n } });
-      else if (_id % 3 === 1) await counters.replaceOne({ _id }, { n });
+      const way = _id % 4 === MIXED ? random.int(3) : _id % 4;
+      if (way === 0) await counters.updateOne({ _id }, { $set: { n } });
+      else if (way === 1) await counters.replaceOne({ _id }, { n });
       else {
         await counters.deleteOne({ _id });
         await counters.insertOne({ _id, n });
