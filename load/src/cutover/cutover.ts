@@ -1,13 +1,14 @@
 /**
  * The exact cutover. Writes to the source have stopped: that is the operator's word, and it is checked at the end.
  *
- *   operation time W ── note writes-stopped(W) ── capture: drained(W) ── load: drained(W) ── unique, hidden restored
- *     ── documents verified ── the same again with a later W: nobody wrote in between ── TTL restored ── structure
- *     verified ── note verified and cutover
+ *   operation time W ── note writes-stopped(W) ── capture: drained(W) ── load: drained(W) ── nothing violates a unique index
+ *     ── documents verified ── drained again to a later W: nobody wrote in between ── unique, hidden, TTL restored
+ *     ── structure verified ── note verified and cutover
  *
  * Safe to run again after a kill anywhere: everything up to the last note is repeated with a new W, restoring what is
- * restored changes nothing, and a load whose log has `cutover` is only reported. TTL comes after the documents, because from then
- * on the target deletes by itself. The source's own TTL goes on deleting, and what it deletes flows on to the target.
+ * restored changes nothing, and a load whose log has `cutover` is only reported. Indexes come last: from then on the target
+ * deletes by itself, and refuses a value that goes from one document to another, so an attempt that fails
+ * before that leaves a load that can go on. The source's own TTL goes on deleting, and what it deletes flows on to the target.
  */
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { WaybillError } from '@waybill/shared/errors';
@@ -33,7 +34,7 @@ import { LoadWatch } from '../verify/load-watch.ts';
 import { isDifference, type VerifyReport } from '../verify/report.ts';
 import { runVerify, type VerifySettings, type VerifyStats, verifyStructure } from '../verify/verify.ts';
 import { countLateChanges } from './late-changes.ts';
-import { type RestoreReport, restoreHeldBack } from './restore.ts';
+import { findViolations, type RestoreReport, restoreHeldBack } from './restore.ts';
 import { captureStalled, loadStalled, type Reached, waitForMilestone } from './wait.ts';
 
 export interface CutoverSettings {
@@ -48,9 +49,9 @@ export interface CutoverSettings {
 export type CutoverStep =
   | 'waiting for capture'
   | 'waiting for load'
-  | 'restoring indexes'
+  | 'checking indexes'
   | 'verifying'
-  | 'restoring expiry'
+  | 'restoring indexes'
   | 'done';
 
 export interface CutoverDeps {
@@ -101,7 +102,7 @@ class Cutover {
     const filter = new NamespaceFilter({ include: identity.include, exclude: identity.exclude });
 
     const stopped = await this.#drain(watch, {});
-    await this.#restore('restoring indexes', ['unique', 'hidden']);
+    await this.#assertNothingViolates();
     const verification = await this.#verify(filter, watch);
     const still = await this.#drain(watch, { again: true });
     await this.#assertNobodyWrote(
@@ -109,8 +110,7 @@ class Cutover {
       still.capture,
       await expiringCollections(source, filter, this.#deps.signal),
     );
-    // Everything once more, and the expiry with it: the report is of the end.
-    const restored = await this.#restore('restoring expiry', ['unique', 'hidden', 'ttl']);
+    const restored = await this.#restore();
     await this.#assertStructure(filter, verification);
 
     const { writesStopped, capture } = stopped;
@@ -194,23 +194,15 @@ class Cutover {
     return { writesStopped, capture };
   }
 
-  async #restore(
-    step: CutoverStep,
-    kinds: readonly ('unique' | 'hidden' | 'ttl')[],
-  ): Promise<RestoreReport[]> {
-    const { target, signal, logger, onStep } = this.#deps;
-    onStep(step);
-    const { load, progressDatabase } = this.#settings;
-    const reports = await restoreHeldBack({ load, progressDatabase, kinds }, { target, signal, logger });
-    const refused = reports.filter(({ outcome }) => outcome === 'refused');
-    if (refused.length > 0) {
-      const [first] = refused as [RestoreReport];
-      const message = `${refused.length} indexes cannot be made as on the source, first ${first.index} of ${first.namespace}: ${first.note ?? 'refused'}`;
-      throw new WaybillError('CUTOVER_NOT_READY', message, {
-        hint: 'Mend what the target holds (the message says what violates), and run the cutover again.',
-        context: { namespace: first.namespace, index: first.index },
-      });
-    }
+  async #assertNothingViolates(): Promise<void> {
+    this.#deps.onStep('checking indexes');
+    assertNoneRefused(await findViolations(this.#settings, this.#deps));
+  }
+
+  async #restore(): Promise<RestoreReport[]> {
+    this.#deps.onStep('restoring indexes');
+    const reports = await restoreHeldBack(this.#settings, this.#deps);
+    assertNoneRefused(reports);
     return reports;
   }
 
@@ -290,6 +282,21 @@ export class VerificationDiffers extends WaybillError {
     });
     this.report = report;
   }
+}
+
+function assertNoneRefused(reports: readonly RestoreReport[]): void {
+  const refused = reports.filter(({ outcome }) => outcome === 'refused');
+  const [first] = refused;
+  if (!first) return;
+  const which = `${first.index} of ${first.namespace}: ${first.note ?? 'refused'}`;
+  const message =
+    refused.length === 1
+      ? `an index cannot be made as on the source, ${which}`
+      : `${refused.length} indexes cannot be made as on the source, first ${which}`;
+  throw new WaybillError('CUTOVER_NOT_READY', message, {
+    hint: 'Mend what the target holds (the message says what violates), and run the cutover again.',
+    context: { namespace: first.namespace, index: first.index },
+  });
 }
 
 function sums({ collections }: VerifyReport): { documents: number; bytes: number } {

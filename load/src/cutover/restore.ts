@@ -10,7 +10,7 @@ import { fromObject, int32, type Plain } from '@waybill/shared/bson/build';
 import { BsonType, findElement, type RawElement } from '@waybill/shared/bson/raw';
 import { hasCode, type WaybillError } from '@waybill/shared/errors';
 import type { Logger } from '@waybill/shared/logger';
-import { serverCode } from '@waybill/shared/mongo/classify';
+import { failureOf, serverCode } from '@waybill/shared/mongo/classify';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
 import { ownerId } from '../progress/keys.ts';
@@ -25,7 +25,7 @@ import {
 import { isCollated } from '../structure/options.ts';
 import { type CollectionRecord, type IndexRecord, Registry } from '../structure/registry.ts';
 import { openMongodbTarget } from '../target/mongodb.ts';
-import type { Target, WriteTag } from '../target/target.ts';
+import type { Fields, Target, WriteTag } from '../target/target.ts';
 
 export interface RestoreSettings {
   readonly load: string;
@@ -56,6 +56,8 @@ export interface RestoreReport {
 
 const ALL_KINDS: readonly RestoreKind[] = ['unique', 'hidden', 'ttl'];
 const DUPLICATE_KEY = 11000;
+const CANNOT_CONVERT_TO_UNIQUE = 359;
+const TRUE = Buffer.from([1]);
 /** For writes, of which there are none here. */
 const MAX_WRITE_MS = 60_000;
 
@@ -64,17 +66,11 @@ export async function restoreHeldBack(
   settings: RestoreSettings,
   deps: RestoreDeps,
 ): Promise<RestoreReport[]> {
-  const { load, progressDatabase, kinds = ALL_KINDS } = settings;
-  const { signal, logger } = deps;
-  const target = await openMongodbTarget(deps.target, { progressDatabase, maxWriteMs: MAX_WRITE_MS, signal });
-  const [owner] = await target.progress.find(ownerId(load));
-  const tag = { load, epoch: Number(owner?.epoch ?? 0) };
-  const registry = await Registry.open(target.progress, load);
+  const { kinds = ALL_KINDS } = settings;
+  const { logger } = deps;
   const reports: RestoreReport[] = [];
-  for (const record of registry.all()) {
-    if (record.type !== 'collection') continue;
-    const work = new CollectionRestore(record, { target, tag, kinds: new Set(kinds), signal });
-    for (const index of record.indexes) {
+  for (const work of await collectionsOf(settings, deps)) {
+    for (const index of work.indexes) {
       const report = await work.restore(index);
       reports.push(report);
       if (report.outcome === 'refused') logger.warn('an index could not be restored', { ...report });
@@ -82,6 +78,30 @@ export async function restoreHeldBack(
     if (kinds.includes('ttl')) reports.push(...(await work.restoreCollectionExpiry()));
   }
   return reports;
+}
+
+/**
+ * What stands in the way of unique indexes, found without making any: as long as the target may get further changes, a value that
+ * goes from one document to another is in both for a moment. Nothing is found before 6.0, where only making one tells.
+ * @throws the target's errors
+ */
+export async function findViolations(settings: RestoreSettings, deps: RestoreDeps): Promise<RestoreReport[]> {
+  const reports: RestoreReport[] = [];
+  for (const work of await collectionsOf(settings, deps)) reports.push(...(await work.violations()));
+  return reports;
+}
+
+async function collectionsOf(settings: RestoreSettings, deps: RestoreDeps): Promise<CollectionRestore[]> {
+  const { load, progressDatabase, kinds = ALL_KINDS } = settings;
+  const { signal } = deps;
+  const target = await openMongodbTarget(deps.target, { progressDatabase, maxWriteMs: MAX_WRITE_MS, signal });
+  const [owner] = await target.progress.find(ownerId(load));
+  const tag = { load, epoch: Number(owner?.epoch ?? 0) };
+  const registry = await Registry.open(target.progress, load);
+  return registry
+    .all()
+    .filter(({ type }) => type === 'collection')
+    .map((record) => new CollectionRestore(record, { target, tag, kinds: new Set(kinds), signal }));
 }
 
 interface CollectionRestoreDeps {
@@ -100,6 +120,38 @@ class CollectionRestore {
     this.#record = record;
     this.#deps = deps;
     this.#options = { collated: isCollated(record.options) };
+  }
+
+  get indexes(): readonly IndexRecord[] {
+    return this.#record.indexes;
+  }
+
+  async violations(): Promise<RestoreReport[]> {
+    const { target } = this.#deps;
+    if (!target.capabilities.convertsToUnique) return [];
+    const standing = await this.#attempt(() => target.indexes(this.#record.namespace));
+    const reports: RestoreReport[] = [];
+    for (const index of this.indexes) {
+      const spec = standing.find((one) => indexName(one) === index.name);
+      if (!spec || !heldBackOf(index.spec).unique || heldBackOf(spec).unique) continue;
+      const refusal = await this.#tryUnique(index);
+      if (refusal !== null) reports.push(this.#report(index, 'refused', refusal));
+    }
+    return reports;
+  }
+
+  /** A crash in between leaves prepareUnique, which the next cutover goes on from. */
+  async #tryUnique(index: IndexRecord): Promise<string | null> {
+    await this.#modify(index, { prepareUnique: true });
+    try {
+      await this.#modify(index, { unique: true }, [['dryRun', { type: BsonType.boolean, bytes: TRUE }]]);
+      return null;
+    } catch (error) {
+      if (serverCode(error) !== CANNOT_CONVERT_TO_UNIQUE) throw error;
+      return violationText(failureOf(error)?.violations ?? 1);
+    } finally {
+      await this.#modify(index, { prepareUnique: false });
+    }
   }
 
   async restore(index: IndexRecord): Promise<RestoreReport> {
@@ -184,11 +236,15 @@ class CollectionRestore {
     return { namespace: this.#record.namespace, index: name, outcome, note };
   }
 
-  async #modify(index: IndexRecord, change: Readonly<Record<string, Plain>>): Promise<void> {
+  async #modify(
+    index: IndexRecord,
+    change: Readonly<Record<string, Plain>>,
+    more: Fields = [],
+  ): Promise<void> {
     const { target, tag } = this.#deps;
     const bytes = fromObject({ name: index.name, ...change });
     const field = { type: BsonType.document, bytes };
-    await this.#attempt(() => target.modify(this.#record.namespace, [['index', field]], tag));
+    await this.#attempt(() => target.modify(this.#record.namespace, [['index', field], ...more], tag));
   }
 
   #attempt<T>(operation: () => Promise<T>): Promise<T> {
