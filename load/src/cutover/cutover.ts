@@ -103,7 +103,7 @@ class Cutover {
 
     const stopped = await this.#drain(watch, {});
     await this.#assertNothingViolates();
-    const verification = await this.#verify(filter, watch);
+    const verified = await this.#verify(filter, watch);
     const still = await this.#drain(watch, { again: true });
     await this.#assertNobodyWrote(
       stopped.capture,
@@ -111,7 +111,7 @@ class Cutover {
       await expiringCollections(source, filter, this.#deps.signal),
     );
     const restored = await this.#restore();
-    await this.#assertStructure(filter, verification);
+    const verification = await this.#verifyStructure(filter, verified);
 
     const { writesStopped, capture } = stopped;
     if (await this.#doneBefore()) return this.#result(true, writesStopped, restored, verification);
@@ -214,12 +214,13 @@ class Cutover {
     throw new VerificationDiffers(report, this.#settings.load);
   }
 
-  /** Nothing is held back any more. */
-  async #assertStructure(filter: NamespaceFilter, verification: VerifyReport): Promise<void> {
+  /** The report as of the end: nothing is held back any more. */
+  async #verifyStructure(filter: NamespaceFilter, verified: VerifyReport): Promise<VerifyReport> {
     const found = await verifyStructure({ ...this.#deps, filter });
     const structure = found.map((difference) => ({ ...difference, heldBack: false }));
-    if (!structure.some(isDifference)) return;
-    throw new VerificationDiffers({ ...verification, structure, same: false }, this.#settings.load);
+    const same = !structure.some(isDifference);
+    if (same) return { ...verified, structure };
+    throw new VerificationDiffers({ ...verified, structure, same }, this.#settings.load);
   }
 
   /** Capture goes on after the drain, so a write that nobody expected has a sequence by now. */

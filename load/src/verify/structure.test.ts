@@ -2,6 +2,7 @@ import { fromObject } from '@waybill/shared/bson/build';
 import type { CatalogEntry } from '@waybill/shared/mongo/catalog';
 import { describe, expect, test } from 'vitest';
 import { NEVER_EXPIRES_SECONDS } from '../structure/index-spec.ts';
+import { isDifference } from './report.ts';
 import { compareStructure } from './structure.ts';
 
 type Plain = Parameters<typeof fromObject>[0];
@@ -71,5 +72,73 @@ describe('structure', () => {
       'shop.users index-different at_1: expireAfterSeconds, hidden (held back)',
       'shop.users index-different to_1: expireAfterSeconds',
     ]);
+  });
+
+  test('defaults, roundings and facts of a server version are no difference', () => {
+    const validator = { a: { $gt: 1 } };
+    const collation = { locale: 'de', strength: 1, version: '57.1' };
+    const text = { key: { _fts: 'text', _ftsx: 1 }, name: 'text', textIndexVersion: 2 };
+    const source = entry('shop.users', { autoIndexId: true, validator, collation, size: 5000, max: 0 }, [
+      { ...text, weights: { a: 1, b: 2.0 }, dropDups: true, ns: 'shop.users', unique: false },
+      { ...email, unique: 1, expireAfterSeconds: 3600.7 },
+    ]);
+    const target = entry(
+      'shop.users',
+      {
+        validator,
+        validationLevel: 'strict',
+        validationAction: 'error',
+        collation: { strength: 1, version: '58.2', locale: 'de' },
+        size: 5120,
+      },
+      [
+        { ...text, textIndexVersion: 3, weights: { b: 2, a: 1n } },
+        { ...email, unique: true, expireAfterSeconds: 3600 },
+      ],
+    );
+    expect(brief([source], [target])).toEqual([]);
+  });
+
+  test('an expiry of 0, an empty validator and a key in other order are told from their likes', () => {
+    const source = entry('shop.users', { validator: {}, validationLevel: 'off' }, [
+      { key: { a: 1, b: 1 }, name: 'ab' },
+      { key: { c: 1 }, name: 'c', expireAfterSeconds: 0 },
+      { key: { d: '2d' }, name: 'd', min: -1, max: 0 },
+    ]);
+    const target = entry('shop.users', {}, [
+      { key: { b: 1, a: 1 }, name: 'ab' },
+      { key: { c: 1 }, name: 'c' },
+      { key: { d: '2d' }, name: 'd', min: -1 },
+    ]);
+    expect(brief([source], [target])).toEqual([
+      'shop.users index-different ab: key',
+      'shop.users index-different c: expireAfterSeconds',
+      'shop.users index-different d: max',
+    ]);
+  });
+
+  test('what no server can have, and what waits for the cutover, is told and is no difference', () => {
+    const source = entry(
+      'shop.users',
+      { clusteredIndex: { v: 2, key: { _id: 1 }, unique: true }, expireAfterSeconds: 60n },
+      [
+        { key: { at: 'geoHaystack', b: 1 }, name: 'haystack', bucketSize: 5 },
+        email,
+        { ...email, name: 'unique', unique: true },
+      ],
+    );
+    const target = entry('shop.users', { clusteredIndex: { v: 3, unique: true, key: { _id: 1 } } }, [email]);
+    const found = compareStructure([source], [target]);
+    expect(brief([source], [target])).toEqual([
+      'shop.users options expireAfterSeconds (held back)',
+      'shop.users index-unsupported haystack',
+      'shop.users index-missing unique (held back)',
+    ]);
+    expect(found.some(isDifference)).toBe(false);
+  });
+
+  test('collections in databases that are asked for by name are ours, even where the source has none left', () => {
+    const target = [entry('shop.left', {}, []), entry('other.left', {}, [])];
+    expect(compareStructure([], target, ['shop']).map(({ namespace }) => namespace)).toEqual(['shop.left']);
   });
 });

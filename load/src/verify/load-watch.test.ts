@@ -1,0 +1,47 @@
+import { clusterTime, formatClusterTime } from '@waybill/shared/position';
+import { describe, expect, test } from 'vitest';
+import type { ProgressDocument, ProgressStore } from '../target/target.ts';
+import { LoadWatch } from './load-watch.ts';
+
+const { signal } = new AbortController();
+const owner = (more: Partial<ProgressDocument> = {}): ProgressDocument => ({
+  _id: 'l/owner',
+  stream: 'one',
+  epoch: 1,
+  leaseMs: 5000,
+  released: false,
+  confirmedAt: new Date(1),
+  ...more,
+});
+const lane = (number: number, seconds: number | null): ProgressDocument => ({
+  _id: `l/lane/000${number}`,
+  clusterTime: seconds === null ? null : formatClusterTime(clusterTime(seconds, 1)),
+});
+
+/** What stands on a target, as a load there would have written it. */
+function look(...documents: readonly ProgressDocument[]) {
+  const store: ProgressStore = {
+    find: async (prefix) => documents.filter(({ _id }) => _id.startsWith(prefix)),
+    update: async () => 0,
+    remove: async () => undefined,
+  };
+  return new LoadWatch(store, 'l', 'one').look(signal);
+}
+
+describe('a load seen from outside', () => {
+  test('runs as long as it may, and has applied what its slowest lane has', async () => {
+    const sight = await look(owner(), lane(0, 9), lane(1, 7));
+    expect(sight).toMatchObject({ owner: 'ours', runs: true, applied: clusterTime(7, 1) });
+  });
+
+  test('has applied nothing that counts before all lanes have', async () => {
+    expect(await look(owner(), lane(0, 9), lane(1, null))).toMatchObject({ applied: null });
+    expect(await look(owner())).toMatchObject({ applied: null });
+  });
+
+  test('does not run where it said that it has stopped, where there is none, or where it is of another stream', async () => {
+    expect(await look(owner({ released: true }), lane(0, 9))).toMatchObject({ owner: 'ours', runs: false });
+    expect(await look()).toMatchObject({ owner: 'none', runs: false });
+    expect(await look(owner({ stream: 'two' }))).toMatchObject({ owner: 'foreign', runs: false });
+  });
+});
