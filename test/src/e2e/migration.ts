@@ -6,9 +6,11 @@ import type { MilestoneName } from '@waybill/shared/manifest/commit';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
+import { clusterTime, parseClusterTime } from '@waybill/shared/position';
 import { awaitUntil } from '../support/await-until.ts';
 import { temporaryBucket } from '../support/bucket.ts';
 import { compareDeployments } from '../support/compare.ts';
+import { testClient } from '../support/raw.ts';
 import type { TestServers } from '../support/servers.ts';
 import {
   type CommandResult,
@@ -106,6 +108,18 @@ export class Migration implements AsyncDisposable {
     await awaitUntil(`the stream has reached ${milestone}`, async () => {
       for (const command of alive) if (!command.isRunning) throw await endedEarly(command);
       return milestoneOf(await this.stream(), milestone);
+    });
+  }
+
+  /** Waits until all that the source has acknowledged so far is in the bucket; a capture must be running. */
+  async captured(): Promise<void> {
+    await using client = await testClient(this.#options.servers.source.uri);
+    const { operationTime } = await client.command('admin', { ping: 1 });
+    const { high, low } = operationTime as { readonly high: number; readonly low: number };
+    const now = clusterTime(high >>> 0, low >>> 0);
+    await awaitUntil('it is captured', async () => {
+      const { position } = await this.stream();
+      return position !== null && (parseClusterTime(position.clusterTime) ?? 0n) >= now;
     });
   }
 
