@@ -1,5 +1,6 @@
 /** The steps of a load that is ours: snapshot, indexes, changes. What is done already is told by the target's progress. */
 import { hasCode } from '@waybill/shared/errors';
+import { interrupted, LinkedAbort, sleep } from '@waybill/shared/lifecycle';
 import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
@@ -18,6 +19,9 @@ import { attempt, type StructureContext } from './structure/context.ts';
 import { buildAllIndexes, reportOf } from './structure/indexes.ts';
 import { Registry } from './structure/registry.ts';
 import type { Target } from './target/target.ts';
+
+/** How often our own log is looked at for a cutover, in milliseconds. */
+const CUTOVER_POLL_MS = 1000;
 
 export interface Taken {
   readonly identity: StreamIdentity;
@@ -56,7 +60,7 @@ export class LoadRun {
       const changesFrom = await this.#snapshot(structure, writer, loaded);
       await this.#indexes(structure, loaded);
       if (this.#settings.until !== 'snapshot-applied') {
-        await this.#changes(structure, writer, loaded, changesFrom);
+        await this.#changesUntilCutover(structure, writer, loaded, changesFrom);
       }
       return this.#result(this.#reached ?? 'snapshot-applied', structure);
     } catch (error) {
@@ -138,13 +142,53 @@ export class LoadRun {
     await this.#recordOnce('indexes-built', counts);
   }
 
-  async #changes(
+  /** A cutover is noted in our log by another process. Everything it waits for is applied by then. */
+  async #changesUntilCutover(
     structure: StructureContext,
     writer: Writer,
     loaded: LoadedProgress,
     from: LaneCursor,
   ): Promise<void> {
-    const { bucket, stats, signal } = this.#deps;
+    using end = new LinkedAbort(this.#deps.signal);
+    const watching = this.#watchForCutover(end);
+    try {
+      await this.#changes(structure, writer, loaded, from, end.signal);
+    } catch (error) {
+      if (this.#reached !== 'cut-over' || !hasCode(error, 'INTERRUPTED')) throw error;
+      this.#deps.logger.info('load ends: it has been cut over');
+    } finally {
+      end.abort(interrupted('no changes are applied any more'));
+      await watching;
+    }
+  }
+
+  async #watchForCutover(end: LinkedAbort): Promise<void> {
+    const { log } = this.#taken;
+    const { logger } = this.#deps;
+    while (!end.signal.aborted) {
+      try {
+        await sleep(CUTOVER_POLL_MS, end.signal);
+        await log.poll(end.signal);
+      } catch (error) {
+        // Being fenced is found out on the target too, and there it ends the load.
+        if (!end.signal.aborted)
+          logger.warnThrottled('the log of the load could not be read', { err: error });
+        continue;
+      }
+      if (!log.latest('cutover')) continue;
+      this.#reached = 'cut-over';
+      end.abort(interrupted('the load has been cut over'));
+    }
+  }
+
+  async #changes(
+    structure: StructureContext,
+    writer: Writer,
+    loaded: LoadedProgress,
+    from: LaneCursor,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { bucket, stats } = this.#deps;
     stats.phase = 'changes';
     this.#cursor = from;
     stats.sequence = from.sequence;

@@ -8,7 +8,9 @@ import { LinkedAbort } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import { readStream } from '@waybill/shared/manifest/identity';
-import { streamPrefix } from '@waybill/shared/manifest/keys';
+import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
+import { readManifest } from '@waybill/shared/manifest/log';
+import { milestoneOf } from '@waybill/shared/manifest/state';
 import type { Metrics } from '@waybill/shared/metrics';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { ClusterTime } from '@waybill/shared/position';
@@ -34,8 +36,8 @@ export interface LoadDeps {
 }
 
 export interface LoadResult {
-  /** Why it ended: what `until` asked for, a request to stop, or the end of the stream. */
-  readonly outcome: 'snapshot-applied' | 'caught-up' | 'drained' | 'stopped' | 'stream-closed';
+  /** Why it ended: what `until` asked for, a request to stop, its cutover, or the end of the stream. */
+  readonly outcome: 'snapshot-applied' | 'caught-up' | 'drained' | 'stopped' | 'cut-over' | 'stream-closed';
   readonly epoch: number;
   /** Everything up to here is applied. */
   readonly sequence: number;
@@ -52,6 +54,7 @@ export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<L
   const identity = await readStream(bucket, streamPrefix(settings.stream), { signal });
   assertLoadable(identity, settings);
   const target = await openMongodbTarget(deps.target, { ...settings, signal });
+  await assertNotCutOver(bucket, settings, signal);
   const log = await LoadLog.acquire({ bucket, ...settings, signal });
   const ownership = await Ownership.acquire(
     { ...settings, stream: streamIdentityText(identity), epoch: log.epoch },
@@ -75,6 +78,20 @@ export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<L
     await ownership.release();
     await log.close();
   }
+}
+
+/** The target is in use from its cutover on: what the old source goes on saying must never reach it. */
+async function assertNotCutOver(
+  bucket: Bucket,
+  { stream, load }: LoadSettings,
+  signal: AbortSignal,
+): Promise<void> {
+  const cutover = milestoneOf(await readManifest(bucket, loadPrefix(stream, load), { signal }), 'cutover');
+  if (!cutover) return;
+  throw new WaybillError('LOAD_CUT_OVER', `load ${load} of stream ${stream} was cut over at ${cutover.at}`, {
+    hint: 'The target is on its own now, and nothing is loaded into it any more. For another target choose another --load.',
+    context: { stream, load },
+  });
 }
 
 function assertLoadable(

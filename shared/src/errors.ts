@@ -196,6 +196,10 @@ export const ERROR_CODES = table({
       'The source changed a collection or index, and --ddl=halt says to stop before that is repeated on the target. Run again with --ddl=apply or --ddl=ignore to go on.',
   },
   LOAD_FENCED: { kind: 'fenced', meaning: 'A newer process took this load over. Exactly one may run.' },
+  LOAD_CUT_OVER: {
+    kind: 'usage',
+    meaning: 'This load has been cut over: its target is in use, and nothing is applied to it any more.',
+  },
   LOAD_FOREIGN: {
     kind: 'usage',
     meaning: "The target holds the progress of another stream under this load's name. Choose another --load.",

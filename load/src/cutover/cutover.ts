@@ -28,12 +28,14 @@ import { formatClusterTime } from '@waybill/shared/position';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
 import { writerName } from '../progress/process-identity.ts';
 import { streamIdentityText } from '../progress/stream-identity.ts';
+import { LOAD_DEFAULTS } from '../settings.ts';
 import { mongodbProgressStore } from '../target/mongodb-progress.ts';
 import { indexFields, optionFields } from '../verify/definition-fields.ts';
 import { LoadWatch } from '../verify/load-watch.ts';
 import { isDifference, type VerifyReport } from '../verify/report.ts';
 import { runVerify, type VerifySettings, type VerifyStats, verifyStructure } from '../verify/verify.ts';
 import { countLateChanges } from './late-changes.ts';
+import { waitForLoadToEnd } from './load-end.ts';
 import { findViolations, type RestoreReport, restoreHeldBack } from './restore.ts';
 import { captureStalled, loadStalled, type Reached, waitForMilestone } from './wait.ts';
 
@@ -52,7 +54,8 @@ export type CutoverStep =
   | 'checking indexes'
   | 'verifying'
   | 'restoring indexes'
-  | 'done';
+  | 'done'
+  | 'waiting for load to end';
 
 export interface CutoverDeps {
   readonly bucket: Bucket;
@@ -80,6 +83,8 @@ export async function runCutover(settings: CutoverSettings, deps: CutoverDeps): 
   return new Cutover(settings, deps).run();
 }
 
+const LOAD_END_MS = 30_000;
+
 class Cutover {
   readonly #settings: CutoverSettings;
   readonly #deps: CutoverDeps;
@@ -97,7 +102,10 @@ class Cutover {
     const { source } = this.#deps;
     const identity = await this.#identity();
     const done = await this.#doneBefore();
-    if (done) return this.#result(true, done.clusterTime ?? '', [], null);
+    if (done) {
+      await this.#loadEnds();
+      return this.#result(true, done.clusterTime ?? '', [], null);
+    }
     const watch = await this.#watchLoad(identity);
     const filter = new NamespaceFilter({ include: identity.include, exclude: identity.exclude });
 
@@ -122,8 +130,20 @@ class Cutover {
       { name: 'verified', ...at, evidence },
       { name: 'cutover', ...at },
     ]);
+    await this.#loadEnds();
     this.#deps.onStep('done');
     return this.#result(false, writesStopped, restored, verification);
+  }
+
+  /** The load sees its cutover and stops. Before that, late changes of the source could reach a target that is in use. */
+  async #loadEnds(): Promise<void> {
+    const { target, signal, logger, onStep } = this.#deps;
+    const { load, progressDatabase } = this.#settings;
+    onStep('waiting for load to end');
+    const store = mongodbProgressStore(target, progressDatabase);
+    const limits = { silentMs: LOAD_DEFAULTS.leaseMs + 1000, limitMs: LOAD_END_MS, signal };
+    if (await waitForLoadToEnd(store, load, limits)) return;
+    logger.warn('the load still runs after its cutover; stop it before the target is used', { load });
   }
 
   async #doneBefore(): Promise<Milestone | undefined> {

@@ -57,12 +57,25 @@ export class LoadLog {
     try {
       await this.#writer.commit({ milestones: [milestone] });
     } catch (error) {
-      if (!hasCode(error, 'MANIFEST_FENCED')) throw error;
-      throw new WaybillError('LOAD_FENCED', error.message, { hint: error.hint, cause: error });
+      throw asLoadError(error);
+    }
+  }
+
+  /** Takes in what others noted, for instance a cutover. @throws LOAD_FENCED */
+  async poll(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#writer.poll(signal);
+    } catch (error) {
+      throw asLoadError(error);
     }
   }
 
   close(): Promise<void> {
     return this.#writer.close();
   }
+}
+
+function asLoadError(error: unknown): unknown {
+  if (!hasCode(error, 'MANIFEST_FENCED')) return error;
+  return new WaybillError('LOAD_FENCED', error.message, { hint: error.hint, cause: error });
 }

@@ -140,7 +140,8 @@ export class Migration implements AsyncDisposable {
     const cutover = this.start('cutover');
     // A side that ends by itself would leave the cutover waiting for it.
     const early = sides.map(async (side) => {
-      await side.ended;
+      // A load ends well when it sees its cutover, just before the cutover itself.
+      if ((await side.ended).exitCode === 0) return cutover.ended;
       throw await endedEarly(side);
     });
     for (const each of early) each.catch(() => undefined);

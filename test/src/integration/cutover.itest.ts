@@ -86,7 +86,7 @@ await describeWithServer('waybill cutover', (servers) => {
     await using target = await testClient(servers.target.uri);
     await fillWithHeldBack(source, database);
     await using migration = await Migration.create({ servers, databases: [database] });
-    await startSides(migration);
+    const [, endedLoad] = await startSides(migration);
 
     const there = target.client.db(database).collection<{ _id: unknown }>('people');
     await there.insertMany([1, 2, 3].map((n) => ({ _id: `twin ${n}`, email: `person${n}@example.test` })));
@@ -152,6 +152,12 @@ await describeWithServer('waybill cutover', (servers) => {
     expect(timeOf(drained[0])).toBeGreaterThanOrEqual(timeOf(stopped));
     expect(timeOf(drained[2])).toBeGreaterThanOrEqual(timeOf(written.at(-1)));
     expect(timeOf(written.at(-1))).toBeGreaterThan(timeOf(stopped));
+
+    // From then on nothing of the source reaches the target: the load has ended, and does not start again.
+    expect(await endedLoad.ended).toMatchObject({ exitCode: 0 });
+    const restarted = await migration.run('load');
+    expect(restarted.exitCode).toBe(2);
+    expect(restarted.stderr).toMatch(/LOAD_CUT_OVER/);
 
     const commits = (await migration.loadLog()).seq;
     const again = await migration.run('cutover');
