@@ -36,7 +36,7 @@ export function createTailer({ settings, deps, stream, stop, abort, onFailure }:
   const { identity, prefix, filter, committer, writer, position } = stream;
   const { lanes } = identity;
   const isSharded = source.server.topology === 'sharded';
-  const known = new KnownCollections(committer.state.currentCollections.values());
+  const known = new KnownCollections(committer.state.currentCollections.values(), stream.isNew);
   const images =
     identity.images === 'none'
       ? null

@@ -41,6 +41,7 @@ export async function discover(
   const names = namesAtT0(
     listed.map(({ namespace, uuid }) => ({ namespace, uuid: uuid?.toString('hex') ?? null })),
     events,
+    connection.server.topology === 'sharded',
   );
   const definitions: CollectionDefinition[] = [];
   for (const entry of listed) {

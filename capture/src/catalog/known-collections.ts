@@ -7,9 +7,14 @@ import { splitNamespace } from '@waybill/shared/record';
  */
 export class KnownCollections {
   readonly #byName = new Map<string, CollectionDefinition>();
+  readonly #takenOver = new Set<string>();
 
-  constructor(definitions: Iterable<CollectionDefinition>) {
-    for (const definition of definitions) this.#byName.set(definition.namespace, definition);
+  /** @param areCertain false: some of the uuids may be of a move that fails yet. */
+  constructor(definitions: Iterable<CollectionDefinition>, areCertain = true) {
+    for (const definition of definitions) {
+      this.#byName.set(definition.namespace, definition);
+      if (!areCertain && definition.uuid !== null) this.#takenOver.add(definition.uuid);
+    }
   }
 
   get(namespace: string): CollectionDefinition | undefined {
@@ -23,6 +28,25 @@ export class KnownCollections {
 
   set(definition: CollectionDefinition): void {
     this.#byName.set(definition.namespace, definition);
+  }
+
+  /** It goes on under this definition's uuid. Not final: the move that made that may fail, and its copy be dropped. */
+  takeOver(definition: CollectionDefinition, final: boolean): void {
+    this.set(definition);
+    if (definition.uuid !== null && !final) this.#takenOver.add(definition.uuid);
+  }
+
+  /** The uuid stands for the name since a move, which may have failed. */
+  isTakenOver(uuid: string): boolean {
+    return this.#takenOver.has(uuid);
+  }
+
+  /** Has any collection in the database; views do not count. */
+  livesIn(database: string): boolean {
+    for (const { namespace, type } of this.#byName.values()) {
+      if (type === 'collection' && splitNamespace(namespace).database === database) return true;
+    }
+    return false;
   }
 
   /** Follows a structure change that is captured. */

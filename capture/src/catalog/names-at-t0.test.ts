@@ -40,6 +40,27 @@ describe('namesAtT0 by uuid', () => {
   });
 });
 
+describe('namesAtT0 of a sharded cluster', () => {
+  it('keeps a collection that was made anew elsewhere under its name', () => {
+    const events = [event('create', 's.a', '2'), event('drop', 's.a', '1'), event('create', 's.a', '3')];
+    expect(mapped(listed(['s.a', '3']), events, true)).toEqual({ 's.a': 's.a' });
+    expect(mapped(listed(['s.a', '3']), events, false)).toEqual({ 's.a': null });
+  });
+
+  it('leaves out what was created behind a drop or a rename', () => {
+    const dropped = [event('drop', 's.a', '1'), event('create', 's.a', '2')];
+    expect(mapped(listed(['s.a', '2']), dropped, true)).toEqual({ 's.a': null });
+    const movedThenDropped = [
+      event('create', 's.a', '2'),
+      event('drop', 's.a', '2'),
+      event('create', 's.a', '3'),
+    ];
+    expect(mapped(listed(['s.a', '3']), movedThenDropped, true)).toEqual({ 's.a': null });
+    const renamed = [event('rename', 's.a', '1', 's.b'), event('create', 's.a', '2')];
+    expect(mapped(listed(['s.a', '2'], ['s.b', '1']), renamed, true)).toEqual({ 's.a': null, 's.b': 's.a' });
+  });
+});
+
 describe('namesAtT0 by name, as before 6.0', () => {
   it('goes back through renames', () => {
     const events = [event('rename', 's.a', null, 's.b'), event('rename', 's.b', null, 's.c')];

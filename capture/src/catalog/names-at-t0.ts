@@ -17,13 +17,19 @@ export interface Listed {
  * are followed by uuid, which is right in either case. Before 6.0 they are undone by name from the end; an event that the listing
  * did not see yet is recognised by what it would have left behind. A creation is not seen at all there: such a collection
  * counts as if it had been at T0, which is harmless, since its snapshot is repaired by its own events like any other.
+ *
+ * A sharded cluster also creates a collection whose name is in use: movePrimary makes it anew on another shard, with all of its
+ * documents and a new uuid. Whether the name was in use at T0 cannot be known, so there a creation only counts behind a drop.
  */
 export function namesAtT0(
   listing: readonly Listed[],
   events: readonly DdlEvent[],
+  isSharded = false,
 ): Map<string, string | null> {
   const byUuid = events.some((event) => event.operation !== 'dropDatabase' && event.collectionUuid !== null);
-  return byUuid ? followUuids(listing, events) : undoByName(listing, events);
+  return byUuid
+    ? followUuids(listing, isSharded ? withoutMoves(events) : events)
+    : undoByName(listing, events);
 }
 
 function followUuids(listing: readonly Listed[], events: readonly DdlEvent[]): Map<string, string | null> {
@@ -40,6 +46,26 @@ function followUuids(listing: readonly Listed[], events: readonly DdlEvent[]): M
       return [namespace, known === undefined ? namespace : known];
     }),
   );
+}
+
+/** Leaves out creations of names that no event has freed. The drop of a copy that a move left behind frees nothing. */
+function withoutMoves(events: readonly DdlEvent[]): DdlEvent[] {
+  /** Name → the uuid that has it now, as far as events tell; null where it is free. */
+  const holders = new Map<string, string | null>();
+  return events.filter(({ operation, namespace, to, collectionUuid }) => {
+    const holder = holders.get(namespace);
+    if (operation === 'create') {
+      holders.set(namespace, collectionUuid);
+      return holder === null;
+    }
+    if (operation === 'drop' && (holder === undefined || holder === collectionUuid))
+      holders.set(namespace, null);
+    if (operation === 'rename' && to !== undefined) {
+      holders.set(namespace, null);
+      holders.set(to, collectionUuid);
+    }
+    return true;
+  });
 }
 
 function undoByName(listing: readonly Listed[], events: readonly DdlEvent[]): Map<string, string | null> {

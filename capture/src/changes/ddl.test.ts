@@ -1,4 +1,4 @@
-import { buildDocument, doc, fromObject, string } from '@waybill/shared/bson/build';
+import { buildDocument, doc, fromObject, string, uuid } from '@waybill/shared/bson/build';
 import type { ChangeEvent } from '@waybill/shared/bson/change-event';
 import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
 import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
@@ -30,11 +30,11 @@ function event(operationType: string, namespace: string, more: Partial<ChangeEve
   };
 }
 
-function definition(namespace: string, uuid = UUID): CollectionDefinition {
+function definition(namespace: string, bytes = UUID): CollectionDefinition {
   return {
     namespace,
     type: 'collection',
-    uuid: uuid.toString('hex'),
+    uuid: bytes.toString('hex'),
     options: '',
     indexes: [],
     singleLane: false,
@@ -64,11 +64,33 @@ describe('decideDdl', () => {
   });
 
   it('reads a resharded collection again: it has another uuid', () => {
-    expect(decideDdl(event('reshardCollection', 'shop.a'), context())).toMatchObject({
-      kind: 'reread',
+    const description = buildDocument([['reshardUUID', uuid(OTHER)]]);
+    const resharded = event('reshardCollection', 'shop.a', { operationDescription: description });
+    expect(decideDdl(resharded, context())).toEqual({
+      kind: 'moved',
       namespace: 'shop.a',
+      uuid: OTHER.toString('hex'),
+      final: true,
+    });
+    expect(decideDdl(event('reshardCollection', 'shop.new'), context())).toMatchObject({
+      kind: 'reread',
+      namespace: 'shop.new',
       before: [],
     });
+  });
+
+  it('takes the creation of a name in use for a move, on a sharded cluster only', () => {
+    const created = event('create', 'shop.a', { collectionUuid: OTHER });
+    expect(decideDdl(created, context())).toMatchObject({ kind: 'record' });
+    const sharded = context({ isSharded: true });
+    expect(decideDdl(created, sharded)).toEqual({
+      kind: 'moved',
+      namespace: 'shop.a',
+      uuid: OTHER.toString('hex'),
+      final: false,
+    });
+    expect(decideDdl(event('create', 'shop.a'), sharded)).toMatchObject({ kind: 'ignore' });
+    expect(decideDdl(event('create', 'shop.new'), sharded)).toMatchObject({ kind: 'record' });
   });
 
   it.each(['shardCollection', 'refineCollectionShardKey', 'invalidate'])('lets %s pass', (type) => {
@@ -122,13 +144,20 @@ describe('decideDdl', () => {
     expect(decideDdl(event('dropDatabase', 'crm'), context())).toMatchObject({ kind: 'ignore' });
   });
 
-  it('doubts a drop on a sharded cluster, and disbelieves that of another collection', () => {
+  it('doubts a drop on a sharded cluster', () => {
     const sharded = context({ isSharded: true });
     expect(decideDdl(event('drop', 'shop.a'), context())).toMatchObject({ kind: 'record' });
     expect(decideDdl(event('drop', 'shop.a'), sharded)).toMatchObject({ kind: 'doubtful-drop' });
     expect(decideDdl(event('drop', 'shop.a', { collectionUuid: OTHER }), sharded)).toMatchObject({
-      kind: 'ignore',
+      kind: 'doubtful-drop',
     });
+  });
+
+  it('disbelieves a dropDatabase of a sharded cluster while collections live there', () => {
+    const sharded = context({ isSharded: true });
+    expect(decideDdl(event('dropDatabase', 'shop'), sharded)).toMatchObject({ kind: 'ignore' });
+    const empty = context({ isSharded: true, known: new KnownCollections([]) });
+    expect(decideDdl(event('dropDatabase', 'shop'), empty)).toMatchObject({ kind: 'record' });
   });
 
   it('takes a rename within, out of and into the captured names for what it is', () => {

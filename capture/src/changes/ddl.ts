@@ -1,5 +1,5 @@
 import type { ChangeEvent } from '@waybill/shared/bson/change-event';
-import { asBuffer } from '@waybill/shared/bson/raw';
+import { asBuffer, findElement } from '@waybill/shared/bson/raw';
 import { WaybillError } from '@waybill/shared/errors';
 import type { CollectionDefinition, DdlEvent, DdlOperation } from '@waybill/shared/manifest/commit';
 import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
@@ -13,7 +13,12 @@ export type DdlDecision =
   | { readonly kind: 'record'; readonly event: DdlEvent; readonly definition: CollectionDefinition | null }
   /** The collection has to be read whole behind the events: it comes into the stream, or may have been mistaken for another. */
   | { readonly kind: 'reread'; readonly before: readonly DdlEvent[]; readonly namespace: string }
-  /** A drop that is real only if the collection is gone: on a sharded cluster, moving data drops the old copy. */
+  /**
+   * The same collection, put elsewhere in the cluster under a new uuid: read whole behind what is there already. Nothing is
+   * dropped, since what was deleted meanwhile is in the stream. `final` is false where the move may still fail.
+   */
+  | { readonly kind: 'moved'; readonly namespace: string; readonly uuid: string; readonly final: boolean }
+  /** A drop that may be of a copy: on a sharded cluster, moving data drops what is left behind. */
   | { readonly kind: 'doubtful-drop'; readonly event: DdlEvent }
   /** Changes no data and nothing that a target has, or is not captured. */
   | { readonly kind: 'ignore'; readonly reason: string };
@@ -56,10 +61,7 @@ export function decideDdl(event: ChangeEvent, context: DdlContext): DdlDecision 
   if (PLACEMENT.has(operationType)) return ignore('it only places data');
   if (operationType === 'reshardCollection') {
     // The data is the same, and lies in a new collection with a new uuid: images of updates before it were not found.
-    const namespace = event.namespace ?? '';
-    return context.filter.matches(namespace)
-      ? { kind: 'reread', before: [], namespace }
-      : ignore('not captured');
+    return decideReshard(event, context);
   }
   if (!OPERATIONS.has(operationType)) {
     throw new WaybillError(
@@ -75,9 +77,10 @@ export function decideDdl(event: ChangeEvent, context: DdlContext): DdlDecision 
   const ddl = ddlEvent(event, operationType as DdlOperation, namespace);
   if (operationType === 'dropDatabase') {
     // The drops of its collections have come before it.
-    return context.isWholeDatabase(namespace)
-      ? record(ddl)
-      : ignore('only some of its collections are captured');
+    if (!context.isWholeDatabase(namespace)) return ignore('only some of its collections are captured');
+    // Then one of the drops was not believed, or what came after it has been read.
+    if (context.isSharded && context.known.livesIn(namespace)) return ignore('it still has collections');
+    return record(ddl);
   }
   if (operationType === 'rename') return decideRename(event, ddl, context);
   if (!context.filter.matches(namespace)) return ignore('not captured');
@@ -96,6 +99,11 @@ function decideCreate(event: ChangeEvent, ddl: DdlEvent, context: DdlContext): D
   if (isEncryptedCreate(description)) throw unsupported(namespace, 'uses queryable encryption');
   const known = context.known.get(namespace);
   if (known && known.uuid !== null && known.uuid === collectionUuid) return ignore('it is known already');
+  // A name is free before it is given again, and its drop is in the stream; unless movePrimary makes the collection anew.
+  const isMoved = context.isSharded && known?.type === 'collection' && known.uuid !== null;
+  if (isMoved && collectionUuid !== null) {
+    return { kind: 'moved', namespace, uuid: collectionUuid, final: false };
+  }
   return {
     kind: 'record',
     event: ddl,
@@ -103,11 +111,18 @@ function decideCreate(event: ChangeEvent, ddl: DdlEvent, context: DdlContext): D
   };
 }
 
-function decideDrop(ddl: DdlEvent, { known, isSharded }: DdlContext): DdlDecision {
-  const uuid = known.get(ddl.namespace)?.uuid ?? null;
-  if (!isSharded || ddl.collectionUuid === null) return record(ddl);
-  if (uuid !== null && uuid !== ddl.collectionUuid) return ignore('another collection has the name now');
-  return { kind: 'doubtful-drop', event: ddl };
+function decideDrop(ddl: DdlEvent, { isSharded }: DdlContext): DdlDecision {
+  return isSharded ? { kind: 'doubtful-drop', event: ddl } : record(ddl);
+}
+
+function decideReshard(event: ChangeEvent, { filter, known }: DdlContext): DdlDecision {
+  const namespace = event.namespace ?? '';
+  if (!filter.matches(namespace)) return ignore('not captured');
+  const element = event.operationDescription && findElement(event.operationDescription, 'reshardUUID');
+  if (!element || !known.get(namespace)) return { kind: 'reread', before: [], namespace };
+  // Binary: length and subtype stand before the sixteen bytes.
+  const uuid = asBuffer(element.bytes).toString('hex', 5);
+  return { kind: 'moved', namespace, uuid, final: true };
 }
 
 /**

@@ -1,9 +1,10 @@
 /**
  * Reading a whole collection behind a rename, as change records with the operation `read`. Needed where a rename brings a
  * collection into the captured namespaces; on every rename before 6.0, since images were looked up by name there and may
- * have been another collection's; and behind a resharding, which gives the collection a new uuid.
+ * have been another collection's; and where the cluster puts a collection elsewhere under a new uuid: images of updates before
+ * it were not found, and what the snapshot had still to read is gone.
  *
- * The committed position stays before the rename until all of it is committed. A crash in between repeats the whole thing, which
+ * The committed position stays before the event until all of it is committed, and the definition comes with the position after it. A crash in between repeats the whole thing, which
  * ends in the same documents. What is read is of now, and thus later than the rename; events that follow
  * repair it, as with the snapshot.
  */
@@ -12,8 +13,9 @@ import { array, buildArray, buildDocument, doc } from '@waybill/shared/bson/buil
 import { laneOf } from '@waybill/shared/bson/canonical-key';
 import type { ChangeEvent } from '@waybill/shared/bson/change-event';
 import { asBuffer, findElement, invalidDocument } from '@waybill/shared/bson/raw';
+import { sleep } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
-import type { DdlEvent } from '@waybill/shared/manifest/commit';
+import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
 import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/catalog';
 import { listCollections } from '@waybill/shared/mongo/collections';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
@@ -39,7 +41,18 @@ export interface InStreamOptions {
   readonly signal: AbortSignal;
 }
 
-type Reread = DdlDecision & { readonly kind: 'reread' };
+type Reread = DdlDecision & { readonly kind: 'moved' | 'reread' };
+type Moved = DdlDecision & { readonly kind: 'moved' };
+
+interface Reading {
+  /** The name that the records get. */
+  readonly namespace: string;
+  readonly event: ChangeEvent;
+  readonly hold: StreamPosition;
+}
+
+/** A router may list a collection for a moment that has just moved. */
+const MOVING_MS = 200;
 
 export class InStreamReader {
   readonly #options: InStreamOptions;
@@ -48,12 +61,19 @@ export class InStreamReader {
     this.#options = options;
   }
 
-  /** Commits the decision's structure changes and the collection's documents, all with the position `hold`. */
-  async reread(decision: Reread, event: ChangeEvent, hold: StreamPosition): Promise<void> {
-    const { pipeline, known, logger } = this.#options;
+  /**
+   * Commits the decision's structure changes and the collection's documents, all with the position `hold`. Gives the definition
+   * to commit with the position after the event; null where the collection is gone.
+   */
+  async reread(
+    decision: Reread,
+    event: ChangeEvent,
+    hold: StreamPosition,
+  ): Promise<CollectionDefinition | null> {
+    if (decision.kind === 'moved') return this.#rereadMoved(decision, event, hold);
+    const { pipeline, known } = this.#options;
     const { namespace, before } = decision;
     const wasKnown = event.namespace === null ? undefined : known.get(event.namespace);
-    // A reshardCollection names the uuid that the collection had.
     const uuid = event.operationType === 'rename' ? event.collectionUuid : null;
     const entry = await this.#present(namespace, uuid);
     const ddl: SealedDdlEvent[] = before.map((each) => ({ event: each, definition: null }));
@@ -66,18 +86,52 @@ export class InStreamReader {
       if (renamedInside && !isSame)
         ddl.push({ event: synthetic('drop', namespace, event.clusterTime), definition: null });
       if (!isSame) ddl.push(...creation(entry, namespace, event.clusterTime));
-      known.set(definitionOf(entry, namespace, false));
     }
     if (ddl.length > 0) await pipeline.push({ kind: 'ddl', ddl, position: hold });
-    if (!entry) {
-      logger.info('a collection is gone before it could be read', { namespace });
-      return;
+    const find = (): Promise<CatalogEntry | undefined> => this.#present(namespace, uuid);
+    await this.#readAll(entry, find, { namespace, event, hold });
+    return entry ? definitionOf(entry, namespace, false) : null;
+  }
+
+  /** Options and lanes are what they were; only the uuid is new, and indexes that the move may have made. */
+  async #rereadMoved(
+    { namespace, uuid, final }: Moved,
+    event: ChangeEvent,
+    hold: StreamPosition,
+  ): Promise<CollectionDefinition> {
+    const { pipeline, known } = this.#options;
+    const wasKnown = known.get(namespace) ?? definitionOfCreate(namespace, uuid, null);
+    const bytes = Buffer.from(uuid, 'hex');
+    // Where the new one is not visible yet, the old one is, and no write comes to it any more.
+    const find = async (): Promise<CatalogEntry | undefined> =>
+      (await this.#present(namespace, bytes)) ?? (await this.#present(namespace, null));
+    const entry = await find();
+    if (final && entry) {
+      // Without the create, which a load would take for another collection.
+      const [, ...ddl] = creation(entry, namespace, event.clusterTime);
+      if (ddl.length > 0) await pipeline.push({ kind: 'ddl', ddl, position: hold });
     }
-    logger.info('reading a collection behind a change of structure', {
-      namespace,
-      documents: entry.documents,
-    });
-    await this.#read(entry, namespace, event.clusterTime, hold);
+    await this.#readAll(entry, find, { namespace, event, hold });
+    return { ...wasKnown, uuid, snapshot: false };
+  }
+
+  /** A collection that goes away while it is read may have moved on: then it is read where it is now. */
+  async #readAll(
+    first: CatalogEntry | undefined,
+    find: () => Promise<CatalogEntry | undefined>,
+    { namespace, event, hold }: Reading,
+  ): Promise<void> {
+    const { logger, signal } = this.#options;
+    for (let entry = first; ; entry = await find()) {
+      if (!entry) {
+        logger.info('a collection is gone before it could be read', { namespace });
+        return;
+      }
+      const { documents } = entry;
+      logger.info('reading a collection behind a change of structure', { namespace, documents });
+      if (await this.#read(entry, namespace, event.clusterTime, hold)) return;
+      await sleep(MOVING_MS, signal);
+    }
   }
 
   /** What a collection is now, as the structure changes that would have made it. */
@@ -110,12 +164,13 @@ export class InStreamReader {
     );
   }
 
+  /** False: the collection went away, and all of it may not have been read. */
   async #read(
     entry: CatalogEntry,
     namespace: string,
     time: ClusterTime,
     hold: StreamPosition,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { connection, pipeline, commitBytes, signal } = this.#options;
     const reader = readRange(connection, entry.namespace, {
       uuid: entry.uuid,
@@ -144,6 +199,7 @@ export class InStreamReader {
       if (bytes >= commitBytes) await seal();
     }
     await seal();
+    return reader.outcome === 'complete';
   }
 
   #change(entry: CatalogEntry, namespace: string, time: ClusterTime, document: Buffer): Change {

@@ -5,7 +5,7 @@ import type { ChangeEvent } from '@waybill/shared/bson/change-event';
 import { findElement, invalidDocument } from '@waybill/shared/bson/raw';
 import type { Logger } from '@waybill/shared/logger';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
-import { listCollections } from '@waybill/shared/mongo/collections';
+import { type CollectionInfo, listCollections } from '@waybill/shared/mongo/collections';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { type Operation, splitNamespace } from '@waybill/shared/record';
@@ -14,6 +14,7 @@ import type { KnownCollections } from '../catalog/known-collections.ts';
 import type { ChangePipeline } from '../commit/change-pipeline.ts';
 import type { Change, StreamPosition } from './change.ts';
 import { type DdlContext, decideDdl, isDataEvent } from './ddl.ts';
+import { judgeDrop } from './doubtful-drop.ts';
 import type { InStreamReader } from './in-stream-reader.ts';
 import type { SealedUnit, Sealer } from './sealing.ts';
 
@@ -159,9 +160,7 @@ export class Intake {
     const at = { time: event.clusterTime, token: event.resumeToken };
     let decision = decideDdl(event, context);
     if (decision.kind === 'doubtful-drop') {
-      decision = (await this.#stillThere(decision.event.namespace, decision.event.collectionUuid))
-        ? { kind: 'ignore', reason: 'the collection is still there: only a copy of it was dropped' }
-        : { kind: 'record', event: decision.event, definition: null };
+      decision = judgeDrop(decision.event, known, await this.#listed(decision.event.namespace));
     }
     switch (decision.kind) {
       case 'ignore':
@@ -177,21 +176,23 @@ export class Intake {
         known.apply(decision.event);
         if (decision.definition) known.set(decision.definition);
         return;
-      case 'reread':
+      case 'moved':
+      case 'reread': {
         await this.flush();
-        await inStream.reread(decision, event, sealer.position);
+        const definition = await inStream.reread(decision, event, sealer.position);
         sealer.skip(at.time, at.token);
-        await this.#options.pipeline.push({ kind: 'position', position: sealer.position });
+        // Known only from here on, together with the position: a crash before it reads the whole collection again.
+        const readAgain = { namespace: decision.namespace, definition };
+        await this.#options.pipeline.push({ kind: 'position', position: sealer.position, readAgain });
+        if (definition) known.takeOver(definition, decision.kind !== 'moved' || decision.final);
         return;
+      }
     }
   }
 
-  async #stillThere(namespace: string, uuid: string | null): Promise<boolean> {
+  #listed(namespace: string): Promise<CollectionInfo[]> {
     const { connection, signal } = this.#options;
-    const { database, collection: name } = splitNamespace(namespace);
-    const [found] = await retry(() => listCollections(connection, database, { name, signal }), undefined, {
-      signal,
-    });
-    return found?.uuid?.toString('hex') === uuid;
+    const { database } = splitNamespace(namespace);
+    return retry(() => listCollections(connection, database, { signal }), undefined, { signal });
   }
 }

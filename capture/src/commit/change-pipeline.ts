@@ -22,6 +22,10 @@ export interface PositionOnly {
   readonly kind: 'position';
   readonly position: StreamPosition;
   readonly onCommitted?: (() => void) | undefined;
+  /** A collection that has been read whole since the position before: that explains what was not found. */
+  readonly readAgain?:
+    | { readonly namespace: string; readonly definition: CollectionDefinition | null }
+    | undefined;
 }
 
 export type PipelineUnit = SealedChanges | SealedDdl | PositionOnly;
@@ -114,13 +118,16 @@ export class ChangePipeline {
     if (unit.kind === 'changes') return this.#runChanges(unit, before, onNumbered);
     await before.numbered;
     if (unit.kind === 'ddl') this.#explainByDdl(unit);
+    else if (unit.readAgain) this.#missing.explainNamespace(unit.readAgain.namespace);
     this.#checkMissing(unit.position);
     onNumbered();
     await before.committed;
     const { committer } = this.#options;
     const position = committer.position(unit.position);
     if (unit.kind === 'position') {
-      await committer.commit({ position });
+      const definition = unit.readAgain?.definition;
+      // Beside structure changes, though there are none: definitions alone would belong to the inventory.
+      await committer.commit({ position, ...(definition && { ddl: [], collections: [definition] }) });
       unit.onCommitted?.();
       return;
     }

@@ -23,6 +23,9 @@ await describeWithServer('capture of a sharded cluster', () => {
     const documents = (count: number) =>
       Array.from({ length: count }, (_, i) => ({ i, pad: 'p'.repeat(100) }));
     await db.collection('whole').insertMany(documents(500));
+    // Nothing is written to it again, however often it is moved.
+    await db.collection('still').insertMany(documents(300));
+    await db.collection('still').createIndex({ i: 1 });
     await admin.command({ shardCollection: 'shop.spread', key: { _id: 'hashed' } });
     await db.collection('spread').insertMany(documents(3000));
     const capture = startCapture(source, bucket, {
@@ -45,14 +48,23 @@ await describeWithServer('capture of a sharded cluster', () => {
         .findOne({ _id: 'shop' as never })
     )?.primary;
     const other = shards.map(({ _id }) => _id).find((name) => name !== home);
-    // The old copies are dropped on the shard that they leave; that is no drop.
+    // Images of these may be looked for when the collection has its next uuid.
+    await db.collection('whole').updateMany({ i: { $gte: 400 } }, { $set: { before: 'movePrimary' } });
+    await db.collection('whole').deleteMany({ i: { $gte: 490 } });
+    // Makes the collections anew on the other shard, with a `create` of each; that is no creation.
     await admin.command({ movePrimary: 'shop', to: other });
-    await db.collection('whole').updateMany({}, { $set: { moved: true } });
+    await db.collection('whole').updateMany({ i: { $lt: 200 } }, { $set: { moved: true } });
+    await db.collection('whole').deleteMany({ i: { $lt: 10 } });
     await db.collection('spread').updateMany({ i: { $lt: 100 } }, { $inc: { i: 10_000 } });
     // A new collection with the same data: images of the updates before it are found under no uuid.
-    await db.collection('whole').updateMany({}, { $set: { before: 'move' } });
+    await db.collection('whole').updateMany({ i: { $gte: 450 } }, { $set: { before: 'move' } });
     await admin.command({ moveCollection: 'shop.whole', toShard: home });
     await db.collection('whole').rename('renamed');
+    // And this one is a creation, of a name that was moved before: nothing of the first must be left.
+    await db.collection('still').drop();
+    await db.collection('still').insertMany(documents(20));
+    await db.collection('last').insertMany(documents(50));
+    await admin.command({ movePrimary: 'shop', to: home });
     await db.collection('renamed').insertOne({ after: 'rename' });
     await db.collection('gone').insertOne({});
     await db.collection('gone').drop();
@@ -61,7 +73,9 @@ await describeWithServer('capture of a sharded cluster', () => {
     // The milestone is there from before; what was written since is proven by a stream that has passed it.
     const replayed = await replayStream(bucket, 'default');
     expect(await differences(replayed, client, 'shop')).toEqual([]);
-    expect(replayed.collections.get('shop.renamed')?.size).toBe(501);
+    expect(replayed.collections.get('shop.renamed')?.size).toBe(481);
+    expect(replayed.collections.get('shop.still')?.size).toBe(20);
+    expect(replayed.collections.get('shop.last')?.size).toBe(50);
   });
 });
 

@@ -31,8 +31,10 @@ export async function replayStream(bucket: Bucket, prefix: string): Promise<Repl
     commits.push(next.commit);
   }
   const collections = new Map<string, Documents>();
-  for (const { namespace, type } of state.collections.values()) {
+  const uuids = new Map<string, string>();
+  for (const { namespace, type, uuid } of state.collections.values()) {
     if (type === 'collection') collections.set(namespace, new Map());
+    if (uuid !== null) uuids.set(namespace, uuid);
   }
   for (const entry of state.snapshotSegments) {
     const documents = documentsOf(collections, entry.namespace!);
@@ -42,7 +44,7 @@ export async function replayStream(bucket: Bucket, prefix: string): Promise<Repl
   }
   const changes: DataRecord[] = [];
   for (const commit of commits) {
-    for (const event of commit.ddl ?? []) applyDdl(collections, event);
+    for (const event of commit.ddl ?? []) applyDdl(collections, uuids, event);
     for (const entry of commit.segments ?? []) {
       if (entry.kind !== 'changes') continue;
       const records: DataRecord[] = [];
@@ -66,11 +68,18 @@ function applyRecord(collections: Map<string, Documents>, record: DataRecord): v
   }
 }
 
-function applyDdl(collections: Map<string, Documents>, event: DdlEvent): void {
+function applyDdl(collections: Map<string, Documents>, uuids: Map<string, string>, event: DdlEvent): void {
   switch (event.operation) {
-    case 'create':
+    case 'create': {
+      // Another collection than the one that had the name starts empty, as it does on a target.
+      const uuid = event.collectionUuid;
+      if (uuid !== null && uuids.get(event.namespace) !== uuid) {
+        collections.delete(event.namespace);
+        uuids.set(event.namespace, uuid);
+      }
       documentsOf(collections, event.namespace);
       break;
+    }
     case 'drop':
       collections.delete(event.namespace);
       break;
@@ -83,6 +92,7 @@ function applyDdl(collections: Map<string, Documents>, event: DdlEvent): void {
       const moved = collections.get(event.namespace);
       collections.delete(event.namespace);
       if (moved) collections.set(event.to!, moved);
+      if (event.collectionUuid !== null) uuids.set(event.to!, event.collectionUuid);
       break;
     }
   }
