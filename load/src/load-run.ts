@@ -16,7 +16,7 @@ import { type LaneCursor, type LoadedProgress, Progress, slowest } from './progr
 import type { LoadSettings } from './settings.ts';
 import { applySnapshot } from './snapshot/snapshot-phase.ts';
 import { attempt, type StructureContext } from './structure/context.ts';
-import { buildAllIndexes, reportOf } from './structure/indexes.ts';
+import { buildAllIndexes, countWanted, reportOf, settleIndexes } from './structure/indexes.ts';
 import { Registry } from './structure/registry.ts';
 import type { Target } from './target/target.ts';
 
@@ -122,8 +122,9 @@ export class LoadRun {
   async #indexes(structure: StructureContext, { phases }: LoadedProgress): Promise<void> {
     const { registry } = structure;
     const { stats } = this.#deps;
+    await settleIndexes(structure);
     const indexes = registry.all().flatMap((record) => record.indexes);
-    stats.indexesTotal = indexes.length;
+    stats.indexesTotal = countWanted(indexes);
     stats.indexesBuilt = indexes.filter(({ state }) => state === 'built').length;
     if (this.#settings.indexes !== 'after-snapshot') return;
     if (phases.indexesBuilt && !indexes.some(({ state }) => state === 'waiting')) return;

@@ -12,7 +12,7 @@ export interface LoadSettings {
   /** Names this load among those of the stream and on the target. Letters, digits, `.`, `_` and `-`. */
   readonly load: string;
   readonly until: LoadUntil | null;
-  /** When secondary indexes are built. `last`: once drained, or by cutover. `none`: never, and index changes neither. */
+  /** When secondary indexes are built. `last`: once drained, or by cutover. `none`: never, not by cutover either. */
   readonly indexes: 'after-snapshot' | 'last' | 'none';
   readonly ddl: 'apply' | 'halt' | 'ignore';
   readonly allowDrop: boolean;

@@ -119,7 +119,7 @@ class Cutover {
       await expiringCollections(source, filter, this.#deps.signal),
     );
     const restored = await this.#restore();
-    const verification = await this.#verifyStructure(filter, verified);
+    const verification = await this.#verifyStructure(filter, watch, verified);
 
     const { writesStopped, capture } = stopped;
     if (await this.#doneBefore()) return this.#result(true, writesStopped, restored, verification);
@@ -235,8 +235,12 @@ class Cutover {
   }
 
   /** The report as of the end: nothing is held back any more. */
-  async #verifyStructure(filter: NamespaceFilter, verified: VerifyReport): Promise<VerifyReport> {
-    const found = await verifyStructure({ ...this.#deps, filter });
+  async #verifyStructure(
+    filter: NamespaceFilter,
+    load: LoadWatch,
+    verified: VerifyReport,
+  ): Promise<VerifyReport> {
+    const found = await verifyStructure({ ...this.#deps, filter, load });
     const structure = found.map((difference) => ({ ...difference, heldBack: false }));
     const same = !structure.some(isDifference);
     if (same) return { ...verified, structure };

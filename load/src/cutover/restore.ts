@@ -48,7 +48,7 @@ export interface RestoreReport {
   readonly index: string;
   /**
    * restored: it is what it is on the source, as far as the kinds asked for go. refused: the target's documents violate
-   * it, or the target does not take it; it stands there in its held-back form or not at all. skipped: no server has it.
+   * it, or the target does not take it; it stands there in its held-back form or not at all. skipped: no server has it, or the load was told to build none.
    */
   readonly outcome: 'refused' | 'restored' | 'skipped';
   readonly note: string | null;
@@ -132,6 +132,7 @@ class CollectionRestore {
     const standing = await this.#attempt(() => target.indexes(this.#record.namespace));
     const reports: RestoreReport[] = [];
     for (const index of this.indexes) {
+      if (index.state === 'left-out') continue;
       const spec = standing.find((one) => indexName(one) === index.name);
       if (!spec || !heldBackOf(index.spec).unique || heldBackOf(spec).unique) continue;
       const refusal = await this.#tryUnique(index);
@@ -157,7 +158,8 @@ class CollectionRestore {
   async restore(index: IndexRecord): Promise<RestoreReport> {
     const { target } = this.#deps;
     const { namespace } = this.#record;
-    if (index.state === 'skipped') return this.#report(index, 'skipped', index.note);
+    if (index.state === 'skipped' || index.state === 'left-out')
+      return this.#report(index, 'skipped', index.note);
     try {
       const standing = await this.#attempt(() => target.indexes(namespace));
       const spec = standing.find((one) => indexName(one) === index.name);

@@ -3,6 +3,7 @@ import { findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
 import { hasCode, WaybillError } from '@waybill/shared/errors';
 import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
+import type { LoadSettings } from '../settings.ts';
 import type { TargetCollection } from '../target/target.ts';
 import { attempt, type StructureContext } from './context.ts';
 import { indexName, isInherent } from './index-spec.ts';
@@ -44,6 +45,23 @@ export function waitingIndexes(specs: readonly Buffer[]): IndexRecord[] {
     .map((spec) => ({ name: indexName(spec), spec, state: 'waiting', note: null }));
 }
 
+const LEFT_OUT = { state: 'left-out', note: 'the load was given --indexes none' } as const;
+
+/** What is not built yet waits, or is left out, as the settings of this run say. Gives the same array where nothing changes. */
+export function settledIndexes(
+  indexes: readonly IndexRecord[],
+  wanted: LoadSettings['indexes'],
+): readonly IndexRecord[] {
+  const settled = indexes.map((index): IndexRecord => {
+    const { state } = index;
+    if (wanted !== 'none') return state === 'left-out' ? { ...index, state: 'waiting', note: null } : index;
+    return state === 'built' || state === 'skipped' || state === 'left-out'
+      ? index
+      : { ...index, ...LEFT_OUT };
+  });
+  return settled.every((index, at) => index === indexes[at]) ? indexes : settled;
+}
+
 /**
  * Creates it, or takes over what stands there where that is ours or empty. Does not build indexes. Repeatable: a crash
  * before the create leaves a record without a collection, which the next call completes.
@@ -67,7 +85,7 @@ export async function ensureCollection(
       created: existing === null,
       options,
       foreignValidator: existing !== null && hasForeignValidator(existing.options, options),
-      indexes: waitingIndexes(wanted.indexes),
+      indexes: settledIndexes(waitingIndexes(wanted.indexes), context.settings.indexes),
     };
     if (record.foreignValidator) {
       context.logger.warn('a collection on the target has a validator of its own, which is respected', {

@@ -11,13 +11,13 @@
  */
 import { elements, findElement } from '@waybill/shared/bson/raw';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
-import { ensureCollection, plainCollection, waitingIndexes } from './collections.ts';
+import { ensureCollection, plainCollection, settledIndexes, waitingIndexes } from './collections.ts';
 import { attempt, type StructureContext } from './context.ts';
 import { dropNotAllowed, halted, inTheWay, unknownOperation } from './ddl-errors.ts';
 import { applyModify } from './ddl-modify.ts';
 import { description, recordFor } from './ddl-record.ts';
 import { indexName, isInherent } from './index-spec.ts';
-import { buildIndexes } from './indexes.ts';
+import { buildIndexes, countWanted } from './indexes.ts';
 import { identityDifferences, NO_OPTIONS } from './options.ts';
 import type { CollectionRecord, IndexRecord } from './registry.ts';
 
@@ -141,23 +141,21 @@ async function applyRename(context: StructureContext, event: DdlEvent): Promise<
 }
 
 async function applyCreateIndexes(context: StructureContext, event: DdlEvent): Promise<void> {
-  if (context.settings.indexes === 'none') return;
   const record = await recordFor(context, event);
-  const added = waitingIndexes(indexSpecs(event));
+  const added = settledIndexes(waitingIndexes(indexSpecs(event)), context.settings.indexes);
   const replaced = new Set(added.map(({ name }) => name));
   const kept = record.indexes.filter(({ name }) => !replaced.has(name));
   await saveIndexes(context, record, [...kept, ...added]);
 }
 
 async function applyDropIndexes(context: StructureContext, event: DdlEvent): Promise<void> {
-  const { target, ownership, settings } = context;
-  if (settings.indexes === 'none') return;
+  const { target, ownership } = context;
   const record = await recordFor(context, event);
   const names = indexSpecs(event)
     .filter((spec) => !isInherent(spec))
     .map(indexName);
   for (const name of names) {
-    // One that was deferred does not stand there, and its name may be another's by now: only what we built.
+    // One that was deferred or left out does not stand there, and its name may be another's by now: only what we built.
     if (isStanding(record, name)) {
       await attempt(context, () => target.dropIndex(event.namespace, name, ownership.tag));
     }
@@ -171,7 +169,8 @@ async function applyDropIndexes(context: StructureContext, event: DdlEvent): Pro
 }
 
 function isStanding(record: CollectionRecord, name: string): boolean {
-  return record.indexes.some((index) => index.name === name && index.state !== 'deferred');
+  const index = record.indexes.find((one) => one.name === name);
+  return index !== undefined && index.state !== 'deferred' && index.state !== 'left-out';
 }
 
 async function saveIndexes(
@@ -180,7 +179,7 @@ async function saveIndexes(
   indexes: readonly IndexRecord[],
 ): Promise<void> {
   const { registry, settings, stats } = context;
-  stats.indexesTotal += indexes.length - record.indexes.length;
+  stats.indexesTotal += countWanted(indexes) - countWanted(record.indexes);
   await attempt(context, () => registry.save({ ...record, indexes }));
   if (settings.indexes === 'after-snapshot') await buildIndexes(context, record.namespace);
 }

@@ -3,6 +3,7 @@ import { hasCode, WaybillError } from '@waybill/shared/errors';
 import { serverCode } from '@waybill/shared/mongo/classify';
 import { DEFAULT_RETRY, type RetryPolicy } from '@waybill/shared/retry';
 import PQueue from 'p-queue';
+import { settledIndexes } from './collections.ts';
 import { attempt, type StructureContext } from './context.ts';
 import { planIndexes } from './index-plan.ts';
 import type { TranslatedIndex } from './index-spec.ts';
@@ -87,9 +88,23 @@ export function reportOf(record: CollectionRecord): IndexReport[] {
   return record.indexes.map(({ name, state, note }) => ({
     namespace: record.namespace,
     name,
-    verdict: state === 'built' ? (note === null ? 'ok' : 'altered') : state,
+    verdict: verdictOf(state, note),
     note,
   }));
+}
+
+function verdictOf(state: IndexRecord['state'], note: string | null): IndexReport['verdict'] {
+  if (state === 'built') return note === null ? 'ok' : 'altered';
+  return state === 'left-out' ? 'skipped' : state;
+}
+
+/** Takes over what this run was told of indexes, where an earlier one was told something else. */
+export async function settleIndexes(context: StructureContext): Promise<void> {
+  const { registry, settings } = context;
+  for (const record of registry.all()) {
+    const indexes = settledIndexes(record.indexes, settings.indexes);
+    if (indexes !== record.indexes) await attempt(context, () => registry.save({ ...record, indexes }));
+  }
 }
 
 function indexConflict(namespace: string, name: string): WaybillError {
@@ -105,6 +120,11 @@ function indexConflict(namespace: string, name: string): WaybillError {
 
 function isPending({ state }: IndexRecord): boolean {
   return state === 'waiting' || state === 'deferred';
+}
+
+/** Those that are to stand on the target some time. */
+export function countWanted(indexes: readonly IndexRecord[]): number {
+  return indexes.filter(({ state }) => state !== 'left-out').length;
 }
 
 function countBuilt(record: CollectionRecord): number {

@@ -15,9 +15,10 @@ import type { ProgressDocument, ProgressStore, ProgressValue } from '../target/t
 
 /**
  * waiting: to be built. built: stands there in its held-back form. deferred: can only stand there once another index is
- * final, at cutover. skipped: no current server has such an index. blocked: the target refused it.
+ * final, at cutover. skipped: no current server has such an index. blocked: the target refused it. left-out: the load was told to
+ * build none, so the cutover builds none either; a later run that is told otherwise does.
  */
-export type IndexState = 'waiting' | 'built' | 'deferred' | 'skipped' | 'blocked';
+export type IndexState = 'waiting' | 'built' | 'deferred' | 'skipped' | 'blocked' | 'left-out';
 
 export interface IndexRecord {
   readonly name: string;

@@ -1,7 +1,7 @@
 import { clusterTime, formatClusterTime } from '@waybill/shared/position';
 import { describe, expect, test } from 'vitest';
 import type { ProgressDocument, ProgressStore } from '../target/target.ts';
-import { LoadWatch } from './load-watch.ts';
+import { indexKey, LoadWatch } from './load-watch.ts';
 
 const { signal } = new AbortController();
 const owner = (more: Partial<ProgressDocument> = {}): ProgressDocument => ({
@@ -19,14 +19,31 @@ const lane = (number: number, seconds: number | null): ProgressDocument => ({
 });
 
 /** What stands on a target, as a load there would have written it. */
-function look(...documents: readonly ProgressDocument[]) {
+function watch(...documents: readonly ProgressDocument[]): LoadWatch {
   const store: ProgressStore = {
     find: async (prefix) => documents.filter(({ _id }) => _id.startsWith(prefix)),
     update: async () => 0,
     remove: async () => undefined,
   };
-  return new LoadWatch(store, 'l', 'one').look(signal);
+  return new LoadWatch(store, 'l', 'one');
 }
+
+const look = (...documents: readonly ProgressDocument[]) => watch(...documents).look(signal);
+
+test('indexes that a load leaves out are those of this load', async () => {
+  const empty = Buffer.from([5, 0, 0, 0, 0]);
+  const collection: ProgressDocument = {
+    _id: 'l/collection/shop.a',
+    namespace: 'shop.a',
+    indexes: [
+      { name: 'built', spec: empty, state: 'built', note: null },
+      { name: 'unwanted', spec: empty, state: 'left-out', note: 'for a reason' },
+    ],
+  };
+  const leftOut = await watch(owner(), collection).leftOutIndexes(signal);
+  expect([...leftOut]).toEqual([indexKey('shop.a', 'unwanted')]);
+  expect(await watch(owner({ stream: 'two' }), collection).leftOutIndexes(signal)).toEqual(new Set());
+});
 
 describe('a load seen from outside', () => {
   test('runs as long as it may, and has applied what its slowest lane has', async () => {

@@ -2,6 +2,7 @@
 import { type ClusterTime, parseClusterTime } from '@waybill/shared/position';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
 import { lanePrefix, ownerId } from '../progress/keys.ts';
+import { Registry } from '../structure/registry.ts';
 import type { ProgressDocument, ProgressStore } from '../target/target.ts';
 
 export interface LoadSight {
@@ -18,6 +19,9 @@ export interface LoadSight {
 /** Beyond the lease of the owner, which confirms itself several times within it. Milliseconds. */
 const SILENCE_MARGIN_MS = 2000;
 const DEFAULT_LEASE_MS = 5000;
+
+/** Tells indexes of all collections apart. */
+export const indexKey = (namespace: string, name: string): string => JSON.stringify([namespace, name]);
 
 export class LoadWatch {
   readonly #store: ProgressStore;
@@ -44,6 +48,19 @@ export class LoadWatch {
     if (owner.stream !== this.#stream) return { owner: 'foreign', ...NOT_RUNNING };
     const silentMs = this.#silentMs(owner);
     return { owner: 'ours', runs: silentMs !== null, silentMs, applied: appliedBy(lanes) };
+  }
+
+  /** Indexes that the load was told not to build, and nobody else builds: {@link indexKey}. */
+  async leftOutIndexes(signal: AbortSignal): Promise<ReadonlySet<string>> {
+    if ((await this.look(signal)).owner !== 'ours') return new Set();
+    const registry = await retry(() => Registry.open(this.#store, this.#load), DEFAULT_RETRY, { signal });
+    return new Set(
+      registry
+        .all()
+        .flatMap(({ namespace, indexes }) =>
+          indexes.filter(({ state }) => state === 'left-out').map(({ name }) => indexKey(namespace, name)),
+        ),
+    );
   }
 
   /** The owner confirms itself by its own clock, of which only that it moves is used here. */

@@ -41,6 +41,8 @@ export interface StructureDifference {
     | 'index-different'
     /** No current server has such an index. Told, and no difference. */
     | 'index-unsupported'
+    /** The load was given `--indexes none`. Told, and no difference. */
+    | 'index-left-out'
     /** A time-series collection: its measurements are not compared. */
     | 'not-compared'
     | 'order';
@@ -73,7 +75,7 @@ export function isSame(
   );
 }
 
-/** What is held back until the cutover, and what no server can have, is told and is none. */
+/** What is held back until the cutover, what no server can have and what nobody wants is told and is none. */
 export function isDifference({ heldBack, what }: StructureDifference): boolean {
-  return !heldBack && what !== 'index-unsupported';
+  return !heldBack && what !== 'index-unsupported' && what !== 'index-left-out';
 }

@@ -2,6 +2,7 @@ import { fromObject } from '@waybill/shared/bson/build';
 import type { CatalogEntry } from '@waybill/shared/mongo/catalog';
 import { describe, expect, test } from 'vitest';
 import { NEVER_EXPIRES_SECONDS } from '../structure/index-spec.ts';
+import { indexKey } from './load-watch.ts';
 import { isDifference } from './report.ts';
 import { compareStructure } from './structure.ts';
 
@@ -34,6 +35,17 @@ const brief = (source: CatalogEntry[], target: CatalogEntry[]): string[] =>
   );
 
 describe('structure', () => {
+  test('indexes that the load was told to leave out are told, and no difference; others are', () => {
+    const other = { ...email, key: { other: 1 }, name: 'other' };
+    const [source, target] = [entry('shop.users', {}, [email, other]), entry('shop.users', {}, [])];
+    const found = compareStructure([source], [target], [], new Set([indexKey('shop.users', 'email_1')]));
+    expect(found.map(({ what, detail }) => `${what} ${detail}`)).toEqual([
+      'index-left-out email_1',
+      'index-missing other',
+    ]);
+    expect(found.map(isDifference)).toEqual([false, true]);
+  });
+
   test('equal is equal, whatever number type and index version a server uses', () => {
     const source = entry('shop.users', { capped: true, size: 4096 }, [{ ...email, v: 1, sparse: false }]);
     const target = entry('shop.users', { capped: true, size: 4096n }, [email]);

@@ -5,20 +5,24 @@ import { waitingIndexes } from '../structure/collections.ts';
 import { planIndexes } from '../structure/index-plan.ts';
 import { indexName, NEVER_EXPIRES_SECONDS } from '../structure/index-spec.ts';
 import { differing, expiryText, type Fields, indexFields, optionFields } from './definition-fields.ts';
+import { indexKey } from './load-watch.ts';
 import type { StructureDifference } from './report.ts';
 
 /** What a load holds back until the cutover; `prepareUnique` is on the way there. */
 const HELD_BACK = new Set(['unique', 'expireAfterSeconds', 'hidden', 'prepareUnique']);
+const NONE: ReadonlySet<string> = new Set();
 const NEVER_EXPIRES = expiryText(NEVER_EXPIRES_SECONDS);
 
 /**
  * `heldBack` differences count as such only when they are what a load makes of the source's index. Collections that only the target has
- * are reported for databases that the source has too, and for those in `databases`: a target may be shared.
+ * are reported for databases that the source has too, and for those in `databases`: a target may be shared. `leftOut` are indexes
+ * that the load was told not to build ({@link indexKey}).
  */
 export function compareStructure(
   source: readonly CatalogEntry[],
   target: readonly CatalogEntry[],
   databases: Iterable<string> = [],
+  leftOut: ReadonlySet<string> = NONE,
 ): StructureDifference[] {
   const targets = new Map(target.map((entry) => [entry.namespace, entry]));
   const found: StructureDifference[] = [];
@@ -27,7 +31,7 @@ export function compareStructure(
     const copy = targets.get(namespace);
     targets.delete(namespace);
     if (!copy) found.push({ namespace, what: 'collection-missing', detail: entry.type, heldBack: false });
-    else found.push(...compareEntries(entry, copy));
+    else found.push(...compareEntries(entry, copy, leftOut));
   }
   const ours = new Set([...databases, ...source.map(({ database }) => database)]);
   for (const { namespace, database, type } of targets.values()) {
@@ -37,10 +41,14 @@ export function compareStructure(
   return found;
 }
 
-function compareEntries(source: CatalogEntry, target: CatalogEntry): StructureDifference[] {
+function compareEntries(
+  source: CatalogEntry,
+  target: CatalogEntry,
+  leftOut: ReadonlySet<string>,
+): StructureDifference[] {
   const { namespace, type } = source;
   if (type !== target.type) return [{ namespace, what: 'options', detail: 'type', heldBack: false }];
-  const found = [...compareOptions(source, target), ...compareIndexes(source, target)];
+  const found = [...compareOptions(source, target), ...compareIndexes(source, target, leftOut)];
   if (type === 'timeseries') found.push({ namespace, what: 'not-compared', detail: type, heldBack: false });
   return found;
 }
@@ -55,7 +63,11 @@ function compareOptions(source: CatalogEntry, target: CatalogEntry): StructureDi
   return [{ namespace, what: 'options', detail: fields.join(', '), heldBack }];
 }
 
-function compareIndexes(source: CatalogEntry, target: CatalogEntry): StructureDifference[] {
+function compareIndexes(
+  source: CatalogEntry,
+  target: CatalogEntry,
+  leftOut: ReadonlySet<string>,
+): StructureDifference[] {
   const { namespace } = source;
   const copies = new Map(target.indexes.map((index) => [indexName(index), index]));
   const deferred = deferredIndexes(source);
@@ -64,7 +76,10 @@ function compareIndexes(source: CatalogEntry, target: CatalogEntry): StructureDi
     const name = indexName(index);
     const copy = copies.get(name);
     copies.delete(name);
-    if (copy) {
+    if (leftOut.has(indexKey(namespace, name))) {
+      // One that somebody made there is theirs.
+      found.push({ namespace, what: 'index-left-out', detail: name, heldBack: false });
+    } else if (copy) {
       const difference = compareIndex(indexFields(index), indexFields(copy));
       if (difference) found.push({ namespace, what: 'index-different', ...named(name, difference) });
     } else if (findElement(index, 'bucketSize')) {

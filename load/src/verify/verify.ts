@@ -108,15 +108,27 @@ export async function verifyStructure(deps: StructureDeps): Promise<StructureDif
   return compareCatalogs(deps, await bothCatalogs(deps));
 }
 
-type StructureDeps = Pick<VerifyDeps, 'source' | 'target' | 'filter' | 'signal'>;
-type Catalogs = readonly [source: readonly CatalogEntry[], target: readonly CatalogEntry[]];
+const NONE: ReadonlySet<string> = new Set();
+type StructureDeps = Pick<VerifyDeps, 'source' | 'target' | 'filter' | 'load' | 'signal'>;
+type Catalogs = readonly [
+  source: readonly CatalogEntry[],
+  target: readonly CatalogEntry[],
+  leftOut: ReadonlySet<string>,
+];
 
-function bothCatalogs({ source, target, filter, signal }: StructureDeps): Promise<Catalogs> {
-  return Promise.all([listCatalog(source, filter, signal), listCatalog(target, filter, signal)]);
+function bothCatalogs({ source, target, filter, load, signal }: StructureDeps): Promise<Catalogs> {
+  return Promise.all([
+    listCatalog(source, filter, signal),
+    listCatalog(target, filter, signal),
+    load ? load.leftOutIndexes(signal) : NONE,
+  ]);
 }
 
-function compareCatalogs({ filter }: StructureDeps, [source, target]: Catalogs): StructureDifference[] {
-  return compareStructure(source, target, filter.exactDatabases() ?? []);
+function compareCatalogs(
+  { filter }: StructureDeps,
+  [source, target, leftOut]: Catalogs,
+): StructureDifference[] {
+  return compareStructure(source, target, filter.exactDatabases() ?? [], leftOut);
 }
 
 /** A standalone target has no operation time, and no majority to wait for. */

@@ -187,7 +187,7 @@ export const OPTIONS = {
     choices: ['after-snapshot', 'last', 'none'],
     default: 'after-snapshot',
     describe:
-      'When secondary indexes are built: after the snapshot; when the stream is drained; or not by the load but by the cutover, and then later changes of indexes are skipped.',
+      'When secondary indexes are built: after the snapshot; when the stream is drained; or never, not by the cutover either.',
   },
   ddl: {
     type: 'enum',

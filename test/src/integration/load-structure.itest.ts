@@ -257,10 +257,23 @@ await describeWithServer('structure on the target', (servers) => {
 
     it('wait or stay away as --indexes says', async () => {
       const plain = fromObject({ v: 2, key: { state: 1 }, name: 'plain' });
+      const later: Plain = { v: 2, key: { later: 1 }, name: 'later', unique: true };
       await stream.snapshot([{ namespace: orders, indexes: [ID_INDEX, plain], documents }]);
+      await stream.ddl([
+        { operation: 'createIndexes', namespace: orders, description: { indexes: [later] } },
+      ]);
       await stream.milestone('caught-up');
-      expect((await run({ indexes: 'none' })).indexes).toMatchObject([{ verdict: 'waiting' }]);
+      const note = 'the load was given --indexes none';
+      expect((await run({ indexes: 'none' })).indexes).toMatchObject([
+        { name: 'plain', verdict: 'skipped', note },
+        { name: 'later', verdict: 'skipped', note },
+      ]);
+      expect(await restore()).toMatchObject([
+        { index: 'plain', outcome: 'skipped', note },
+        { index: 'later', outcome: 'skipped', note },
+      ]);
       expect((await indexes()).size).toBe(0);
+      await stream.ddl([{ operation: 'dropIndexes', namespace: orders, description: { indexes: [later] } }]);
       await run({ indexes: 'last' });
       expect((await indexes()).size).toBe(0);
       await stream.milestone('drained');
