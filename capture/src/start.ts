@@ -21,7 +21,7 @@ import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
-import { sourceIdentity } from '@waybill/shared/mongo/source-identity';
+import { isKnownAs, type SourceIdentity, sourceIdentity } from '@waybill/shared/mongo/source-identity';
 import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/position';
 import type { CaptureStats } from '@waybill/shared/stats';
 import { discover } from './catalog/discovery.ts';
@@ -71,7 +71,8 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
     exclude: settings.exclude,
     neverDatabases: [settings.progressDatabase],
   });
-  const wanted = await newStream(settings, source, signal);
+  const cluster = await sourceIdentity(source, signal);
+  const wanted = newStream(settings, cluster);
   const options = streamOptions(source.server, { images: settings.images, lists: filter.exactLists() });
   const hash = optionsHash(options);
   const discovery = {
@@ -84,7 +85,7 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
   };
 
   const existing = await existingStream(bucket, prefix, signal);
-  if (existing) assertSame(existing, wanted, settings.stream);
+  if (existing) assertSame(existing, wanted, cluster);
   const before = existing ? await readManifest(bucket, prefix, { signal }) : null;
   let opened: StreamPosition | null = null;
   let definitions: CollectionDefinition[] | null = null;
@@ -94,7 +95,7 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
     definitions = await discover(startAt(opened, true), discovery);
   }
   const identity = existing ?? (await createStream(bucket, prefix, wanted, { signal }));
-  assertSame(identity, wanted, settings.stream);
+  assertSame(identity, wanted, cluster);
 
   const writer = await ManifestWriter.acquire({
     bucket,
@@ -153,12 +154,7 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
   };
 }
 
-async function newStream(
-  settings: CaptureSettings,
-  source: MongoConnection,
-  signal: AbortSignal,
-): Promise<NewStream> {
-  const { id, topology } = await sourceIdentity(source, signal);
+function newStream(settings: CaptureSettings, { id, topology }: SourceIdentity): NewStream {
   const { stream, lanes, format, codec, include, exclude, images } = settings;
   return { stream, source: id, sourceTopology: topology, lanes, format, codec, include, exclude, images };
 }
@@ -178,13 +174,14 @@ async function existingStream(
 
 const FIXED = ['lanes', 'format', 'codec', 'include', 'exclude', 'images'] as const;
 
-export function assertSame(identity: StreamIdentity, wanted: NewStream, stream: string): void {
-  if (identity.source !== wanted.source || identity.sourceTopology !== wanted.sourceTopology) {
+function assertSame(identity: StreamIdentity, wanted: NewStream, cluster: SourceIdentity): void {
+  const { stream } = wanted;
+  if (!isKnownAs(cluster, identity.source) || identity.sourceTopology !== wanted.sourceTopology) {
     throw new WaybillError(
       'STREAM_FOREIGN_SOURCE',
       `the stream ${stream} in the bucket belongs to another source cluster than the one given`,
       {
-        hint: 'Check --source. To capture this cluster, choose another --stream or --bucket.',
+        hint: 'Check --source, and that its user still has the privileges that it had (clusterMonitor). To capture this cluster, choose another --stream or --bucket.',
         context: { stream, inBucket: identity.source, given: wanted.source },
       },
     );

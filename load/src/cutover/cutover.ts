@@ -23,7 +23,7 @@ import { listCatalog } from '@waybill/shared/mongo/catalog';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
-import { sourceIdentity } from '@waybill/shared/mongo/source-identity';
+import { isKnownAs, sourceIdentity } from '@waybill/shared/mongo/source-identity';
 import { formatClusterTime } from '@waybill/shared/position';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
 import { writerName } from '../progress/process-identity.ts';
@@ -155,13 +155,12 @@ class Cutover {
   async #identity(): Promise<StreamIdentity> {
     const { bucket, source, signal } = this.#deps;
     const identity = await readStream(bucket, this.#stream, { signal });
-    const { id } = await sourceIdentity(source, signal);
-    if (id === identity.source) return identity;
+    if (isKnownAs(await sourceIdentity(source, signal), identity.source)) return identity;
     throw new WaybillError(
       'STREAM_FOREIGN_SOURCE',
       `stream ${identity.stream} was not captured from ${source.url}`,
       {
-        hint: 'Give the --source that the capture reads, or the right --bucket and --stream.',
+        hint: 'Give the --source that the capture reads, with a user that may read no less (clusterMonitor), or the right --bucket and --stream.',
         context: { stream: identity.stream, source: source.url },
       },
     );

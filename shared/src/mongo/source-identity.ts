@@ -13,6 +13,13 @@ export interface SourceIdentity {
    */
   readonly basis: 'replicaSetId' | 'clusterId' | 'collectionUuid' | 'name';
   readonly topology: 'replicaSet' | 'sharded';
+  /** Every id that the user may read, the best first. One that was given fewer privileges may have known the cluster by a later one. */
+  readonly ids: readonly string[];
+}
+
+/** `known` is an id of this very cluster, on whatever basis it was made; false also where that may not be read now. */
+export function isKnownAs({ ids }: SourceIdentity, known: string): boolean {
+  return ids.includes(known);
 }
 
 /** Throws SOURCE_NOT_REPLICA_SET for a standalone server. */
@@ -31,12 +38,19 @@ export async function sourceIdentity(
     );
   }
   const replicaSet = topology === 'replicaSet';
-  const own = replicaSet ? await replicaSetId(connection, signal) : await clusterId(connection, signal);
-  const kind = replicaSet ? 'replicaSet' : 'sharded';
-  if (own) return { id: own, basis: replicaSet ? 'replicaSetId' : 'clusterId', topology: kind };
-  const uuid = await versionCollectionUuid(connection, signal);
-  if (uuid) return { id: uuid, basis: 'collectionUuid', topology: kind };
-  return { id: Buffer.from(setName ?? connection.url).toString('hex'), basis: 'name', topology: kind };
+  const [own, uuid] = await Promise.all([
+    replicaSet ? replicaSetId(connection, signal) : clusterId(connection, signal),
+    versionCollectionUuid(connection, signal),
+  ]);
+  const name = Buffer.from(setName ?? connection.url).toString('hex');
+  const bases: readonly [SourceIdentity['basis'], string | null][] = [
+    [replicaSet ? 'replicaSetId' : 'clusterId', own],
+    ['collectionUuid', uuid],
+  ];
+  const had = bases.filter((basis): basis is [SourceIdentity['basis'], string] => basis[1] !== null);
+  const [basis, id] = had[0] ?? (['name', name] as const);
+  const ids = [...had.map(([, each]) => each), name];
+  return { id, basis, topology: replicaSet ? 'replicaSet' : 'sharded', ids };
 }
 
 const NOT_PERMITTED = Symbol('not permitted');

@@ -1,12 +1,15 @@
 /** What is asked of a source beside its documents: what there is, which cluster it is, and what time it has. */
 import { findElement } from '@waybill/shared/bson/raw';
+import { openBucket } from '@waybill/shared/bucket/open-bucket';
 import { listCatalog, listDatabases } from '@waybill/shared/mongo/catalog';
 import { connect, type MongoConnection } from '@waybill/shared/mongo/connection';
 import { openCursor } from '@waybill/shared/mongo/cursor';
 import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
-import { sourceIdentity } from '@waybill/shared/mongo/source-identity';
+import { isKnownAs, sourceIdentity } from '@waybill/shared/mongo/source-identity';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { temporaryBucket } from '../support/bucket.ts';
+import { startCapture } from '../support/capturing.ts';
 import { describeWithServer, type ServerKind, startServer, uniqueName } from '../support/servers.ts';
 
 for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[]) {
@@ -42,9 +45,11 @@ for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[
           id: expect.stringMatching(/^[0-9a-f]{24}$/),
           basis: 'replicaSetId',
           topology: 'replicaSet',
+          ids: [identity.id, expect.stringMatching(/^[0-9a-f]{32}$/), expect.any(String)],
         });
         expect(await sourceIdentity(again)).toEqual(identity);
         expect((await sourceIdentity(other)).id).not.toBe(identity.id);
+        expect(isKnownAs(await sourceIdentity(other), identity.id)).toBe(false);
       });
 
       it('lists collections with what decides how they are copied', async () => {
@@ -138,7 +143,7 @@ for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[
   );
 }
 
-await describeWithServer('sources that will not do', () => {
+await describeWithServer('sources that will not do', (servers) => {
   it('says how to make a standalone server a source', async () => {
     await using server = await startServer();
     await using connection = await connect(server.uri, { role: 'source' });
@@ -173,8 +178,18 @@ await describeWithServer('sources that will not do', () => {
     expect(await sourceIdentity(root)).toMatchObject({ basis: 'replicaSetId' });
     const identity = await sourceIdentity(reader);
     expect(identity).toMatchObject({ basis: 'collectionUuid', id: expect.stringMatching(/^[0-9a-f]{32}$/) });
+    // Granted more later, the user meets the cluster that it knows; and not one where it knows nothing.
+    expect(isKnownAs(await sourceIdentity(root), identity.id)).toBe(true);
+    await using other = await connect(servers.target.uri, { role: 'target' });
+    expect(isKnownAs(await sourceIdentity(other), identity.id)).toBe(false);
     expect(await currentOperationTime(reader)).toBeGreaterThan(0n);
     expect(await listCatalog(reader, new NamespaceFilter())).toHaveLength(1);
+    await using folder = await temporaryBucket();
+    const bucket = await openBucket(folder.url);
+    for (const source of [reader, root]) {
+      const { ended } = await startCapture(source, bucket, { include: ['shop'], until: 'caught-up' }).ended;
+      expect(ended).toBe('caught-up');
+    }
     await expect(reader.command('shop', { insert: 'orders', documents: [{ _id: 2 }] })).rejects.toMatchObject(
       {
         code: 'MONGO_UNAUTHORIZED',
