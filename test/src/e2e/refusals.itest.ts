@@ -40,7 +40,9 @@ await describeWithServer('what the target refuses', (servers) => {
     database = uniqueName('refused');
     source = await testClient(servers.source.uri);
     target = await testClient(servers.target.uri);
-    migration = await Migration.create({ servers, databases: [database] });
+    // All that it can be made to say.
+    const loud = ['--log-level', 'debug'];
+    migration = await Migration.create({ servers, databases: [database], capture: loud, load: loud });
   });
   afterEach(async () => {
     await migration[Symbol.asyncDispose]();
@@ -50,7 +52,11 @@ await describeWithServer('what the target refuses', (servers) => {
   const here = (): Db => source.client.db(database);
   const there = (): Db => target.client.db(database);
   const orders = () => here().collection<Document & { _id: string | number }>('orders');
-  const capture = () => migration.must('capture', ...CAUGHT_UP);
+  const capture = async (): Promise<void> => {
+    const result = await migration.run('capture', CAUGHT_UP);
+    expect(result.exitCode, ending(result)).toBe(0);
+    expectDiscreet(result);
+  };
   const load = (...more: string[]) => migration.run('load', [...CAUGHT_UP, ...more]);
 
   function expectStopped(result: CommandResult, code: string, exitCode: number, ...named: string[]): void {
