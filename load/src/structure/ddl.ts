@@ -17,7 +17,7 @@ import { dropNotAllowed, halted, inTheWay, unknownOperation } from './ddl-errors
 import { applyModify } from './ddl-modify.ts';
 import { description, recordFor } from './ddl-record.ts';
 import { indexName, isInherent } from './index-spec.ts';
-import { buildIndexes, countWanted } from './indexes.ts';
+import { buildIndexes, countBuilt, countWanted } from './indexes.ts';
 import { identityDifferences, NO_OPTIONS } from './options.ts';
 import type { CollectionRecord, IndexRecord } from './registry.ts';
 
@@ -180,6 +180,8 @@ async function saveIndexes(
 ): Promise<void> {
   const { registry, settings, stats } = context;
   stats.indexesTotal += countWanted(indexes) - countWanted(record.indexes);
+  // Several shards tell of the same index: one that is made known again waits again.
+  stats.indexesBuilt += countBuilt(indexes) - countBuilt(record.indexes);
   await attempt(context, () => registry.save({ ...record, indexes }));
   if (settings.indexes === 'after-snapshot') await buildIndexes(context, record.namespace);
 }

@@ -50,7 +50,7 @@ export async function buildIndexes(context: StructureContext, namespace: string)
     return reason === undefined ? { ...index, state: 'built' } : { ...index, state: 'blocked', note: reason };
   });
   await attempt(context, () => registry.save({ ...record, indexes }));
-  stats.indexesBuilt += indexes.filter(({ state }) => state === 'built').length - countBuilt(record);
+  stats.indexesBuilt += countBuilt(indexes) - countBuilt(record.indexes);
 }
 
 /** All in one command, which reads the collection once; one by one where the server refuses them together. */
@@ -127,8 +127,8 @@ export function countWanted(indexes: readonly IndexRecord[]): number {
   return indexes.filter(({ state }) => state !== 'left-out').length;
 }
 
-function countBuilt(record: CollectionRecord): number {
-  return record.indexes.filter(({ state }) => state === 'built').length;
+export function countBuilt(indexes: readonly IndexRecord[]): number {
+  return indexes.filter(({ state }) => state === 'built').length;
 }
 
 /** Refused for what it is; not for privileges, and not because the collection is gone. */
