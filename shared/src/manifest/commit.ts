@@ -28,8 +28,9 @@ export interface CommitBody {
   readonly lastSequence?: number;
   readonly segments?: readonly SegmentEntry[];
   /**
-   * Collections when first seen or changed. Beside `ddl`: what that left, and an empty `ddl` where the
-   * cluster gave a collection another uuid or one has been read again. Otherwise the inventory that the snapshot belongs to, by T0's names: one commit, or several before the first with `ddl`.
+   * Collections when first seen or changed. Beside `ddl`: what that left, and beside an empty one what has another uuid now or has
+   * been read again. Otherwise the inventory that the snapshot belongs to, by T0's names: one commit, or several before the
+   * first with `ddl`.
    */
   readonly collections?: readonly CollectionDefinition[];
   /** Planned chunks of the snapshot, when planned. */

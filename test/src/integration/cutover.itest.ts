@@ -57,10 +57,13 @@ async function fillWithHeldBack(client: TestClient, database: string): Promise<v
 }
 
 /** Capture and load, both caught up. */
-async function startSides(migration: Migration): Promise<[RunningCommand, RunningCommand]> {
+async function startSides(
+  migration: Migration,
+  ...loadArgs: readonly string[]
+): Promise<[RunningCommand, RunningCommand]> {
   const capture = migration.start('capture');
   await migration.reached('snapshot-completed', capture);
-  const load = migration.start('load');
+  const load = migration.start('load', ...loadArgs);
   await migration.reached('caught-up', capture, load);
   await awaitUntil('the load has caught up', async () => {
     if (!load.isRunning) throw new Error(`the load ended early: ${(await load.ended).stderr}`);
@@ -262,6 +265,31 @@ await describeWithServer('waybill cutover', (servers) => {
     // It would show nothing if nothing had expired meanwhile.
     expect(await sessions.countDocuments()).toBeLessThan(before);
     expect(before).toBeGreaterThan(0);
+  });
+
+  it('makes no index where none are wanted, and does not miss them', async () => {
+    const database = uniqueName('cutover_none');
+    await using source = await testClient(servers.source.uri);
+    await using target = await testClient(servers.target.uri);
+    await fillWithHeldBack(source, database);
+    await using migration = await Migration.create({ servers, databases: [database] });
+    await startSides(migration, '--indexes', 'none');
+    await source.client
+      .db(database)
+      .collection('people')
+      .createIndex({ later: 1 }, { unique: true, sparse: true });
+    const verified = await migration.run('verify', ['--json']);
+    expect(verified.exitCode, verified.stdout).toBe(0);
+    const done = await migration.run('cutover', ['--json']);
+    expect(done.exitCode, done.stderr).toBe(0);
+    const { restored, verification } = JSON.parse(done.stdout);
+    const note = 'the load was given --indexes none';
+    const skipped = restored.filter(({ index }: { index: string }) => index !== '');
+    expect(skipped).toHaveLength(7);
+    for (const report of skipped) expect(report).toMatchObject({ outcome: 'skipped', note });
+    expect(verification.same).toBe(true);
+    const standing = await target.client.db(database).collection('people').indexes();
+    expect(standing.map(({ name }) => name)).toEqual(['_id_']);
   });
 
   it('can note something in the log of a busy capture', async () => {
