@@ -46,6 +46,32 @@ export interface DataRecord {
   readonly update: Uint8Array | null;
   /** Raw pre-image, or null. */
   readonly before: Uint8Array | null;
+  /** The same bytes as places, where the record can tell them: copied from there, no slices need to be made. */
+  readonly packed?: PackedBytes | undefined;
+}
+
+/** Where the bytes of a record lie. A place is that of a document's first byte, which tells its size; -1 where there is none. */
+export interface PackedBytes {
+  readonly source: Buffer;
+  readonly keyAt: number;
+  readonly updateAt: number;
+  readonly beforeAt: number;
+  /** Sixteen bytes. */
+  readonly uuidAt: number;
+  /** A timestamp's eight bytes. */
+  readonly timeAt: number;
+  /** A date's eight bytes. */
+  readonly wallTimeAt: number;
+  /** What the document lies in: `source`, or the reply of a lookup. */
+  readonly imageSource: Buffer;
+  readonly imageAt: number;
+}
+
+/** Bytes of a record's document; 0 where it has none. */
+export function documentBytes(record: DataRecord): number {
+  const { packed } = record;
+  if (packed === undefined) return record.document?.length ?? 0;
+  return packed.imageAt < 0 ? 0 : packed.imageSource.readInt32LE(packed.imageAt);
 }
 
 export interface Namespace {

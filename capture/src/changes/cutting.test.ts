@@ -19,6 +19,7 @@ function change(time: number, name: string, transaction: bigint | null = null): 
     update: null,
     before: null,
     id: { type: 2, bytes: Buffer.from(name) },
+    hash: 0,
     resumeToken: Buffer.from(name),
     bytes: 1,
     lane: 0,

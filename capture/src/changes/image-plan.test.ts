@@ -19,6 +19,7 @@ function change(operation: Operation, id: string, more: Partial<Change> = {}): C
     update: null,
     before: null,
     id: { type: 2, bytes: Buffer.from(id) },
+    hash: 0,
     resumeToken: null,
     bytes: 1,
     lane: 0,

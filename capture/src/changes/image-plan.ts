@@ -1,4 +1,5 @@
-import { type Change, documentIdentity } from './change.ts';
+import { type Change, hasDocument, isSameUuid } from './change.ts';
+import { DocumentTable } from './document-table.ts';
 
 /** Documents of one collection to read for one commit. */
 export interface ImageWants {
@@ -17,34 +18,55 @@ export interface ImageWants {
  * Updates that carry an image already (a stored post-image) keep it.
  */
 export function planImages(changes: readonly Change[]): ImageWants[] {
-  const wants = new Map<string, ImageWants>();
-  const seen = new Set<string>();
+  const wants = new Wants();
   let updatesBefore = 0;
   for (const change of changes) if (change.operation === 'update') updatesBefore++;
+  const seen = new DocumentTable(changes.length);
   for (let at = changes.length - 1; at >= 0 && updatesBefore > 0; at--) {
     const change = changes[at]!;
-    const identity = documentIdentity(change.namespace, change.id);
-    if (change.operation === 'update') {
-      updatesBefore--;
-      if (change.document === null) {
-        if (seen.has(identity)) change.documentOrigin = 'superseded';
-        else wantsOf(wants, change).changes.push(change);
-      }
-    }
-    seen.add(identity);
+    const isLast = seen.add(change);
+    if (change.operation !== 'update') continue;
+    updatesBefore--;
+    if (hasDocument(change)) continue;
+    if (isLast) wants.add(change);
+    else change.documentOrigin = 'superseded';
   }
-  for (const want of wants.values()) want.changes.reverse();
-  return [...wants.values()];
+  return wants.inStreamOrder();
 }
 
-function wantsOf(wants: Map<string, ImageWants>, change: Change): ImageWants {
-  const { namespace, collectionUuid } = change;
-  const uuid = collectionUuid === null ? '' : Buffer.from(collectionUuid).toString('latin1');
-  const key = `${namespace}\0${uuid}`;
-  let want = wants.get(key);
-  if (!want) {
-    want = { namespace, collectionUuid, changes: [] };
-    wants.set(key, want);
+class Wants {
+  /** A name may have belonged to several collections within one commit. */
+  readonly #byName = new Map<string, Change[][]>();
+  #last: Change[] | null = null;
+
+  add(change: Change): void {
+    if (this.#last === null || !isOf(this.#last, change)) this.#last = this.#find(change);
+    this.#last.push(change);
   }
-  return want;
+
+  inStreamOrder(): ImageWants[] {
+    return [...this.#byName.values()].flat().map((changes) => {
+      const { namespace, collectionUuid } = changes[0]!;
+      return { namespace, collectionUuid, changes: changes.reverse() };
+    });
+  }
+
+  #find(change: Change): Change[] {
+    let ofName = this.#byName.get(change.namespace);
+    if (!ofName) {
+      ofName = [];
+      this.#byName.set(change.namespace, ofName);
+    }
+    let found = ofName.find((changes) => isOf(changes, change));
+    if (!found) {
+      found = [];
+      ofName.push(found);
+    }
+    return found;
+  }
+}
+
+function isOf(changes: readonly Change[], change: Change): boolean {
+  const first = changes[0]!;
+  return first.namespace === change.namespace && isSameUuid(first, change);
 }

@@ -7,7 +7,8 @@
  * is a majority read not older than the commit's last event, so an image is never older than the update it belongs to.
  */
 import { array, buildArray, buildDocument, doc, string, timestamp } from '@waybill/shared/bson/build';
-import { findElement } from '@waybill/shared/bson/raw';
+import { documentHash, namespaceHash } from '@waybill/shared/bson/canonical-key';
+import { eachDocument, locateElement } from '@waybill/shared/bson/raw';
 import { collectionUuidField, openByIdentity } from '@waybill/shared/mongo/collection-identity';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { openCursor } from '@waybill/shared/mongo/cursor';
@@ -16,7 +17,8 @@ import type { ClusterTime } from '@waybill/shared/position';
 import { splitNamespace } from '@waybill/shared/record';
 import { retry } from '@waybill/shared/retry';
 import PQueue from 'p-queue';
-import { type Change, documentIdentity } from './change.ts';
+import { type Change, setImage } from './change.ts';
+import { DocumentTable } from './document-table.ts';
 import { type ImageWants, planImages } from './image-plan.ts';
 
 export interface ImageOptions {
@@ -120,27 +122,20 @@ export class ImageLookup {
     );
     if (found === null) return this.#allMissing(part, run);
     await using cursor = found.opened;
-    const waiting = new Map(part.changes.map((change) => [documentIdentity('', change.id), change]));
+    const waiting = new DocumentTable(part.changes.length);
+    for (const change of part.changes) waiting.add(change);
     let lookedUpAt = run.asOf;
     for (let batch = await cursor.next(); batch; batch = await cursor.next()) {
       if (batch.operationTime !== null && batch.operationTime > lookedUpAt) lookedUpAt = batch.operationTime;
       run.bytes += batch.bytes;
       if (run.isOver) return;
-      if (batch.documents.length > 0) this.#learn(part.namespace, batch.bytes / batch.documents.length);
-      for (const document of batch.documents) {
-        const id = findElement(document, '_id');
-        const identity = id && documentIdentity('', id);
-        // An id that is equal to the server but not in bytes belongs to a later document: ours is missing.
-        const change = identity === undefined ? undefined : waiting.get(identity);
-        if (!change || identity === undefined) continue;
-        change.document = document;
-        change.documentOrigin = 'lookup';
-        waiting.delete(identity);
-      }
+      if (batch.count > 0) this.#learn(part.namespace, batch.bytes / batch.count);
+      attachFound(batch.array, waiting, namespaceHash(part.namespace));
       // What a closed cursor has given is all; asking again costs a round trip.
       if (batch.done) break;
     }
-    for (const change of waiting.values()) {
+    for (const change of part.changes) {
+      if (change.documentOrigin === 'lookup') continue;
       change.documentOrigin = 'missing';
       run.missing.push({ change, lookedUpAt });
     }
@@ -162,6 +157,24 @@ export class ImageLookup {
     this.#sizes.set(namespace, before === undefined ? bytes : before + NEWEST * (bytes - before));
   }
 }
+
+/**
+ * Gives every document of a reply to the change that waits for it. An id that is equal to the server but not in bytes belongs to a later
+ * document: ours is missing.
+ */
+function attachFound(array: Buffer, waiting: DocumentTable, ofNamespace: number): void {
+  eachDocument(array, (start) => {
+    const id = locateElement(array, start, ID);
+    if (id === undefined) return;
+    const hash = documentHash(ofNamespace, id.type, array, id.start, id.end);
+    const change = waiting.find(hash, id.type, array, id.start, id.end);
+    if (change === undefined) return;
+    setImage(change, array, start);
+    change.documentOrigin = 'lookup';
+  });
+}
+
+const ID = Buffer.from('_id');
 
 function findCommand(
   connection: MongoConnection,

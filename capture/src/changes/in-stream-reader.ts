@@ -10,7 +10,7 @@
  */
 
 import { array, buildArray, buildDocument, doc } from '@waybill/shared/bson/build';
-import { laneOf } from '@waybill/shared/bson/canonical-key';
+import { documentHash, laneOf, namespaceHash } from '@waybill/shared/bson/canonical-key';
 import type { ChangeEvent } from '@waybill/shared/bson/change-event';
 import { asBuffer, findElement, invalidDocument } from '@waybill/shared/bson/raw';
 import { sleep } from '@waybill/shared/lifecycle';
@@ -220,6 +220,7 @@ export class InStreamReader {
       update: null,
       before: null,
       id,
+      hash: documentHash(namespaceHash(namespace), id.type, id.bytes, 0, id.bytes.length),
       resumeToken: null,
       bytes: document.length,
       lane: laneOf(namespace, isSingleLane ? null : id, this.#options.lanes),

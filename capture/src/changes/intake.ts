@@ -1,18 +1,17 @@
 /** Events into commits: what is captured, in which lane, and what changes of structure mean. */
 
-import { laneOf } from '@waybill/shared/bson/canonical-key';
-import type { ChangeEvent } from '@waybill/shared/bson/change-event';
-import { findElement, invalidDocument } from '@waybill/shared/bson/raw';
+import { namespaceHash } from '@waybill/shared/bson/canonical-key';
+import type { PackedChangeEvent } from '@waybill/shared/bson/change-event';
 import type { Logger } from '@waybill/shared/logger';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import { type CollectionInfo, listCollections } from '@waybill/shared/mongo/collections';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
-import { type Operation, splitNamespace } from '@waybill/shared/record';
+import { splitNamespace } from '@waybill/shared/record';
 import { retry } from '@waybill/shared/retry';
 import type { KnownCollections } from '../catalog/known-collections.ts';
 import type { ChangePipeline } from '../commit/change-pipeline.ts';
-import type { Change, StreamPosition } from './change.ts';
+import { type Change, EventChange, type StreamPosition } from './change.ts';
 import { type DdlContext, decideDdl, isDataEvent } from './ddl.ts';
 import { judgeDrop } from './doubtful-drop.ts';
 import type { InStreamReader } from './in-stream-reader.ts';
@@ -35,13 +34,12 @@ export interface IntakeOptions {
   readonly signal: AbortSignal;
 }
 
-/** What an event takes in memory beside the bytes of its documents: a dozen small objects, as measured. */
-const ENVELOPE_BYTES = 1024;
-
 export class Intake {
   readonly #options: IntakeOptions;
   /** Whether a namespace is captured. As many entries as the source has names. */
   readonly #included = new Map<string, boolean>();
+  /** Hashes of namespaces. */
+  readonly #names = new Map<string, number>();
   #toDrop: number;
 
   constructor(options: IntakeOptions) {
@@ -50,7 +48,7 @@ export class Intake {
   }
 
   /** Takes all events of a batch, in order; waits where the pipeline is full. */
-  async take(events: readonly ChangeEvent[]): Promise<void> {
+  async take(events: readonly PackedChangeEvent[]): Promise<void> {
     const now = performance.now();
     for (const event of events) {
       if (!isDataEvent(event.operationType)) {
@@ -72,7 +70,7 @@ export class Intake {
     for (const unit of units) await this.#options.pipeline.push(unit);
   }
 
-  #takeData(event: ChangeEvent, now: number): SealedUnit[] | null | Promise<SealedUnit[]> {
+  #takeData(event: PackedChangeEvent, now: number): SealedUnit[] | null | Promise<SealedUnit[]> {
     const { sealer, known, hasUuids } = this.#options;
     const namespace = event.namespace ?? '';
     if (!this.#isIncluded(namespace) || this.#isRepeated(event)) {
@@ -90,7 +88,7 @@ export class Intake {
    * is nothing or the later one's options; but then the drop is still to come in the stream, and after it the name is unknown
    * again and is asked for again. The last of them gets what it has.
    */
-  async #introduce(namespace: string, event: ChangeEvent, now: number): Promise<SealedUnit[]> {
+  async #introduce(namespace: string, event: PackedChangeEvent, now: number): Promise<SealedUnit[]> {
     const { sealer, inStream } = this.#options;
     const found = await inStream.describe(namespace, event.clusterTime);
     const units: SealedUnit[] = [];
@@ -111,7 +109,7 @@ export class Intake {
     return included;
   }
 
-  #isRepeated(event: ChangeEvent): boolean {
+  #isRepeated(event: PackedChangeEvent): boolean {
     if (this.#toDrop === 0) return false;
     if (event.clusterTime !== this.#options.repeated?.clusterTime) {
       this.#toDrop = 0;
@@ -121,41 +119,23 @@ export class Intake {
     return true;
   }
 
-  #change(namespace: string, event: ChangeEvent): Change {
+  #change(namespace: string, event: PackedChangeEvent): Change {
     const { known, identity } = this.#options;
-    const { documentKey, fullDocument, updateDescription, fullDocumentBeforeChange } = event;
-    const id = documentKey === null ? undefined : findElement(documentKey, '_id');
-    if (documentKey === null || id === undefined) throw invalidDocument('a change event has no documentKey');
-    const operation = event.operationType as Operation;
     const definition = known.get(namespace);
-    const isUpdate = operation === 'update';
-    return {
-      sequence: 0,
-      operation,
-      namespace,
-      collectionUuid: event.collectionUuid,
-      clusterTime: event.clusterTime,
-      wallTime: event.wallTime,
-      transaction: event.transaction,
-      documentKey,
-      document: fullDocument,
-      documentOrigin: fullDocument === null ? 'none' : isUpdate ? 'postImage' : 'event',
-      update: updateDescription,
-      before: fullDocumentBeforeChange,
-      id,
-      resumeToken: event.resumeToken,
-      bytes:
-        ENVELOPE_BYTES +
-        documentKey.length +
-        (fullDocument?.length ?? 0) +
-        (updateDescription?.length ?? 0) +
-        (fullDocumentBeforeChange?.length ?? 0),
-      lane: laneOf(namespace, definition?.singleLane ? null : id, identity.lanes),
+    let names = this.#names.get(namespace);
+    if (!names) {
+      names = namespaceHash(namespace);
+      this.#names.set(namespace, names);
+    }
+    return new EventChange(event, namespace, {
+      namespaceHash: names,
+      laneHash: definition?.singleLane ? names : null,
+      lanes: identity.lanes,
       capped: definition?.capped ?? false,
-    };
+    });
   }
 
-  async #takeStructure(event: ChangeEvent, now: number): Promise<void> {
+  async #takeStructure(event: PackedChangeEvent, now: number): Promise<void> {
     const { ddl: context, known, sealer, logger, inStream } = this.#options;
     const at = { time: event.clusterTime, token: event.resumeToken };
     let decision = decideDdl(event, context);

@@ -23,6 +23,7 @@ function change(at: number, id: number, more: Partial<Change> = {}): Change {
     update: null,
     before: null,
     id: { type: 16, bytes },
+    hash: 0,
     resumeToken: null,
     bytes: 100,
     lane: 0,

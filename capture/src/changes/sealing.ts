@@ -1,5 +1,5 @@
 import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
-import { type Change, documentIdentity, type StreamPosition, sameTransaction } from './change.ts';
+import { type Change, hasDocument, type StreamPosition, sameTransaction } from './change.ts';
 
 /** What becomes one commit, in stream order. */
 export type SealedUnit = SealedChanges | SealedDdl;
@@ -52,7 +52,8 @@ export class Sealer {
   readonly #limits: SealingLimits;
   readonly #imageBytes: (namespace: string) => number;
   #changes: Change[] = [];
-  #updated = new Set<string>();
+  /** Hashes of updated documents: enough for an expectation. */
+  #updated = new Set<number>();
   #ddl: SealedDdlEvent[] = [];
   #bytes = 0;
   #oldestAt = 0;
@@ -108,8 +109,8 @@ export class Sealer {
     this.#bytes += change.bytes + this.#expectedImage(change);
     this.#open = change.transaction !== null;
     this.#advance(change.clusterTime, token, true);
-    if (this.#open && this.#bytes >= this.#limits.transactionBytes) this.#seal(sealed, 'changes');
-    else if (!this.#open && this.#bytes >= this.#limits.commitBytes) this.#seal(sealed, 'changes');
+    const most = this.#open ? this.#limits.transactionBytes : this.#limits.commitBytes;
+    if (this.#bytes >= most) this.#seal(sealed, 'changes');
     return sealed;
   }
 
@@ -159,12 +160,10 @@ export class Sealer {
   }
 
   #expectedImage(change: Change): number {
-    if (change.operation !== 'update' || change.document !== null) return 0;
+    if (change.operation !== 'update' || hasDocument(change)) return 0;
     const expected = this.#imageBytes(change.namespace);
-    if (expected === 0) return 0;
-    const identity = documentIdentity(change.namespace, change.id);
-    if (this.#updated.has(identity)) return 0;
-    this.#updated.add(identity);
+    if (expected === 0 || this.#updated.has(change.hash)) return 0;
+    this.#updated.add(change.hash);
     return expected;
   }
 
@@ -196,7 +195,7 @@ export class Sealer {
       bytes: this.#bytes,
     });
     this.#changes = [];
-    this.#updated = new Set();
+    this.#updated = new Set<number>();
     this.#bytes = 0;
   }
 }

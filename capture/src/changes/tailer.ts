@@ -36,6 +36,9 @@ interface Goal {
 /** Below this many events a batch came early: the next request waits a little, so that one brings more. */
 const SMALL_BATCH = 200;
 const PACE_MS = 20;
+/** Where somebody waits for a proof, the server is not asked to wait for events; but not for ever, should none come. */
+const HURRY_MS = 5;
+const HURRIED_REQUESTS = 20;
 
 export class Tailer {
   readonly #options: TailerOptions;
@@ -43,6 +46,7 @@ export class Tailer {
   #lastPushAt = performance.now();
   #pushedToken: Uint8Array | null = null;
   #lastBatchEvents = 0;
+  #emptyBatches = 0;
 
   constructor(options: TailerOptions) {
     this.#options = options;
@@ -56,6 +60,7 @@ export class Tailer {
   prove(time: ClusterTime): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#goals.push({ time, request: this.#options.reader.requests, reached: resolve });
+    this.#emptyBatches = 0;
     return promise;
   }
 
@@ -86,7 +91,8 @@ export class Tailer {
   #request(): Promise<EventBatch> {
     const { reader, stop } = this.#options;
     const isPaced = this.#lastBatchEvents > 0 && this.#lastBatchEvents < SMALL_BATCH;
-    const request = isPaced ? sleep(PACE_MS, stop).then(() => reader.next()) : reader.next();
+    const awaitMs = this.#goals.length > 0 && this.#emptyBatches < HURRIED_REQUESTS ? HURRY_MS : undefined;
+    const request = isPaced ? sleep(PACE_MS, stop).then(() => reader.next(awaitMs)) : reader.next(awaitMs);
     request.catch(() => undefined);
     return request;
   }
@@ -109,6 +115,7 @@ export class Tailer {
   async #take(batch: EventBatch): Promise<void> {
     const { intake, sealer, stats } = this.#options;
     this.#lastBatchEvents = batch.events.length;
+    this.#emptyBatches = batch.events.length > 0 ? 0 : this.#emptyBatches + 1;
     await intake.take(batch.events);
     if (batch.token !== null) sealer.batchEnded(batch.token, batch.time, batch.reachedEnd);
     const seen = batch.operationTime;

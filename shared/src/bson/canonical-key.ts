@@ -218,6 +218,31 @@ function fmix32(hash: number): number {
  * Hashed are the namespace in UTF-8, a zero byte, and the canonical key.
  */
 export function laneOf(namespace: string, id: RawElement | null, lanes: number): number {
-  const start = Math.imul(hashText(FNV_OFFSET, namespace), FNV_PRIME);
-  return fmix32(id === null ? start : hashKey(start, id)) % lanes;
+  const start = namespaceHash(namespace);
+  return laneOfHash(id === null ? start : hashKey(start, id), lanes);
+}
+
+/** What the hashes of a collection's documents begin with; alone, the hash of a collection that goes whole to one lane. */
+export function namespaceHash(namespace: string): number {
+  return Math.imul(hashText(FNV_OFFSET, namespace), FNV_PRIME);
+}
+
+/** The hash of the document whose `_id` has that type and lies in `b` from `start` to `end`: a signed 32-bit number. */
+export function documentHash(
+  ofNamespace: number,
+  type: number,
+  b: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  if (type === BsonType.objectId) {
+    let h = Math.imul(ofNamespace ^ type, FNV_PRIME);
+    for (let i = start; i < end; i++) h = Math.imul(h ^ b[i]!, FNV_PRIME);
+    return h;
+  }
+  return hashKey(ofNamespace, { type, bytes: b.subarray(start, end) });
+}
+
+export function laneOfHash(hash: number, lanes: number): number {
+  return fmix32(hash) % lanes;
 }

@@ -17,7 +17,7 @@ import {
   payloadEnd,
   type RawElement,
 } from './raw.ts';
-import { readInt64, readNumber, readUuid } from './values.ts';
+import { readNumber, readUuid } from './values.ts';
 
 export interface ChangeEvent {
   /** The server's word, known to this version or not. Empty only in a fragment that lacks it. */
@@ -48,63 +48,165 @@ export interface SplitEvent {
   readonly of: number;
 }
 
-type Mutable = { -readonly [Key in keyof ChangeEvent]: ChangeEvent[Key] };
+const NONE = -1;
 
-interface Reading extends Mutable {
-  session: Uint8Array | null;
-  transactionNumber: bigint | null;
+/** Where a field lies in the event: its payload, from the first byte on; -1 where it is not there. */
+type Place = number;
+
+/**
+ * An event as places in the bytes it came in, which may be a whole reply: one small object an event, since thousands of them
+ * wait for their commit at once. What is asked for is read when it is asked for; every place was checked.
+ */
+export class PackedChangeEvent implements ChangeEvent {
+  /** What the event lies in, together with others. */
+  readonly source: Buffer;
+  /** Bytes of the whole event. */
+  readonly size: number;
+  operationType = '';
+  namespace: string | null = null;
+  keyAt: Place = NONE;
+  fullDocumentAt: Place = NONE;
+  beforeAt: Place = NONE;
+  updateAt: Place = NONE;
+  /** The eight bytes of the timestamp. */
+  timeAt: Place = NONE;
+  wallTimeAt: Place = NONE;
+  tokenAt: Place = NONE;
+  /** The sixteen bytes of the uuid. */
+  uuidAt: Place = NONE;
+  sessionAt: Place = NONE;
+  transactionNumberAt: Place = NONE;
+  toAt: Place = NONE;
+  operationDescriptionAt: Place = NONE;
+  splitAt: Place = NONE;
+
+  constructor(source: Buffer, size: number) {
+    this.source = source;
+    this.size = size;
+  }
+
+  get to(): string | null {
+    return this.toAt < 0 ? null : readNamespace(this.source, this.toAt);
+  }
+
+  get documentKey(): Buffer | null {
+    return documentAt(this.source, this.keyAt);
+  }
+
+  get fullDocument(): Buffer | null {
+    return documentAt(this.source, this.fullDocumentAt);
+  }
+
+  get fullDocumentBeforeChange(): Buffer | null {
+    return documentAt(this.source, this.beforeAt);
+  }
+
+  get updateDescription(): Buffer | null {
+    return documentAt(this.source, this.updateAt);
+  }
+
+  get operationDescription(): Buffer | null {
+    return documentAt(this.source, this.operationDescriptionAt);
+  }
+
+  get clusterTime(): ClusterTime {
+    return this.timeAt < 0 ? 0n : this.source.readBigUInt64LE(this.timeAt);
+  }
+
+  get wallTime(): number | null {
+    const { source, wallTimeAt: at } = this;
+    return at < 0 ? null : millisecondsAt(source, at);
+  }
+
+  get transaction(): TransactionId | null {
+    const { source, sessionAt, transactionNumberAt } = this;
+    if (sessionAt < 0 || transactionNumberAt < 0) return null;
+    const session = readUuid(findElement(documentAt(source, sessionAt)!, 'id'));
+    return { session, number: source.readBigInt64LE(transactionNumberAt) };
+  }
+
+  get collectionUuid(): Buffer | null {
+    return this.uuidAt < 0 ? null : this.source.subarray(this.uuidAt, this.uuidAt + UUID_BYTES);
+  }
+
+  get resumeToken(): Buffer {
+    return documentAt(this.source, this.tokenAt)!;
+  }
+
+  get splitEvent(): SplitEvent | null {
+    const split = documentAt(this.source, this.splitAt);
+    return split && readSplit(split);
+  }
 }
 
-/** Takes one field's value, which lies in `event` from `start` to `end`. */
-type Reader = (into: Reading, event: Buffer, type: number, start: number, end: number) => void;
+const UUID_BYTES = 16;
+
+/** Of a BSON date: milliseconds since 1970. Beyond 2^53 it is no longer exact. */
+export function millisecondsAt(source: Buffer, at: Place): number {
+  return source.readInt32LE(at + 4) * 2 ** 32 + source.readUInt32LE(at);
+}
+
+/** The document that lies there; null for -1. */
+export function documentAt(source: Buffer, at: Place): Buffer | null {
+  return at < 0 ? null : source.subarray(at, at + source.readInt32LE(at));
+}
+
+/** Takes the place of one field's payload, which lies in `source` from `start` to `end`. */
+type Reader = (into: PackedChangeEvent, type: number, start: number, end: number) => void;
 
 const FIELDS: Readonly<Record<string, Reader>> = {
-  _id: (into, event, type, start, end) => {
-    into.resumeToken = documentAt(event, type, start, end);
+  _id: (into, type, start) => {
+    into.tokenAt = documentStart(type, start);
   },
-  operationType: (into, event, type, start, end) => {
-    into.operationType = textAt(event, type, start, end);
+  operationType: (into, type, start, end) => {
+    expectType(type, BsonType.string);
+    into.operationType = operationAt(into.source, start + 4, end - 1);
   },
-  clusterTime: (into, event, type, start) => {
+  clusterTime: (into, type, start) => {
     expectType(type, BsonType.timestamp);
-    into.clusterTime = event.readBigUInt64LE(start);
+    into.timeAt = start;
   },
-  wallTime: (into, event, type, start) => {
+  wallTime: (into, type, start) => {
     expectType(type, BsonType.date);
-    into.wallTime = event.readInt32LE(start + 4) * 2 ** 32 + event.readUInt32LE(start);
+    into.wallTimeAt = start;
   },
-  ns: (into, event, type, start, end) => {
-    into.namespace = namespaceAt(event, type, start, end);
+  ns: (into, type, start, end) => {
+    expectType(type, BsonType.document);
+    into.namespace = knownNamespace(into.source, start, end);
   },
-  to: (into, event, type, start, end) => {
-    into.to = namespaceAt(event, type, start, end);
+  to: (into, type, start) => {
+    into.toAt = documentStart(type, start);
+    readNamespace(into.source, start);
   },
-  documentKey: (into, event, type, start, end) => {
-    into.documentKey = optionalDocumentAt(event, type, start, end);
+  documentKey: (into, type, start) => {
+    into.keyAt = optionalDocumentAt(type, start);
   },
-  fullDocument: (into, event, type, start, end) => {
-    into.fullDocument = optionalDocumentAt(event, type, start, end);
+  fullDocument: (into, type, start) => {
+    into.fullDocumentAt = optionalDocumentAt(type, start);
   },
-  fullDocumentBeforeChange: (into, event, type, start, end) => {
-    into.fullDocumentBeforeChange = optionalDocumentAt(event, type, start, end);
+  fullDocumentBeforeChange: (into, type, start) => {
+    into.beforeAt = optionalDocumentAt(type, start);
   },
-  updateDescription: (into, event, type, start, end) => {
-    into.updateDescription = optionalDocumentAt(event, type, start, end);
+  updateDescription: (into, type, start) => {
+    into.updateAt = optionalDocumentAt(type, start);
   },
-  operationDescription: (into, event, type, start, end) => {
-    into.operationDescription = optionalDocumentAt(event, type, start, end);
+  operationDescription: (into, type, start) => {
+    into.operationDescriptionAt = optionalDocumentAt(type, start);
   },
-  lsid: (into, event, type, start, end) => {
-    into.session = readUuid(findElement(documentAt(event, type, start, end), 'id'));
+  lsid: (into, type, start) => {
+    into.sessionAt = documentStart(type, start);
+    readUuid(findElement(documentAt(into.source, start)!, 'id'));
   },
-  txnNumber: (into, event, type, start, end) => {
-    into.transactionNumber = readInt64({ type, bytes: event.subarray(start, end) });
+  txnNumber: (into, type, start) => {
+    expectType(type, BsonType.int64);
+    into.transactionNumberAt = start;
   },
-  collectionUUID: (into, event, type, start, end) => {
-    into.collectionUuid = readUuid({ type, bytes: event.subarray(start, end) });
+  collectionUUID: (into, type, start, end) => {
+    readUuidAt(into.source, type, start, end);
+    into.uuidAt = start + 5;
   },
-  splitEvent: (into, event, type, start, end) => {
-    into.splitEvent = readSplit(documentAt(event, type, start, end));
+  splitEvent: (into, type, start) => {
+    into.splitAt = documentStart(type, start);
   },
 };
 
@@ -112,38 +214,65 @@ function expectType(type: number, expected: number): void {
   if (type !== expected) throw invalidDocument(`a change event has a field of the unexpected type ${type}`);
 }
 
-function documentAt(event: Buffer, type: number, start: number, end: number): Buffer {
+function documentStart(type: number, start: number): Place {
   expectType(type, BsonType.document);
-  return event.subarray(start, end);
+  return start;
 }
 
 /** An image that is not there comes as null. */
-function optionalDocumentAt(event: Buffer, type: number, start: number, end: number): Buffer | null {
-  return type === BsonType.null ? null : documentAt(event, type, start, end);
+function optionalDocumentAt(type: number, start: number): Place {
+  return type === BsonType.null ? NONE : documentStart(type, start);
 }
 
-function textAt(event: Buffer, type: number, start: number, end: number): string {
-  expectType(type, BsonType.string);
-  return event.toString('utf8', start + 4, end - 1);
+/** Length, subtype 4, and as many bytes as a UUID has. */
+function readUuidAt(b: Buffer, type: number, start: number, end: number): void {
+  if (type === BsonType.binary && end - start === 5 + UUID_BYTES && b[start + 4] === 4) return;
+  readUuid({ type, bytes: b.subarray(start, end) });
 }
 
-/** `{db, coll}`, in place: this is read for every event. Other fields in it are left alone. */
-function namespaceAt(event: Buffer, type: number, start: number, end: number): string {
-  expectType(type, BsonType.document);
+const OPERATIONS = ['insert', 'update', 'delete', 'replace'].map((text) => ({
+  text,
+  bytes: Buffer.from(text),
+}));
+
+function operationAt(b: Buffer, start: number, end: number): string {
+  for (const { text, bytes } of OPERATIONS) if (isName(b, start, end, bytes)) return text;
+  return b.toString('utf8', start, end);
+}
+
+/** Namespaces seen lately, by a few of their bytes: events of one collection come by the thousand. */
+const SEEN: ({ readonly bytes: Buffer; readonly text: string } | undefined)[] = new Array(64);
+
+function knownNamespace(b: Buffer, start: number, end: number): string {
+  const slot = ((end - start) * 31 + b[end - 3]! * 7 + b[end - 4]! + b[start + 12]!) & 63;
+  const seen = SEEN[slot];
+  if (seen !== undefined && isName(b, start, end, seen.bytes)) return seen.text;
+  const text = readNamespace(b, start);
+  SEEN[slot] = { bytes: Buffer.from(b.subarray(start, end)), text };
+  return text;
+}
+
+/** `{db, coll}`, or `{db}` alone. Other fields in it are left alone. */
+function readNamespace(b: Buffer, start: number): string {
   let database: string | undefined;
   let collection: string | undefined;
-  const limit = end - 1;
+  const limit = start + b.readInt32LE(start) - 1;
   let o = start + 4;
   while (o < limit) {
-    const fieldType = event[o]!;
-    const zero = nameEnd(event, o + 1, limit);
-    const next = payloadEnd(event, fieldType, zero + 1, limit);
-    if (isName(event, o + 1, zero, DB)) database = textAt(event, fieldType, zero + 1, next);
-    else if (isName(event, o + 1, zero, COLL)) collection = textAt(event, fieldType, zero + 1, next);
+    const type = b[o]!;
+    const zero = nameEnd(b, o + 1, limit);
+    const next = payloadEnd(b, type, zero + 1, limit);
+    if (isName(b, o + 1, zero, DB)) database = textAt(b, type, zero + 1, next);
+    else if (isName(b, o + 1, zero, COLL)) collection = textAt(b, type, zero + 1, next);
     o = next;
   }
   if (database === undefined) throw invalidDocument('a change event has a namespace without a database');
   return collection === undefined ? database : `${database}.${collection}`;
+}
+
+function textAt(b: Buffer, type: number, start: number, end: number): string {
+  expectType(type, BsonType.string);
+  return b.toString('utf8', start + 4, end - 1);
 }
 
 const DB = Buffer.from('db');
@@ -170,49 +299,27 @@ function knownField(b: Uint8Array, from: number, to: number): KnownField | undef
   return undefined;
 }
 
-const NO_TOKEN = Buffer.alloc(0);
-
-/** Throws DOCUMENT_INVALID where a field has an unexpected type or a needed one is missing. Fields not listed are left alone. */
-export function readChangeEvent(event: Buffer): ChangeEvent {
-  const into: Reading = {
-    operationType: '',
-    namespace: null,
-    to: null,
-    documentKey: null,
-    fullDocument: null,
-    fullDocumentBeforeChange: null,
-    updateDescription: null,
-    operationDescription: null,
-    clusterTime: 0n,
-    wallTime: null,
-    transaction: null,
-    collectionUuid: null,
-    resumeToken: NO_TOKEN,
-    splitEvent: null,
-    session: null,
-    transactionNumber: null,
-  };
-  const limit = documentSize(event) - 1;
-  let o = 4;
+/**
+ * The event that starts at `start`. Throws DOCUMENT_INVALID where a field has an unexpected type or a needed one is missing. Fields
+ * not listed are left alone.
+ */
+export function readChangeEvent(source: Buffer, start = 0): PackedChangeEvent {
+  const size = documentSize(source, start);
+  const into = new PackedChangeEvent(source, size);
+  const limit = start + size - 1;
+  let o = start + 4;
   while (o < limit) {
-    const type = event[o]!;
-    const zero = nameEnd(event, o + 1, limit);
-    const end = payloadEnd(event, type, zero + 1, limit);
-    const field = knownField(event, o + 1, zero);
-    if (field) field.read(into, event, type, zero + 1, end);
+    const type = source[o]!;
+    const zero = nameEnd(source, o + 1, limit);
+    const end = payloadEnd(source, type, zero + 1, limit);
+    const field = knownField(source, o + 1, zero);
+    if (field) field.read(into, type, zero + 1, end);
     o = end;
   }
-  return finish(into);
-}
-
-function finish(into: Reading): ChangeEvent {
-  if (into.resumeToken === NO_TOKEN) throw invalidDocument('a change event has no _id');
-  if (into.splitEvent === null) {
+  if (into.tokenAt < 0) throw invalidDocument('a change event has no _id');
+  if (into.splitAt < 0) {
     if (into.operationType === '') throw invalidDocument('a change event has no operationType');
-    if (into.clusterTime === 0n) throw invalidDocument('a change event has no clusterTime');
-  }
-  if (into.session !== null && into.transactionNumber !== null) {
-    into.transaction = { session: into.session, number: into.transactionNumber };
+    if (into.timeAt < 0) throw invalidDocument('a change event has no clusterTime');
   }
   return into;
 }

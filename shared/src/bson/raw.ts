@@ -206,19 +206,45 @@ export function findElement(doc: Uint8Array, name: string | Uint8Array): RawElem
   return undefined;
 }
 
+/** Where a value lies in the bytes that hold it. */
+export interface ElementPlace {
+  readonly type: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Like {@link findElement}, in a document that starts at `offset` of `b`, and without a slice. */
+export function locateElement(b: Uint8Array, offset: number, name: Uint8Array): ElementPlace | undefined {
+  const limit = documentEnd(b, offset, b.length) - 1;
+  let o = offset + 4;
+  while (o < limit) {
+    const type = b[o]!;
+    const zero = nameEnd(b, o + 1, limit);
+    const end = payloadEnd(b, type, zero + 1, limit);
+    if (isName(b, o + 1, zero, name)) return { type, start: zero + 1, end };
+    o = end;
+  }
+  return undefined;
+}
+
 /** The items of an array of documents (a cursor's batch) as slices. Throws DOCUMENT_INVALID where one is no document. */
 export function arrayDocuments(array: Uint8Array): Buffer[] {
   const b = asBuffer(array);
-  const limit = documentEnd(b, 0, b.length) - 1;
   const documents: Buffer[] = [];
+  eachDocument(b, (start, end) => documents.push(b.subarray(start, end)));
+  return documents;
+}
+
+/** Calls `take` with where each document of an array lies in it, in order. Throws DOCUMENT_INVALID where one is no document. */
+export function eachDocument(array: Uint8Array, take: (start: number, end: number) => void): void {
+  const limit = documentEnd(array, 0, array.length) - 1;
   let o = 4;
   while (o < limit) {
-    if (b[o] !== BsonType.document) throw invalidDocument('an array of documents holds something else');
-    const start = nameEnd(b, o + 1, limit) + 1;
-    o = documentEnd(b, start, limit);
-    documents.push(b.subarray(start, o));
+    if (array[o] !== BsonType.document) throw invalidDocument('an array of documents holds something else');
+    const start = nameEnd(array, o + 1, limit) + 1;
+    o = documentEnd(array, start, limit);
+    take(start, o);
   }
-  return documents;
 }
 
 /**

@@ -5,7 +5,7 @@
  * A batch is sized in documents by the protocol; the number is adapted so that a reply comes near `targetBatchBytes`.
  * With `prefetch` one getMore is in flight while the caller works on the batch before it: memory for two batches.
  */
-import { arrayDocuments, asBuffer, findElement } from '../bson/raw.ts';
+import { arrayDocuments, asBuffer, eachDocument, findElement } from '../bson/raw.ts';
 import { WaybillError } from '../errors.ts';
 import { LinkedAbort } from '../lifecycle.ts';
 import type { ClusterTime } from '../position.ts';
@@ -27,8 +27,11 @@ export interface CursorOptions {
 }
 
 export interface CursorBatch {
-  /** Slices of the reply's bytes: they live as long as the longest-held of them. */
+  /** Slices of the reply's bytes: they live as long as the longest-held of them. Made when first asked for. */
   readonly documents: Buffer[];
+  /** The documents as the raw BSON array they came in; see eachDocument. */
+  readonly array: Buffer;
+  readonly count: number;
   /** Bytes of the documents. */
   readonly bytes: number;
   /** Raw BSON document; null where the server sends none (anything but a change stream). */
@@ -108,15 +111,18 @@ export class RawCursor implements AsyncDisposable {
     return !this.#closed && (this.#id !== 0n || this.#first !== null || this.#ahead !== null);
   }
 
-  /** The next batch, which may be empty; null after the last one. Not to be called again before it settles. */
-  async next(): Promise<CursorBatch | null> {
+  /**
+   * The next batch, which may be empty; null after the last one. Not to be called again before it settles.
+   * `awaitMs` in place of the one in the options, for a batch that has still to be asked for.
+   */
+  async next(awaitMs = this.#options.awaitMs): Promise<CursorBatch | null> {
     if (this.#closed) return null;
-    const batch = await this.#take();
+    const batch = await this.#take(awaitMs);
     if (batch && !batch.done && this.#options.prefetch) this.#runAhead();
     return batch;
   }
 
-  async #take(): Promise<CursorBatch | null> {
+  async #take(awaitMs: number | undefined): Promise<CursorBatch | null> {
     if (this.#first) {
       const first = this.#first;
       this.#first = null;
@@ -127,16 +133,15 @@ export class RawCursor implements AsyncDisposable {
       this.#ahead = null;
       return ahead;
     }
-    return this.#id === 0n ? null : this.#getMore();
+    return this.#id === 0n ? null : this.#getMore(awaitMs);
   }
 
   #runAhead(): void {
-    this.#ahead = this.#getMore();
+    this.#ahead = this.#getMore(this.#options.awaitMs);
     this.#ahead.catch(() => undefined);
   }
 
-  async #getMore(): Promise<CursorBatch> {
-    const { awaitMs } = this.#options;
+  async #getMore(awaitMs: number | undefined): Promise<CursorBatch> {
     const command = {
       getMore: this.#id,
       collection: this.#collection,
@@ -158,7 +163,7 @@ export class RawCursor implements AsyncDisposable {
   }
 
   #learn(batch: CursorBatch): CursorBatch {
-    if (batch.documents.length > 0) this.#documentBytes = batch.bytes / batch.documents.length;
+    if (batch.count > 0) this.#documentBytes = batch.bytes / batch.count;
     return batch;
   }
 
@@ -203,20 +208,48 @@ function parseReply(reply: CommandReply, batchName: 'firstBatch' | 'nextBatch'):
   if (!Buffer.isBuffer(cursor) || !id || !array) {
     throw new WaybillError('MONGO_COMMAND_FAILED', `the server's reply has no cursor with a ${batchName}`);
   }
-  const documents = arrayDocuments(array.bytes);
   const token = findElement(cursor, 'postBatchResumeToken');
   const cursorId = asBuffer(id.bytes).readBigInt64LE(0);
   return {
     id: cursorId,
     collection: collectionOf(cursor),
-    batch: {
-      documents,
-      bytes: documents.reduce((sum, document) => sum + document.length, 0),
-      postBatchResumeToken: token ? asBuffer(token.bytes) : null,
-      operationTime: replyOperationTime(reply),
-      done: cursorId === 0n,
-    },
+    batch: new ReplyBatch(
+      asBuffer(array.bytes),
+      token ? asBuffer(token.bytes) : null,
+      replyOperationTime(reply),
+      cursorId === 0n,
+    ),
   };
+}
+
+class ReplyBatch implements CursorBatch {
+  readonly array: Buffer;
+  readonly count: number;
+  readonly bytes: number;
+  readonly postBatchResumeToken: Buffer | null;
+  readonly operationTime: ClusterTime | null;
+  readonly done: boolean;
+  #documents: Buffer[] | null = null;
+
+  constructor(array: Buffer, token: Buffer | null, operationTime: ClusterTime | null, done: boolean) {
+    let count = 0;
+    let bytes = 0;
+    eachDocument(array, (start, end) => {
+      count++;
+      bytes += end - start;
+    });
+    this.array = array;
+    this.count = count;
+    this.bytes = bytes;
+    this.postBatchResumeToken = token;
+    this.operationTime = operationTime;
+    this.done = done;
+  }
+
+  get documents(): Buffer[] {
+    this.#documents ??= arrayDocuments(this.array);
+    return this.#documents;
+  }
 }
 
 /** `ns` of the reply: for database-wide aggregates and listCollections it is what getMore has to name. */

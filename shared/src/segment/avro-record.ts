@@ -1,5 +1,6 @@
+import { millisecondsAt } from '../bson/change-event.ts';
 import { type ClusterTime, clusterTime, clusterTimeIncrement, clusterTimeSeconds } from '../position.ts';
-import type { DataRecord, DocumentOrigin, Operation, TransactionId } from '../record.ts';
+import type { DataRecord, DocumentOrigin, Operation, PackedBytes, TransactionId } from '../record.ts';
 import { type LongReader, MAX_LONG_BYTES, writeBigLong, writeLong } from './varint.ts';
 
 /** In the order of the schema's symbols: the position is what stands in the file. */
@@ -23,6 +24,20 @@ const FIXED_BYTES = 16 * MAX_LONG_BYTES;
 
 /** An upper bound of the bytes that {@link writeRecord} needs. */
 export function recordBytes(record: DataRecord, namespace: Uint8Array): number {
+  const { packed } = record;
+  if (packed !== undefined) {
+    const { source } = packed;
+    return (
+      FIXED_BYTES +
+      namespace.length +
+      UUID_BYTES +
+      (record.transaction?.session.length ?? 0) +
+      sizeAt(source, packed.keyAt) +
+      sizeAt(packed.imageSource, packed.imageAt) +
+      sizeAt(source, packed.updateAt) +
+      sizeAt(source, packed.beforeAt)
+    );
+  }
   return (
     FIXED_BYTES +
     namespace.length +
@@ -35,6 +50,12 @@ export function recordBytes(record: DataRecord, namespace: Uint8Array): number {
   );
 }
 
+const UUID_BYTES = 16;
+
+function sizeAt(source: Buffer, at: number): number {
+  return at < 0 ? 0 : source.readInt32LE(at);
+}
+
 /** Lays a record at `offset` as the schema has it; returns the offset after it. `namespace` is the record's, in UTF-8. */
 export function writeRecord(
   target: Buffer,
@@ -42,12 +63,63 @@ export function writeRecord(
   record: DataRecord,
   namespace: Uint8Array,
 ): number {
+  if (record.packed !== undefined) return writePacked(target, offset, record, record.packed, namespace);
   let at = writeHead(target, offset, record, namespace);
   at = writeBytes(target, at, record.documentKey);
   at = writeNullableBytes(target, at, record.document);
   target[at++] = ORIGINS.indexOf(record.documentOrigin) * 2;
   at = writeNullableBytes(target, at, record.update);
   return writeNullableBytes(target, at, record.before);
+}
+
+function writePacked(
+  target: Buffer,
+  offset: number,
+  record: DataRecord,
+  packed: PackedBytes,
+  namespace: Uint8Array,
+): number {
+  const { source, uuidAt, timeAt, wallTimeAt } = packed;
+  let at = writeLong(target, offset, record.sequence);
+  target[at++] = OPERATIONS.indexOf(record.operation) * 2;
+  at = writeBytes(target, at, namespace);
+  if (uuidAt < 0) target[at++] = NULL;
+  else {
+    target[at++] = PRESENT;
+    at = copy(target, writeLong(target, at, UUID_BYTES), source, uuidAt, UUID_BYTES);
+  }
+  at = writeLong(target, at, source.readUInt32LE(timeAt + 4));
+  at = writeLong(target, at, source.readUInt32LE(timeAt));
+  if (wallTimeAt < 0) target[at++] = NULL;
+  else {
+    target[at++] = PRESENT;
+    at = writeLong(target, at, millisecondsAt(source, wallTimeAt));
+  }
+  at = writeTransaction(target, at, record.transaction);
+  at = writeDocument(target, at, source, packed.keyAt);
+  at = writeNullableDocument(target, at, packed.imageSource, packed.imageAt);
+  target[at++] = ORIGINS.indexOf(record.documentOrigin) * 2;
+  at = writeNullableDocument(target, at, source, packed.updateAt);
+  return writeNullableDocument(target, at, source, packed.beforeAt);
+}
+
+function writeNullableDocument(target: Buffer, offset: number, source: Buffer, at: number): number {
+  target[offset] = at < 0 ? NULL : PRESENT;
+  return at < 0 ? offset + 1 : writeDocument(target, offset + 1, source, at);
+}
+
+function writeDocument(target: Buffer, offset: number, source: Buffer, at: number): number {
+  const size = source.readInt32LE(at);
+  return copy(target, writeLong(target, offset, size), source, at, size);
+}
+
+/** Bytes below which a loop is quicker than a call. */
+const SHORT = 48;
+
+function copy(target: Buffer, at: number, source: Buffer, from: number, size: number): number {
+  if (size < SHORT) for (let i = 0; i < size; i++) target[at + i] = source[from + i]!;
+  else source.copy(target, at, from, from + size);
+  return at + size;
 }
 
 /** The fields before `documentKey`: the same for every record of a snapshot segment. */
@@ -69,13 +141,14 @@ export function writeHead(target: Buffer, offset: number, head: RecordHead, name
     target[at++] = PRESENT;
     at = writeLong(target, at, head.wallTime);
   }
-  if (head.transaction === null) {
-    target[at++] = NULL;
-    return at;
-  }
-  target[at++] = PRESENT;
-  at = writeBytes(target, at, head.transaction.session);
-  return writeBigLong(target, at, head.transaction.number);
+  return writeTransaction(target, at, head.transaction);
+}
+
+function writeTransaction(target: Buffer, offset: number, transaction: TransactionId | null): number {
+  target[offset] = transaction === null ? NULL : PRESENT;
+  if (transaction === null) return offset + 1;
+  const at = writeBytes(target, offset + 1, transaction.session);
+  return writeBigLong(target, at, transaction.number);
 }
 
 function writeBytes(target: Buffer, offset: number, bytes: Uint8Array): number {

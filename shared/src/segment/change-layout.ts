@@ -11,6 +11,7 @@ export class AvroChangeLayout implements RecordLayout<DataRecord> {
   readonly #namespaces = new Map<string, Buffer>();
   #record: DataRecord | null = null;
   #namespace: Buffer = Buffer.alloc(0);
+  #namespaceText: string | null = null;
 
   constructor(codec: SegmentCodec, sync: Uint8Array) {
     this.header = encodeHeader(codec, sync);
@@ -32,6 +33,9 @@ export class AvroChangeLayout implements RecordLayout<DataRecord> {
   }
 
   #namespaceBytes(namespace: string): Buffer {
+    // Mostly the very string of the record before; a Map would hash it.
+    if (namespace === this.#namespaceText) return this.#namespace;
+    this.#namespaceText = namespace;
     let bytes = this.#namespaces.get(namespace);
     if (bytes === undefined) {
       bytes = Buffer.from(namespace, 'utf8');

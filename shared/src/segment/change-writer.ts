@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { SegmentEntry } from '../manifest/commit.ts';
 import { formatClusterTime } from '../position.ts';
-import type { DataRecord, Operation } from '../record.ts';
+import { type DataRecord, documentBytes, type Operation } from '../record.ts';
 import { BlockCutter, type RecordLayout } from './block-cutter.ts';
 import { AvroChangeLayout } from './change-layout.ts';
 import { codecFits, type SegmentCodec, type SegmentFormat } from './extension.ts';
@@ -86,16 +86,16 @@ type Summary = Pick<
 
 /** Counts and bounds over all lanes, which hold one run of sequences between them. */
 function summarize(lanes: readonly LaneRecords[]): Summary {
-  const operations: Partial<Record<Operation, number>> = {};
+  const counts = new Map<Operation, number>();
   let count = 0;
-  let documentBytes = 0;
+  let bytes = 0;
   let first: DataRecord | undefined;
   let last: DataRecord | undefined;
   for (const { records } of lanes) {
     count += records.length;
     for (const record of records) {
-      operations[record.operation] = (operations[record.operation] ?? 0) + 1;
-      documentBytes += record.document?.length ?? 0;
+      counts.set(record.operation, (counts.get(record.operation) ?? 0) + 1);
+      bytes += documentBytes(record);
       if (first === undefined || record.sequence < first.sequence) first = record;
       if (last === undefined || record.sequence > last.sequence) last = record;
     }
@@ -103,11 +103,11 @@ function summarize(lanes: readonly LaneRecords[]): Summary {
   if (first === undefined || last === undefined) return { records: 0, documentBytes: 0 };
   return {
     records: count,
-    documentBytes,
+    documentBytes: bytes,
     firstSequence: first.sequence,
     lastSequence: last.sequence,
     firstClusterTime: formatClusterTime(first.clusterTime),
     lastClusterTime: formatClusterTime(last.clusterTime),
-    operations,
+    operations: Object.fromEntries(counts),
   };
 }

@@ -1,0 +1,46 @@
+import type { Change } from './change.ts';
+import { hasId, isSameDocument } from './change.ts';
+
+/** Changes by document, by their hashes: no key has to be made for any of them. Its size is fixed from the start. */
+export class DocumentTable {
+  readonly #slots: Int32Array;
+  readonly #mask: number;
+  readonly #changes: Change[] = [];
+
+  /** @param most changes that may be added */
+  constructor(most: number) {
+    const size = 2 ** Math.ceil(Math.log2(Math.max(8, most * 2)));
+    this.#slots = new Int32Array(size);
+    this.#mask = size - 1;
+  }
+
+  /** False where there is one of the same document already; then it stays. */
+  add(change: Change): boolean {
+    let slot = spread(change.hash) & this.#mask;
+    for (;;) {
+      const at = this.#slots[slot]!;
+      if (at === 0) break;
+      if (isSameDocument(this.#changes[at - 1]!, change)) return false;
+      slot = (slot + 1) & this.#mask;
+    }
+    this.#slots[slot] = this.#changes.push(change);
+    return true;
+  }
+
+  /** The change of that hash and `_id`, which is the value in `b` from `start` to `end`. */
+  find(hash: number, type: number, b: Uint8Array, start: number, end: number): Change | undefined {
+    let slot = spread(hash) & this.#mask;
+    for (;;) {
+      const at = this.#slots[slot]!;
+      if (at === 0) return undefined;
+      const change = this.#changes[at - 1]!;
+      if (change.hash === hash && hasId(change, type, b, start, end)) return change;
+      slot = (slot + 1) & this.#mask;
+    }
+  }
+}
+
+/** The low bits alone depend on the low bits of what was hashed. */
+function spread(hash: number): number {
+  return hash ^ (hash >>> 15) ^ (hash >>> 7);
+}
