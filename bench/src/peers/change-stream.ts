@@ -1,4 +1,9 @@
-/** Reads `count` events of one collection through the driver's ChangeStream with updateLookup, and does nothing with them. */
+/**
+ * Reads `count` events of one collection through the driver's ChangeStream with updateLookup, and does nothing with them.
+ *
+ * On the whole cluster, filtered by namespace, as capture reads it: a collection's own stream costs the server less, but a stream for
+ * every collection is no way to follow a database, and their events have no common order.
+ */
 import { MongoClient, Timestamp } from 'mongodb';
 
 const [uri, database, collection, since, count] = process.argv.slice(2) as [
@@ -11,10 +16,10 @@ const [uri, database, collection, since, count] = process.argv.slice(2) as [
 const [t, i] = since.split(':').map(Number) as [number, number];
 
 await using client = await new MongoClient(uri).connect();
-await using stream = client
-  .db(database)
-  .collection(collection)
-  .watch([], { fullDocument: 'updateLookup', startAtOperationTime: new Timestamp({ t, i }) });
+await using stream = client.watch([{ $match: { ns: { db: database, coll: collection } } }], {
+  fullDocument: 'updateLookup',
+  startAtOperationTime: new Timestamp({ t, i }),
+});
 let left = Number(count);
 for await (const event of stream) {
   if (event && --left === 0) break;
