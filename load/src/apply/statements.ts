@@ -6,14 +6,15 @@ import {
 } from '@waybill/shared/bson/statement';
 import type { TargetCapabilities } from '../target/target.ts';
 
-/** The statement that makes the target's document of that `_id` be exactly this one. */
-export function upsertStatement(
+/** The statement that makes the target's document of that `_id` be exactly this one; without `upsert`, where there is one. */
+export function putStatement(
   capabilities: Pick<TargetCapabilities, 'keepsEmptyTimestamps'>,
   id: RawElement,
   document: Uint8Array,
+  upsert: boolean,
 ): Buffer {
   if (!capabilities.keepsEmptyTimestamps && hasTopLevelZeroTimestamp(document)) {
-    return pipelineStatement(id, document);
+    return pipelineStatement(id, document, upsert);
   }
-  return replaceStatement(id, document);
+  return replaceStatement(id, document, upsert);
 }

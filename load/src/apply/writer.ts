@@ -23,8 +23,8 @@ import { DEFAULT_RETRY, type RetryPolicy, retry } from '@waybill/shared/retry';
 import type { LoadStats } from '@waybill/shared/stats';
 import type PQueue from 'p-queue';
 import type { Ownership } from '../progress/ownership.ts';
-import type { StatementFailure, StatementKind, Target } from '../target/target.ts';
-import { upsertStatement } from './statements.ts';
+import type { StatementFailure, StatementKind, Target, WriteResult } from '../target/target.ts';
+import { putStatement } from './statements.ts';
 import { type RecordPlace, refusedError, tacticFor } from './write-errors.ts';
 
 /** One document to write, or to delete where `document` is null. */
@@ -32,11 +32,15 @@ export interface Write {
   readonly id: RawElement;
   readonly document: Uint8Array | null;
   readonly place: RecordPlace;
+  /** The stream tells that it began to exist with this write: an insert is expected to find nothing in its place. */
+  readonly isNew?: boolean | undefined;
 }
 
 export interface WriteScope {
   readonly namespace: string;
   readonly bypassValidation: boolean;
+  /** A capped collection: documents are to be made in the order of the stream. */
+  readonly keepsOrder: boolean;
 }
 
 export interface WriterDeps {
@@ -51,6 +55,11 @@ export interface WriterDeps {
   readonly signal: AbortSignal;
 }
 
+interface Executed {
+  readonly n: number;
+  readonly refused: readonly Refused[];
+}
+
 interface Refused {
   readonly index: number;
   readonly failure: StatementFailure;
@@ -58,6 +67,7 @@ interface Refused {
 
 /** A server that is away longer than this stops the load; it goes on where it was when it is started again. */
 const WRITE_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 300_000 };
+const NOTHING: Executed = { n: 0, refused: [] };
 const REINSERTS = 5;
 /** The command as such was too large; smaller ones may do. */
 const COMMAND_TOO_LARGE: ReadonlySet<number> = new Set([10334, 17280, 17419, 17420]);
@@ -83,7 +93,7 @@ export class Writer {
         return;
       }
     }
-    const refused = await this.#execute('insert', scope, documents);
+    const { refused } = await this.#execute('insert', scope, documents);
     if (refused.length === 0) return;
     const again: Write[] = [];
     for (const { index, failure } of refused) {
@@ -95,9 +105,30 @@ export class Writer {
     await this.upsert(scope, again);
   }
 
+  /**
+   * Inserts documents that are expected to be new, which costs a server a fraction of an upsert that finds nothing; one that stands
+   * there already is replaced. Gives the number of those.
+   */
+  async insertNew(scope: WriteScope, writes: readonly Write[]): Promise<number> {
+    const { keepsEmptyTimestamps } = this.#deps.target.capabilities;
+    const plain = keepsEmptyTimestamps
+      ? writes
+      : writes.filter(({ document }) => !hasTopLevelZeroTimestamp(document!));
+    const documents = plain.map(({ document }) => document!);
+    const { refused } = documents.length > 0 ? await this.#execute('insert', scope, documents) : NOTHING;
+    for (const { index, failure } of refused) {
+      if (tacticFor('insert', failure) !== 'replace')
+        throw this.#refuse('insert', scope, plain[index]!, failure);
+    }
+    const again = refused.map(({ index }) => plain[index]!);
+    if (plain.length < writes.length) again.push(...writes.filter((write) => !plain.includes(write)));
+    if (again.length > 0) await this.upsert(scope, again);
+    return refused.length;
+  }
+
   /** Deletes by `_id`; what is not there is as good as deleted. */
   async remove(scope: WriteScope, writes: readonly Write[]): Promise<void> {
-    const refused = await this.#execute(
+    const { refused } = await this.#execute(
       'delete',
       scope,
       writes.map(({ id }) => deleteStatement(id)),
@@ -107,14 +138,31 @@ export class Writer {
     }
   }
 
+  /**
+   * Replaces documents that are expected to stand there: without the word upsert a server finds them by a shorter way. Where some do not,
+   * which it does not tell one by one, all are written again as upserts. Gives the number of those.
+   */
+  async replace(scope: WriteScope, writes: readonly Write[]): Promise<number> {
+    const { refused, n } = await this.#put(scope, writes, false);
+    const missing = writes.length - refused.length - n;
+    if (missing > 0) await this.upsert(scope, writes);
+    else await this.#putRefused(scope, writes, refused);
+    return missing;
+  }
+
   /** Replaces or inserts by `_id`. */
   async upsert(scope: WriteScope, writes: readonly Write[]): Promise<void> {
-    const { target } = this.#deps;
-    const refused = await this.#execute(
-      'update',
-      scope,
-      writes.map((write) => upsertStatement(target.capabilities, write.id, write.document!)),
-    );
+    const { refused } = await this.#put(scope, writes, true);
+    await this.#putRefused(scope, writes, refused);
+  }
+
+  #put(scope: WriteScope, writes: readonly Write[], upsert: boolean): Promise<Executed> {
+    const { capabilities } = this.#deps.target;
+    const statements = writes.map(({ id, document }) => putStatement(capabilities, id, document!, upsert));
+    return this.#execute('update', scope, statements);
+  }
+
+  async #putRefused(scope: WriteScope, writes: readonly Write[], refused: readonly Refused[]): Promise<void> {
     for (const { index, failure } of refused) {
       const write = writes[index]!;
       const tactic = tacticFor('update', failure);
@@ -126,7 +174,7 @@ export class Writer {
 
   /** Where it succeeds, the document keeps its place in a capped collection. It refuses duplicate names. */
   async #replaceByPipeline(scope: WriteScope, { id, document }: Write): Promise<boolean> {
-    const refused = await this.#execute('update', scope, [pipelineStatement(id, document!)]);
+    const { refused } = await this.#execute('update', scope, [pipelineStatement(id, document!)]);
     return refused.length === 0;
   }
 
@@ -142,7 +190,9 @@ export class Writer {
     for (let tries = 1; ; tries++) {
       await this.remove(scope, [write]);
       const statement = asUpdate ? pipelineStatement(write.id, document) : document;
-      const [refused] = await this.#execute(kind, scope, [statement]);
+      const {
+        refused: [refused],
+      } = await this.#execute(kind, scope, [statement]);
       if (!refused) return;
       if (!refused.failure.duplicateId || tries >= REINSERTS) {
         throw this.#refuse(kind, scope, write, refused.failure);
@@ -155,14 +205,16 @@ export class Writer {
     kind: StatementKind,
     scope: WriteScope,
     statements: readonly Uint8Array[],
-  ): Promise<readonly Refused[]> {
+  ): Promise<Executed> {
     const refused: Refused[] = [];
+    let written = 0;
     /** What is still to be done, as indexes into `statements`; shrinks while parts of it succeed. */
     let pending: readonly number[] | null = null;
     await this.#retrying(async () => {
       const indexes = pending;
       const batch = indexes === null ? statements : indexes.map((index) => statements[index]!);
-      const failures = await this.#send(kind, scope, batch);
+      const { n, failures } = await this.#send(kind, scope, batch);
+      written += n;
       if (failures.length === 0) return;
       const again: number[] = [];
       for (const failure of failures) {
@@ -178,7 +230,7 @@ export class Writer {
         { context: { namespace: scope.namespace, serverCode: failures[0]!.code } },
       );
     });
-    return refused.toSorted((a, b) => a.index - b.index);
+    return { n: written, refused: refused.toSorted((a, b) => a.index - b.index) };
   }
 
   /** One command, or several smaller ones where it is too large for the server. */
@@ -186,7 +238,7 @@ export class Writer {
     kind: StatementKind,
     scope: WriteScope,
     statements: readonly Uint8Array[],
-  ): Promise<readonly StatementFailure[]> {
+  ): Promise<WriteResult> {
     const { target, ownership, queue, stats, metrics, signal } = this.#deps;
     try {
       return await queue.add(async () => {
@@ -194,19 +246,20 @@ export class Writer {
         // Looked at last before sending.
         await ownership.held();
         const began = performance.now();
-        const failures = await target.write({ kind, statements, ...scope }, ownership.tag);
+        const result = await target.write({ kind, statements, ...scope }, ownership.tag);
         metrics.loadBatch.observe((performance.now() - began) / 1000);
         stats.batches++;
-        return failures;
+        return result;
       });
     } catch (error) {
       if (!isTooLarge(error)) throw error;
-      if (statements.length === 1) return [asStatementFailure(error)];
+      if (statements.length === 1) return { n: 0, failures: [asStatementFailure(error)] };
     }
     const half = Math.ceil(statements.length / 2);
     const first = await this.#send(kind, scope, statements.slice(0, half));
     const second = await this.#send(kind, scope, statements.slice(half));
-    return [...first, ...second.map((failure) => ({ ...failure, index: failure.index + half }))];
+    const later = second.failures.map((failure) => ({ ...failure, index: failure.index + half }));
+    return { n: first.n + second.n, failures: [...first.failures, ...later] };
   }
 
   async #retrying(operation: () => Promise<void>): Promise<void> {

@@ -46,12 +46,15 @@ export class Coalescer {
     }
     const key = keyOf(write.id);
     const before = writes.get(key);
-    if (before !== undefined) {
-      this.coalesced++;
-      // A Map keeps the place of a key that is set again; what was deleted in between comes anew.
-      if (before.document === null) writes.delete(key);
+    if (before === undefined) {
+      writes.set(key, write);
+      return;
     }
-    writes.set(key, write);
+    this.coalesced++;
+    // A Map keeps the place of a key that is set again; what was deleted in between comes anew.
+    if (before.document === null) writes.delete(key);
+    // What was there before the run is told by the first of its changes.
+    writes.set(key, { ...write, isNew: before.isNew });
   }
 
   *runs(): Generator<CoalescedRun, void, undefined> {
@@ -70,8 +73,9 @@ const RECORD_BYTES = 512;
 /** Null where the record asks for nothing: a later one of the same document carries its state. */
 function writeOf(record: DataRecord): Write | null {
   const place = { sequence: record.sequence };
-  if (record.operation === 'delete') return { id: documentId(record.documentKey), document: null, place };
-  if (record.document !== null) return { id: documentId(record.document), document: record.document, place };
+  const { operation, document, documentKey } = record;
+  if (operation === 'delete') return { id: documentId(documentKey), document: null, place, isNew: false };
+  if (document !== null) return { id: documentId(document), document, place, isNew: operation === 'insert' };
   if (record.documentOrigin === 'superseded' || record.documentOrigin === 'missing') return null;
   throw new WaybillError(
     'FORMAT_UNSUPPORTED',

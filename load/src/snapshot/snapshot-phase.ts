@@ -174,7 +174,11 @@ class SnapshotWork {
   ): Promise<void> {
     await before;
     const { bucket, streamPrefix, writer, settings, progress, structure } = this.#deps;
-    const scope = { namespace: record.namespace, bypassValidation: !record.foreignValidator };
+    const scope = {
+      namespace: record.namespace,
+      bypassValidation: !record.foreignValidator,
+      keepsOrder: isCapped(record.options),
+    };
     await applySegment(
       { bucket, streamPrefix, writer, settings, stats: structure.stats, signal: this.signal },
       entry,

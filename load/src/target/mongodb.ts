@@ -13,13 +13,13 @@ import { mongodbProgressStore, PROGRESS_COLLECTION } from './mongodb-progress.ts
 import type {
   Fields,
   ProgressStore,
-  StatementFailure,
   Target,
   TargetCapabilities,
   TargetCollection,
   TargetLimits,
   UniqueConversion,
   WriteBatch,
+  WriteResult,
   WriteTag,
 } from './target.ts';
 
@@ -105,7 +105,7 @@ class MongodbTarget implements Target {
     this.progress = mongodbProgressStore(connection, settings.progressDatabase);
   }
 
-  async write(batch: WriteBatch, tag: WriteTag): Promise<readonly StatementFailure[]> {
+  async write(batch: WriteBatch, tag: WriteTag): Promise<WriteResult> {
     const { database, collection } = splitNamespace(batch.namespace);
     const takesDocuments = batch.kind !== 'delete';
     const reply = await this.#connection.command(database, {
@@ -118,9 +118,9 @@ class MongodbTarget implements Target {
       ...(takesDocuments && this.capabilities.keepsEmptyTimestamps && { bypassEmptyTsReplacement: true }),
       ...this.#comment(tag),
     });
-    const { writeErrors, writeConcernError } = writeOutcome(reply);
+    const { n, writeErrors, writeConcernError } = writeOutcome(reply);
     if (writeConcernError) throw notDurable(batch.namespace, writeConcernError);
-    return writeErrors.map(({ index, code, duplicateIndex, message }) => ({
+    const failures = writeErrors.map(({ index, code, duplicateIndex, message }) => ({
       index,
       code,
       message,
@@ -128,6 +128,7 @@ class MongodbTarget implements Target {
       duplicateId: code === DUPLICATE_KEY && (duplicateIndex === undefined || duplicateIndex === '_id_'),
       indexName: duplicateIndex,
     }));
+    return { n, failures };
   }
 
   async collection(namespace: string): Promise<TargetCollection | null> {

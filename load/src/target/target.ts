@@ -33,6 +33,12 @@ export interface StatementFailure {
   readonly indexName: string | undefined;
 }
 
+export interface WriteResult {
+  /** Documents inserted, matched or made, or deleted. */
+  readonly n: number;
+  readonly failures: readonly StatementFailure[];
+}
+
 export interface TargetLimits {
   /** Statements that one command may hold. */
   readonly batchStatements: number;
@@ -78,7 +84,7 @@ export interface Target {
   readonly capabilities: TargetCapabilities;
   readonly progress: ProgressStore;
 
-  write(batch: WriteBatch, tag: WriteTag): Promise<readonly StatementFailure[]>;
+  write(batch: WriteBatch, tag: WriteTag): Promise<WriteResult>;
 
   collection(namespace: string): Promise<TargetCollection | null>;
   collections(database: string): Promise<readonly TargetCollection[]>;

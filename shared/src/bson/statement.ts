@@ -59,7 +59,8 @@ const PIPELINE = bytesOf('\x04u\0');
 const STAGE = bytesOf('\x030\0');
 const REPLACE_WITH = bytesOf('\x03$replaceWith\0');
 const LITERAL = bytesOf('\x03$literal\0');
-const UPDATE_TAIL = bytesOf('\x08upsert\0\x01\x08multi\0\0\0');
+const UPSERT_TAIL = bytesOf('\x08upsert\0\x01\x08multi\0\0\0');
+const UPDATE_TAIL = bytesOf('\x08upsert\0\0\x08multi\0\0\0');
 const DELETE_TAIL = bytesOf('\x10limit\0\x01\0\0\0\0');
 
 /** `{_id: id}`; an embedded document that starts with `$` would be read as operators, so it stands under `$eq`. */
@@ -99,23 +100,23 @@ function put(out: Buffer, o: number, bytes: Uint8Array): number {
 }
 
 /**
- * `{q: {_id}, u: document, upsert: true, multi: false}`. A document whose first name starts with `$` goes as the
+ * `{q: {_id}, u: document, upsert, multi: false}`. A document whose first name starts with `$` goes as the
  * pipeline `[{$replaceWith: {$literal: document}}]`, or the server would read it as update operators.
  */
-export function replaceStatement(id: RawElement, document: Uint8Array): Buffer {
-  if (startsWithDollar(document)) return pipelineStatement(id, document);
+export function replaceStatement(id: RawElement, document: Uint8Array, upsert = true): Buffer {
+  if (startsWithDollar(document)) return pipelineStatement(id, document, upsert);
   const size = 4 + QUERY.length + querySize(id) + UPDATE.length + document.length + UPDATE_TAIL.length;
   const out = Buffer.allocUnsafe(size);
   let o = out.writeInt32LE(size);
   o = writeQuery(out, o, id);
   o = put(out, o, UPDATE);
   o = put(out, o, document);
-  put(out, o, UPDATE_TAIL);
+  put(out, o, upsert ? UPSERT_TAIL : UPDATE_TAIL);
   return out;
 }
 
 /** Five bytes around what a document or array holds: its length before, a zero after. */
-export function pipelineStatement(id: RawElement, document: Uint8Array): Buffer {
+export function pipelineStatement(id: RawElement, document: Uint8Array, upsert = true): Buffer {
   const literalSize = 5 + LITERAL.length + document.length;
   const stageSize = 5 + REPLACE_WITH.length + literalSize;
   const arraySize = 5 + STAGE.length + stageSize;
@@ -132,7 +133,7 @@ export function pipelineStatement(id: RawElement, document: Uint8Array): Buffer 
   o = put(out, o, LITERAL);
   o = put(out, o, document);
   out.fill(0, o, o + 3);
-  put(out, o + 3, UPDATE_TAIL);
+  put(out, o + 3, upsert ? UPSERT_TAIL : UPDATE_TAIL);
   return out;
 }
 
