@@ -1,0 +1,44 @@
+/** Weight of the newest gap in the running mean. */
+const NEWEST = 0.3;
+/** A stream whose commits lie further apart, in multiples of `pollMs`, has no rhythm that waiting for would pay. */
+const LONGEST = 10;
+/** The longest pause, in multiples of `pollMs`: should the rhythm change, that much is lost once. */
+const LONGEST_PAUSE = 4;
+/** Steps around the expected moment, as parts of `pollMs`. */
+const STEP = 0.25;
+
+/**
+ * When to look for the next commit. A capture under load commits once a second: looking often just before and after the moment
+ * it is expected, and hardly in between, finds it soon and asks no more often than looking at all times would.
+ * Times are milliseconds of one monotonic clock.
+ */
+export class PollRhythm {
+  readonly #pollMs: number;
+  #lastAt: number | null = null;
+  #period: number | null = null;
+
+  constructor(pollMs: number) {
+    this.#pollMs = pollMs;
+  }
+
+  /** So many commits were found by one look. */
+  found(commits: number, now: number): void {
+    const gap = this.#lastAt === null ? null : (now - this.#lastAt) / commits;
+    this.#lastAt = now;
+    if (gap === null || gap > LONGEST * this.#pollMs) this.#period = null;
+    // Several at once: the stream has become faster.
+    else if (this.#period === null || commits > 1) this.#period = gap;
+    else this.#period += NEWEST * (gap - this.#period);
+  }
+
+  /** How long to wait before the next look. */
+  pauseMs(now: number): number {
+    const pollMs = this.#pollMs;
+    const step = pollMs * STEP;
+    if (this.#lastAt === null || this.#period === null) return pollMs;
+    const left = this.#lastAt + this.#period - now;
+    if (left > 2 * step) return Math.min(left - step, LONGEST_PAUSE * pollMs);
+    // Late, but it may still come; after that it is no rhythm any more.
+    return left > -2 * pollMs ? step : pollMs;
+  }
+}
