@@ -132,7 +132,7 @@ export const OPTIONS = {
     commands: CAPTURING,
     min: 64 * 1024,
     max: 512 * MiB,
-    default: '32MiB',
+    default: '16MiB',
     describe: 'Changes are committed when this much is buffered.',
   },
   'commit-interval': {
