@@ -11,9 +11,12 @@ import type { Measure } from '../report/measure.ts';
 
 const COLLECTION = 'changing';
 const NAMESPACE = `${DATABASE}.${COLLECTION}`;
-const EXISTING = 100_000;
-/** 20,000 inserts, 60,000 updates, 20,000 deletes, each of another document. */
-const EVENTS = 100_000;
+const EXISTING = 300_000;
+/**
+ * 60,000 inserts, 180,000 updates, 60,000 deletes, each of another document. Enough that starting a process, which takes a part of a second,
+ * is a small part of either side.
+ */
+const EVENTS = 300_000;
 /** The peer needs seconds for a few thousand events. */
 const TRANSACTIONS = 4000;
 
