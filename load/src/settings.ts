@@ -56,7 +56,7 @@ export const LOAD_DEFAULTS = {
   snapshotBatchBytes: 2 * MEBIBYTE,
   changeBatchRecords: 5000,
   changeBatchBytes: 16 * MEBIBYTE,
-  windowBytes: 32 * MEBIBYTE,
+  windowBytes: 16 * MEBIBYTE,
   windows: 2,
   pollMs: 200,
   confirmMs: 2000,
