@@ -10,6 +10,7 @@ import {
   type RawElement,
 } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
+import { NEVER_EXPIRES_SECONDS } from '../structure/index-spec.ts';
 
 /** By name, a text that is equal where the meaning is. */
 export type Fields = ReadonlyMap<string, string>;
@@ -54,7 +55,6 @@ const VALIDATION_DEFAULTS: ReadonlyMap<string, string> = new Map([
 /** Servers before 6.2 round the size of a capped collection up to this, and take no smaller than the other. */
 const CAPPED_UNIT = 256;
 const CAPPED_LEAST = 4096;
-const LONGEST_EXPIRY = 2_147_483_647;
 
 export function optionFields(options: Uint8Array): Fields {
   const fields = new Map<string, string>();
@@ -139,7 +139,9 @@ function cappedSize(element: NamedElement): string {
 function expiry(element: NamedElement): string {
   const seconds = numberIn(element);
   if (seconds === undefined) return comparable(element);
-  return expiryText(Number.isNaN(seconds) ? LONGEST_EXPIRY : Math.trunc(Math.min(seconds, LONGEST_EXPIRY)));
+  return expiryText(
+    Number.isNaN(seconds) ? NEVER_EXPIRES_SECONDS : Math.trunc(Math.min(seconds, NEVER_EXPIRES_SECONDS)),
+  );
 }
 
 function numberIn({ type, bytes }: RawElement): number | undefined {
