@@ -77,6 +77,11 @@ export const ERROR_CODES = table({
     kind: 'usage',
     meaning: 'The bucket refuses the operation. Check permissions of the folder or the credentials.',
   },
+  BUCKET_FEATURE_MISSING: {
+    kind: 'usage',
+    meaning:
+      'The store under --bucket lacks something that Waybill cannot do without; the message names it. Use another store or a newer version of it, or see --unsafe-single-writer.',
+  },
   BUCKET_UNAVAILABLE: {
     kind: 'transient',
     meaning:

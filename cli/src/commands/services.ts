@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import type { StoreOptions } from '@waybill/shared/bucket/store-options';
+import type { Options } from '@waybill/shared/config/options';
 import { required } from '@waybill/shared/config/resolve';
 import { hasCode } from '@waybill/shared/errors';
 import { createMetrics, type Metrics } from '@waybill/shared/metrics';
@@ -22,7 +24,7 @@ export class Services implements AsyncDisposable {
 
   async bucket(): Promise<Bucket> {
     const { options, signal } = this.#context;
-    const bucket = await openBucket(required(options, 'bucket'), { signal });
+    const bucket = await openBucket(required(options, 'bucket'), { signal, store: storeOptions(options) });
     this.#stack.defer(() => bucket.close());
     return bucket;
   }
@@ -62,6 +64,19 @@ export class Services implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#stack.disposeAsync();
   }
+}
+
+export function storeOptions(options: Options): StoreOptions {
+  return {
+    endpoint: options['bucket-endpoint'],
+    region: options['bucket-region'],
+    pathStyle: options['bucket-path-style'],
+    kmsKey: options['bucket-kms-key'],
+    storageClass: options['bucket-storage-class'],
+    userProject: options['bucket-user-project'],
+    caFile: options['bucket-ca-file'],
+    unsafeSingleWriter: options['unsafe-single-writer'],
+  };
 }
 
 /** The work's end, or its clean stop by our signal: INTERRUPTED is no error then. */

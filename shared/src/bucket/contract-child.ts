@@ -1,9 +1,12 @@
-/** A second process for the contract suite: puts keys if absent and prints which of them it won, as JSON. */
+/**
+ * A second process for the contract suite: puts keys if absent and prints which of them it won, as JSON. Options of the
+ * store come as JSON in CONTRACT_STORE, credentials as every SDK finds them in the environment.
+ */
 import { hasCode } from '../errors.ts';
 import { openBucket } from './open-bucket.ts';
 
 const [url, prefix, rounds, name] = process.argv.slice(2);
-const bucket = await openBucket(url!);
+const bucket = await openBucket(url!, { store: JSON.parse(process.env.CONTRACT_STORE ?? '{}') });
 const won: number[] = [];
 for (let round = 0; round < Number(rounds); round++) {
   try {

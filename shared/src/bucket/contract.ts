@@ -10,11 +10,13 @@ import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { hasCode, WaybillError } from '../errors.ts';
 import type { Bucket, ObjectInfo } from './bucket.ts';
+import type { StoreOptions } from './store-options.ts';
 
 export interface ContractBucket {
   readonly bucket: Bucket;
   /** What openBucket takes to reach the same bucket from another process. */
   readonly url: string;
+  readonly store?: StoreOptions | undefined;
   /** Bytes that a streamed put or read of any size may hold at once. */
   readonly heldBytes: number;
   remove(): Promise<void>;
@@ -90,7 +92,8 @@ export function describeBucketContract(name: string, open: () => Promise<Contrac
       const won = await Promise.all(
         names.map(async (child): Promise<number[]> => {
           const args = [CHILD, opened.url, 'race/', String(rounds), child];
-          return JSON.parse((await promisify(execFile)(process.execPath, args)).stdout);
+          const env = { ...process.env, CONTRACT_STORE: JSON.stringify(opened.store ?? {}) };
+          return JSON.parse((await promisify(execFile)(process.execPath, args, { env })).stdout);
         }),
       );
       expect(won.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: rounds }, (_, i) => i));

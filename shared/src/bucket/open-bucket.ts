@@ -1,16 +1,20 @@
 import { fileURLToPath } from 'node:url';
 import { WaybillError } from '../errors.ts';
 import type { Bucket, CallOptions } from './bucket.ts';
+import type { StoreOptions } from './store-options.ts';
 
-export type OpenBucketOptions = CallOptions;
+export interface OpenBucketOptions extends CallOptions {
+  /** For the stores of the clouds; a folder has none. */
+  readonly store?: StoreOptions | undefined;
+}
 
 type Opener = (url: string, options: OpenBucketOptions) => Promise<Bucket>;
 
 /** Each store is loaded only when its scheme is asked for: the SDKs of the clouds are large. */
 const OPENERS: Readonly<Record<string, Opener>> = {
-  file: async (url) => (await import('./folder.ts')).openFolder(folderOf(url)),
-  s3: later,
-  gs: later,
+  file: async (url) => (await import('./folder/folder.ts')).openFolder(folderOf(url)),
+  s3: async (url, options) => (await import('./s3/open-s3.ts')).openS3(url, options),
+  gs: async (url, options) => (await import('./gcs/open-gcs.ts')).openGcs(url, options),
 };
 
 /** One letter and a colon is a drive, not a scheme. */
@@ -18,18 +22,21 @@ const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
 
 /**
  * Opens the bucket that an option or configuration key names: a path, `file:///path`, `s3://…`, `gs://…`.
- * @throws BUCKET_URL_INVALID
+ * Asks nothing of a cloud's store yet: the first call does.
+ * @throws BUCKET_URL_INVALID, CONFIG_UNREADABLE (the CA file)
  */
 export async function openBucket(url: string, options: OpenBucketOptions = {}): Promise<Bucket> {
   if (url.trim() === '') {
-    throw new WaybillError('BUCKET_URL_INVALID', 'The bucket is empty.', { hint: 'Give --bucket a folder.' });
+    throw new WaybillError('BUCKET_URL_INVALID', 'The bucket is empty.', {
+      hint: 'Give --bucket a folder, s3://bucket/prefix or gs://bucket/prefix.',
+    });
   }
   const scheme = SCHEME.exec(url)?.[1]?.toLowerCase();
-  if (scheme === undefined) return (await import('./folder.ts')).openFolder(url);
+  if (scheme === undefined) return (await import('./folder/folder.ts')).openFolder(url);
   const opener = Object.hasOwn(OPENERS, scheme) ? OPENERS[scheme] : undefined;
   if (!opener) {
     throw new WaybillError('BUCKET_URL_INVALID', `A bucket of kind ${scheme}: is not known.`, {
-      hint: 'Use a path or file:///path. For a folder whose name holds a colon, write ./ before it.',
+      hint: 'Use a path, file:///path, s3://bucket/prefix or gs://bucket/prefix. For a folder whose name holds a colon, write ./ before it.',
     });
   }
   return opener(url, options);
@@ -44,14 +51,4 @@ function folderOf(url: string): string {
       cause: error,
     });
   }
-}
-
-function later(url: string): Promise<Bucket> {
-  throw new WaybillError(
-    'BUCKET_URL_INVALID',
-    `Buckets of kind ${url.slice(0, url.indexOf(':'))}:// come with a later release.`,
-    {
-      hint: 'Use a local or mounted folder for now.',
-    },
-  );
 }

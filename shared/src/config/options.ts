@@ -10,7 +10,10 @@ const WITH_BUCKET = ['capture', 'load', 'run', 'status', 'verify', 'cutover'] as
 const WITH_TARGET = ['load', 'run', 'status', 'verify', 'cutover'] as const;
 const CAPTURING = ['capture', 'run'] as const;
 const LOADING = ['load', 'run'] as const;
+const WRITING = ['capture', 'load', 'run', 'cutover'] as const;
 
+const CLOUD =
+  'Bucket (S3 and Google Cloud Storage; credentials come from the environment, as for their own tools)';
 const STREAM = 'Stream (fixed when it is created)';
 const MiB = 2 ** 20;
 
@@ -29,8 +32,8 @@ export const OPTIONS = {
     group: 'Where',
     commands: WITH_BUCKET,
     requiredBy: WITH_BUCKET,
-    describe: 'The bucket: a folder, or its file:// URL.',
-    example: '/var/lib/waybill',
+    describe: 'The bucket: a folder or its file:// URL, s3://bucket/prefix, or gs://bucket/prefix.',
+    example: 's3://acme-migration/shop',
   },
   target: {
     type: 'connection',
@@ -55,6 +58,69 @@ export const OPTIONS = {
     default: 'default',
     describe: 'Name of the load: one application of a stream to one target.',
     example: 'staging',
+  },
+
+  'bucket-endpoint': {
+    type: 'string',
+    group: CLOUD,
+    commands: WITH_BUCKET,
+    describe:
+      'URL of the service that speaks S3 or the API of Google Cloud Storage: MinIO, Ceph, R2, OSS, COS, an emulator, a private endpoint. Default: AWS or Google.',
+    example: 'https://minio.example:9000',
+  },
+  'bucket-region': {
+    type: 'string',
+    group: CLOUD,
+    commands: WITH_BUCKET,
+    describe:
+      "S3: the bucket's region. Default: AWS_REGION or the profile's region, otherwise us-east-1. R2 wants auto.",
+    example: 'eu-central-1',
+  },
+  'bucket-path-style': {
+    type: 'boolean',
+    group: CLOUD,
+    commands: WITH_BUCKET,
+    describe:
+      "S3: put the bucket's name into the path of each request instead of the host's name. Done by itself where the endpoint is an IP address or localhost.",
+  },
+  'bucket-kms-key': {
+    type: 'string',
+    group: CLOUD,
+    commands: WRITING,
+    describe:
+      'Encrypt new objects with this key: the ARN or id of an AWS KMS key, or the resource name of a Google Cloud KMS key. Default: as the bucket is set up.',
+    example: 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab',
+  },
+  'bucket-storage-class': {
+    type: 'string',
+    group: CLOUD,
+    commands: WRITING,
+    describe:
+      "Storage class of new objects of 128 KiB and more; smaller ones, such as the manifest's, keep the bucket's own. Default: as the bucket is set up.",
+    example: 'STANDARD_IA',
+  },
+  'bucket-user-project': {
+    type: 'string',
+    group: CLOUD,
+    commands: WITH_BUCKET,
+    describe:
+      'Google Cloud Storage: the project that pays for requests to a requester-pays bucket. S3: any value agrees to pay as the requester.',
+    example: 'acme-billing',
+  },
+  'bucket-ca-file': {
+    type: 'string',
+    group: CLOUD,
+    commands: WITH_BUCKET,
+    describe:
+      "A PEM file of certificate authorities to trust for the bucket's endpoint, besides those of the system.",
+    example: '/etc/ssl/private-ca.pem',
+  },
+  'unsafe-single-writer': {
+    type: 'boolean',
+    group: CLOUD,
+    commands: WRITING,
+    describe:
+      'Use a store that has no put-if-absent all the same. Two processes on one stream are then not told apart and can destroy it: you make sure that there is only one. The log and the manifest say so.',
   },
 
   include: {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Bucket } from '../bucket/bucket.ts';
 import { FaultyBucket } from '../bucket/faulty-bucket.ts';
-import { openFolder } from '../bucket/folder.ts';
+import { openFolder } from '../bucket/folder/folder.ts';
 import { hasCode, WaybillError } from '../errors.ts';
 import { interrupted } from '../lifecycle.ts';
 import { createStream, readStream } from './identity.ts';

@@ -1,9 +1,9 @@
 import { opendir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { throwIfAborted } from '../lifecycle.ts';
-import type { ObjectInfo } from './bucket.ts';
-import { folderError, isMissing } from './folder-error.ts';
-import { compareKeys } from './key.ts';
+import { throwIfAborted } from '../../lifecycle.ts';
+import type { ObjectInfo } from '../bucket.ts';
+import { compareKeys } from '../key.ts';
+import { folderError, isMissing } from './error.ts';
 
 /**
  * Walks a folder in the order of whole keys. A directory `a` sorts as `a/`: all keys under it begin so, and no

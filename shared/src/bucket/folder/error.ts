@@ -1,5 +1,5 @@
-import { WaybillError } from '../errors.ts';
-import { keyInvalid } from './key.ts';
+import { WaybillError } from '../../errors.ts';
+import { keyInvalid } from '../key.ts';
 
 export type FolderAction = 'write' | 'read' | 'list' | 'delete';
 

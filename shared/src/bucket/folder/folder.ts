@@ -12,8 +12,8 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, link, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { WaybillError } from '../errors.ts';
-import { throwIfAborted } from '../lifecycle.ts';
+import { WaybillError } from '../../errors.ts';
+import { throwIfAborted } from '../../lifecycle.ts';
 import type {
   Bucket,
   ByteRange,
@@ -22,11 +22,11 @@ import type {
   ListOptions,
   ObjectInfo,
   PutOptions,
-} from './bucket.ts';
-import { errno, folderError, isMissing, linkError } from './folder-error.ts';
-import { drain, makeDirectory, readExactly, syncDirectory, writeAll } from './folder-io.ts';
-import { objectInfo, walkFolder } from './folder-list.ts';
-import { assertKey, assertPrefix, keyInvalid } from './key.ts';
+} from '../bucket.ts';
+import { assertKey, assertPrefix, keyInvalid } from '../key.ts';
+import { errno, folderError, isMissing, linkError } from './error.ts';
+import { drain, makeDirectory, readExactly, syncDirectory, writeAll } from './io.ts';
+import { objectInfo, walkFolder } from './list.ts';
 
 const TEMPORARY = '.tmp';
 /** Far above the longest upload: a file this old belongs to a process that is gone. */

@@ -4,12 +4,12 @@ import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { hasCode, type WaybillError } from '../errors.ts';
-import { describeBucketContract } from './contract.ts';
+import { hasCode, type WaybillError } from '../../errors.ts';
+import { describeBucketContract } from '../contract.ts';
+import { openBucket } from '../open-bucket.ts';
+import { folderError, linkError } from './error.ts';
 import { openFolder } from './folder.ts';
-import { folderError, linkError } from './folder-error.ts';
-import { walkFolder } from './folder-list.ts';
-import { openBucket } from './open-bucket.ts';
+import { walkFolder } from './list.ts';
 
 const newFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'waybill-folder-'));
 

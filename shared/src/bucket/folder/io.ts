@@ -1,8 +1,8 @@
 import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { WaybillError } from '../errors.ts';
-import { abortable } from '../lifecycle.ts';
-import { errno } from './folder-error.ts';
+import { WaybillError } from '../../errors.ts';
+import { abortable } from '../../lifecycle.ts';
+import { errno } from './error.ts';
 
 /** Hands a body on piece by piece: the next one is asked for when the last one is written. An abort ends the wait. */
 export async function drain(
