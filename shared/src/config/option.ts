@@ -1,7 +1,17 @@
 /** One option: how it is declared, and how the text or YAML value that somebody gave becomes a typed one. */
 import type { Secret } from '../secret.ts';
 
-export const COMMANDS = ['capture', 'load', 'run', 'status', 'verify', 'cutover', 'demo'] as const;
+export const COMMANDS = [
+  'capture',
+  'load',
+  'run',
+  'status',
+  'verify',
+  'cutover',
+  'fsck',
+  'gc',
+  'demo',
+] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 export type OptionType =

@@ -5,8 +5,8 @@
 import type { Secret } from '../secret.ts';
 import type { OptionSpec } from './option.ts';
 
-const EVERYWHERE = ['capture', 'load', 'run', 'status', 'verify', 'cutover', 'demo'] as const;
-const WITH_BUCKET = ['capture', 'load', 'run', 'status', 'verify', 'cutover'] as const;
+const EVERYWHERE = ['capture', 'load', 'run', 'status', 'verify', 'cutover', 'fsck', 'gc', 'demo'] as const;
+const WITH_BUCKET = ['capture', 'load', 'run', 'status', 'verify', 'cutover', 'fsck', 'gc'] as const;
 const WITH_TARGET = ['load', 'run', 'status', 'verify', 'cutover'] as const;
 const CAPTURING = ['capture', 'run'] as const;
 const LOADING = ['load', 'run'] as const;
@@ -335,6 +335,26 @@ export const OPTIONS = {
     commands: ['verify', 'cutover'],
     describe: 'Write the field-level report into this file, as JSON.',
     example: 'differences.json',
+  },
+  deep: {
+    type: 'boolean',
+    group: 'Command',
+    commands: ['fsck'],
+    describe: 'Read every segment too: check its hash and decode every record. Reads the whole stream once.',
+  },
+  delete: {
+    type: 'boolean',
+    group: 'Command',
+    commands: ['gc'],
+    describe: 'Delete what is listed. Without it nothing is deleted.',
+  },
+  'min-age': {
+    type: 'duration',
+    group: 'Command',
+    commands: ['gc'],
+    default: '7d',
+    describe:
+      "Leave alone what is younger than this by the bucket's own clock. What a process that is not fenced may have made, stays for an hour in any case.",
   },
   keep: {
     type: 'boolean',
