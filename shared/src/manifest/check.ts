@@ -3,15 +3,26 @@ import { type ClusterTime, parseClusterTime } from '../position.ts';
 import type { Commit, SegmentEntry } from './commit.ts';
 import type { StreamState } from './state.ts';
 
+type Check = (state: StreamState, commit: Commit) => string | undefined;
+
+/** Each rule by itself, in the order in which a reader applies them. */
+export const COMMIT_RULES = {
+  chain: checkChain,
+  owner: checkOwner,
+  position: checkPosition,
+  sequences: checkSequences,
+  chunks: checkChunks,
+} as const satisfies Readonly<Record<string, Check>>;
+
+export type CommitRule = keyof typeof COMMIT_RULES;
+
 /** What does not fit, or undefined. */
 export function checkCommit(state: StreamState, commit: Commit): string | undefined {
-  return (
-    checkChain(state, commit) ??
-    checkOwner(state, commit) ??
-    checkPosition(state, commit) ??
-    checkSequences(state, commit) ??
-    checkChunks(state, commit)
-  );
+  for (const check of Object.values(COMMIT_RULES)) {
+    const fault = check(state, commit);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
 }
 
 function checkChain(state: StreamState, commit: Commit): string | undefined {

@@ -118,9 +118,14 @@ export const EMPTY_STATE: StreamState = {
 
 /** The state after the next commit. @throws MANIFEST_CORRUPT naming the commit and what does not fit */
 export function foldCommit(state: StreamState, next: ChainedCommit): StreamState {
-  const { commit, hash } = next;
+  const { commit } = next;
   const fault = checkCommit(state, commit);
   if (fault !== undefined) throw corrupt(`commit ${commit.seq}`, fault);
+  return applyCommit(state, next);
+}
+
+/** The same without asking whether it fits: only for looking at what is damaged. Nobody applies what comes of it. */
+export function applyCommit(state: StreamState, { commit, hash }: ChainedCommit): StreamState {
   const snapshotSegments = commit.segments?.filter((segment) => segment.kind === 'snapshot') ?? [];
   return {
     seq: commit.seq,

@@ -80,7 +80,14 @@ async function* readSnapshot(
   entry: SegmentEntry,
   { signal }: ReadSegmentOptions,
 ): AsyncGenerator<SnapshotBlock, void, undefined> {
-  const bytes = await fetchWhole(bucket, key, entry, { signal });
+  yield* decodeSnapshot(await fetchWhole(bucket, key, entry, { signal }), entry, signal);
+}
+
+async function* decodeSnapshot(
+  bytes: Buffer,
+  entry: SegmentEntry,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<SnapshotBlock, void, undefined> {
   const batches =
     entry.format === 'avro' ? readAvroSnapshot(bytes, entry, signal) : readLineSnapshot(bytes, entry, signal);
   for await (const documents of batches) yield { kind: 'snapshot', documents };
@@ -92,7 +99,14 @@ async function* readChanges(
   entry: SegmentEntry,
   { lanes, signal }: ReadSegmentOptions,
 ): AsyncGenerator<ChangeBlock, void, undefined> {
-  const { header, runs } = await fetchChanges(bucket, key, entry, { lanes, signal });
+  yield* decodeChanges(await fetchChanges(bucket, key, entry, { lanes, signal }), entry, signal);
+}
+
+async function* decodeChanges(
+  { header, runs }: FetchedChanges,
+  entry: SegmentEntry,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ChangeBlock, void, undefined> {
   if (runs.length === 0) return;
   const batches =
     entry.format === 'avro'
@@ -113,23 +127,41 @@ async function* readChanges(
   }
 }
 
+/**
+ * {@link readSegment} of bytes that are in memory already, and whose hash the caller has compared.
+ * @throws SEGMENT_CORRUPT, FORMAT_UNSUPPORTED; the signal's reason
+ */
+export async function* decodeSegment(
+  bytes: Buffer,
+  key: string,
+  entry: SegmentEntry,
+  signal?: AbortSignal,
+): AsyncGenerator<DecodedBlock, void, undefined> {
+  try {
+    if (entry.kind === 'snapshot') yield* decodeSnapshot(bytes, entry, signal);
+    else yield* decodeChanges(cutChanges(bytes, entry), entry, signal);
+  } catch (error) {
+    throw named(key, error);
+  }
+}
+
+interface FetchedChanges {
+  readonly header: Buffer;
+  readonly runs: readonly VerifiedRun[];
+}
+
 /** Header and verified runs: all of them from one get, or those of some lanes from ranged gets. */
 async function fetchChanges(
   bucket: Bucket,
   key: string,
   entry: SegmentEntry,
   { lanes, signal }: ReadSegmentOptions,
-): Promise<{ header: Buffer; runs: VerifiedRun[] }> {
-  const all = (entry.lanes ?? []).toSorted((a, b) => a.offset - b.offset);
+): Promise<FetchedChanges> {
+  const all = tiledRuns(entry);
   const headerBytes = entry.headerBytes ?? 0;
-  assertTiling(entry, all, headerBytes);
   const wanted = lanes === undefined ? all : all.filter((run) => lanes.includes(run.lane));
   if (wanted.length === all.length) {
-    const bytes = await fetchWhole(bucket, key, entry, { signal });
-    return {
-      header: bytes.subarray(0, headerBytes),
-      runs: all.map((run) => ({ run, bytes: bytes.subarray(run.offset, run.offset + run.length) })),
-    };
+    return cutChanges(await fetchWhole(bucket, key, entry, { signal }), entry);
   }
   if (wanted.length === 0) return { header: Buffer.alloc(0), runs: [] };
   const header =
@@ -137,9 +169,18 @@ async function fetchChanges(
   return { header, runs: await fetchRuns(bucket, key, wanted, { signal }) };
 }
 
-/** The manifest's runs must cover the file from its header to its end, without gaps, and hold all its records. */
-function assertTiling(entry: SegmentEntry, runs: readonly LaneRun[], headerBytes: number): void {
-  let at = headerBytes;
+function cutChanges(bytes: Buffer, entry: SegmentEntry): FetchedChanges {
+  const cut = ({ offset, length }: LaneRun): Buffer => bytes.subarray(offset, offset + length);
+  return {
+    header: bytes.subarray(0, entry.headerBytes ?? 0),
+    runs: tiledRuns(entry).map((run) => ({ run, bytes: cut(run) })),
+  };
+}
+
+/** In their order in the file. The manifest's runs must cover the file from its header to its end, without gaps, and hold all its records. */
+export function tiledRuns(entry: SegmentEntry): LaneRun[] {
+  const runs = (entry.lanes ?? []).toSorted((a, b) => a.offset - b.offset);
+  let at = entry.headerBytes ?? 0;
   let records = 0;
   for (const run of runs) {
     if (run.offset !== at) throw new RangeError(`the runs of its manifest entry leave a gap at byte ${at}`);
@@ -149,4 +190,5 @@ function assertTiling(entry: SegmentEntry, runs: readonly LaneRun[], headerBytes
   if (at !== entry.bytes) throw new RangeError('the runs of its manifest entry do not cover it');
   if (records !== entry.records)
     throw new RangeError('the runs of its manifest entry do not hold all its records');
+  return runs;
 }
