@@ -77,6 +77,11 @@ export const ERROR_CODES = table({
     kind: 'usage',
     meaning: 'The bucket refuses the operation. Check permissions of the folder or the credentials.',
   },
+  BUCKET_MISSING: {
+    kind: 'usage',
+    meaning:
+      'There is no bucket of that name at the endpoint. Waybill makes none: create it, or check --bucket and --bucket-endpoint.',
+  },
   BUCKET_FEATURE_MISSING: {
     kind: 'usage',
     meaning:
@@ -204,6 +209,16 @@ export const ERROR_CODES = table({
   LOAD_CUT_OVER: {
     kind: 'usage',
     meaning: 'This load has been cut over: its target is in use, and nothing is applied to it any more.',
+  },
+  LOAD_OPTIONS_CHANGED: {
+    kind: 'usage',
+    meaning:
+      'An option that is fixed for the life of a load (--include, --exclude) differs from what the load was started with. Leave it out to go on, or start another load.',
+  },
+  LOAD_RENAME_INTO_FILTER: {
+    kind: 'failed',
+    meaning:
+      'The source gave a collection that the load does not take a name that it takes (--include, --exclude). The load has let its documents pass and cannot go on; start another load that takes both names.',
   },
   LOAD_FOREIGN: {
     kind: 'usage',

@@ -75,6 +75,7 @@ export function storeOptions(options: Options): StoreOptions {
     storageClass: options['bucket-storage-class'],
     userProject: options['bucket-user-project'],
     caFile: options['bucket-ca-file'],
+    timeoutMs: options['bucket-timeout'],
     unsafeSingleWriter: options['unsafe-single-writer'],
   };
 }

@@ -5,6 +5,7 @@ import type {
   ListOptions,
   ObjectInfo,
   PutOptions,
+  UnfinishedOptions,
 } from '@waybill/shared/bucket/bucket';
 import { DEFAULT_RETRY, type RetryOptions, retry } from '@waybill/shared/retry';
 
@@ -20,6 +21,10 @@ export class RetryingBucket implements Bucket {
 
   get url(): string {
     return this.#bucket.url;
+  }
+
+  get unfenced(): boolean | undefined {
+    return this.#bucket.unfenced;
   }
 
   get(key: string, options?: GetOptions): Promise<Buffer> {
@@ -46,6 +51,10 @@ export class RetryingBucket implements Bucket {
 
   delete(key: string, options?: CallOptions): Promise<void> {
     return this.#bucket.delete(key, options);
+  }
+
+  removeUnfinished(prefix: string, options: UnfinishedOptions): Promise<number> {
+    return this.#bucket.removeUnfinished(prefix, options);
   }
 
   close(): Promise<void> {

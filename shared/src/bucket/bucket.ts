@@ -8,6 +8,8 @@
  *   BUCKET_OBJECT_EXISTS   a put-if-absent found an object there. The object is unharmed.
  *   BUCKET_OBJECT_MISSING  get, stream: no such object.
  *   BUCKET_RANGE_INVALID   a range that does not lie within the object.
+ *   BUCKET_MISSING         the store has no bucket of that name.
+ *   BUCKET_FEATURE_MISSING the store cannot do what the contract asks; the message names it.
  *   BUCKET_ACCESS_DENIED   the store refuses us, or cannot do what the contract asks (a filesystem without hard links).
  *   BUCKET_KEY_INVALID     a key that breaks the rule above, or that this store cannot hold.
  *   BUCKET_UNAVAILABLE     kind `transient`: the same call may succeed later.
@@ -40,6 +42,18 @@ export interface Bucket {
   /** Idempotent: deleting what is not there succeeds. */
   delete(key: string, options?: CallOptions): Promise<void>;
 
+  /**
+   * Removes what uploads that never ended have left behind below `prefix`, where they began more than `olderThanMs` ago.
+   * Never an object, and no upload that may still be under way. Returns how many.
+   */
+  removeUnfinished(prefix: string, options: UnfinishedOptions): Promise<number>;
+
+  /**
+   * True once the probe has let a store pass by the operator's word that has no put-if-absent: such a put then
+   * only looks first, which is no fence.
+   */
+  unfenced?: boolean | undefined;
+
   close(): Promise<void>;
 }
 
@@ -58,6 +72,14 @@ export interface GetOptions extends CallOptions {
 export interface ListOptions extends CallOptions {
   readonly startAfter?: string | undefined;
 }
+
+export interface UnfinishedOptions extends CallOptions {
+  /** Not below {@link UNFINISHED_AGE_MS} while anybody writes. */
+  readonly olderThanMs: number;
+}
+
+/** Far above the longest upload: one this old belongs to a process that is gone. */
+export const UNFINISHED_AGE_MS = 24 * 60 * 60 * 1000;
 
 /** `length` bytes from `offset`; at least one byte, all of them within the object. */
 export interface ByteRange {

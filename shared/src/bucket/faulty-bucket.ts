@@ -1,4 +1,12 @@
-import type { Bucket, CallOptions, GetOptions, ListOptions, ObjectInfo, PutOptions } from './bucket.ts';
+import type {
+  Bucket,
+  CallOptions,
+  GetOptions,
+  ListOptions,
+  ObjectInfo,
+  PutOptions,
+  UnfinishedOptions,
+} from './bucket.ts';
 
 export interface BucketCall {
   readonly operation: 'put' | 'get' | 'head' | 'delete';
@@ -19,6 +27,10 @@ export class FaultyBucket implements Bucket {
 
   get url(): string {
     return this.#inner.url;
+  }
+
+  get unfenced(): boolean | undefined {
+    return this.#inner.unfenced;
   }
 
   put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, options?: PutOptions): Promise<void> {
@@ -45,6 +57,10 @@ export class FaultyBucket implements Bucket {
 
   delete(key: string, options?: CallOptions): Promise<void> {
     return this.#around('delete', key, () => this.#inner.delete(key, options));
+  }
+
+  removeUnfinished(prefix: string, options: UnfinishedOptions): Promise<number> {
+    return this.#inner.removeUnfinished(prefix, options);
   }
 
   close(): Promise<void> {

@@ -13,6 +13,8 @@ export interface StoreOptions {
   readonly userProject?: string | undefined;
   /** PEM, trusted besides the system's authorities. */
   readonly caFile?: string | undefined;
+  /** A connection on which nothing comes or goes for this long is given up, in milliseconds; default {@link DEFAULT_TIMEOUT_MS}. */
+  readonly timeoutMs?: number | undefined;
   /** The operator's word that there is one writer: the probe may let a store pass that has no put-if-absent. */
   readonly unsafeSingleWriter?: boolean | undefined;
 }
@@ -22,3 +24,5 @@ export interface StoreOptions {
  * the manifest, stays in the bucket's own class.
  */
 export const STORAGE_CLASS_FROM_BYTES = 128 * 1024;
+
+export const DEFAULT_TIMEOUT_MS = 30_000;

@@ -9,6 +9,7 @@ const EVERYWHERE = ['capture', 'load', 'run', 'status', 'verify', 'cutover', 'fs
 const WITH_BUCKET = ['capture', 'load', 'run', 'status', 'verify', 'cutover', 'fsck', 'gc'] as const;
 const WITH_TARGET = ['load', 'run', 'status', 'verify', 'cutover'] as const;
 const CAPTURING = ['capture', 'run'] as const;
+const FILTERING = ['capture', 'load', 'run'] as const;
 const LOADING = ['load', 'run'] as const;
 const WRITING = ['capture', 'load', 'run', 'cutover'] as const;
 
@@ -115,6 +116,16 @@ export const OPTIONS = {
       "A PEM file of certificate authorities to trust for the bucket's endpoint, besides those of the system.",
     example: '/etc/ssl/private-ca.pem',
   },
+  'bucket-timeout': {
+    type: 'duration',
+    group: CLOUD,
+    commands: WITH_BUCKET,
+    min: 1000,
+    max: 600_000,
+    default: '30s',
+    describe:
+      'A request on whose connection nothing comes or goes for this long is given up and tried again.',
+  },
   'unsafe-single-writer': {
     type: 'boolean',
     group: CLOUD,
@@ -126,15 +137,15 @@ export const OPTIONS = {
   include: {
     type: 'list',
     group: STREAM,
-    commands: CAPTURING,
+    commands: FILTERING,
     describe:
-      'Namespaces to take: shop, shop.orders, shop.*, with * for any text. Repeat it or divide by commas. Default: all.',
+      'Namespaces to take: shop, shop.orders, shop.*, with * for any text. Repeat it or divide by commas. Default: all. For load: of those in the stream; fixed when the load is first started.',
     example: 'shop.orders,crm.*',
   },
   exclude: {
     type: 'list',
     group: STREAM,
-    commands: CAPTURING,
+    commands: FILTERING,
     describe: 'Namespaces to leave out, in the same forms; wins over --include.',
     example: 'shop.sessions',
   },

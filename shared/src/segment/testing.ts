@@ -48,6 +48,10 @@ export class MemoryBucket implements Bucket {
     this.objects.delete(key);
   }
 
+  async removeUnfinished(): Promise<number> {
+    return 0;
+  }
+
   async close(): Promise<void> {}
 }
 

@@ -14,23 +14,24 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { WaybillError } from '../../errors.ts';
 import { throwIfAborted } from '../../lifecycle.ts';
-import type {
-  Bucket,
-  ByteRange,
-  CallOptions,
-  GetOptions,
-  ListOptions,
-  ObjectInfo,
-  PutOptions,
+import {
+  type Bucket,
+  type ByteRange,
+  type CallOptions,
+  type GetOptions,
+  type ListOptions,
+  type ObjectInfo,
+  type PutOptions,
+  UNFINISHED_AGE_MS,
+  type UnfinishedOptions,
 } from '../bucket.ts';
+import { drain } from '../drain.ts';
 import { assertKey, assertPrefix, keyInvalid } from '../key.ts';
 import { errno, folderError, isMissing, linkError } from './error.ts';
-import { drain, makeDirectory, readExactly, syncDirectory, writeAll } from './io.ts';
+import { makeDirectory, readExactly, syncDirectory, writeAll } from './io.ts';
 import { objectInfo, walkFolder } from './list.ts';
 
 const TEMPORARY = '.tmp';
-/** Far above the longest upload: a file this old belongs to a process that is gone. */
-const TEMPORARY_AGE_MS = 24 * 60 * 60 * 1000;
 /** Pieces of a streamed read, in bytes. */
 const PIECE_BYTES = 1024 * 1024;
 /** Directories remembered as durable; only the cost of a few syncs depends on it. */
@@ -45,7 +46,7 @@ export async function openFolder(path: string): Promise<Bucket> {
     throw folderError(error, 'read', root);
   });
   if (found && !found.isDirectory()) throw notFolder(`${root} is a file, not a folder.`);
-  await removeOldTemporaries(root);
+  await removeOldTemporaries(root, UNFINISHED_AGE_MS);
   return new FolderBucket(root);
 }
 
@@ -117,6 +118,12 @@ class FolderBucket implements Bucket {
       if (isMissing(error) || (await objectInfo(this.#root, key)) === null) return;
       throw folderError(error, 'delete', key);
     }
+  }
+
+  /** Half-written files of all keys lie together: which prefix they were meant for is not known. */
+  async removeUnfinished(_prefix: string, options: UnfinishedOptions): Promise<number> {
+    throwIfAborted(options.signal);
+    return removeOldTemporaries(this.#root, options.olderThanMs);
   }
 
   async close(): Promise<void> {}
@@ -269,12 +276,18 @@ async function canLink(temporary: string): Promise<boolean> {
 }
 
 /** Best effort: a folder that may only be read has nothing to clean. */
-async function removeOldTemporaries(root: string): Promise<void> {
+async function removeOldTemporaries(root: string, olderThanMs: number): Promise<number> {
   const directory = join(root, TEMPORARY);
   const names = await readdir(directory).catch(() => []);
+  let removed = 0;
   for (const name of names) {
     const path = join(directory, name);
     const found = await stat(path).catch(() => undefined);
-    if (found && Date.now() - found.mtimeMs > TEMPORARY_AGE_MS) await unlink(path).catch(() => undefined);
+    if (!found || Date.now() - found.mtimeMs <= olderThanMs) continue;
+    removed += await unlink(path).then(
+      () => 1,
+      () => 0,
+    );
   }
+  return removed;
 }
