@@ -10,8 +10,12 @@ const START_TIMEOUT_MS = 60_000;
 type Admin = ReturnType<OldMongoClient['db']>;
 
 /** Until the server accepts connections. */
-export async function waitUntilUp(port: number, signal: AbortSignal | undefined): Promise<void> {
-  await poll('accept connections', signal, () => accepts(port));
+export async function waitUntilUp(
+  name: string,
+  port: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await poll(`${name} did not accept connections`, signal, () => accepts(port));
 }
 
 function accepts(port: number): Promise<boolean> {
@@ -44,7 +48,7 @@ export async function becomePrimary(
         const known = ['AlreadyInitialized', 'Unauthorized'].includes(error.codeName ?? '');
         if (!known || (error.codeName === 'Unauthorized' && rootPassword === undefined)) throw error;
       });
-    await poll('become primary', signal, async () => {
+    await poll('mongod did not become primary', signal, async () => {
       const hello = await admin.command({ isMaster: 1 });
       return hello.ismaster === true;
     });
@@ -83,14 +87,14 @@ async function withAdmin(port: number, work: (admin: Admin) => Promise<void>): P
 }
 
 async function poll(
-  what: string,
+  failure: string,
   signal: AbortSignal | undefined,
   done: () => Promise<boolean>,
 ): Promise<void> {
   const deadline = performance.now() + START_TIMEOUT_MS;
   while (!(await done())) {
     if (performance.now() > deadline) {
-      throw new WaybillError('SERVER_UNAVAILABLE', `mongod did not ${what} within a minute`);
+      throw new WaybillError('SERVER_UNAVAILABLE', `${failure} within a minute`);
     }
     await sleep(POLL_MS, undefined, { signal });
   }

@@ -2,7 +2,7 @@ import { addShards, becomePrimary } from './admin.ts';
 import type { FetchOptions } from './fetch-package.ts';
 import { findMongos, type ServerBinary } from './find.ts';
 import { type ServerProcess, startServerProcess } from './server-process.ts';
-import { mongodArguments } from './start.ts';
+import { mongoAddress, mongodArguments } from './start.ts';
 
 export interface ClusterOptions {
   readonly binary: ServerBinary;
@@ -37,8 +37,9 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const settings = { replSet, args: [role], cacheGb: CACHE_GB, oplogMb: OPLOG_MB };
     const started = await startServerProcess({
       binary,
+      name: `MongoDB (${replSet})`,
       signal,
-      args: (folder) => mongodArguments(folder, settings),
+      args: (folder, port) => [...mongoAddress(port), ...mongodArguments(folder, settings)],
     });
     processes.push(started);
     await becomePrimary(started.port, replSet, undefined, signal, role === '--configsvr');
@@ -50,8 +51,9 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     for (let n = 0; n < shards; n++) members.push(await member(`shard${n}`, '--shardsvr'));
     const router = await startServerProcess({
       binary: mongos,
+      name: 'mongos',
       signal,
-      args: () => ['--configdb', config],
+      args: (_folder, port) => [...mongoAddress(port), '--configdb', config],
     });
     processes.push(router);
     await addShards(router.port, members);

@@ -44,7 +44,7 @@ export function isPackageCached(pinned: PinnedPackage): Promise<boolean> {
 }
 
 function cacheName(pinned: PinnedPackage): string {
-  return `${pinned.name}-${pinned.version}`;
+  return `${pinned.name.replace('@', '').replace('/', '-')}-${pinned.version}`;
 }
 
 async function pack(pinned: PinnedPackage, folder: string, signal: AbortSignal | undefined): Promise<string> {

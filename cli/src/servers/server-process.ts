@@ -9,7 +9,7 @@ import type { ServerBinary } from './find.ts';
 import { dieWithParent, forgetChild, rememberChild } from './orphans.ts';
 import { temporaryFolder } from './temporary.ts';
 
-/** A mongod or mongos as a child process, listening on the loopback interface. */
+/** A server as a child process, listening on the loopback interface. */
 export interface ServerProcess {
   readonly port: number;
   readonly pid: number;
@@ -24,10 +24,15 @@ export interface ServerProcess {
 
 export interface ProcessOptions {
   readonly binary: ServerBinary;
+  /** For messages. */
+  readonly name: string;
   /** Default: a free one. */
   readonly port?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  readonly args: (folder: string) => Promise<readonly string[]> | readonly string[];
+  /** Makes the program listen on 127.0.0.1 and that port; `folder` goes away with the server. */
+  readonly args: (folder: string, port: number) => Promise<readonly string[]> | readonly string[];
+  /** Added to this process's environment: secrets belong here, since every user of the machine sees arguments. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
 const ATTEMPTS = 3;
@@ -47,15 +52,12 @@ export async function startServerProcess(options: ProcessOptions): Promise<Serve
   }
 }
 
-async function startOn(port: number, { binary, args, signal }: ProcessOptions): Promise<ServerProcess> {
-  const folder = await temporaryFolder('mongod');
+async function startOn(port: number, options: ProcessOptions): Promise<ServerProcess> {
+  const { binary, name, args, env, signal } = options;
+  const folder = await temporaryFolder('server');
   const logFile = join(folder.path, 'server.log');
-  const address = ['--port', String(port), '--bind_ip', '127.0.0.1', '--nounixsocket', '--quiet'];
-  const child = launch(
-    binary.command,
-    [...binary.leadingArgs, ...address, ...(await args(folder.path))],
-    logFile,
-  );
+  const command = [binary.command, ...binary.leadingArgs, ...(await args(folder.path, port))];
+  const child = launch(command, logFile, env);
   const exited = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());
     child.once('error', () => resolve());
@@ -76,9 +78,9 @@ async function startOn(port: number, { binary, args, signal }: ProcessOptions): 
   };
   try {
     await Promise.race([
-      waitUntilUp(port, signal),
+      waitUntilUp(name, port, signal),
       exited.then(async () => {
-        throw await diedEarly(binary, logFile);
+        throw await diedEarly(`${name} ${binary.version}`, logFile);
       }),
     ]);
   } catch (error) {
@@ -90,11 +92,11 @@ async function startOn(port: number, { binary, args, signal }: ProcessOptions): 
 }
 
 /** Standard output goes to a file: a pipe would have to be read, and would tie the server's pace to ours. */
-function launch(command: string, args: readonly string[], logFile: string): ChildProcess {
+function launch(command: readonly string[], logFile: string, env: ProcessOptions['env']): ChildProcess {
   const log = openSync(logFile, 'a');
   try {
-    const [program, ...rest] = dieWithParent([command, ...args]);
-    const child = spawn(program!, rest, { stdio: ['ignore', log, log] });
+    const [program, ...rest] = dieWithParent(command);
+    const child = spawn(program!, rest, { stdio: ['ignore', log, log], env: { ...process.env, ...env } });
     child.on('error', () => undefined);
     rememberChild(child);
     // The servers alone must not keep the process alive.
@@ -105,11 +107,11 @@ function launch(command: string, args: readonly string[], logFile: string): Chil
   }
 }
 
-async function diedEarly(binary: ServerBinary, logFile: string): Promise<WaybillError> {
+async function diedEarly(server: string, logFile: string): Promise<WaybillError> {
   const log = await readFile(logFile, 'utf8').catch(() => '');
   const lines = log.trim().split('\n');
   const telling = lines.findLast((line) => /"s":"[EF]"|error|exception/i.test(line)) ?? lines.at(-1) ?? '';
-  return new WaybillError('SERVER_UNAVAILABLE', `MongoDB ${binary.version} ended while starting`, {
+  return new WaybillError('SERVER_UNAVAILABLE', `${server} ended while starting`, {
     hint: `Its last words: ${telling.slice(0, 400)}`,
   });
 }

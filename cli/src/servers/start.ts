@@ -41,9 +41,11 @@ export async function startMongod(options: StartOptions): Promise<RunningServer>
   const { binary, port, replSet, auth = false, dbPath, signal } = options;
   const server = await startServerProcess({
     binary,
+    name: 'MongoDB',
     port,
     signal,
-    args: async (folder) => [
+    args: async (folder, chosen) => [
+      ...mongoAddress(chosen),
       ...mongodArguments(dbPath ?? folder, options),
       ...(auth && replSet ? ['--keyFile', await writeKeyFile(folder)] : []),
     ],
@@ -75,6 +77,11 @@ export async function startMongod(options: StartOptions): Promise<RunningServer>
     kill: server.kill,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** Of mongod and mongos. */
+export function mongoAddress(port: number): string[] {
+  return ['--port', String(port), '--bind_ip', '127.0.0.1', '--nounixsocket', '--quiet'];
 }
 
 export function mongodArguments(

@@ -1,7 +1,10 @@
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll } from 'vitest';
 import { type RunningCluster, startCluster } from 'waybill/servers/cluster';
 import { findMongod, findMongod40, type ServerBinary } from 'waybill/servers/find';
 import { type RunningServer, type StartOptions, startMongod } from 'waybill/servers/start';
+import { describeOrLeaveOut, whyMissing } from './left-out.ts';
+import { storeBinary } from './stores/available.ts';
+import type { StoreKind } from './stores/programs.ts';
 
 /** `current` is the version that the demo runs; `oldest` is 4.0, the oldest source. */
 export type ServerKind = 'current' | 'oldest';
@@ -14,6 +17,8 @@ export interface TestServers {
 
 export interface SuiteOptions {
   readonly source?: ServerKind;
+  /** Object stores that the suite starts itself. */
+  readonly stores?: readonly StoreKind[];
 }
 
 const log = (message: string): void => console.log(`servers: ${message}`);
@@ -48,54 +53,33 @@ export async function startShardedCluster(): Promise<RunningCluster> {
 export async function describeWithServer(
   name: string,
   suite: (servers: TestServers) => void,
-  { source = 'current' }: SuiteOptions = {},
+  { source = 'current', stores = [] }: SuiteOptions = {},
 ): Promise<void> {
-  const reason = await unavailable(new Set<ServerKind>([source, 'current']));
-  if (reason === undefined) {
-    describe(name, () => {
-      const running = new Map<'source' | 'target', RunningServer>();
-      beforeAll(async () => {
-        running.set('source', await shared('source', source));
-        running.set('target', await shared('target', 'current'));
-      });
-      const get = (role: 'source' | 'target'): RunningServer => {
-        const server = running.get(role);
-        if (!server) throw new Error('Servers are known in hooks and tests, not while tests are collected');
-        return server;
-      };
-      suite({
-        get source() {
-          return get('source');
-        },
-        get target() {
-          return get('target');
-        },
-      });
+  const kinds = [...new Set<ServerKind>([source, 'current'])];
+  const missing = await whyMissing([
+    ...kinds.map((kind) => () => binaryOf(kind)),
+    ...stores.map((kind) => () => storeBinary(kind)),
+  ]);
+  describeOrLeaveOut(name, missing, () => {
+    const running = new Map<'source' | 'target', RunningServer>();
+    beforeAll(async () => {
+      running.set('source', await shared('source', source));
+      running.set('target', await shared('target', 'current'));
     });
-    return;
-  }
-  const title = `${name} (needs a MongoDB server: ${reason})`;
-  if (process.env.CI) {
-    it(title, () => {
-      throw new Error(`No MongoDB server: ${reason}`);
+    const get = (role: 'source' | 'target'): RunningServer => {
+      const server = running.get(role);
+      if (!server) throw new Error('Servers are known in hooks and tests, not while tests are collected');
+      return server;
+    };
+    suite({
+      get source() {
+        return get('source');
+      },
+      get target() {
+        return get('target');
+      },
     });
-    return;
-  }
-  console.warn(`LEFT OUT: ${title}`);
-  describe.skip(title, () => {
-    it('is left out', () => undefined);
   });
-}
-
-async function unavailable(kinds: ReadonlySet<ServerKind>): Promise<string | undefined> {
-  for (const kind of kinds) {
-    try {
-      await binaryOf(kind);
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error);
-    }
-  }
-  return undefined;
 }
 
 const pair = new Map<string, Promise<RunningServer>>();

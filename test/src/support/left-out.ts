@@ -1,0 +1,34 @@
+import { describe, it } from 'vitest';
+
+export type Suite = () => void;
+
+/** Why one of these programs cannot be had, or undefined where all of them can. */
+export async function whyMissing(programs: readonly (() => Promise<unknown>)[]): Promise<string | undefined> {
+  for (const find of programs) {
+    try {
+      await find();
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+  return undefined;
+}
+
+/** The suite; or, where something that it needs is missing, a line that says so. In CI (`CI` set) that is a failure. */
+export function describeOrLeaveOut(name: string, missing: string | undefined, suite: Suite): void {
+  if (missing === undefined) {
+    describe(name, suite);
+    return;
+  }
+  const title = `${name} (needs a server: ${missing})`;
+  if (process.env.CI) {
+    it(title, () => {
+      throw new Error(`No server: ${missing}`);
+    });
+    return;
+  }
+  console.warn(`LEFT OUT: ${title}`);
+  describe.skip(title, () => {
+    it('is left out', () => undefined);
+  });
+}

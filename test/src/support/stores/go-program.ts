@@ -1,0 +1,73 @@
+import { join } from 'node:path';
+import { WaybillError } from '@waybill/shared/errors';
+import { installOnce, isCached } from 'waybill/servers/cache';
+import type { FetchOptions } from 'waybill/servers/fetch-package';
+import type { ServerBinary } from 'waybill/servers/find';
+import { type RunResult, run } from 'waybill/servers/process';
+
+/** A server that is published as a Go module. Its own go.sum pins everything that it is built from. */
+export interface GoProgram {
+  readonly program: string;
+  readonly module: string;
+  readonly version: string;
+  /** Of the module, as `go mod download -json` tells it. */
+  readonly sum: string;
+  /** The package to build, from the module's folder. */
+  readonly package: string;
+}
+
+/** Two to three minutes on two cores; more than this is a hang. */
+const BUILD_TIMEOUT_MS = 15 * 60_000;
+
+/**
+ * The program, built where it is not in the cache yet. Built in the module's own folder, because there its go.sum and
+ * its `replace` lines hold, and in a scratch module they would not.
+ * Errors: SERVER_UNAVAILABLE.
+ */
+export async function goProgram(wanted: GoProgram, options: FetchOptions): Promise<ServerBinary> {
+  const { program, version } = wanted;
+  const name = `${program}-${version}`;
+  const origin = (await isCached(name)) ? 'cache' : 'Go modules';
+  const folder = await installOnce(name, (staging) => build(wanted, staging, options));
+  return { command: join(folder, program), leadingArgs: [], version, origin };
+}
+
+async function build(wanted: GoProgram, folder: string, { log, signal }: FetchOptions): Promise<void> {
+  const name = `${wanted.module}@${wanted.version}`;
+  log(`building ${name}`);
+  const started = Date.now();
+  const ticker = setInterval(() => {
+    log(`still building ${wanted.program} (${Math.round((Date.now() - started) / 1000)} s)`);
+  }, 20_000);
+  try {
+    const limits = { signal, timeoutMs: BUILD_TIMEOUT_MS };
+    const download = await run('go', ['mod', 'download', '-json', name], { ...limits, cwd: folder });
+    const source = moduleFolder(wanted, download);
+    const output = join(folder, wanted.program);
+    const flags = ['-mod=readonly', '-trimpath', '-ldflags=-s -w', '-o', output];
+    const built = await run('go', ['build', ...flags, wanted.package], { ...limits, cwd: source });
+    signal?.throwIfAborted();
+    if (built.exitCode !== 0) throw unavailable(`Go could not build ${name}`, built);
+  } finally {
+    clearInterval(ticker);
+  }
+  log(`built ${name} in ${Math.round((Date.now() - started) / 1000)} s`);
+}
+
+function moduleFolder(wanted: GoProgram, result: RunResult): string {
+  const name = `${wanted.module}@${wanted.version}`;
+  if (result.exitCode !== 0) throw unavailable(`Go could not fetch ${name}`, result);
+  const { Dir, Sum } = JSON.parse(result.stdout) as { Dir: string; Sum: string };
+  if (Sum === wanted.sum) return Dir;
+  throw new WaybillError(
+    'SERVER_UNAVAILABLE',
+    `${name} is not the module that Waybill is tested with: its sum differs`,
+  );
+}
+
+function unavailable(message: string, { stdout, stderr }: RunResult): WaybillError {
+  const said = (stderr || stdout).trim().split('\n').at(-1)?.slice(0, 300) ?? '';
+  return new WaybillError('SERVER_UNAVAILABLE', `${message}: ${said}`, {
+    hint: 'Install Go 1.26 or newer, and check that it reaches a module proxy.',
+  });
+}
