@@ -3,8 +3,7 @@ import { type RunningCluster, startCluster } from 'waybill/servers/cluster';
 import { findMongod, findMongod40, type ServerBinary } from 'waybill/servers/find';
 import { type RunningServer, type StartOptions, startMongod } from 'waybill/servers/start';
 import { describeOrLeaveOut, whyMissing } from './left-out.ts';
-import { storeBinary } from './stores/available.ts';
-import type { StoreKind } from './stores/programs.ts';
+import { type StoreKind, storeBinary } from './stores/programs.ts';
 
 /** `current` is the version that the demo runs; `oldest` is 4.0, the oldest source. */
 export type ServerKind = 'current' | 'oldest';

