@@ -1,0 +1,131 @@
+/** One bucket of the client: every request passes here, through the limiter, and ends on the caller's signal. */
+import type { $Command, S3Client, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-s3';
+import { HeadObjectCommand, type S3ClientResolvedConfig } from '@aws-sdk/client-s3';
+import { abortable, abortReason, throwIfAborted } from '../../lifecycle.ts';
+import { RequestLimiter } from '../limiter.ts';
+import type { StoreOptions } from '../store-options.ts';
+import { type Dialect, dialectOf } from './dialect.ts';
+import { isThrottling } from './error.ts';
+
+type Command<I extends ServiceInputTypes, O extends ServiceOutputTypes> = $Command<
+  I,
+  O,
+  S3ClientResolvedConfig,
+  ServiceInputTypes,
+  ServiceOutputTypes
+>;
+
+export interface SendOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Beyond what the SDK knows of; signed like the others. */
+  readonly header?: readonly [name: string, value: string] | undefined;
+}
+
+interface HttpMessage {
+  readonly headers: Record<string, string>;
+}
+
+export class S3Calls {
+  readonly store: StoreOptions;
+  readonly bucket: string;
+  readonly #client: S3Client;
+  readonly #limiter = new RequestLimiter({ isThrottling });
+  readonly #prefix: string;
+  #dialect: Dialect | undefined;
+
+  constructor(
+    client: S3Client,
+    where: { bucket: string; prefix: string },
+    store: StoreOptions,
+    dialect?: Dialect,
+  ) {
+    this.#client = client;
+    this.bucket = where.bucket;
+    this.#prefix = where.prefix;
+    this.store = store;
+    this.#dialect = dialect;
+  }
+
+  /** What names an object in a request. */
+  at(key: string): { Bucket: string; Key: string; RequestPayer?: 'requester' } {
+    return { ...this.inBucket(), Key: this.#prefix + key };
+  }
+
+  inBucket(): { Bucket: string; RequestPayer?: 'requester' } {
+    return {
+      Bucket: this.bucket,
+      ...(this.store.userProject !== undefined && { RequestPayer: 'requester' }),
+    };
+  }
+
+  /** A key as the store has it, and back. */
+  get prefix(): string {
+    return this.#prefix;
+  }
+
+  /** @throws what the SDK throws, which must not leave this folder as it is, or the signal's reason */
+  async send<I extends ServiceInputTypes, O extends ServiceOutputTypes>(
+    command: Command<I, O>,
+    { signal, header }: SendOptions = {},
+  ): Promise<O> {
+    throwIfAborted(signal);
+    this.#watch(command, signal);
+    if (header) addHeader(command, header);
+    try {
+      return await abortable(this.#client.send(command, { ...(signal && { abortSignal: signal }) }), signal);
+    } catch (error) {
+      throw signal?.aborted ? abortReason(signal) : error;
+    }
+  }
+
+  /** Whom we talk to. Any answer tells, also a refusal; where there was none yet, the key is looked for. */
+  async dialect(key: string, signal: AbortSignal | undefined): Promise<Dialect> {
+    if (!this.#dialect) {
+      await this.send(new HeadObjectCommand(this.at(key)), { signal }).catch((error: unknown) => {
+        // Without any answer the put itself could not be sent either.
+        if (!this.#dialect) throw error;
+      });
+    }
+    if (!this.#dialect) throw new Error('an answer without headers');
+    return this.#dialect;
+  }
+
+  close(): void {
+    this.#client.destroy();
+  }
+
+  /** Inside the SDK's retries, so that the limiter sees each request, and none while the SDK waits. */
+  #watch<I extends ServiceInputTypes, O extends ServiceOutputTypes>(
+    command: Command<I, O>,
+    signal: AbortSignal | undefined,
+  ): void {
+    command.middlewareStack.add((next) => (args) => this.#limiter.run(() => next(args), signal), {
+      step: 'finalizeRequest',
+      priority: 'low',
+      name: 'waybillLimiter',
+    });
+    command.middlewareStack.add(
+      (next) => async (args) => {
+        const result = await next(args);
+        const { hostname } = args.request as { hostname?: string };
+        const { headers } = result.response as HttpMessage;
+        this.#dialect ??= dialectOf(headers.server, hostname ?? '');
+        return result;
+      },
+      { step: 'deserialize', priority: 'low', name: 'waybillDialect' },
+    );
+  }
+}
+
+function addHeader<I extends ServiceInputTypes, O extends ServiceOutputTypes>(
+  command: Command<I, O>,
+  [name, value]: readonly [string, string],
+): void {
+  command.middlewareStack.add(
+    (next) => (args) => {
+      (args.request as HttpMessage).headers[name] = value;
+      return next(args);
+    },
+    { step: 'build', name: 'waybillHeader' },
+  );
+}

@@ -1,0 +1,169 @@
+/**
+ * Putting one object.
+ *
+ * 1. Every put marks its object with a token of its own, in the object's metadata. So "is that mine?" has an exact
+ *    answer, also where two writers put the same bytes.
+ * 2. A conditional put that does not end in a plain success is decided by looking: our token there, and it has succeeded
+ *    (a time-out after success, a repetition by the SDK that met its own object); another's, and the key is taken;
+ *    nothing, and the outcome is open, which is what `transient` says.
+ * 3. A conflict (409: another conditional put of the key is under way) is neither: it is tried again until one of the
+ *    three is true.
+ */
+import { randomUUID } from 'node:crypto';
+import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { hasCode, WaybillError } from '../../errors.ts';
+import { type RetryPolicy, retry } from '../../retry.ts';
+import type { PutOptions } from '../bucket.ts';
+import { STORAGE_CLASS_FROM_BYTES, type StoreOptions } from '../store-options.ts';
+import type { S3Calls } from './calls.ts';
+import { bodyChecksum } from './checksum.ts';
+import { cutParts } from './cut-parts.ts';
+import type { Dialect } from './dialect.ts';
+import { faultOf, isConflict, isTaken, s3Error } from './error.ts';
+import { Upload } from './upload.ts';
+
+/** Of a part. Smaller bodies go in one request; the store's least is 5 MiB. */
+export const PART_BYTES = 8 * 1024 * 1024;
+const TOKEN = 'waybill-put';
+
+const CONFLICT_POLICY: RetryPolicy = {
+  initialMs: 50,
+  maxMs: 2000,
+  factor: 2,
+  jitter: 0.5,
+  maxAttempts: 10,
+  maxElapsedMs: 30_000,
+};
+
+export interface PutRequest extends PutOptions {
+  readonly key: string;
+  readonly token: string;
+  readonly dialect: Dialect;
+  /** The header that makes the put conditional. */
+  readonly header: readonly [string, string] | undefined;
+}
+
+export async function putObject(
+  calls: S3Calls,
+  key: string,
+  body: Uint8Array | AsyncIterable<Uint8Array>,
+  options: PutOptions & { readonly unfenced: boolean },
+): Promise<void> {
+  const { ifAbsent = false, unfenced, signal } = options;
+  if (ifAbsent && unfenced && (await tokenOf(calls, key, signal)) !== null) throw taken(key);
+  const dialect = await calls.dialect(key, signal).catch((error: unknown) => {
+    throw s3Error(error, 'write', key);
+  });
+  const header = ifAbsent && !unfenced ? dialect.absence : undefined;
+  const request: PutRequest = { key, token: randomUUID(), dialect, header, signal };
+  let upload: Upload | undefined;
+  try {
+    let last: Uint8Array = Buffer.alloc(0);
+    for await (const part of cutParts(body, PART_BYTES, signal)) {
+      // Only a second part tells that one request will not do.
+      if (last.length > 0) {
+        upload ??= await Upload.begin(calls, request, newObject(calls.store, request.token, PART_BYTES));
+        await upload.add(last);
+      }
+      last = part;
+    }
+    if (!upload) return await putWhole(calls, request, last);
+    await upload.add(last);
+    await upload.uploaded();
+    await decided(calls, request, upload.complete);
+  } catch (error) {
+    await upload?.abort();
+    throw error;
+  }
+}
+
+async function putWhole(calls: S3Calls, request: PutRequest, body: Uint8Array): Promise<void> {
+  const { key, header, dialect, signal } = request;
+  const input = {
+    ...calls.at(key),
+    Body: body,
+    ContentLength: body.length,
+    ...bodyChecksum(body, dialect),
+    ...newObject(calls.store, request.token, body.length),
+  };
+  await decided(calls, request, () => calls.send(new PutObjectCommand(input), { header, signal }));
+}
+
+/** What an object is made with. */
+function newObject({ kmsKey, storageClass }: StoreOptions, token: string, bytes: number): NewObject {
+  return {
+    Metadata: { [TOKEN]: token },
+    ContentType: 'application/octet-stream',
+    ...(kmsKey !== undefined && { ServerSideEncryption: 'aws:kms' as const, SSEKMSKeyId: kmsKey }),
+    // The service knows its classes; the SDK's list of names is only AWS's.
+    ...(storageClass !== undefined &&
+      bytes >= STORAGE_CLASS_FROM_BYTES && { StorageClass: storageClass as 'STANDARD' }),
+  };
+}
+
+export interface NewObject {
+  readonly Metadata: Record<string, string>;
+  readonly ContentType: string;
+  readonly ServerSideEncryption?: 'aws:kms';
+  readonly SSEKMSKeyId?: string;
+  readonly StorageClass?: 'STANDARD';
+}
+
+/** Runs the request that makes the object visible, and finds out what has come of it. */
+async function decided(calls: S3Calls, request: PutRequest, send: () => Promise<unknown>): Promise<void> {
+  const { key, header, signal } = request;
+  const attempt = async (): Promise<void> => {
+    try {
+      await send();
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      const mapped = s3Error(error, 'write', key);
+      const isOpen = isTaken(error) || isConflict(error) || hasCode(mapped, 'BUCKET_UNAVAILABLE');
+      if (!isOpen) throw header ? conditional(error, mapped, key) : mapped;
+      const found = await tokenOf(calls, key, signal).catch(() => null);
+      if (found === request.token) return;
+      if (header && found !== null) throw taken(key);
+      if (isConflict(error)) throw new Conflict();
+      throw isTaken(error) ? gone(key) : mapped;
+    }
+  };
+  try {
+    await retry(attempt, CONFLICT_POLICY, { signal, retryable: (error) => error instanceof Conflict });
+  } catch (error) {
+    throw error instanceof Conflict ? gone(key) : error;
+  }
+}
+
+class Conflict extends Error {}
+
+/** The token in an object, '' where it has none, null where there is no object. */
+async function tokenOf(calls: S3Calls, key: string, signal: AbortSignal | undefined): Promise<string | null> {
+  try {
+    const { Metadata } = await calls.send(new HeadObjectCommand(calls.at(key)), { signal });
+    return Metadata?.[TOKEN] ?? '';
+  } catch (error) {
+    if (!signal?.aborted && faultOf(error).status === 404) return null;
+    throw s3Error(error, 'look for', key);
+  }
+}
+
+function taken(key: string): WaybillError {
+  return new WaybillError('BUCKET_OBJECT_EXISTS', `There is an object ${key} already.`, { context: { key } });
+}
+
+/** Refused because of an object that is not to be seen. */
+function gone(key: string): WaybillError {
+  return new WaybillError('BUCKET_UNAVAILABLE', `The store refused ${key} because of another put of it.`, {
+    hint: 'Run the same command again.',
+    context: { key },
+  });
+}
+
+/** An old MinIO takes `If-None-Match: *` for a condition on what is there, and answers 404 to the first put. */
+function conditional(error: unknown, mapped: unknown, key: string): unknown {
+  const { status, name } = faultOf(error);
+  if (name === 'NoSuchBucket' || (status !== 404 && status !== 400)) return mapped;
+  return new WaybillError('BUCKET_FEATURE_MISSING', `The store has no put-if-absent (${name}, ${status}).`, {
+    context: { key },
+  });
+}
