@@ -78,6 +78,8 @@ export function newChangeSegmentKey(name: ChangeSegmentName): string {
   return `segments/changes/${folders}/${numbered(name.firstSequence)}-${name.epoch}-${random()}.${name.extension}`;
 }
 
+export const segmentsPrefix = (streamPrefix: string): string => `${streamPrefix}/segments/`;
+
 /** A segment's key in the bucket, from its key in the manifest. */
 export const segmentKey = (streamPrefix: string, entryKey: string): string => `${streamPrefix}/${entryKey}`;
 

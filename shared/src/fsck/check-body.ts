@@ -1,0 +1,93 @@
+/** What is in a segment's file, beside what the manifest says of it: its hashes, every record, counts and lanes. */
+import type { Bucket } from '../bucket/bucket.ts';
+import { hasCode } from '../errors.ts';
+import type { SegmentEntry } from '../manifest/commit.ts';
+import { type LogOptions, retried } from '../manifest/options.ts';
+import { sha256 } from '../manifest/sealed-json.ts';
+import { decodeSegment } from '../segment/reader.ts';
+import { ChangeContent, type ChangeContext } from './change-content.ts';
+import type { EntryFault } from './check-entry.ts';
+import { SnapshotContent } from './snapshot-content.ts';
+
+export interface BodyContext extends ChangeContext {
+  /** For the last segment of a chunk in its commit: the `lastId` of the chunk's progress there. */
+  readonly lastId: string | null | undefined;
+  /** False where the entry contradicts itself: then only the hash is compared. */
+  readonly decode: boolean;
+}
+
+export interface CheckedBody {
+  readonly faults: readonly EntryFault[];
+  /** Decoded. */
+  readonly records: number;
+}
+
+/** Holds the file, and a few decompressed blocks. Throws the bucket's errors and the signal's reason. */
+export async function checkBody(
+  bucket: Bucket,
+  key: string,
+  entry: SegmentEntry,
+  context: BodyContext,
+  options: LogOptions,
+): Promise<CheckedBody> {
+  const found = await read(bucket, key, entry, options);
+  if ('kind' in found) return { faults: [found], records: 0 };
+  if (!context.decode) return { faults: [], records: 0 };
+  const faults = runFaults(found, entry);
+  const content =
+    entry.kind === 'snapshot'
+      ? new SnapshotContent(entry, context.lastId)
+      : new ChangeContent(entry, context);
+  try {
+    for await (const block of decodeSegment(found, key, entry, options.signal)) {
+      // The blocks are of the entry's kind.
+      if (block.kind === 'snapshot') (content as SnapshotContent).take(block);
+      else (content as ChangeContent).take(block);
+    }
+    faults.push(...content.faults());
+  } catch (error) {
+    const fault = faultOf(error);
+    if (!fault) throw error;
+    faults.push(fault);
+  }
+  return { faults, records: content.records };
+}
+
+async function read(
+  bucket: Bucket,
+  key: string,
+  entry: SegmentEntry,
+  options: LogOptions,
+): Promise<Buffer | EntryFault> {
+  try {
+    const bytes = await retried(() => bucket.get(key, { signal: options.signal }), options);
+    if (bytes.length !== entry.bytes) return sizeFault(bytes.length, entry);
+    if (sha256(bytes) === entry.sha256) return bytes;
+    return { kind: 'segment-altered', detail: 'its SHA-256 is not what the manifest says' };
+  } catch (error) {
+    if (!hasCode(error, 'BUCKET_OBJECT_MISSING')) throw error;
+    return { kind: 'segment-missing', detail: 'it is not there' };
+  }
+}
+
+export function sizeFault(bytes: number, entry: SegmentEntry): EntryFault {
+  return { kind: 'segment-size', detail: `it has ${bytes} bytes, and the manifest says ${entry.bytes}` };
+}
+
+function runFaults(bytes: Buffer, { lanes = [] }: SegmentEntry): EntryFault[] {
+  return lanes
+    .filter((run) => sha256(bytes.subarray(run.offset, run.offset + run.length)) !== run.sha256)
+    .map(({ lane }) => ({
+      kind: 'lane-run',
+      detail: `the SHA-256 of lane ${lane} is not what the manifest says`,
+    }));
+}
+
+function faultOf(error: unknown): EntryFault | undefined {
+  if (hasCode(error, 'FORMAT_UNSUPPORTED')) return { kind: 'format-unsupported', detail: error.message };
+  // The hash is right, so it was written like that.
+  if (hasCode(error, 'SEGMENT_CORRUPT', 'DOCUMENT_INVALID')) {
+    return { kind: 'segment-content', detail: error.message };
+  }
+  return undefined;
+}
