@@ -59,6 +59,21 @@ describe('NamespaceFilter', () => {
     expect(new NamespaceFilter().exactDatabases()).toBeNull();
   });
 
+  it('can be narrowed by another', () => {
+    const narrowed = (include: string[], within: string[], exclude: string[] = []) =>
+      new NamespaceFilter({ include, exclude, within: filter(within, ['shop.out']) });
+    const both = narrowed(['shop.o*', 'crm'], ['shop'], ['shop.old']);
+    expect(
+      ['shop.orders', 'shop.out', 'shop.old', 'shop.users', 'crm.x'].filter((each) => both.matches(each)),
+    ).toEqual(['shop.orders']);
+    expect(['shop', 'crm', 'hr'].map((each) => both.mayMatchDatabase(each))).toEqual([true, false, false]);
+    expect(both.exactDatabases()).toEqual(['shop']);
+    expect(narrowed([], ['shop', 'crm']).exactDatabases()).toEqual(['shop', 'crm']);
+    expect(narrowed(['*.orders'], ['shop', 'crm']).exactDatabases()).toEqual(['shop', 'crm']);
+    expect(narrowed(['shop.orders'], ['*']).exactDatabases()).toEqual(['shop']);
+    expect(narrowed([], ['*']).exactDatabases()).toBeNull();
+  });
+
   it('gives lists of names for the server only where no glob is left', () => {
     expect(filter(['shop', 'shop.orders', 'crm.a', 'crm.b.c', 'crm.a']).exactLists()).toEqual({
       databases: ['shop'],

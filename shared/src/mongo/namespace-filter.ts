@@ -1,5 +1,5 @@
 /**
- * Which namespaces are captured. Patterns: `db` and `db.*` (a whole database), `db.collection`; `*` in either part
+ * Which namespaces are captured, loaded or compared. Patterns: `db` and `db.*` (a whole database), `db.collection`; `*` in either part
  * stands for any run of characters. The first dot divides, since a database name holds none. An exclude wins over every
  * include; no include means all. System databases and collections, and Waybill's own, are never in.
  */
@@ -23,6 +23,8 @@ export interface NamespaceFilterOptions {
   readonly exclude?: readonly string[] | undefined;
   /** Databases that are never in, beside the system's own. Default: {@link PROGRESS_DATABASE}. */
   readonly neverDatabases?: readonly string[] | undefined;
+  /** A filter that this one narrows: in is only what is in both. */
+  readonly within?: NamespaceFilter | undefined;
 }
 
 interface Pattern {
@@ -36,18 +38,21 @@ export class NamespaceFilter {
   readonly #include: readonly Pattern[];
   readonly #exclude: readonly Pattern[];
   readonly #never: ReadonlySet<string>;
+  readonly #within: NamespaceFilter | undefined;
 
   /** Throws CONFIG_INVALID for a pattern that cannot name anything. */
   constructor(options: NamespaceFilterOptions = {}) {
     this.#include = (options.include ?? []).map(parsePattern);
     this.#exclude = (options.exclude ?? []).map(parsePattern);
     this.#never = new Set([...NEVER_DATABASES, ...(options.neverDatabases ?? [PROGRESS_DATABASE])]);
+    this.#within = options.within;
   }
 
   /** `database.collection`. */
   matches(namespace: string): boolean {
     const { database, collection } = splitNamespace(namespace);
     if (collection === '' || this.#never.has(database) || isSystemCollection(collection)) return false;
+    if (this.#within && !this.#within.matches(namespace)) return false;
     const hit = ({ matchesDatabase, matchesCollection }: Pattern): boolean =>
       matchesDatabase(database) && matchesCollection(collection);
     return (this.#include.length === 0 || this.#include.some(hit)) && !this.#exclude.some(hit);
@@ -56,20 +61,21 @@ export class NamespaceFilter {
   /** Whether some collection of that database could be in; for deciding what to list. */
   mayMatchDatabase(database: string): boolean {
     if (this.#never.has(database)) return false;
+    if (this.#within && !this.#within.mayMatchDatabase(database)) return false;
     if (this.#exclude.some((each) => each.collection === '*' && each.matchesDatabase(database))) return false;
     return this.#include.length === 0 || this.#include.some((each) => each.matchesDatabase(database));
   }
 
   /** The databases to look at where the includes name them all; null where a glob or no include leaves it open. */
   exactDatabases(): readonly string[] | null {
-    if (this.#include.length === 0 || this.#include.some((each) => isGlob(each.database))) return null;
-    const names = new Set(this.#include.map((each) => each.database));
-    return [...names].filter((name) => this.mayMatchDatabase(name));
+    const isOpen = this.#include.length === 0 || this.#include.some((each) => isGlob(each.database));
+    const names = isOpen ? this.#within?.exactDatabases() : this.#include.map((each) => each.database);
+    return names ? [...new Set(names)].filter((name) => this.mayMatchDatabase(name)) : null;
   }
 
   /**
    * What is included, as lists of names, where no include has a glob (`db.*` counts as none); otherwise null. Wider than the filter:
-   * excludes are not taken off, so {@link matches} still decides. A rename has its new name in `to`, not in `ns`.
+   * excludes are not taken off, nor is it narrowed, so {@link matches} still decides. A rename has its new name in `to`, not in `ns`.
    */
   exactLists(): NamespaceLists | null {
     if (this.#include.length === 0) return null;
