@@ -10,6 +10,7 @@ import PQueue from 'p-queue';
 import { Writer } from './apply/writer.ts';
 import { applyChanges, type Mark } from './changes/changes-phase.ts';
 import type { LoadDeps, LoadResult } from './load.ts';
+import { filterEvidence, filterText, type LoadFilter, takesOf } from './load-filter.ts';
 import type { LoadLog } from './progress/load-log.ts';
 import type { Ownership } from './progress/ownership.ts';
 import { type LaneCursor, type LoadedProgress, Progress, slowest } from './progress/progress.ts';
@@ -25,6 +26,7 @@ const CUTOVER_POLL_MS = 1000;
 
 export interface Taken {
   readonly identity: StreamIdentity;
+  readonly filter: LoadFilter;
   readonly target: Target;
   readonly log: LoadLog;
   readonly ownership: Ownership;
@@ -55,8 +57,13 @@ export class LoadRun {
     try {
       const writer = this.#openWriter();
       const loaded = await attempt(structure, () => this.#progress.takeOver());
-      logger.info('load taken over', { epoch: this.#taken.log.epoch, ...describe(loaded) });
-      await this.#recordOnce('load-started', {});
+      const { log, filter } = this.#taken;
+      logger.info('load taken over', {
+        epoch: log.epoch,
+        takes: filterText(filter),
+        ...describe(loaded),
+      });
+      await this.#recordOnce('load-started', filterEvidence(filter));
       const changesFrom = await this.#snapshot(structure, writer, loaded);
       await this.#indexes(structure, loaded);
       if (this.#settings.until !== 'snapshot-applied') {
@@ -72,9 +79,10 @@ export class LoadRun {
   }
 
   async #openStructure(): Promise<StructureContext> {
-    const { target, ownership } = this.#taken;
+    const { target, ownership, filter } = this.#taken;
     const { stats, logger, signal } = this.#deps;
-    const base = { target, ownership, settings: this.#settings, stats, logger, signal };
+    const takes = takesOf(filter);
+    const base = { target, ownership, takes, settings: this.#settings, stats, logger, signal };
     const registry = await attempt(base, () => Registry.open(target.progress, this.#settings.load));
     return { ...base, registry };
   }
@@ -108,6 +116,7 @@ export class LoadRun {
       progress: this.#progress,
       finished,
       settings: this.#settings,
+      filter: this.#taken.filter,
       signal,
     });
     // The cursors first: with the phase recorded nobody reads the stream from its beginning any more.

@@ -10,12 +10,13 @@ import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import { readStream } from '@waybill/shared/manifest/identity';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
-import { milestoneOf } from '@waybill/shared/manifest/state';
+import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import type { Metrics } from '@waybill/shared/metrics';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { ClusterTime } from '@waybill/shared/position';
 import type { RetryOptions } from '@waybill/shared/retry';
 import type { LoadStats } from '@waybill/shared/stats';
+import { recordedFilter, settleFilter } from './load-filter.ts';
 import { LoadRun } from './load-run.ts';
 import { LoadLog } from './progress/load-log.ts';
 import { Ownership } from './progress/ownership.ts';
@@ -45,7 +46,7 @@ export interface LoadResult {
   readonly indexes: readonly IndexReport[];
 }
 
-/** @throws STREAM_MISSING, LOAD_FOREIGN, LOAD_FENCED, TARGET_*, SEGMENT_CORRUPT, MANIFEST_CORRUPT, FORMAT_UNSUPPORTED, … */
+/** @throws STREAM_MISSING, LOAD_FOREIGN, LOAD_FENCED, LOAD_CUT_OVER, LOAD_OPTIONS_CHANGED, TARGET_*, SEGMENT_CORRUPT, MANIFEST_CORRUPT, FORMAT_UNSUPPORTED, … */
 export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<LoadResult> {
   const { signal, stats } = deps;
   const logger = deps.logger.child({ component: 'load', stream: settings.stream, load: settings.load });
@@ -54,7 +55,10 @@ export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<L
   const identity = await readStream(bucket, streamPrefix(settings.stream), { signal });
   assertLoadable(identity, settings);
   const target = await openMongodbTarget(deps.target, { ...settings, signal });
-  await assertNotCutOver(bucket, settings, signal);
+  const before = await readManifest(bucket, loadPrefix(settings.stream, settings.load), { signal });
+  assertNotCutOver(before, settings);
+  // Before the owner is fenced: a start with other options must not stop one that works.
+  settleFilter(settings, recordedFilter(before), identity, settings.load);
   const log = await LoadLog.acquire({ bucket, ...settings, signal });
   const ownership = await Ownership.acquire(
     { ...settings, stream: streamIdentityText(identity), epoch: log.epoch },
@@ -62,11 +66,14 @@ export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<L
   );
   try {
     using stop = new LinkedAbort(signal, ownership.fenced);
+    // Again, since another first start may have come in between: from here on nobody else records one.
+    const filter = settleFilter(settings, recordedFilter(log.state), identity, settings.load);
     const run = new LoadRun(
       settings,
       { ...deps, bucket, logger, signal: stop.signal },
       {
         identity,
+        filter,
         target,
         log,
         ownership,
@@ -81,12 +88,8 @@ export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<L
 }
 
 /** The target is in use from its cutover on: what the old source goes on saying must never reach it. */
-async function assertNotCutOver(
-  bucket: Bucket,
-  { stream, load }: LoadSettings,
-  signal: AbortSignal,
-): Promise<void> {
-  const cutover = milestoneOf(await readManifest(bucket, loadPrefix(stream, load), { signal }), 'cutover');
+function assertNotCutOver(log: StreamState, { stream, load }: LoadSettings): void {
+  const cutover = milestoneOf(log, 'cutover');
   if (!cutover) return;
   throw new WaybillError('LOAD_CUT_OVER', `load ${load} of stream ${stream} was cut over at ${cutover.at}`, {
     hint: 'The target is on its own now, and nothing is loaded into it any more. For another target choose another --load.',

@@ -11,6 +11,9 @@ export interface LoadSettings {
   readonly stream: string;
   /** Names this load among those of the stream and on the target. Letters, digits, `.`, `_` and `-`. */
   readonly load: string;
+  /** Namespaces to take of the stream, and to leave; both empty: as the load was started, or everything ({@link LoadFilter}). */
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
   readonly until: LoadUntil | null;
   /** When secondary indexes are built. `last`: once drained, or by cutover. `none`: never, not by cutover either. */
   readonly indexes: 'after-snapshot' | 'last' | 'none';
@@ -45,6 +48,8 @@ const MEBIBYTE = 1 << 20;
 export const LOAD_DEFAULTS = {
   stream: 'default',
   load: 'default',
+  include: [],
+  exclude: [],
   until: null,
   indexes: 'after-snapshot',
   ddl: 'apply',

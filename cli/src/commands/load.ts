@@ -23,7 +23,8 @@ export const loadCommand: Command = {
 async function runLoadCommand(context: CommandContext): Promise<number> {
   const { options, signal, output } = context;
   const until = untilOf(options, 'load', ['snapshot-applied', 'caught-up', 'drained']);
-  const settings = loadSettings(options, until ?? null);
+  const { include, exclude } = options;
+  const settings = loadSettings(options, { until: until ?? null, include, exclude });
   await using services = new Services(context);
   const bucket = await services.writableBucket();
   const target = await services.connect('target');

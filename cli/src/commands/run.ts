@@ -69,7 +69,7 @@ async function prepare(
     options,
     until === 'snapshot-applied' ? 'snapshot-completed' : (until ?? 'stopped'),
   );
-  const toLoad = loadSettings(options, until === 'snapshot-applied' ? until : null);
+  const toLoad = loadSettings(options, { until: until === 'snapshot-applied' ? until : null });
   const bucket = await services.writableBucket();
   const source = await services.connect('source');
   const target = await services.connect('target');

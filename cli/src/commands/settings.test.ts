@@ -14,7 +14,17 @@ const options = (more: Record<string, unknown> = {}) =>
 describe('settings', () => {
   it('are the defaults of the services where nothing is said, as the manual has them', () => {
     expect(captureSettings(options(), 'stopped')).toEqual(DEFAULT_CAPTURE_SETTINGS);
-    expect(loadSettings(options(), null)).toEqual(LOAD_DEFAULTS);
+    expect(loadSettings(options(), { until: null })).toEqual(LOAD_DEFAULTS);
+  });
+
+  it('leave --include to the capture, unless the command says that it is for the load', () => {
+    const given = options({ include: 'a', exclude: 'a.b' });
+    expect(loadSettings(given, { until: null })).toMatchObject({ include: [], exclude: [] });
+    const { include, exclude } = given;
+    expect(loadSettings(given, { until: null, include, exclude })).toMatchObject({
+      include: ['a'],
+      exclude: ['a.b'],
+    });
   });
 
   it('carry every option', () => {

@@ -38,11 +38,15 @@ export function captureSettings(options: Options, until: CaptureSettings['until'
   };
 }
 
-export function loadSettings(options: Options, until: LoadSettings['until']): LoadSettings {
+/** `--include` and `--exclude` mean the load only where the command loads and does not capture: the caller says. */
+export function loadSettings(
+  options: Options,
+  given: Pick<LoadSettings, 'until'> & Partial<Pick<LoadSettings, 'include' | 'exclude'>>,
+): LoadSettings {
   return resolveLoadSettings({
+    ...given,
     stream: options.stream,
     load: options.load,
-    until,
     indexes: options.indexes,
     ddl: options.ddl,
     allowDrop: options['allow-drop'],

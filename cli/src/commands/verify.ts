@@ -1,11 +1,12 @@
 import { writeFile } from 'node:fs/promises';
+import { comparedNamespaces, filterText, isEverything, readLoadFilter } from '@waybill/load/load-filter';
 import { streamIdentityText } from '@waybill/load/progress/stream-identity';
 import { mongodbProgressStore } from '@waybill/load/target/mongodb-progress';
 import type { VerifyReport } from '@waybill/load/verify/report';
 import { EXIT_CODES, WaybillError } from '@waybill/shared/errors';
 import { readStream } from '@waybill/shared/manifest/identity';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
-import { NamespaceFilter, PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
+import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
 import { showComparing } from '../output/comparing.ts';
 import { renderVerification } from '../output/verification.ts';
 import type { Command, CommandContext } from './command.ts';
@@ -35,7 +36,9 @@ async function runVerifyCommand(context: CommandContext): Promise<number> {
   const { LoadWatch } = await import('@waybill/load/verify/load-watch');
   const store = mongodbProgressStore(target, PROGRESS_DATABASE);
   const load = new LoadWatch(store, options.load, streamIdentityText(identity));
-  const filter = new NamespaceFilter({ include: identity.include, exclude: identity.exclude });
+  const taken = await readLoadFilter(bucket, options, signal);
+  if (!isEverything(taken)) logger.info('comparing what the load takes', { takes: filterText(taken) });
+  const filter = comparedNamespaces(identity, taken);
   const stats = newVerifyStats();
   const report = await (async () => {
     using _progress = showComparing(stats, logger, output.terminal);

@@ -1,4 +1,5 @@
 /** A status for people. */
+import { filterText, isEverything } from '@waybill/load/load-filter';
 import type { Paint } from '../output/style.ts';
 import { renderTable } from '../output/table.ts';
 import { formatBytes, formatCount, formatDuration, formatShare } from '../output/units.ts';
@@ -30,9 +31,10 @@ function sides({ capture, load }: Status, paint: Paint): string {
   const lines = [
     `${paint('bold', 'capture')}  ${paint('cyan', capture.phase)}  ${captureFacts(capture, paint).join(', ')}`,
   ];
-  if (load)
+  if (load) {
     lines.push(`${paint('bold', 'load')}     ${paint('cyan', load.phase)}  ${loadFacts(load).join(', ')}`);
-  else lines.push(`${paint('bold', 'load')}     none of this name`);
+    if (!isEverything(load)) lines.push(`         takes ${filterText(load)}`);
+  } else lines.push(`${paint('bold', 'load')}     none of this name`);
   return lines.join('\n');
 }
 

@@ -190,6 +190,29 @@ describe('statusOf a load', () => {
     expect(status({ load: { ...load, log: EMPTY_STATE } }).load).toBeNull();
   });
 
+  it('counts only what it takes, and says so', () => {
+    const started = {
+      ...milestone('load-started', 5),
+      evidence: { include: '["shop.orders"]', exclude: '["shop.s*"]' },
+    };
+    const stream = {
+      ...inSnapshot,
+      snapshotSegments: [segment('shop.orders', 400, 5050), segment('shop.small', 10, 100)],
+    };
+    const taken = status({ stream, load: { ...load, log: { ...log, milestones: [started] } } });
+    expect(taken.load).toMatchObject({
+      include: ['shop.orders'],
+      exclude: ['shop.s*'],
+      snapshotSegments: 1,
+      snapshotSegmentsTotal: 1,
+    });
+    expect(taken.collections.map(({ applied }) => applied)).toEqual([300, null, null, null]);
+    expect(renderStatus(taken, (_style, text) => text)).toContain(
+      'takes --include shop.orders --exclude shop.s*',
+    );
+    expect(status({ stream, load }).load).toMatchObject({ include: [], snapshotSegmentsTotal: 2 });
+  });
+
   it('puts the milestones of both on one time line', () => {
     expect(status({ load }).milestones.map((each) => [each.of, each.name])).toEqual([
       ['capture', 'snapshot-started'],

@@ -1,4 +1,5 @@
 /** What `waybill status` knows, computed from the folded logs and the target's progress. Pure; this is also its JSON. */
+import { EVERYTHING, type LoadFilter, recordedFilter, type Takes, takesOf } from '@waybill/load/load-filter';
 import { type LoadedProgress, slowest } from '@waybill/load/progress/progress';
 import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
@@ -69,6 +70,9 @@ export interface LoadStatus {
   readonly phase: LoadPhase;
   readonly epoch: number;
   readonly writer: string;
+  /** What it takes of the stream; both empty: everything. */
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
   /** Applied up to here by every lane; null where the target was not asked (--target) or nothing is applied. */
   readonly watermark: string | null;
   /** The stream's watermark minus the load's. */
@@ -77,6 +81,7 @@ export interface LoadStatus {
   /** Change records of the stream that are not applied. */
   readonly changesBehind: number | null;
   readonly snapshotSegments: number | null;
+  /** Of what the load takes. */
   readonly snapshotSegmentsTotal: number;
   readonly snapshotDocuments: number | null;
 }
@@ -90,7 +95,7 @@ export interface CollectionStatus {
   readonly bytesTotal: number;
   readonly chunks: number;
   readonly chunksDone: number;
-  /** Snapshot documents on the target; null where it was not asked. */
+  /** Snapshot documents on the target; null where it was not asked, or the load does not take the collection. */
   readonly applied: number | null;
 }
 
@@ -114,7 +119,9 @@ export interface StatusInput {
 
 export function statusOf(input: StatusInput): Status {
   const { identity, stream, load } = input;
-  const collections = collectionsOf(stream, load?.progress ?? null);
+  const filter = (load && recordedFilter(load.log)) ?? EVERYTHING;
+  const takes = takesOf(filter);
+  const collections = collectionsOf(stream, load?.progress ?? null, takes);
   const milestones = [
     ...stream.milestones.map((each) => ({ ...each, of: 'capture' as const })),
     ...(load?.log.milestones ?? []).map((each) => ({ ...each, of: 'load' as const })),
@@ -126,7 +133,7 @@ export function statusOf(input: StatusInput): Status {
     format: `${identity.format} ${identity.codec}`,
     lanes: identity.lanes,
     capture: captureOf(input, collections),
-    load: load && load.log.seq > 0 ? loadOf(stream, load) : null,
+    load: load && load.log.seq > 0 ? loadOf(stream, load, filter, takes) : null,
     collections,
     milestones: milestones.sort((a, b) => Date.parse(a.at) - Date.parse(b.at)),
   };
@@ -173,7 +180,12 @@ function capturePhase(stream: StreamState): CapturePhase {
   return milestoneOf(stream, 'snapshot-started') ? 'snapshot' : 'starting';
 }
 
-function loadOf(stream: StreamState, load: NonNullable<StatusInput['load']>): LoadStatus {
+function loadOf(
+  stream: StreamState,
+  load: NonNullable<StatusInput['load']>,
+  { include, exclude }: LoadFilter,
+  takes: Takes,
+): LoadStatus {
   const { log, progress } = load;
   const cursor = progress ? slowest(progress.cursors) : null;
   const streamWatermark = watermarkOf(stream);
@@ -183,12 +195,14 @@ function loadOf(stream: StreamState, load: NonNullable<StatusInput['load']>): Lo
     phase: loadPhase(log, progress),
     epoch: log.epoch,
     writer: log.writer,
+    include,
+    exclude,
     watermark: reached === null ? null : formatClusterTime(reached),
     lagSeconds: reached === null || streamWatermark === null ? null : lagSeconds(streamWatermark, reached),
     sequence: cursor?.sequence ?? null,
     changesBehind: cursor ? Math.max(0, stream.lastSequence - cursor.sequence) : null,
     snapshotSegments: progress?.finished.length ?? null,
-    snapshotSegmentsTotal: stream.totals.snapshotSegments,
+    snapshotSegmentsTotal: stream.snapshotSegments.filter(({ namespace = '' }) => takes(namespace)).length,
     snapshotDocuments: progress ? sum(progress.finished, (each) => each.records) : null,
   };
 }
@@ -208,7 +222,11 @@ function loadPhase(log: StreamState, progress: LoadedProgress | null): LoadPhase
   return milestoneOf(log, 'load-started') ? 'snapshot' : 'starting';
 }
 
-function collectionsOf(stream: StreamState, progress: LoadedProgress | null): CollectionStatus[] {
+function collectionsOf(
+  stream: StreamState,
+  progress: LoadedProgress | null,
+  takes: Takes,
+): CollectionStatus[] {
   const bytes = new Map<string, number>();
   for (const { namespace = '', documentBytes } of stream.snapshotSegments)
     add(bytes, namespace, documentBytes);
@@ -230,7 +248,7 @@ function collectionsOf(stream: StreamState, progress: LoadedProgress | null): Co
       bytesTotal: isDone ? copied : Math.max(copied, definition.bytes),
       chunks: chunks.length,
       chunksDone: chunks.filter((chunk) => chunk.progress?.done).length,
-      applied: progress ? (applied.get(namespace) ?? 0) : null,
+      applied: progress && takes(namespace) ? (applied.get(namespace) ?? 0) : null,
     };
   });
 }

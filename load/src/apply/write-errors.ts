@@ -82,9 +82,9 @@ function hintFor({ code, namespace, indexName }: Refusal): string {
     case 13:
       return `Grant the user readWrite and dbAdmin on the database of ${namespace} on the target.`;
     case 20:
-      return `The target cannot do this to ${namespace} (for instance deletes from a capped collection before MongoDB 5.0). Use a newer target, or exclude the collection.`;
+      return `The target cannot do this to ${namespace} (for instance deletes from a capped collection before MongoDB 5.0). Use a newer target, or leave the collection out: --exclude in a new load (--load).`;
     default:
-      return `Look the record up with "waybill cat", correct the target or exclude ${namespace}, and run the same command again: it goes on at this record.`;
+      return `Look the record up with "waybill cat", correct the target, and run the same command again: it goes on at this record. A new load (--load) can leave ${namespace} out with --exclude.`;
   }
 }
 

@@ -87,7 +87,7 @@ class ChangesPhase {
     this.#cursor = start.from;
     this.#builder = new WindowBuilder(start.from);
     this.#caughtUp = start.caughtUp;
-    const { bucket, streamPrefix, settings, writer } = deps;
+    const { bucket, streamPrefix, structure, settings, writer } = deps;
     this.#pipeline = new Pipeline({
       bucket,
       streamPrefix,
@@ -95,7 +95,8 @@ class ChangesPhase {
       writer,
       // An insert in vain is repeated alone; a document that is not there has its whole batch repeated.
       expected: { new: new Expectation(0.1), existing: new Expectation(0) },
-      stats: deps.structure.stats,
+      takes: structure.takes,
+      stats: structure.stats,
       cursors: start.cursors,
       windows: settings.windows,
       bytes: settings.windowBytes,
@@ -196,7 +197,8 @@ class ChangesPhase {
    */
   async #ensureDefined(definition: CollectionDefinition): Promise<void> {
     const { structure, settings } = this.#deps;
-    if (definition.snapshot || structure.registry.get(definition.namespace)) return;
+    if (definition.snapshot || !structure.takes(definition.namespace)) return;
+    if (structure.registry.get(definition.namespace)) return;
     await ensureCollection(structure, wantedOf(definition));
     if (settings.indexes === 'after-snapshot') await buildIndexes(structure, definition.namespace);
   }

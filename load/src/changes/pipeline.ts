@@ -12,6 +12,7 @@
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { abortReason, LinkedAbort, throwIfAborted } from '@waybill/shared/lifecycle';
 import type { LoadStats } from '@waybill/shared/stats';
+import type { Takes } from '../load-filter.ts';
 import type { LaneCursor } from '../progress/progress.ts';
 import { applyLane, type LaneDeps } from './lane.ts';
 import { type LanePart, readWindow } from './read-window.ts';
@@ -20,6 +21,7 @@ import type { Window } from './window.ts';
 export interface PipelineDeps extends Omit<LaneDeps, 'signal'> {
   readonly bucket: Bucket;
   readonly streamPrefix: string;
+  readonly takes: Takes;
   readonly stats: LoadStats;
   /** By lane, as they were when this run began. */
   readonly cursors: readonly LaneCursor[];

@@ -2,6 +2,7 @@ import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { segmentKey } from '@waybill/shared/manifest/keys';
 import { readChangeSegment } from '@waybill/shared/segment/reader';
 import type { LoadStats } from '@waybill/shared/stats';
+import type { Takes } from '../load-filter.ts';
 import type { LaneCursor } from '../progress/progress.ts';
 import { Coalescer } from './coalesce.ts';
 import type { Window } from './window.ts';
@@ -9,6 +10,7 @@ import type { Window } from './window.ts';
 export interface ReadWindowDeps {
   readonly bucket: Bucket;
   readonly streamPrefix: string;
+  readonly takes: Takes;
   readonly stats: LoadStats;
   readonly signal: AbortSignal;
 }
@@ -25,14 +27,14 @@ export interface LanePart {
  * as it is read: its records are grouped by lane, so only the lane in hand is held here.
  *
  * Each segment is checked whole before anything is taken out of it (INV-7). Lanes whose cursor is past a commit get
- * nothing from it.
+ * nothing from it, and no lane gets what the load does not take.
  */
 export async function* readWindow(
   deps: ReadWindowDeps,
   window: Window,
   cursors: readonly LaneCursor[],
 ): AsyncGenerator<LanePart, void, undefined> {
-  const { bucket, streamPrefix, stats, signal } = deps;
+  const { bucket, streamPrefix, takes, stats, signal } = deps;
   const givesOutEarly = window.segments.length === 1;
   const lanes = new Map<number, Coalescer>();
   for (const { seq, entry } of window.segments) {
@@ -45,7 +47,7 @@ export async function* readWindow(
         changes = new Coalescer();
         lanes.set(block.lane, changes);
       }
-      for (const record of block.records) changes.add(record);
+      for (const record of block.records) if (takes(record.namespace)) changes.add(record);
     }
     stats.bucketBytes += entry.bytes;
   }

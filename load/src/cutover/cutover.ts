@@ -21,11 +21,12 @@ import { appendNote } from '@waybill/shared/manifest/note';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { listCatalog } from '@waybill/shared/mongo/catalog';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
+import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
 import { isKnownAs, sourceIdentity } from '@waybill/shared/mongo/source-identity';
 import { formatClusterTime } from '@waybill/shared/position';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+import { comparedNamespaces, EVERYTHING, type LoadFilter, recordedFilter, takesOf } from '../load-filter.ts';
 import { writerName } from '../progress/process-identity.ts';
 import { streamIdentityText } from '../progress/stream-identity.ts';
 import { LOAD_DEFAULTS } from '../settings.ts';
@@ -101,13 +102,15 @@ class Cutover {
   async run(): Promise<CutoverResult> {
     const { source } = this.#deps;
     const identity = await this.#identity();
-    const done = await this.#doneBefore();
+    const log = await this.#loadLog();
+    const done = milestoneOf(log, 'cutover');
     if (done) {
       await this.#loadEnds();
       return this.#result(true, done.clusterTime ?? '', [], null);
     }
     const watch = await this.#watchLoad(identity);
-    const filter = new NamespaceFilter({ include: identity.include, exclude: identity.exclude });
+    const taken = recordedFilter(log) ?? EVERYTHING;
+    const filter = comparedNamespaces(identity, taken);
 
     const stopped = await this.#drain(watch, {});
     await this.#assertNothingViolates();
@@ -116,13 +119,15 @@ class Cutover {
     await this.#assertNobodyWrote(
       stopped.capture,
       still.capture,
+      taken,
       await expiringCollections(source, filter, this.#deps.signal),
     );
     const restored = await this.#restore();
     const verification = await this.#verifyStructure(filter, watch, verified);
 
     const { writesStopped, capture } = stopped;
-    if (await this.#doneBefore()) return this.#result(true, writesStopped, restored, verification);
+    if (milestoneOf(await this.#loadLog(), 'cutover'))
+      return this.#result(true, writesStopped, restored, verification);
     const { documents, bytes } = sums(verification);
     const evidence = { collections: verification.collections.length, documents, bytes };
     const at = { clusterTime: writesStopped, sequence: capture.milestone.sequence };
@@ -146,9 +151,9 @@ class Cutover {
     logger.warn('the load still runs after its cutover; stop it before the target is used', { load });
   }
 
-  async #doneBefore(): Promise<Milestone | undefined> {
+  #loadLog(): Promise<StreamState> {
     const { bucket, signal } = this.#deps;
-    return milestoneOf(await readManifest(bucket, this.#load, { signal }), 'cutover');
+    return readManifest(bucket, this.#load, { signal });
   }
 
   /** After making sure that this is the stream's source. */
@@ -188,6 +193,8 @@ class Cutover {
   ): Promise<{ readonly writesStopped: string; readonly capture: Reached }> {
     const { bucket, source, signal, onStep } = this.#deps;
     const { stream, load, stalledMs } = this.#settings;
+    // Before the time is taken: no drain that this log tells of reaches as far, so the wait ends at the very commit that does.
+    const from = await readManifest(bucket, this.#stream, { signal });
     const time = await retry(() => currentOperationTime(source, { signal }), DEFAULT_RETRY, { signal });
     const writesStopped = formatClusterTime(time);
     await this.#note(this.#stream, [
@@ -200,7 +207,7 @@ class Cutover {
       this.#stream,
       { ...drained, timeOf: ({ clusterTime }) => clusterTime },
       () => captureStalled(stream),
-      { signal, stalledMs },
+      { signal, stalledMs, from },
     );
     onStep('waiting for load');
     await waitForMilestone(
@@ -247,23 +254,24 @@ class Cutover {
   }
 
   /** Capture goes on after the drain, so a write that nobody expected has a sequence by now. */
-  async #assertNobodyWrote(before: Reached, now: Reached, expiring: ReadonlySet<string>): Promise<void> {
+  async #assertNobodyWrote(
+    before: Reached,
+    now: Reached,
+    taken: LoadFilter,
+    expiring: ReadonlySet<string>,
+  ): Promise<void> {
     const { bucket, signal } = this.#deps;
     const late = await countLateChanges(bucket, this.#stream, {
-      // A drain that an earlier attempt had asked for may lie before the end of the log as it was read.
       after: before.state,
       until: now.state.seq,
+      takes: takesOf(taken),
       expires: (namespace) => expiring.has(namespace),
       signal,
     });
-    const unseen = before.state.lastSequence - (before.milestone.sequence ?? before.state.lastSequence);
-    if (late + unseen <= 0) return;
+    if (late === 0) return;
     throw new WaybillError('CUTOVER_NOT_READY', 'the source was written to after its writes had stopped', {
       hint: 'Find out who still writes to the source, stop it, and run the cutover again. Nothing is lost: the changes are captured.',
-      context: {
-        stream: this.#settings.stream,
-        changes: now.state.lastSequence - before.state.lastSequence + unseen,
-      },
+      context: { stream: this.#settings.stream, changes: late },
     });
   }
 

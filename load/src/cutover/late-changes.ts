@@ -4,11 +4,14 @@ import type { SegmentEntry } from '@waybill/shared/manifest/commit';
 import { segmentKey } from '@waybill/shared/manifest/keys';
 import { type LogPoint, readCommits } from '@waybill/shared/manifest/log';
 import { readChangeSegment } from '@waybill/shared/segment/reader';
+import { concerns, type Takes } from '../load-filter.ts';
 
 export interface LateChangesOptions {
   readonly after: LogPoint;
   /** Up to this commit. */
   readonly until: number;
+  /** Whether the load takes that namespace: what is written to others is no concern of its cutover. */
+  readonly takes: Takes;
   /** Whether documents of that namespace expire by themselves. */
   readonly expires: (namespace: string) => boolean;
   readonly signal: AbortSignal;
@@ -22,16 +25,16 @@ export interface LateChangesOptions {
 export async function countLateChanges(
   bucket: Bucket,
   prefix: string,
-  { after, until, expires, signal }: LateChangesOptions,
+  options: LateChangesOptions,
 ): Promise<number> {
+  const { after, until, takes, signal } = options;
   for await (const { commit } of readCommits(bucket, prefix, { after, signal })) {
     if (commit.seq > until) break;
-    if (commit.ddl && commit.ddl.length > 0) return commit.ddl.length;
+    const ddl = (commit.ddl ?? []).filter((event) => concerns(event, takes));
+    if (ddl.length > 0) return ddl.length;
     for (const segment of commit.segments ?? []) {
       if (segment.kind !== 'changes') continue;
-      const deletes = segment.operations?.delete ?? 0;
-      if (deletes < segment.records) return segment.records - deletes;
-      const unexplained = await countUnexplained(bucket, prefix, segment, expires, signal);
+      const unexplained = await countUnexplained(bucket, prefix, segment, options);
       if (unexplained > 0) return unexplained;
     }
   }
@@ -42,14 +45,16 @@ async function countUnexplained(
   bucket: Bucket,
   prefix: string,
   segment: SegmentEntry,
-  expires: (namespace: string) => boolean,
-  signal: AbortSignal,
+  { takes, expires, signal }: LateChangesOptions,
 ): Promise<number> {
   let unexplained = 0;
   for await (const { records } of readChangeSegment(bucket, segmentKey(prefix, segment.key), segment, {
     signal,
   })) {
-    for (const { namespace } of records) if (!expires(namespace)) unexplained++;
+    for (const { namespace, operation } of records) {
+      const isExplained = operation === 'delete' && expires(namespace);
+      if (takes(namespace) && !isExplained) unexplained++;
+    }
   }
   return unexplained;
 }

@@ -11,6 +11,8 @@ export interface WaitOptions {
   readonly signal: AbortSignal;
   /** A wait in which nothing moves for this long is given up, in milliseconds. */
   readonly stalledMs: number;
+  /** Where to follow the log from; default: from its end, with a look at what it tells already. */
+  readonly from?: StreamState;
   /** Asked while the log stands still: milliseconds since whoever writes it gave a sign of life; null for nobody. */
   readonly silentMs?: () => Promise<number | null>;
 }
@@ -39,9 +41,9 @@ export async function waitForMilestone(
   prefix: string,
   wanted: Wanted,
   stalled: () => WaybillError,
-  { signal, stalledMs, silentMs }: WaitOptions,
+  { signal, stalledMs, from, silentMs }: WaitOptions,
 ): Promise<Reached> {
-  let state = await readManifest(bucket, prefix, { signal });
+  let state = from ?? (await readManifest(bucket, prefix, { signal }));
   const known = state.milestones.findLast((milestone) => tells(milestone, wanted));
   if (known) return { milestone: known, state };
   let movedAt = performance.now();

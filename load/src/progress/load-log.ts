@@ -3,7 +3,7 @@ import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { hasCode, WaybillError } from '@waybill/shared/errors';
 import type { Milestone, MilestoneName } from '@waybill/shared/manifest/commit';
 import { loadPrefix } from '@waybill/shared/manifest/keys';
-import { milestoneOf } from '@waybill/shared/manifest/state';
+import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
 import { formatClusterTime } from '@waybill/shared/position';
 import { writerName } from './process-identity.ts';
@@ -35,6 +35,10 @@ export class LoadLog {
 
   get epoch(): number {
     return this.#writer.epoch;
+  }
+
+  get state(): StreamState {
+    return this.#writer.state;
   }
 
   latest(name: MilestoneName): Milestone | undefined {

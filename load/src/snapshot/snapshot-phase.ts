@@ -13,6 +13,7 @@ import type { LogPoint } from '@waybill/shared/manifest/log';
 import { parseClusterTime } from '@waybill/shared/position';
 import { collectionProgress } from '@waybill/shared/stats';
 import type { Writer } from '../apply/writer.ts';
+import { type LoadFilter, unmatchedIncludes } from '../load-filter.ts';
 import { type FinishedSegment, type Progress, START } from '../progress/progress.ts';
 import type { LoadSettings } from '../settings.ts';
 import { feed } from '../source/feed.ts';
@@ -30,6 +31,7 @@ export interface SnapshotDeps {
   readonly progress: Progress;
   readonly finished: readonly FinishedSegment[];
   readonly settings: LoadSettings;
+  readonly filter: LoadFilter;
   readonly signal: AbortSignal;
 }
 
@@ -93,14 +95,15 @@ class SnapshotWork {
 
   /** Starts what the commit asks for; waits while too much is under way. True with the commit that ends the snapshot. */
   async take(commit: Commit): Promise<boolean> {
-    const { stats } = this.#deps.structure;
+    const { stats, takes } = this.#deps.structure;
     stats.streamSequence = commit.lastSequence ?? stats.streamSequence;
     if (commit.position) stats.streamWatermark = parseClusterTime(commit.position.clusterTime) ?? null;
     if (commit.collections && !commit.ddl) this.#takeInventory(commit.collections);
     const segments = commit.segments ?? [];
     this.#changesSeen ||= commit.ddl !== undefined || segments.some(({ kind }) => kind === 'changes');
     for (const entry of segments) {
-      if (entry.kind !== 'snapshot') continue;
+      // What the load does not take is not even fetched.
+      if (entry.kind !== 'snapshot' || !takes(entry.namespace ?? '')) continue;
       this.#documents += entry.records;
       this.#segments++;
       if (!this.#finished.has(entry.key)) await this.#start(entry);
@@ -117,6 +120,7 @@ class SnapshotWork {
     await this.settle();
     if (this.#failure) throw this.#failure.error;
     const definitions = [...this.#inventory.values()];
+    this.#warnOfUnmatched(definitions);
     const collections = definitions.filter(({ type, snapshot }) => type === 'collection' && snapshot);
     for (const { namespace } of collections) {
       await this.#ensure(namespace);
@@ -131,6 +135,15 @@ class SnapshotWork {
     };
   }
 
+  /** No error: what is named may come into being later. */
+  #warnOfUnmatched(definitions: readonly CollectionDefinition[]): void {
+    const { filter, structure } = this.#deps;
+    const namespaces = definitions.map(({ namespace }) => namespace);
+    for (const include of unmatchedIncludes(filter, namespaces)) {
+      structure.logger.warn('--include names nothing that the stream began with', { include });
+    }
+  }
+
   /** Waits for what is under way, whatever becomes of it. */
   async settle(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
@@ -140,6 +153,7 @@ class SnapshotWork {
   #takeInventory(definitions: readonly CollectionDefinition[]): void {
     for (const definition of definitions) {
       if (this.#inventory.has(definition.namespace)) continue;
+      if (!this.#deps.structure.takes(definition.namespace)) continue;
       this.#inventory.set(definition.namespace, definition);
       if (definition.type !== 'collection' || !definition.snapshot) continue;
       const { stats } = this.#deps.structure;

@@ -127,7 +127,7 @@ async function assertUsable(
     'TARGET_NOT_EMPTY',
     `${namespace} on the target ${context.target.url} holds documents that this load did not write`,
     {
-      hint: `Drop ${namespace} on the target, exclude it, or load into another deployment. If an earlier load wrote it, give that load's name with --load.`,
+      hint: `Drop ${namespace} on the target, or load into another deployment. If an earlier load wrote it, give that load's name with --load. A new load (--load) can leave it out with --exclude.`,
       context: { namespace },
     },
   );

@@ -1,6 +1,7 @@
 import type { Logger } from '@waybill/shared/logger';
 import { DEFAULT_RETRY, type RetryPolicy, retry } from '@waybill/shared/retry';
 import type { LoadStats } from '@waybill/shared/stats';
+import type { Takes } from '../load-filter.ts';
 import type { Ownership } from '../progress/ownership.ts';
 import type { LoadSettings } from '../settings.ts';
 import type { Target } from '../target/target.ts';
@@ -11,6 +12,8 @@ export interface StructureContext {
   readonly target: Target;
   readonly registry: Registry;
   readonly ownership: Pick<Ownership, 'held' | 'tag'>;
+  /** What the load takes of the stream; the registry holds nothing else. */
+  readonly takes: Takes;
   readonly settings: Pick<LoadSettings, 'allowDrop' | 'ddl' | 'indexes' | 'load'>;
   readonly stats: LoadStats;
   readonly logger: Logger;

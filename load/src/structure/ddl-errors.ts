@@ -2,13 +2,33 @@ import { WaybillError } from '@waybill/shared/errors';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
 
 export function dropNotAllowed(namespace: string, event: DdlEvent): WaybillError {
-  const what = event.operation === 'drop' || event.operation === 'dropDatabase' ? 'dropped' : 'replaced';
   return new WaybillError(
     'TARGET_DROP_NOT_ALLOWED',
-    `the source ${what} ${namespace} (${event.operation} at ${event.clusterTime}), and the load may not drop it on the target`,
+    `the source ${lossOf(namespace, event)} (${event.operation} at ${event.clusterTime}), and the load may not drop it on the target`,
     {
       hint: 'Run the same command with --allow-drop to repeat it on the target, or with --ddl=ignore to keep the collection there.',
       context: { namespace, operation: event.operation },
+    },
+  );
+}
+
+function lossOf(namespace: string, { operation, namespace: subject, to }: DdlEvent): string {
+  if (operation === 'drop' || operation === 'dropDatabase') return `dropped ${namespace}`;
+  const isRenamedAway = operation === 'rename' && namespace === subject;
+  return isRenamedAway
+    ? `renamed ${namespace} to ${to}, which this load does not take`
+    : `replaced ${namespace}`;
+}
+
+/** Its documents stand in the stream under the old name, and the load has let them pass. */
+export function renamedInto(to: string, event: DdlEvent): WaybillError {
+  const { namespace } = event;
+  return new WaybillError(
+    'LOAD_RENAME_INTO_FILTER',
+    `the source renamed ${namespace}, which this load does not take, to ${to}, which it takes (at ${event.clusterTime}): its documents have not been loaded`,
+    {
+      hint: `Everything before it is applied, and this load cannot go on. Drop what it made on the target, and start another load (--load) that takes both names, for instance with --include ${namespace} too; or leave out both.`,
+      context: { namespace, to },
     },
   );
 }

@@ -8,12 +8,16 @@
  *   - The stream is right about what exists at its moment. A collection that stands on the target where the source was
  *     about to create or rename another one (by uuid) is one that the stream makes later, with all of its documents.
  *   - A collection that the inventory found under its new name (by uuid) already has everything that a rename brings.
+ *
+ * Of what the load does not take nothing is applied. A rename out of what it takes is a drop. One into it brings documents that the
+ * load has let pass: that stops it.
  */
 import { elements, findElement } from '@waybill/shared/bson/raw';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
+import { concerns } from '../load-filter.ts';
 import { ensureCollection, plainCollection, settledIndexes, waitingIndexes } from './collections.ts';
 import { attempt, type StructureContext } from './context.ts';
-import { dropNotAllowed, halted, inTheWay, unknownOperation } from './ddl-errors.ts';
+import { dropNotAllowed, halted, inTheWay, renamedInto, unknownOperation } from './ddl-errors.ts';
 import { applyModify } from './ddl-modify.ts';
 import { description, recordFor } from './ddl-record.ts';
 import { indexName, isInherent } from './index-spec.ts';
@@ -24,6 +28,7 @@ import type { CollectionRecord, IndexRecord } from './registry.ts';
 /** Applies one event, as the settings say. */
 export async function applyDdl(context: StructureContext, event: DdlEvent): Promise<void> {
   const { settings, logger } = context;
+  if (!isOurs(context, event)) return;
   const fields = { operation: event.operation, namespace: event.namespace, to: event.to };
   if (settings.ddl === 'halt') throw halted(event);
   if (settings.ddl === 'ignore') {
@@ -59,6 +64,12 @@ export async function applyDdl(context: StructureContext, event: DdlEvent): Prom
       throw unknownOperation(event.operation, event);
   }
   logger.info('structure change applied', fields);
+}
+
+/** A database that is dropped is so with what is ours in it. */
+function isOurs({ takes, registry }: StructureContext, event: DdlEvent): boolean {
+  if (concerns(event, takes)) return true;
+  return event.operation === 'dropDatabase' && registry.inDatabase(event.namespace).length > 0;
 }
 
 async function applyCreate(context: StructureContext, event: DdlEvent): Promise<void> {
@@ -114,9 +125,13 @@ async function dropOne(context: StructureContext, namespace: string, event: DdlE
 }
 
 async function applyRename(context: StructureContext, event: DdlEvent): Promise<void> {
-  const { target, registry, ownership } = context;
+  const { target, registry, ownership, takes } = context;
   const { namespace: from, to, collectionUuid } = event;
   if (to === undefined) throw unknownOperation('rename without a new name', event);
+  if (!takes(to)) {
+    await dropOne(context, from, event);
+    return;
+  }
   const source = await attempt(context, () => target.collection(from));
   const existing = await attempt(context, () => target.collection(to));
   const standing = registry.get(to);
@@ -128,6 +143,7 @@ async function applyRename(context: StructureContext, event: DdlEvent): Promise<
     if (registry.get(from)) await forget(context, from);
     return;
   }
+  if (!takes(from)) throw renamedInto(to, event);
   if (!source) {
     // A repeat, or a collection that never held anything here.
     if (registry.get(from)) await attempt(context, () => registry.move(from, to));

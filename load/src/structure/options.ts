@@ -36,7 +36,7 @@ export function createOptions(namespace: string, options: Uint8Array): Fields {
         'TARGET_UNSUPPORTED',
         `${namespace} has the option ${name}, which a load cannot copy`,
         {
-          hint: `Capture with --exclude ${namespace} into a new stream.`,
+          hint: `Start a new load (--load) with --exclude ${namespace}.`,
           context: { namespace, option: name },
         },
       );
