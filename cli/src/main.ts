@@ -9,6 +9,7 @@ import { captureCommand } from './commands/capture.ts';
 import type { Command, Output } from './commands/command.ts';
 import { cutoverCommand } from './commands/cutover.ts';
 import { demoCommand } from './commands/demo.ts';
+import { fsckCommand } from './commands/fsck.ts';
 import { loadCommand } from './commands/load.ts';
 import { runCommand } from './commands/run.ts';
 import { statusCommand } from './commands/status.ts';
@@ -25,6 +26,7 @@ const COMMANDS: readonly Command[] = [
   statusCommand,
   verifyCommand,
   cutoverCommand,
+  fsckCommand,
 ];
 
 /** Should a connection or timer be left over, the process still ends. */

@@ -1,0 +1,47 @@
+/** Progress of a check: a line that redraws itself on a terminal, log lines every ten seconds elsewhere. */
+import type { FsckStats } from '@waybill/shared/fsck/stats';
+import type { Logger } from '@waybill/shared/logger';
+import { drawBar, drawLines } from './progress.ts';
+import { RateMeter } from './rate.ts';
+import type { Terminal } from './terminal.ts';
+import { formatBytes, formatCount, formatDuration, formatRate } from './units.ts';
+
+const LOG_MS = 10_000;
+
+export function showChecking(
+  stats: FsckStats,
+  deep: boolean,
+  logger: Logger,
+  terminal: Terminal,
+): Disposable {
+  const rate = new RateMeter();
+  if (terminal.canRedraw) {
+    return drawLines(terminal, [() => checkingLine(stats, deep, rate, performance.now())]);
+  }
+  const timer = setInterval(() => {
+    logger.info('checking', {
+      commits: `${formatCount(stats.commits)}/${formatCount(stats.commitsTotal)}`,
+      ...(deep && {
+        bytes: `${formatBytes(stats.bytes)}/${formatBytes(stats.bytesTotal)}`,
+        records: stats.records,
+      }),
+    });
+  }, LOG_MS);
+  timer.unref();
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+/** `now` in milliseconds of a monotonic clock. Files are what takes long, where they are read; otherwise commits. */
+export function checkingLine(stats: FsckStats, deep: boolean, rate: RateMeter, now: number): string {
+  const { commits, commitsTotal, bytes, bytesTotal } = stats;
+  const [done, total] = deep ? [bytes, bytesTotal] : [commits, commitsTotal];
+  rate.add(now, done);
+  const perSecond = rate.perSecond();
+  const parts = ['fsck ', drawBar(total > 0 ? done / total : 0)];
+  parts.push(`${formatCount(commits)}/${formatCount(commitsTotal)} commits`);
+  if (deep)
+    parts.push(`${formatBytes(bytes)} at ${formatRate(perSecond)}`, `${formatCount(stats.records)} records`);
+  if (perSecond > 0 && done < total)
+    parts.push(`${formatDuration(((total - done) / perSecond) * 1000)} left`);
+  return parts.join('  ');
+}
