@@ -1,7 +1,7 @@
 /** What commands open before they work and close after: bucket, connections, metrics. */
-import { randomUUID } from 'node:crypto';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { probeBucket } from '@waybill/shared/bucket/probe';
 import type { StoreOptions } from '@waybill/shared/bucket/store-options';
 import type { Options } from '@waybill/shared/config/options';
 import { required } from '@waybill/shared/config/resolve';
@@ -29,13 +29,15 @@ export class Services implements AsyncDisposable {
     return bucket;
   }
 
-  /** Finds out before anything is read from the source whether the bucket can be written. */
+  /** Finds out before anything is read from the source whether the bucket can be written, and keeps what fencing needs. */
   async writableBucket(): Promise<Bucket> {
-    const { signal } = this.#context;
+    const { options, logger, signal } = this.#context;
     const bucket = await this.bucket();
-    const key = `probe-${randomUUID()}`;
-    await bucket.put(key, Buffer.from('waybill'), { ifAbsent: true, signal });
-    await bucket.delete(key, { signal });
+    const unsafeSingleWriter = options['unsafe-single-writer'];
+    const { unfenced } = await probeBucket(bucket, { signal, unsafeSingleWriter });
+    if (unfenced !== undefined) {
+      logger.warn('fencing is off: two processes on one stream are not told apart', { lacks: unfenced });
+    }
     return bucket;
   }
 

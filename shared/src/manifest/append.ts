@@ -21,6 +21,14 @@ export interface EncodedCommit extends ChainedCommit {
   readonly encoded: Buffer;
 }
 
+/**
+ * How a process signs its commits. Where the bucket is unfenced each one says so, for whoever finds a broken chain later;
+ * in this field, because it is for people and every reader takes any text.
+ */
+export function signature(writer: string, bucket: Bucket): string {
+  return bucket.unfenced ? `${writer} (unfenced)` : writer;
+}
+
 /** The commit that would follow the state, with the bytes that it would have. */
 export function nextCommit(state: StreamState, author: Author, body: CommitBody): EncodedCommit {
   const commit = canonicalCommit({

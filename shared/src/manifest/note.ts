@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Bucket } from '../bucket/bucket.ts';
 import { WaybillError } from '../errors.ts';
 import { throwIfAborted } from '../lifecycle.ts';
-import { nextCommit, putCommit } from './append.ts';
+import { nextCommit, putCommit, signature } from './append.ts';
 import type { Commit, Milestone } from './commit.ts';
 import { readManifest } from './log.ts';
 import type { LogOptions } from './options.ts';
@@ -24,7 +24,8 @@ export async function appendNote(
   milestones: readonly Milestone[],
   options: NoteOptions,
 ): Promise<Commit> {
-  const { writer, signal } = options;
+  const { signal } = options;
+  const writer = signature(options.writer, bucket);
   let state = await readManifest(bucket, prefix, options);
   if (state.seq === 0) {
     throw new WaybillError(

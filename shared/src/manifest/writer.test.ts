@@ -35,6 +35,16 @@ async function attempts(): Promise<string[]> {
 }
 
 describe('owning', () => {
+  test('signs what it commits without a fence', async () => {
+    bucket.unfenced = true;
+    const writer = await acquire('a');
+    await writer.commit(sampleBody);
+    await appendNote(bucket, P, [sampleMilestone('writes-stopped')], { writer: 'operator' });
+    const writers: string[] = [];
+    for await (const { commit } of readCommits(bucket, P)) writers.push(commit.writer);
+    expect(writers).toEqual(['a (unfenced)', 'a (unfenced)', 'operator (unfenced)']);
+  });
+
   test('begins with an epoch of its own, and the body goes with it', async () => {
     const first = await acquire('a');
     expect(first.state).toMatchObject({ seq: 1, epoch: 1, writer: 'a' });

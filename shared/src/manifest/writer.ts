@@ -12,7 +12,7 @@ import { randomUUID } from 'node:crypto';
 import type { Bucket } from '../bucket/bucket.ts';
 import { hasCode, WaybillError } from '../errors.ts';
 import { throwIfAborted } from '../lifecycle.ts';
-import { type EncodedCommit, nextCommit, putCommit } from './append.ts';
+import { type EncodedCommit, nextCommit, putCommit, signature } from './append.ts';
 import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts';
 import type { ChainedCommit } from './codec.ts';
 import type { Commit, CommitBody } from './commit.ts';
@@ -47,7 +47,7 @@ export class ManifestWriter {
   private constructor(options: AcquireOptions, state: StreamState) {
     this.#bucket = options.bucket;
     this.#prefix = options.prefix;
-    this.#writer = options.writer;
+    this.#writer = signature(options.writer, options.bucket);
     // The signal of the acquire ends with it; each later call brings its own.
     this.#options = { retryPolicy: options.retryPolicy, onRetry: options.onRetry };
     this.#state = state;

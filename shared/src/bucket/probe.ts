@@ -1,0 +1,143 @@
+/**
+ * Finds out, before a command writes anything, whether the store keeps the promises that all else rests on: they are a
+ * matter of the service, its version and the bucket's settings, and a store that lacks one does not say so. It costs
+ * about a dozen small requests and leaves nothing behind.
+ */
+import { randomUUID } from 'node:crypto';
+import { hasCode, isTransient, WaybillError } from '../errors.ts';
+import { type RetryPolicy, retry } from '../retry.ts';
+import { type Bucket, type CallOptions, UNFINISHED_AGE_MS } from './bucket.ts';
+
+export interface ProbeOptions extends CallOptions {
+  /** The operator's word that there is one writer: then a store without put-if-absent passes, unfenced. */
+  readonly unsafeSingleWriter?: boolean | undefined;
+}
+
+export interface Probed {
+  /** What put-if-absent was found to lack, where the store passed all the same; the bucket is `unfenced` then. */
+  readonly unfenced: string | undefined;
+}
+
+/** No stream's name begins with a dot. */
+const PREFIX = '.waybill-probe-';
+const BODY = Buffer.from('waybill probe');
+const RACERS = 4;
+
+/** One wrong answer to a read may be a passing fault; a store that is not consistent gives more of them. */
+const POLICY: RetryPolicy = {
+  initialMs: 100,
+  maxMs: 2000,
+  factor: 3,
+  jitter: 0.5,
+  maxAttempts: 4,
+  maxElapsedMs: 60_000,
+};
+
+/** @throws BUCKET_FEATURE_MISSING, or what the bucket throws: BUCKET_ACCESS_DENIED, BUCKET_MISSING, … */
+export async function probeBucket(bucket: Bucket, options: ProbeOptions = {}): Promise<Probed> {
+  const { signal } = options;
+  const retryable = (error: unknown): boolean => isTransient(error) || error instanceof Inconsistent;
+  try {
+    return await retry(() => probeOnce(bucket, options), POLICY, { signal, retryable });
+  } catch (error) {
+    throw error instanceof Inconsistent ? featureMissing(bucket, error.message) : error;
+  }
+}
+
+class Inconsistent extends Error {}
+
+async function probeOnce(bucket: Bucket, options: ProbeOptions): Promise<Probed> {
+  const { signal, unsafeSingleWriter = false } = options;
+  const prefix = `${PREFIX}${randomUUID()}`;
+  const [once, race, plain] = [`${prefix}-once`, `${prefix}-race`, `${prefix}-plain`] as const;
+  try {
+    const lack = (await lackOfRefusal(bucket, once, signal)) ?? (await lackOfWinner(bucket, race, signal));
+    if (lack !== undefined && !unsafeSingleWriter) throw featureMissing(bucket, lack);
+    await bucket.put(plain, BODY, { signal });
+    await assertReads(bucket, plain, signal);
+    await assertListed(bucket, plain, true, signal);
+    await bucket.delete(plain, { signal });
+    await bucket.delete(plain, { signal });
+    await assertListed(bucket, plain, false, signal);
+    if (lack !== undefined) bucket.unfenced = true;
+    return { unfenced: lack };
+  } finally {
+    await Promise.allSettled([once, race, plain].map((key) => bucket.delete(key, { signal })));
+  }
+}
+
+/** A second put-if-absent must be refused, and must not harm the first one's object. */
+async function lackOfRefusal(bucket: Bucket, key: string, signal?: AbortSignal): Promise<string | undefined> {
+  try {
+    await bucket.put(key, BODY, { ifAbsent: true, signal });
+    await bucket.put(key, Buffer.from('a second one'), { ifAbsent: true, signal });
+    return 'put-if-absent: a second put of the same key was not refused';
+  } catch (error) {
+    if (hasCode(error, 'BUCKET_FEATURE_MISSING')) return `put-if-absent: ${error.message}`;
+    if (!hasCode(error, 'BUCKET_OBJECT_EXISTS')) throw error;
+  }
+  const kept = await read(bucket, key, signal);
+  return kept.equals(BODY) ? undefined : 'put-if-absent: a put that was refused replaced the object';
+}
+
+/** Of several at once exactly one must win. */
+async function lackOfWinner(bucket: Bucket, key: string, signal?: AbortSignal): Promise<string | undefined> {
+  const bodies = Array.from({ length: RACERS }, (_, i) => Buffer.from(`racer ${i}`));
+  const ends = await Promise.allSettled(
+    bodies.map((body) => bucket.put(key, body, { ifAbsent: true, signal })),
+  );
+  const winners = bodies.filter((_, i) => ends[i]?.status === 'fulfilled');
+  for (const end of ends) {
+    if (end.status === 'rejected' && !hasCode(end.reason, 'BUCKET_OBJECT_EXISTS')) throw end.reason;
+  }
+  const [winner] = winners;
+  if (winners.length !== 1 || !winner)
+    return `put-if-absent: ${winners.length} of ${RACERS} puts at once won`;
+  const kept = await read(bucket, key, signal);
+  return kept.equals(winner) ? undefined : 'put-if-absent: not the object of the put that won is there';
+}
+
+async function assertReads(bucket: Bucket, key: string, signal?: AbortSignal): Promise<void> {
+  const whole = await read(bucket, key, signal);
+  const part = await bucket.get(key, { range: { offset: 8, length: 3 }, signal });
+  if (!whole.equals(BODY)) throw new Inconsistent('reading what was just written');
+  if (!part.equals(BODY.subarray(8, 11))) throw featureMissing(bucket, 'ranged reads');
+}
+
+async function read(bucket: Bucket, key: string, signal?: AbortSignal): Promise<Buffer> {
+  try {
+    return await bucket.get(key, { signal });
+  } catch (error) {
+    if (!hasCode(error, 'BUCKET_OBJECT_MISSING')) throw error;
+    throw new Inconsistent('reading what was just written');
+  }
+}
+
+/** Takes the chance to remove what probes have left that were killed. */
+async function assertListed(
+  bucket: Bucket,
+  key: string,
+  expected: boolean,
+  signal?: AbortSignal,
+): Promise<void> {
+  let found = false;
+  const old: string[] = [];
+  for await (const info of bucket.list(PREFIX, { signal })) {
+    if (info.key === key) found = true;
+    else if (Date.now() - info.modifiedAt > UNFINISHED_AGE_MS) old.push(info.key);
+  }
+  for (const each of old) await bucket.delete(each, { signal });
+  if (found === expected) return;
+  throw new Inconsistent(
+    expected ? 'listing what was just written' : 'deleting, so that it is no longer listed',
+  );
+}
+
+function featureMissing(bucket: Bucket, feature: string): WaybillError {
+  return new WaybillError('BUCKET_FEATURE_MISSING', `${bucket.url} lacks what is needed: ${feature}.`, {
+    hint: feature.startsWith('put-if-absent')
+      ? 'Two processes on one stream could not be told apart. Use a newer version of the store, turn versioning off on OSS and COS, or see --unsafe-single-writer.'
+      : 'Use another store, or a newer version of this one.',
+    context: { feature },
+  });
+}
