@@ -1,0 +1,69 @@
+import { Random } from 'waybill/demo/random';
+
+export const FAULTS = [
+  /** The request waits before it goes on. */
+  'latency',
+  /** The connection is reset before the store hears of the request. */
+  'reset-before',
+  /** It is reset, on both sides, in the middle of the request's body. */
+  'reset-in-request',
+  /** It is reset in the middle of the answer's body. */
+  'reset-in-answer',
+  /** The answer's body ends too early, by an orderly end of the connection. */
+  'truncated',
+  /** The store has done it, and its answer never comes: the connection is silent for a while, and then reset. */
+  'lost-answer',
+  /** 500, in half the cases from a store that has done what was asked all the same. */
+  'error-500',
+  /** 503 SlowDown. */
+  'slow-down',
+  /** 429. */
+  'too-many',
+  /** An object that has just been put for the first time is not there for a reader. */
+  'stale-missing',
+  /** The same for a list. */
+  'stale-list',
+] as const;
+
+export type Fault = (typeof FAULTS)[number];
+
+/** Of one request each, 0 to 1; what is not named does not happen. Together at most 1. */
+export type FaultRates = Partial<Readonly<Record<Fault, number>>>;
+
+/** These come in bursts: a store that is overloaded stays so for a while. */
+const BURSTS: ReadonlySet<Fault> = new Set(['error-500', 'slow-down', 'too-many']);
+const LONGEST_BURST = 5;
+
+/** Draws the fault of each request. The same seed gives the same draws; concurrent requests may take them in another order. */
+export class FaultPlan {
+  readonly random: Random;
+  readonly counts: Record<Fault, number>;
+  #rates: FaultRates = {};
+  #burst: { readonly fault: Fault; left: number } | undefined;
+
+  constructor(seed: number) {
+    this.random = new Random(seed);
+    this.counts = Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as Record<Fault, number>;
+  }
+
+  set(rates: FaultRates): void {
+    this.#rates = rates;
+    this.#burst = undefined;
+  }
+
+  /** One of those that can happen to this request, or none. */
+  draw(possible: ReadonlySet<Fault>): Fault | undefined {
+    if (this.#burst && this.#burst.left-- > 0) return this.#burst.fault;
+    this.#burst = undefined;
+    let drawn = this.random.next();
+    for (const fault of FAULTS) {
+      const rate = possible.has(fault) ? (this.#rates[fault] ?? 0) : 0;
+      if (drawn < rate) {
+        if (BURSTS.has(fault)) this.#burst = { fault, left: this.random.int(LONGEST_BURST) };
+        return fault;
+      }
+      drawn -= rate;
+    }
+    return undefined;
+  }
+}
