@@ -10,6 +10,7 @@ import type { Command, Output } from './commands/command.ts';
 import { cutoverCommand } from './commands/cutover.ts';
 import { demoCommand } from './commands/demo.ts';
 import { fsckCommand } from './commands/fsck.ts';
+import { gcCommand } from './commands/gc.ts';
 import { loadCommand } from './commands/load.ts';
 import { runCommand } from './commands/run.ts';
 import { statusCommand } from './commands/status.ts';
@@ -27,6 +28,7 @@ const COMMANDS: readonly Command[] = [
   verifyCommand,
   cutoverCommand,
   fsckCommand,
+  gcCommand,
 ];
 
 /** Should a connection or timer be left over, the process still ends. */

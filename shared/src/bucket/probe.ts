@@ -19,7 +19,7 @@ export interface Probed {
 }
 
 /** No stream's name begins with a dot. */
-const PREFIX = '.waybill-probe-';
+export const PROBE_PREFIX = '.waybill-probe-';
 const BODY = Buffer.from('waybill probe');
 const RACERS = 4;
 
@@ -48,7 +48,7 @@ class Inconsistent extends Error {}
 
 async function probeOnce(bucket: Bucket, options: ProbeOptions): Promise<Probed> {
   const { signal, unsafeSingleWriter = false } = options;
-  const prefix = `${PREFIX}${randomUUID()}`;
+  const prefix = `${PROBE_PREFIX}${randomUUID()}`;
   const [once, race, plain] = [`${prefix}-once`, `${prefix}-race`, `${prefix}-plain`] as const;
   try {
     const lack = (await lackOfRefusal(bucket, once, signal)) ?? (await lackOfWinner(bucket, race, signal));
@@ -122,7 +122,7 @@ async function assertListed(
 ): Promise<void> {
   let found = false;
   const old: string[] = [];
-  for await (const info of bucket.list(PREFIX, { signal })) {
+  for await (const info of bucket.list(PROBE_PREFIX, { signal })) {
     if (info.key === key) found = true;
     else if (Date.now() - info.modifiedAt > UNFINISHED_AGE_MS) old.push(info.key);
   }

@@ -43,14 +43,14 @@ export interface ChangesOptions {
 export class SampleStream implements AsyncDisposable {
   readonly folder: string;
   readonly bucket: Bucket;
-  readonly writer: ManifestWriter;
+  #writer: ManifestWriter;
   readonly #format: SampleFormat;
   #sequence = 0;
 
   private constructor(folder: string, bucket: Bucket, writer: ManifestWriter, format: SampleFormat) {
     this.folder = folder;
     this.bucket = bucket;
-    this.writer = writer;
+    this.#writer = writer;
     this.#format = format;
   }
 
@@ -81,6 +81,18 @@ export class SampleStream implements AsyncDisposable {
     });
     await load.commit({ milestones: [{ ...sampleMilestone('caught-up'), sequence: 120 }] });
     return stream;
+  }
+
+  /** The owner; the next one after each restart. */
+  get writer(): ManifestWriter {
+    return this.#writer;
+  }
+
+  /** A new owner takes the stream over, and goes on where the log ends. */
+  async restart(): Promise<void> {
+    const writer = `capture-${this.#writer.epoch + 1}`;
+    this.#writer = await ManifestWriter.acquire({ bucket: this.bucket, prefix: STREAM, writer });
+    this.#sequence = this.#writer.state.lastSequence;
   }
 
   commit(body: CommitBody): Promise<Commit> {

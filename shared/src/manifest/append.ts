@@ -26,7 +26,14 @@ export interface EncodedCommit extends ChainedCommit {
  * in this field, because it is for people and every reader takes any text.
  */
 export function signature(writer: string, bucket: Bucket): string {
-  return bucket.unfenced ? `${writer} (unfenced)` : writer;
+  return bucket.unfenced ? `${writer}${UNFENCED}` : writer;
+}
+
+const UNFENCED = ' (unfenced)';
+
+/** Whether no fence held off whoever signed so. */
+export function isUnfenced(writer: string): boolean {
+  return writer.endsWith(UNFENCED);
 }
 
 /** The commit that would follow the state, with the bytes that it would have. */

@@ -15,8 +15,8 @@ import type { ChunkState, StreamState } from './state.ts';
 const CHECKPOINT_COMMITS = 100;
 /** A state of this many entries is written half as often as one of half the size: the cost stays a share of the data. */
 const ENTRIES_PER_INTERVAL = 5000;
-/** How many checkpoints a cold start tries, from the latest back. */
-const TRIES = 3;
+/** How many checkpoints a cold start tries, from the latest back. Those before are good for nothing. */
+export const CHECKPOINTS_TRIED = 3;
 
 export function isCheckpointDue(state: StreamState): boolean {
   if (state.seq % CHECKPOINT_COMMITS !== 0) return false;
@@ -45,7 +45,7 @@ export async function latestCheckpoint(
   for await (const { key } of bucket.list(checkpointsPrefix(prefix), { signal })) {
     if (numberInKey(key) === undefined) continue;
     latest.unshift(key);
-    latest.length = Math.min(latest.length, TRIES);
+    latest.length = Math.min(latest.length, CHECKPOINTS_TRIED);
   }
   for (const key of latest) {
     const seq = numberInKey(key)!;

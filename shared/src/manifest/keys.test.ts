@@ -6,12 +6,14 @@ import {
   assertName,
   checkpointKey,
   commitKey,
+  epochInKey,
   identityKey,
   loadPrefix,
   namespacePart,
   newChangeSegmentKey,
   newSnapshotSegmentKey,
   numberInKey,
+  segmentKey,
 } from './keys.ts';
 
 test('the names of the bucket format', () => {
@@ -66,4 +68,20 @@ test('any namespace becomes one part of a key, and no two the same', () => {
       if (a !== b && a.isWellFormed() && b.isWellFormed()) expect(first).not.toBe(second);
     }),
   );
+});
+
+test('the epoch of a segment’s writer stands in its key, and in no other name', () => {
+  const snapshot = { namespace: 'shop.orders-1', chunk: 1_234_567, part: 3, epoch: 4, extension: 'avro' };
+  const changes = {
+    clusterTime: clusterTime(1_790_000_000, 1),
+    firstSequence: 9,
+    epoch: 17,
+    extension: 'jsonl.zst',
+  };
+  expect(epochInKey(segmentKey('s', newSnapshotSegmentKey(snapshot)))).toBe(4);
+  expect(epochInKey(segmentKey('s', newChangeSegmentKey(changes)))).toBe(17);
+  const hour = 's/segments/changes/2026/11/21/03';
+  for (const name of ['notes.txt', '1-2-0123456789ab.avro', `${'0'.repeat(19)}9-x-0123456789ab.avro`]) {
+    expect(epochInKey(`${hour}/${name}`), name).toBeUndefined();
+  }
 });

@@ -8,6 +8,8 @@ import { type ClusterTime, clusterTimeSeconds } from '../position.ts';
 
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 const NUMBER_DIGITS = 20;
+const SEGMENT_FILE =
+  /\/segments\/(?:snapshot\/[^/]+\/\d{6,}-\d{4,}|changes\/[\d/]+\/\d{20})-(\d+)-[0-9a-f]{12}\.[a-z.]+$/;
 /** A file's name may have 255 bytes, and an escaped namespace three for one. */
 const NAMESPACE_CHARACTERS = 180;
 
@@ -79,6 +81,16 @@ export function newChangeSegmentKey(name: ChangeSegmentName): string {
 }
 
 export const segmentsPrefix = (streamPrefix: string): string => `${streamPrefix}/segments/`;
+
+/**
+ * The epoch of the writer that made up the key of a segment, or undefined for a key that none of ours made up. Only for telling
+ * garbage by who can still commit it: readers take nothing from a key.
+ */
+export function epochInKey(key: string): number | undefined {
+  const digits = SEGMENT_FILE.exec(key)?.[1];
+  const epoch = digits === undefined ? undefined : Number(digits);
+  return Number.isSafeInteger(epoch) ? epoch : undefined;
+}
 
 /** A segment's key in the bucket, from its key in the manifest. */
 export const segmentKey = (streamPrefix: string, entryKey: string): string => `${streamPrefix}/${entryKey}`;

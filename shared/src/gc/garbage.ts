@@ -1,0 +1,93 @@
+/** What of a stream is garbage, and why. Lists; deletes nothing. */
+import type { Bucket, ObjectInfo } from '../bucket/bucket.ts';
+import { PROBE_PREFIX } from '../bucket/probe.ts';
+import type { LogSurvey } from '../fsck/survey.ts';
+import { CHECKPOINTS_TRIED } from '../manifest/checkpoint.ts';
+import { checkpointKey, epochInKey, segmentsPrefix } from '../manifest/keys.ts';
+import type { NamedSegments } from './named-segments.ts';
+
+export type GarbageKind = 'segment' | 'checkpoint' | 'probe';
+
+export interface Garbage extends ObjectInfo {
+  readonly kind: GarbageKind;
+}
+
+/**
+ * A process that is not fenced may yet commit what it has uploaded: nothing that may be its is touched for this long, whatever is
+ * asked for. Far above what lies between an upload and its commit, retries included.
+ */
+export const LEAST_AGE_MS = 60 * 60 * 1000;
+
+/** Also of versions that probed under another name. */
+const PROBES = [PROBE_PREFIX, 'probe-'];
+const PROBE = /^(?:\.waybill-)?probe-[0-9a-f]{8}-[0-9a-f-]{27}(?:-[a-z]+)?$/;
+
+export interface AgeRule {
+  /** The store's clock at some moment before the listing. */
+  readonly now: number;
+  readonly minAgeMs: number;
+}
+
+/** Unnamed files that stay, and why. */
+export interface Kept {
+  /** Too young: of somebody who may yet commit it. */
+  young: number;
+  youngBytes: number;
+  /** Not of a name that Waybill makes. */
+  foreign: number;
+}
+
+/**
+ * Segments that no commit names. Of a fenced writer's nothing can ever be named, so the age asked for is all that counts; of others'
+ * at least {@link LEAST_AGE_MS}.
+ */
+export async function* unnamedSegments(
+  bucket: Bucket,
+  prefix: string,
+  named: NamedSegments,
+  { now, minAgeMs }: AgeRule,
+  kept: Kept,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Garbage> {
+  for await (const info of bucket.list(segmentsPrefix(prefix), { signal })) {
+    if (named.has(info.key)) continue;
+    const epoch = epochInKey(info.key);
+    if (epoch === undefined) {
+      kept.foreign++;
+      continue;
+    }
+    const isFenced = epoch < named.fencedBelow;
+    const age = isFenced ? minAgeMs : Math.max(minAgeMs, LEAST_AGE_MS);
+    if (now - info.modifiedAt >= age) yield { ...info, kind: 'segment' };
+    else {
+      kept.young++;
+      kept.youngBytes += info.bytes;
+    }
+  }
+}
+
+/** All but those that a cold start may try. They are derived, and a reader passes over one that goes. */
+export async function* staleCheckpoints(
+  bucket: Bucket,
+  { prefix, checkpoints }: LogSurvey,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Garbage> {
+  for (const number of checkpoints.slice(0, -CHECKPOINTS_TRIED)) {
+    const info = await bucket.head(checkpointKey(prefix, number), { signal });
+    if (info) yield { ...info, kind: 'checkpoint' };
+  }
+}
+
+/** What the probes of processes have left that were killed. */
+export async function* oldProbes(
+  bucket: Bucket,
+  { now, minAgeMs }: AgeRule,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Garbage> {
+  for (const prefix of PROBES) {
+    for await (const info of bucket.list(prefix, { signal })) {
+      const isOld = now - info.modifiedAt >= Math.max(minAgeMs, LEAST_AGE_MS);
+      if (isOld && PROBE.test(info.key)) yield { ...info, kind: 'probe' };
+    }
+  }
+}
