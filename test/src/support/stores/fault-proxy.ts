@@ -24,7 +24,10 @@ export interface FaultProxyOptions {
   readonly rates?: FaultRates;
   /** The longest latency. Default 50. */
   readonly latencyMs?: number;
-  /** How long the connection is silent after a lost answer: above the client's time-out it is one. Default 100. */
+  /**
+   * How long the connection is silent after a lost answer: one of eight times, otherwise a twentieth of it. Above the
+   * client's time-out it is one. Default 100.
+   */
   readonly silenceMs?: number;
   /** How long a new object may seem to be missing. Default 200. */
   readonly staleMs?: number;
@@ -169,7 +172,7 @@ export class FaultProxy implements AsyncDisposable {
     const { socket } = response;
     if (fault === 'stale-missing') return this.#refuse(response, 404);
     if (fault === 'lost-answer') {
-      await sleep(this.#options.silenceMs);
+      await sleep(this.#options.silenceMs / (this.#plan.random.chance(1 / 8) ? 1 : 20));
       socket?.resetAndDestroy();
       return;
     }
