@@ -87,7 +87,7 @@ export const OPTIONS = {
   'bucket-kms-key': {
     type: 'string',
     group: CLOUD,
-    commands: WRITING,
+    commands: [...WRITING, 'gc'],
     describe:
       'Encrypt new objects with this key: the ARN or id of an AWS KMS key, or the resource name of a Google Cloud KMS key. Default: as the bucket is set up.',
     example: 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab',
@@ -365,7 +365,7 @@ export const OPTIONS = {
     commands: ['gc'],
     default: '7d',
     describe:
-      "Leave alone what is younger than this by the bucket's own clock. What a process that is not fenced may have made, stays for an hour in any case.",
+      "Keep segments that no commit names while they are younger than this, by the bucket's own clock. What a capture that is not fenced may yet commit stays for an hour in any case.",
   },
   keep: {
     type: 'boolean',
