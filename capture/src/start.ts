@@ -10,8 +10,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { Bucket } from '@waybill/shared/bucket/bucket';
+import { type Bucket, UNFINISHED_AGE_MS } from '@waybill/shared/bucket/bucket';
 import { hasCode, WaybillError } from '@waybill/shared/errors';
+import { throwIfAborted } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
 import type { CollectionDefinition, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { createStream, type NewStream, readStream } from '@waybill/shared/manifest/identity';
@@ -137,6 +138,7 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
     position: formatClusterTime(position.clusterTime),
     ...(!isNew && { sequence: state.lastSequence }),
   });
+  await removeLeftovers(bucket, prefix, deps);
   const tokenFits = state.position?.options === hash;
   if (!tokenFits)
     logger.warn('the change stream has other options than before; it starts at its cluster time');
@@ -152,6 +154,17 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
     start: startAt(position, tokenFits),
     isNew,
   };
+}
+
+/** Best effort: uploads that a crash cut short are no objects and harm nothing, but stores bill their bytes. */
+async function removeLeftovers(bucket: Bucket, prefix: string, { logger, signal }: StartDeps): Promise<void> {
+  try {
+    const removed = await bucket.removeUnfinished(`${prefix}/`, { olderThanMs: UNFINISHED_AGE_MS, signal });
+    if (removed > 0) logger.info('removed uploads that never ended', { removed });
+  } catch (error) {
+    throwIfAborted(signal);
+    logger.warn('uploads that never ended could not be looked for', { error });
+  }
 }
 
 function newStream(settings: CaptureSettings, { id, topology }: SourceIdentity): NewStream {

@@ -1,4 +1,6 @@
 /** The SDK's client, set up: where to, whom to trust, how long to wait. Retries and credentials are the SDK's own. */
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { hasSubdomains, parseEndpoint, trustedAuthorities } from '../endpoint.ts';
@@ -30,9 +32,12 @@ export function createClient(store: StoreOptions): S3Client {
     requestHandler: new NodeHttpHandler({
       connectionTimeout: CONNECT_TIMEOUT_MS,
       socketTimeout: store.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-      httpAgent: agent,
-      httpsAgent: { ...agent, ...(ca && { ca }) },
+      // Agents, not their options: of those the SDK makes others now and then, and forgets some.
+      httpAgent: new HttpAgent(agent),
+      httpsAgent: new HttpsAgent({ ...agent, ...(ca && { ca }) }),
     }),
+    // It would cost each part a round trip.
+    expectContinueHeader: false,
     customUserAgent: 'waybill',
   });
 }

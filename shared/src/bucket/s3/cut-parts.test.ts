@@ -1,0 +1,65 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { WaybillError } from '../../errors.ts';
+import { cutParts } from './cut-parts.ts';
+
+describe('a body in parts', () => {
+  test('is the same bytes, in parts of the size and one rest, however it came', async () => {
+    const pieces = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 20 });
+    await fc.assert(
+      fc.asyncProperty(pieces, fc.integer({ min: 1, max: 30 }), async (given, size) => {
+        const whole = Buffer.concat(given);
+        // One buffer for all pieces, as a writer may have it.
+        const reused = Buffer.alloc(40);
+        async function* stream(): AsyncGenerator<Uint8Array> {
+          for (const piece of given) {
+            reused.set(piece);
+            yield reused.subarray(0, piece.length);
+            reused.fill(0);
+          }
+        }
+        for (const body of [whole, stream()]) {
+          const parts = await Array.fromAsync(cutParts(body, size, undefined));
+          expect(Buffer.concat(parts).equals(whole)).toBe(true);
+          expect(parts.map((part) => part.length)).toEqual([
+            ...Array.from({ length: Math.floor(whole.length / size) }, () => size),
+            ...(whole.length % size === 0 ? [] : [whole.length % size]),
+          ]);
+        }
+      }),
+    );
+  });
+
+  test('ends the body that it does not read out, and fails as it fails', async () => {
+    let ended = false;
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      try {
+        for (;;) yield Buffer.alloc(5);
+      } finally {
+        ended = true;
+      }
+    }
+    for await (const part of cutParts(endless(), 10, undefined)) {
+      expect(part).toHaveLength(10);
+      break;
+    }
+    expect(ended).toBe(true);
+    const failure = new Error('the body failed');
+    async function* failing(): AsyncGenerator<Uint8Array> {
+      yield Buffer.alloc(5);
+      throw failure;
+    }
+    await expect(Array.fromAsync(cutParts(failing(), 10, undefined))).rejects.toBe(failure);
+  });
+
+  test('ends with the reason of an abort, also where the body hangs', async () => {
+    const reason = new WaybillError('INTERRUPTED', 'enough');
+    const controller = new AbortController();
+    async function* hanging(): AsyncGenerator<Uint8Array> {
+      yield Buffer.alloc(5);
+      controller.abort(reason);
+      await new Promise(() => undefined);
+    }
+    await expect(Array.fromAsync(cutParts(hanging(), 10, controller.signal))).rejects.toBe(reason);
+  });
+});
