@@ -16,8 +16,8 @@ import type { FindingKind, Findings } from './findings.ts';
 import { LenientFold } from './lenient-fold.ts';
 import type { LogSurvey } from './survey.ts';
 
-/** Commits fetched at once. */
-const READ_AHEAD = 8;
+/** Commits fetched at once: a store far away answers thirty of them in the time of one. */
+const READ_AHEAD = 32;
 
 export interface WalkOptions extends LogOptions {
   readonly bucket: Bucket;
