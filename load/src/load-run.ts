@@ -19,6 +19,7 @@ import { applySnapshot } from './snapshot/snapshot-phase.ts';
 import { attempt, type StructureContext } from './structure/context.ts';
 import { buildAllIndexes, countWanted, reportOf, settleIndexes } from './structure/indexes.ts';
 import { Registry } from './structure/registry.ts';
+import { type RestoredIndex, RestoredIndexes } from './structure/restored-indexes.ts';
 import type { Target } from './target/target.ts';
 
 /** How often our own log is looked at for a cutover, in milliseconds. */
@@ -30,6 +31,13 @@ export interface Taken {
   readonly target: Target;
   readonly log: LoadLog;
   readonly ownership: Ownership;
+}
+
+/** What the steps work with. */
+interface Tools {
+  readonly structure: StructureContext;
+  readonly restored: RestoredIndexes;
+  readonly writer: Writer;
 }
 
 export class LoadRun {
@@ -55,7 +63,11 @@ export class LoadRun {
     const { logger, signal } = this.#deps;
     const structure = await this.#openStructure();
     try {
-      const writer = this.#openWriter();
+      const restored = new RestoredIndexes({
+        ...structure,
+        recordHeldBack: (index) => this.#recordHeldBack(index),
+      });
+      const writer = this.#openWriter(restored);
       const loaded = await attempt(structure, () => this.#progress.takeOver());
       const { log, filter } = this.#taken;
       logger.info('load taken over', {
@@ -67,7 +79,7 @@ export class LoadRun {
       const changesFrom = await this.#snapshot(structure, writer, loaded);
       await this.#indexes(structure, loaded);
       if (this.#settings.until !== 'snapshot-applied') {
-        await this.#changesUntilCutover(structure, writer, loaded, changesFrom);
+        await this.#changesUntilCutover({ structure, restored, writer }, loaded, changesFrom);
       }
       return this.#result(this.#reached ?? 'snapshot-applied', structure);
     } catch (error) {
@@ -87,10 +99,11 @@ export class LoadRun {
     return { ...base, registry };
   }
 
-  #openWriter(): Writer {
+  #openWriter(restored: RestoredIndexes): Writer {
     const { target, ownership } = this.#taken;
     const queue = new PQueue({ concurrency: this.#settings.workers });
-    return new Writer({ ...this.#deps, target, ownership, queue });
+    const freeIndex = (index: RestoredIndex): Promise<boolean> => restored.free(index);
+    return new Writer({ ...this.#deps, target, ownership, freeIndex, queue });
   }
 
   async #snapshot(
@@ -153,16 +166,11 @@ export class LoadRun {
   }
 
   /** A cutover is noted in our log by another process. Everything it waits for is applied by then. */
-  async #changesUntilCutover(
-    structure: StructureContext,
-    writer: Writer,
-    loaded: LoadedProgress,
-    from: LaneCursor,
-  ): Promise<void> {
+  async #changesUntilCutover(tools: Tools, loaded: LoadedProgress, from: LaneCursor): Promise<void> {
     using end = new LinkedAbort(this.#deps.signal);
     const watching = this.#watchForCutover(end);
     try {
-      await this.#changes(structure, writer, loaded, from, end.signal);
+      await this.#changes(tools, loaded, from, end.signal);
     } catch (error) {
       if (this.#reached !== 'cut-over' || !hasCode(error, 'INTERRUPTED')) throw error;
       this.#deps.logger.info('load ends: it has been cut over');
@@ -170,6 +178,15 @@ export class LoadRun {
       end.abort(interrupted('no changes are applied any more'));
       await watching;
     }
+  }
+
+  /** A cutover that was recorded first has its indexes proven: they stay, and the load ends as at any cutover. */
+  async #recordHeldBack({ namespace, index }: RestoredIndex): Promise<void> {
+    const { log } = this.#taken;
+    await log.record('indexes-built', this.#cursor ?? null, { heldBackAgain: true, namespace, index });
+    if (!log.latest('cutover')) return;
+    this.#reached = 'cut-over';
+    throw interrupted('the load has been cut over');
   }
 
   async #watchForCutover(end: LinkedAbort): Promise<void> {
@@ -191,13 +208,7 @@ export class LoadRun {
     }
   }
 
-  async #changes(
-    structure: StructureContext,
-    writer: Writer,
-    loaded: LoadedProgress,
-    from: LaneCursor,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #changes(tools: Tools, loaded: LoadedProgress, from: LaneCursor, signal: AbortSignal): Promise<void> {
     const { bucket, stats } = this.#deps;
     stats.phase = 'changes';
     this.#cursor = from;
@@ -209,12 +220,11 @@ export class LoadRun {
       {
         bucket,
         streamPrefix: this.#prefix,
-        structure,
-        writer,
+        ...tools,
         progress: this.#progress,
         settings: this.#settings,
         signal,
-        reached: (mark, cursor) => this.#reach(structure, mark, cursor),
+        reached: (mark, cursor) => this.#reach(tools.structure, mark, cursor),
       },
       {
         from,

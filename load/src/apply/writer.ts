@@ -19,10 +19,12 @@ import { throwIfAborted } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
 import type { Metrics } from '@waybill/shared/metrics';
 import { serverCode } from '@waybill/shared/mongo/classify';
+import { DUPLICATE_KEY } from '@waybill/shared/mongo/write-outcome';
 import { DEFAULT_RETRY, type RetryPolicy, retry } from '@waybill/shared/retry';
 import type { LoadStats } from '@waybill/shared/stats';
 import type PQueue from 'p-queue';
 import type { Ownership } from '../progress/ownership.ts';
+import type { RestoredIndex } from '../structure/restored-indexes.ts';
 import type { StatementFailure, StatementKind, Target, WriteResult } from '../target/target.ts';
 import { putStatement } from './statements.ts';
 import { type RecordPlace, refusedError, tacticFor } from './write-errors.ts';
@@ -46,6 +48,8 @@ export interface WriteScope {
 export interface WriterDeps {
   readonly target: Target;
   readonly ownership: Pick<Ownership, 'held' | 'tag'>;
+  /** Asked of an index that refused a duplicate: whether it is out of the way now. */
+  readonly freeIndex: (index: RestoredIndex) => Promise<boolean>;
   /** Bounds the commands in flight. */
   readonly queue: PQueue;
   readonly stats: LoadStats;
@@ -216,10 +220,12 @@ export class Writer {
       const { n, failures } = await this.#send(kind, scope, batch);
       written += n;
       if (failures.length === 0) return;
+      const freed = await this.#freed(scope, failures);
       const again: number[] = [];
       for (const failure of failures) {
         const index = indexes === null ? failure.index : indexes[failure.index]!;
-        if (tacticFor(kind, failure) === 'retry') again.push(index);
+        const isFreed = isDuplicateElsewhere(failure) && freed.has(failure.indexName ?? '');
+        if (isFreed || tacticFor(kind, failure) === 'retry') again.push(index);
         else refused.push({ index, failure });
       }
       if (again.length === 0) return;
@@ -231,6 +237,19 @@ export class Writer {
       );
     });
     return { n: written, refused: refused.toSorted((a, b) => a.index - b.index) };
+  }
+
+  /** Of the unique indexes that refused something those that do so no more. */
+  async #freed(
+    { namespace }: WriteScope,
+    failures: readonly StatementFailure[],
+  ): Promise<ReadonlySet<string>> {
+    const freed = new Set<string>();
+    const names = new Set(failures.filter(isDuplicateElsewhere).map(({ indexName }) => indexName));
+    for (const index of names) {
+      if (index !== undefined && (await this.#deps.freeIndex({ namespace, index }))) freed.add(index);
+    }
+    return freed;
   }
 
   /** One command, or several smaller ones where it is too large for the server. */
@@ -285,6 +304,11 @@ export class Writer {
       indexName: failure.indexName,
     });
   }
+}
+
+/** By another index than that of the `_id`. */
+function isDuplicateElsewhere({ code, duplicateId }: StatementFailure): boolean {
+  return code === DUPLICATE_KEY && !duplicateId;
 }
 
 function isTooLarge(error: unknown): error is WaybillError {

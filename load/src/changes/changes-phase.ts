@@ -21,6 +21,7 @@ import { attempt, type StructureContext } from '../structure/context.ts';
 import { applyDdl } from '../structure/ddl.ts';
 import { buildIndexes } from '../structure/indexes.ts';
 import { isCapped } from '../structure/options.ts';
+import type { RestoredIndexes } from '../structure/restored-indexes.ts';
 import { Expectation } from './expectation.ts';
 import { Pipeline } from './pipeline.ts';
 import { cursorAfter, WindowBuilder } from './window.ts';
@@ -29,6 +30,7 @@ export interface ChangesDeps {
   readonly bucket: Bucket;
   readonly streamPrefix: string;
   readonly structure: StructureContext;
+  readonly restored: RestoredIndexes;
   readonly writer: Writer;
   readonly progress: Progress;
   readonly settings: LoadSettings;
@@ -173,7 +175,7 @@ class ChangesPhase {
   }
 
   async #applyBarrier(next: ChainedCommit): Promise<void> {
-    const { structure, progress, settings } = this.#deps;
+    const { structure, restored, progress, settings } = this.#deps;
     const { seq, ddl = [], collections = [] } = next.commit;
     if (!this.#builder.isEmpty) await this.#dispatch();
     await this.#pipeline.drain();
@@ -181,6 +183,7 @@ class ChangesPhase {
     const done = barrier.seq === seq ? barrier.done : 0;
     for (const [index, event] of ddl.entries()) {
       if (index < done) continue;
+      await restored.freeAll(event.namespace, event.to ?? event.namespace);
       await applyDdl(structure, event);
       await attempt(structure, () => progress.markBarrier({ seq, done: index + 1 }));
     }

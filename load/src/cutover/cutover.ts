@@ -2,16 +2,16 @@
  * The exact cutover. Writes to the source have stopped: that is the operator's word, and it is checked at the end.
  *
  *   operation time W ── note writes-stopped(W) ── capture: drained(W) ── load: drained(W) ── nothing violates a unique index
- *     ── documents verified ── drained again to a later W: nobody wrote in between ── unique, hidden, TTL restored
- *     ── structure verified ── note verified and cutover
+ *     ── documents verified ── drained again to a later W: nobody wrote in between ── unique and hidden, then TTL restored
+ *     ── structure verified ── note verified and cutover, unless the load held an index back again meanwhile
  *
  * Safe to run again after a kill anywhere: everything up to the last note is repeated with a new W, restoring what is
  * restored changes nothing, and a load whose log has `cutover` is only reported. Indexes come last: from then on the target
- * deletes by itself, and refuses a value that goes from one document to another, so an attempt that fails
- * before that leaves a load that can go on. The source's own TTL goes on deleting, and what it deletes flows on to the target.
+ * refuses a value that goes from one document to another, and deletes by itself. Should the source be written to after an attempt that came
+ * so far, the load holds back again what is in its way. The source's own TTL goes on deleting, and what it deletes flows on to the target.
  */
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { WaybillError } from '@waybill/shared/errors';
+import { type ErrorContext, WaybillError } from '@waybill/shared/errors';
 import type { Logger } from '@waybill/shared/logger';
 import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { readStream } from '@waybill/shared/manifest/identity';
@@ -122,6 +122,7 @@ class Cutover {
       taken,
       await expiringCollections(source, filter, this.#deps.signal),
     );
+    const beforeRestore = await this.#loadLog();
     const restored = await this.#restore();
     const verification = await this.#verifyStructure(filter, watch, verified);
 
@@ -131,10 +132,8 @@ class Cutover {
     const { documents, bytes } = sums(verification);
     const evidence = { collections: verification.collections.length, documents, bytes };
     const at = { clusterTime: writesStopped, sequence: capture.milestone.sequence };
-    await this.#note(this.#load, [
-      { name: 'verified', ...at, evidence },
-      { name: 'cutover', ...at },
-    ]);
+    const facts = [{ name: 'verified', ...at, evidence } as const, { name: 'cutover', ...at } as const];
+    await this.#note(this.#load, facts, (log) => this.#assertNothingHeldBack(beforeRestore, log));
     await this.#loadEnds();
     this.#deps.onStep('done');
     return this.#result(false, writesStopped, restored, verification);
@@ -227,9 +226,24 @@ class Cutover {
 
   async #restore(): Promise<RestoreReport[]> {
     this.#deps.onStep('restoring indexes');
+    // Expiry after everything else, of all collections: a kill in between leaves a target that does not delete by itself.
+    assertNoneRefused(await restoreHeldBack({ ...this.#settings, kinds: ['unique', 'hidden'] }, this.#deps));
     const reports = await restoreHeldBack(this.#settings, this.#deps);
     assertNoneRefused(reports);
     return reports;
+  }
+
+  /** The load records it before it does so: in the order of its log either the cutover is first, or is not. */
+  #assertNothingHeldBack(before: StreamState, now: StreamState): void {
+    const at = (log: StreamState): string | undefined => milestoneOf(log, 'indexes-built')?.at;
+    if (at(now) !== at(before)) throw this.#writtenTo({});
+  }
+
+  #writtenTo(context: ErrorContext): WaybillError {
+    return new WaybillError('CUTOVER_NOT_READY', 'the source was written to after its writes had stopped', {
+      hint: 'Find out who still writes to the source, stop it, and run the cutover again. Nothing is lost: the changes are captured.',
+      context: { stream: this.#settings.stream, ...context },
+    });
   }
 
   async #verify(filter: NamespaceFilter, load: LoadWatch): Promise<VerifyReport> {
@@ -268,18 +282,18 @@ class Cutover {
       expires: (namespace) => expiring.has(namespace),
       signal,
     });
-    if (late === 0) return;
-    throw new WaybillError('CUTOVER_NOT_READY', 'the source was written to after its writes had stopped', {
-      hint: 'Find out who still writes to the source, stop it, and run the cutover again. Nothing is lost: the changes are captured.',
-      context: { stream: this.#settings.stream, changes: late },
-    });
+    if (late > 0) throw this.#writtenTo({ changes: late });
   }
 
-  async #note(prefix: string, facts: readonly Omit<Milestone, 'at'>[]): Promise<void> {
+  async #note(
+    prefix: string,
+    facts: readonly Omit<Milestone, 'at'>[],
+    check?: (log: StreamState) => void,
+  ): Promise<void> {
     const { bucket, signal, logger } = this.#deps;
     const at = new Date().toISOString();
     const milestones = facts.map((fact): Milestone => ({ ...fact, at }));
-    await appendNote(bucket, prefix, milestones, { writer: writerName(), signal });
+    await appendNote(bucket, prefix, milestones, { writer: writerName(), signal, ...(check && { check }) });
     for (const { name, clusterTime } of milestones)
       logger.info('milestone', { milestone: name, clusterTime });
   }

@@ -4,7 +4,8 @@
  *
  * Works from what stands on the target and what the registry says is wanted, so it can be run again after a kill at any
  * point, and again after what was in the way has been removed. It writes no progress and takes no ownership: a load may
- * still follow its stream, which has nothing new once it is drained.
+ * still follow its stream, which has nothing new once it is drained. Should there be something new after all, the load holds the indexes
+ * back again that were marked here before they were touched.
  */
 import { fromObject, int32, type Plain } from '@waybill/shared/bson/build';
 import { BsonType, findElement, type RawElement } from '@waybill/shared/bson/raw';
@@ -24,6 +25,7 @@ import {
 } from '../structure/index-spec.ts';
 import { isCollated } from '../structure/options.ts';
 import { type CollectionRecord, type IndexRecord, Registry } from '../structure/registry.ts';
+import { markRestored, unmarkRestored } from '../structure/restored-indexes.ts';
 import { openMongodbTarget } from '../target/mongodb.ts';
 import type { Fields, Target, WriteTag } from '../target/target.ts';
 
@@ -57,6 +59,8 @@ export interface RestoreReport {
 const ALL_KINDS: readonly RestoreKind[] = ['unique', 'hidden', 'ttl'];
 const DUPLICATE_KEY = 11000;
 const CANNOT_CONVERT_TO_UNIQUE = 359;
+/** Of a conversion to unique: somebody took prepareUnique away. */
+const INVALID_OPTIONS = 72;
 const TRUE = Buffer.from([1]);
 /** For writes, of which there are none here. */
 const MAX_WRITE_MS = 60_000;
@@ -141,17 +145,22 @@ class CollectionRestore {
     return reports;
   }
 
-  /** A crash in between leaves prepareUnique, which the next cutover goes on from. */
+  /** A crash in between leaves prepareUnique, and its mark: the next cutover goes on from there, or a load that is in its way. */
   async #tryUnique(index: IndexRecord): Promise<string | null> {
+    await this.#mark(index);
     await this.#modify(index, { prepareUnique: true });
     try {
       await this.#modify(index, { unique: true }, [['dryRun', { type: BsonType.boolean, bytes: TRUE }]]);
       return null;
     } catch (error) {
-      if (serverCode(error) !== CANNOT_CONVERT_TO_UNIQUE) throw error;
-      return violationText(failureOf(error)?.violations ?? 1);
+      if (serverCode(error) === CANNOT_CONVERT_TO_UNIQUE) {
+        return violationText(failureOf(error)?.violations ?? 1);
+      }
+      if (serverCode(error) !== INVALID_OPTIONS) throw error;
+      return 'the load held it back again, because the source was written to';
     } finally {
       await this.#modify(index, { prepareUnique: false });
+      await this.#unmark(index);
     }
   }
 
@@ -178,11 +187,14 @@ class CollectionRestore {
     const final = finalIndex(index.spec, this.#options);
     const expires = heldBackOf(index.spec).expireAfterSeconds !== null;
     const spec = expires && !kinds.has('ttl') ? withFields(final!, NOT_EXPIRING) : final!;
+    const refuses = refusesDuplicates(index.spec);
+    if (refuses) await this.#mark(index);
     try {
       await this.#attempt(() => target.createIndexes(namespace, [spec], tag, signal));
       return null;
     } catch (error) {
       if (serverCode(error) !== DUPLICATE_KEY) throw error;
+      await this.#unmark(index);
       return violationText(1);
     }
   }
@@ -193,10 +205,17 @@ class CollectionRestore {
     const { namespace } = this.#record;
     const wanted = heldBackOf(index.spec);
     const has = heldBackOf(standing);
+    // One that refuses duplicates already and has no mark is somebody else's doing.
+    if (kinds.has('unique') && refusesDuplicates(index.spec) && !refusesDuplicates(standing)) {
+      await this.#mark(index);
+    }
     if (kinds.has('unique') && wanted.unique && !has.unique) {
       if (!target.capabilities.convertsToUnique) return this.#rebuild(index);
       const made = await this.#attempt(() => target.makeUnique(namespace, index.name, tag));
-      if (!made.unique) return violationText(made.violations);
+      if (!made.unique) {
+        await this.#unmark(index);
+        return violationText(made.violations);
+      }
     }
     if (kinds.has('unique') && wanted.prepareUnique && !has.prepareUnique) {
       await this.#modify(index, { prepareUnique: true });
@@ -234,6 +253,18 @@ class CollectionRestore {
     return [{ namespace, index: '', outcome: 'restored', note: null }];
   }
 
+  #mark({ name }: IndexRecord): Promise<void> {
+    const { target, tag } = this.#deps;
+    const restored = { namespace: this.#record.namespace, index: name };
+    return this.#attempt(() => markRestored(target.progress, tag.load, restored));
+  }
+
+  #unmark({ name }: IndexRecord): Promise<void> {
+    const { target, tag } = this.#deps;
+    const restored = { namespace: this.#record.namespace, index: name };
+    return this.#attempt(() => unmarkRestored(target.progress, tag.load, restored));
+  }
+
   #report({ name }: IndexRecord, outcome: RestoreReport['outcome'], note: string | null): RestoreReport {
     return { namespace: this.#record.namespace, index: name, outcome, note };
   }
@@ -255,6 +286,11 @@ class CollectionRestore {
 }
 
 const NOT_EXPIRING = new Map([['expireAfterSeconds', int32(NEVER_EXPIRES_SECONDS)]]);
+
+function refusesDuplicates(spec: Uint8Array): boolean {
+  const { unique, prepareUnique } = heldBackOf(spec);
+  return unique || prepareUnique;
+}
 
 /** Never the keys themselves: they are data. */
 function violationText(keys: number): string {

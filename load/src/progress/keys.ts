@@ -12,3 +12,6 @@ export const segmentId = (load: string, key: string): string => `${segmentPrefix
 export const collectionPrefix = (load: string): string => `${load}/collection/`;
 export const collectionId = (load: string, namespace: string): string =>
   `${collectionPrefix(load)}${namespace}`;
+export const restoredPrefix = (load: string): string => `${load}/restored/`;
+export const restoredId = (load: string, namespace: string, index: string): string =>
+  `${restoredPrefix(load)}${namespace}/${index}`;

@@ -1,7 +1,7 @@
 import { buildArray, doc } from '@waybill/shared/bson/build';
 import { findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
-import { WaybillError } from '@waybill/shared/errors';
+import { hasCode, WaybillError } from '@waybill/shared/errors';
 import { failureOf, serverCode } from '@waybill/shared/mongo/classify';
 import type { CommandReply, MongoConnection } from '@waybill/shared/mongo/connection';
 import { openCursor } from '@waybill/shared/mongo/cursor';
@@ -225,6 +225,26 @@ class MongodbTarget implements Target {
       if (serverCode(error) !== CANNOT_CONVERT_TO_UNIQUE) throw error;
       await change({ prepareUnique: false });
       return { unique: false, violations: failureOf(error)?.violations ?? 1 };
+    }
+  }
+
+  async makeNonUnique(
+    namespace: string,
+    indexName: string,
+    isUnique: boolean,
+    tag: WriteTag,
+  ): Promise<boolean> {
+    if (!this.capabilities.convertsToUnique) return false;
+    const { database, collection } = splitNamespace(namespace);
+    const change = isUnique ? { forceNonUnique: true } : { prepareUnique: false };
+    const index = { name: indexName, ...change };
+    try {
+      await this.#structure(database, { collMod: collection, index }, tag);
+      return true;
+    } catch (error) {
+      // Servers that only resemble 6.0 know the way there, and not back.
+      if (isUnique && hasCode(error, 'MONGO_COMMAND_FAILED')) return false;
+      throw error;
     }
   }
 

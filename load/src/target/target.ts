@@ -111,6 +111,12 @@ export interface Target {
   /** Turns an index into a unique one, or leaves it as it is. Safe on one that is unique. */
   makeUnique(namespace: string, indexName: string, tag: WriteTag): Promise<UniqueConversion>;
 
+  /**
+   * Takes uniqueness, or where it `isUnique` not yet the way to it, from an index. False where the server can not do so with an index that
+   * stands. Safe to repeat.
+   */
+  makeNonUnique(namespace: string, indexName: string, isUnique: boolean, tag: WriteTag): Promise<boolean>;
+
   /** Whether writes of this load with an epoch below the tag's still run. Null where the server does not tell. */
   olderWritesRun(tag: WriteTag): Promise<boolean | null>;
 }

@@ -51,9 +51,9 @@ function writeFailure(entry: Buffer): WriteFailure {
   };
 }
 
-/** `E11000 duplicate key error collection: db.c index: NAME dup key: {…}`; a collation may stand after the name. */
+/** `E11000 duplicate key error collection: db.c index: NAME dup key: {…}`; a collation may stand after the name, which may hold spaces. */
 function duplicateIndex(message: string): string | undefined {
-  return /\bindex: (\S+?)(?: collation:.*?)?(?: dup key|$)/s.exec(message)?.[1];
+  return /\bindex: (.+?)(?: collation:.*?)?(?: dup key|$)/s.exec(message)?.[1];
 }
 
 function concernFailure(entry: Buffer): WriteConcernFailure {

@@ -1,0 +1,151 @@
+/**
+ * Unique indexes that a cutover has made, or is about to make, while the load may still have something to apply: the cutover was killed, or
+ * was refused later, and the application writes on. Then values that change hands between documents meet in the index, in whatever order the
+ * lanes write them, and the load has to hold it back again.
+ *
+ * Only these: each is marked on the target before it is touched, and only if it was not unique by then. So one that somebody
+ * else made unique is never marked, and what it refuses stays refused. A crash between the mark and the index leaves a mark on an index that
+ * refuses nothing. The load spends the very mark that it has read: a cutover may be marking the index anew, to make it unique once more.
+ */
+import { randomUUID } from 'node:crypto';
+import { splitNamespace } from '@waybill/shared/record';
+import { restoredId, restoredPrefix } from '../progress/keys.ts';
+import type { ProgressStore } from '../target/target.ts';
+import { attempt, type StructureContext } from './context.ts';
+import { heldBackOf, indexName } from './index-spec.ts';
+import { buildIndexes } from './indexes.ts';
+import type { IndexRecord } from './registry.ts';
+
+export interface RestoredIndex {
+  readonly namespace: string;
+  readonly index: string;
+}
+
+/** For the cutover. */
+export async function markRestored(
+  store: ProgressStore,
+  load: string,
+  { namespace, index }: RestoredIndex,
+): Promise<void> {
+  const id = restoredId(load, namespace, index);
+  const mark = { kind: 'restored', load, namespace, index, mark: randomUUID(), spent: false };
+  await store.update([{ id, set: mark, upsert: true }]);
+}
+
+/** For the cutover, where the index was left as it was. */
+export async function unmarkRestored(
+  store: ProgressStore,
+  load: string,
+  { namespace, index }: RestoredIndex,
+): Promise<void> {
+  await store.remove([restoredId(load, namespace, index)]);
+}
+
+export interface HoldBackContext extends StructureContext {
+  /**
+   * Records in the load's log that an index is about to be held back again. The log is one order for this and the cutover's end: rejects where the
+   * cutover came first, and the cutover refuses to end where this did.
+   */
+  readonly recordHeldBack: (restored: RestoredIndex) => Promise<void>;
+}
+
+interface Mark extends RestoredIndex {
+  readonly id: string;
+  /** Tells it from a later one of the same index. */
+  readonly mark: string;
+}
+
+export class RestoredIndexes {
+  readonly #context: HoldBackContext;
+  /** Lanes meet the same index at the same time. */
+  readonly #freeing = new Map<string, Promise<boolean>>();
+
+  constructor(context: HoldBackContext) {
+    this.#context = context;
+  }
+
+  /** Whether what that index refused as a duplicate can be written now: it was the cutover's, and is held back again. */
+  free(restored: RestoredIndex): Promise<boolean> {
+    const key = JSON.stringify([restored.namespace, restored.index]);
+    let freeing = this.#freeing.get(key);
+    if (!freeing) {
+      freeing = this.#free(restored).finally(() => this.#freeing.delete(key));
+      this.#freeing.set(key, freeing);
+    }
+    return freeing;
+  }
+
+  /** Before a structure change: it then meets the indexes as the registry has them. Of a database: of all that is in it. */
+  async freeAll(...namespaces: readonly string[]): Promise<void> {
+    const marks = await this.#marks(restoredPrefix(this.#context.settings.load));
+    for (const one of marks) {
+      const { namespace } = one;
+      const isMeant =
+        namespaces.includes(namespace) || namespaces.includes(splitNamespace(namespace).database);
+      if (isMeant) await this.free(one);
+    }
+  }
+
+  async #free(restored: RestoredIndex): Promise<boolean> {
+    const { target, registry, settings, logger, recordHeldBack } = this.#context;
+    const { namespace, index } = restored;
+    const standing = await attempt(this.#context, () => target.indexes(namespace));
+    const spec = standing.find((one) => indexName(one) === index);
+    const has = spec && heldBackOf(spec);
+    // Another lane was here before.
+    if (!has || !(has.unique || has.prepareUnique)) return true;
+    const id = restoredId(settings.load, namespace, index);
+    const mark = (await this.#marks(id)).find((one) => one.id === id);
+    const record = registry.get(namespace)?.indexes.find(({ name }) => name === index);
+    if (!mark || !record) return false;
+    await recordHeldBack(restored);
+    await this.#holdBack(namespace, record, has);
+    const spend = { id, when: { mark: mark.mark }, set: { spent: true } };
+    await attempt(this.#context, () => target.progress.update([spend]));
+    logger.warn('an index is held back again: the source was written to after a cutover had made it unique', {
+      namespace,
+      index,
+    });
+    return true;
+  }
+
+  async #holdBack(
+    namespace: string,
+    { name, state }: IndexRecord,
+    has: { readonly unique: boolean },
+  ): Promise<void> {
+    const { target, ownership } = this.#context;
+    if (state === 'built') {
+      const change = (): Promise<boolean> => target.makeNonUnique(namespace, name, has.unique, ownership.tag);
+      if (await attempt(this.#context, change)) return;
+      await this.#markWaiting(namespace, name);
+    }
+    // What was not built before the cutover is its to make, again.
+    await attempt(this.#context, () => target.dropIndex(namespace, name, ownership.tag));
+    if (state === 'built') await buildIndexes(this.#context, namespace);
+  }
+
+  /** First, so that a crash after the drop leaves an index that the next run builds. */
+  async #markWaiting(namespace: string, name: string): Promise<void> {
+    const { registry, stats } = this.#context;
+    const record = registry.get(namespace);
+    if (!record) return;
+    const indexes = record.indexes.map(
+      (index): IndexRecord => (index.name === name ? { ...index, state: 'waiting' } : index),
+    );
+    await attempt(this.#context, () => registry.save({ ...record, indexes }));
+    stats.indexesBuilt--;
+  }
+
+  async #marks(prefix: string): Promise<Mark[]> {
+    const found = await attempt(this.#context, () => this.#context.target.progress.find(prefix));
+    return found
+      .filter(({ spent }) => spent !== true)
+      .map(({ _id, namespace, index, mark }) => ({
+        id: _id,
+        namespace: String(namespace),
+        index: String(index),
+        mark: String(mark),
+      }));
+  }
+}
