@@ -14,16 +14,10 @@ import type { Storage } from '@google-cloud/storage';
 import { abortable } from '../../lifecycle.ts';
 import { type RetryPolicy, retry } from '../../retry.ts';
 import { RequestLimiter } from '../limiter.ts';
-import {
-  type Asked,
-  brokenAnswer,
-  isThrottling,
-  noAnswer,
-  noCredentials,
-  refused,
-  timedOut,
-} from './error.ts';
+import { type Asked, noAnswer, noCredentials, timedOut } from './error.ts';
 import { IdleAbort } from './idle-abort.ts';
+import { type Exchange, OpenAnswer } from './open-answer.ts';
+import { isThrottling, refused } from './refusal.ts';
 
 /** Of single requests. Above it the callers repeat the whole call, for two minutes. */
 export const REQUEST_RETRY: RetryPolicy = {
@@ -36,8 +30,6 @@ export const REQUEST_RETRY: RetryPolicy = {
 };
 /** Pieces of a body on its way out; after each the connection is known to move. */
 const SLICE_BYTES = 64 * 1024;
-/** No answer that is held whole is larger: a page of a list is less than 2 MiB. */
-const ANSWER_BYTES = 16 * 1024 * 1024;
 
 export interface Request {
   readonly asked: Asked;
@@ -81,8 +73,8 @@ export class GcsClient {
   }
 
   /** A request and the beginning of its answer, once; the body is still to come. Dispose it. */
-  open(request: Request, signal: AbortSignal | undefined): Promise<OpenAnswer> {
-    return this.#limiter.run(() => this.#begin(request, signal), signal);
+  open(request: Request, expected: readonly number[], signal: AbortSignal | undefined): Promise<OpenAnswer> {
+    return this.#limiter.run(() => this.#accepted(request, expected, signal), signal);
   }
 
   async #exchange(
@@ -90,13 +82,20 @@ export class GcsClient {
     expected: readonly number[],
     signal: AbortSignal | undefined,
   ): Promise<Answer> {
-    using open = await this.#begin(request, signal);
-    const { status } = open;
-    const text = await open.text();
-    if ((status < 200 || status > 299) && !expected.includes(status)) {
-      throw refused({ status, text }, request.asked);
-    }
-    return { status, text, header: (name) => open.header(name) };
+    using answer = await this.#accepted(request, expected, signal);
+    return { status: answer.status, text: await answer.text(), header: (name) => answer.header(name) };
+  }
+
+  async #accepted(
+    request: Request,
+    expected: readonly number[],
+    signal: AbortSignal | undefined,
+  ): Promise<OpenAnswer> {
+    const answer = await this.#begin(request, signal);
+    const { status, isSuccess } = answer;
+    if (isSuccess || expected.includes(status)) return answer;
+    using refusal = answer;
+    throw refused({ status, text: await refusal.text() }, request.asked);
   }
 
   async #begin(request: Request, signal: AbortSignal | undefined): Promise<OpenAnswer> {
@@ -148,66 +147,6 @@ export class GcsClient {
       if (value !== undefined) parameters.set(name, value);
     }
     return `${storage.apiEndpoint}${path}${parameters.size > 0 ? `?${parameters}` : ''}`;
-  }
-}
-
-interface Exchange {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: Readable | string | null;
-}
-
-/** An answer whose body comes piece by piece. Only waits for the peer count against the time limit. */
-export class OpenAnswer implements Disposable {
-  readonly status: number;
-  readonly #headers: Headers;
-  readonly #body: Readable | null;
-  readonly #idle: IdleAbort;
-  readonly #asked: Asked;
-
-  constructor({ status, headers, body }: Exchange, idle: IdleAbort, asked: Asked) {
-    this.status = status;
-    this.#headers = headers;
-    this.#body = typeof body === 'string' ? null : body;
-    this.#idle = idle;
-    this.#asked = asked;
-    // An answer that is given up half-read fails once more, with nobody there to hear it.
-    this.#body?.on('error', () => undefined);
-  }
-
-  header(name: string): string | null {
-    return this.#headers.get(name);
-  }
-
-  async *pieces(): AsyncGenerator<Buffer> {
-    if (!this.#body) return;
-    const iterator: AsyncIterator<Buffer> = this.#body[Symbol.asyncIterator]();
-    try {
-      for (;;) {
-        this.#idle.wait();
-        const step = await abortable(iterator.next(), this.#idle.signal);
-        if (step.done) return;
-        yield step.value;
-      }
-    } catch (error) {
-      throw noAnswer(error, this.#asked);
-    }
-  }
-
-  async text(): Promise<string> {
-    const pieces: Buffer[] = [];
-    let bytes = 0;
-    for await (const piece of this.pieces()) {
-      pieces.push(piece);
-      bytes += piece.length;
-      if (bytes > ANSWER_BYTES)
-        throw brokenAnswer('the answer is larger than any that is right', this.#asked);
-    }
-    return Buffer.concat(pieces).toString();
-  }
-
-  [Symbol.dispose](): void {
-    this.#idle[Symbol.dispose]();
   }
 }
 

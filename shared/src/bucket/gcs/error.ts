@@ -1,5 +1,7 @@
-/** What Google Cloud Storage and the way to it can fail with, as the bucket's contract names it. No text of theirs is
- * repeated but codes and the names of permissions: a message may hold a URL with an upload's id or a token's request. */
+/**
+ * What Google Cloud Storage and the way to it can fail with, as the bucket's contract names it. No text of theirs is
+ * repeated but codes and names of permissions: a message may hold a URL with an upload's id, or the request for a token.
+ */
 import { type ErrorKind, WaybillError } from '../../errors.ts';
 
 export interface Asked {
@@ -10,19 +12,6 @@ export interface Asked {
   readonly bucket: string;
   /** Scheme and host. */
   readonly endpoint: string;
-}
-
-export interface Refusal {
-  readonly status: number;
-  readonly text: string;
-}
-
-/** Asked too much: the limiter cuts, and the request is repeated later. */
-const THROTTLING = new Set([429, 503]);
-const RATE_REASONS = new Set(['rateLimitExceeded', 'userRateLimitExceeded']);
-
-export function isThrottling(error: unknown): boolean {
-  return error instanceof WaybillError && error.context.throttled === true;
 }
 
 export function missingObject({ key }: Asked): WaybillError {
@@ -44,11 +33,6 @@ export function timedOut(ms: number, asked: Asked): WaybillError {
   });
 }
 
-/** Whether a 404 is about the bucket. Where the answer does not say (an emulator, say), it is taken to be the object. */
-export function isBucketMissing({ status, text }: Refusal): boolean {
-  return status === 404 && /bucket does not exist|NoSuchBucket/i.test(text);
-}
-
 export function bucketMissing({ bucket, endpoint }: Asked): WaybillError {
   return new WaybillError('BUCKET_MISSING', `There is no bucket ${bucket} at ${endpoint}.`, {
     hint: 'Create it, or check the name after gs:// and --bucket-endpoint.',
@@ -56,73 +40,13 @@ export function bucketMissing({ bucket, endpoint }: Asked): WaybillError {
   });
 }
 
-/** An answer that is no success. Those that a call expects (404, 412, 416) it has looked at before. */
-export function refused(refusal: Refusal, asked: Asked): WaybillError {
-  const { status, text } = refusal;
-  const { action, key, bucket } = asked;
-  const reason = reasonOf(text);
-  const permission = /\b(?:storage|cloudkms|serviceusage)\.[a-z]+\.[a-zA-Z]+\b/.exec(text)?.[0];
-  const context = { key, status, reason, permission };
-  if (THROTTLING.has(status) || (status === 403 && RATE_REASONS.has(reason ?? ''))) {
-    return unavailable(`asks for fewer requests (${status})`, asked, {
-      context: { ...context, throttled: true },
-    });
-  }
-  if (status >= 500 || status === 408)
-    return unavailable(`failed to ${action} (${status})`, asked, { context });
-  if (status === 404) return bucketMissing(asked);
-  if (status === 400 && /user project|requester pays|UserProjectMissing/i.test(text)) {
-    return denied(
-      `Bucket ${bucket} is a requester-pays bucket: whoever asks must say which project pays.`,
-      context,
-      {
-        hint: 'Give --bucket-user-project the id of a project whose account may be billed.',
-      },
-    );
-  }
-  if (status === 400 && /crc32c/i.test(text) && /match/i.test(text))
-    return brokenAnswer('it was damaged on its way', asked);
-  if (status === 401) {
-    return denied(`Google Cloud Storage does not accept the credentials (401).`, context, {
-      hint: 'They may be revoked or of another environment: make new ones, or check GOOGLE_APPLICATION_CREDENTIALS.',
-    });
-  }
-  if (status === 403) return forbidden(text, asked, permission, context);
-  return new WaybillError(
-    'BUCKET_UNAVAILABLE',
-    `Google Cloud Storage refused to ${action} ${key} (${status}${reason ? ` ${reason}` : ''}).`,
-    {
-      kind: 'failed',
-      hint: 'Check --bucket-kms-key, --bucket-storage-class, --bucket-user-project and --bucket-endpoint.',
-      context,
-    },
-  );
-}
+export type Context = WaybillError['context'];
 
-function forbidden(
-  text: string,
-  { action, key, bucket }: Asked,
-  permission: string | undefined,
-  context: Context,
-): WaybillError {
-  const hint = /retention|object hold|under active/i.test(text)
-    ? 'A retention policy or a hold of the bucket keeps it: Waybill never needs to delete there, except by gc.'
-    : /cloudkms|kms/i.test(text)
-      ? `Grant the project's Cloud Storage service agent roles/cloudkms.cryptoKeyEncrypterDecrypter on the key.`
-      : /serviceusage/i.test(text)
-        ? 'Grant serviceusage.services.use on the project of --bucket-user-project.'
-        : `Grant the account ${permission ?? `what it needs to ${action}`} on bucket ${bucket}: see docs/buckets.md.`;
-  const lacks = permission ? `: the account lacks ${permission}` : '';
-  return denied(`Google Cloud Storage does not allow to ${action} ${key} (403)${lacks}.`, context, { hint });
-}
-
-type Context = WaybillError['context'];
-
-function denied(message: string, context: Context, { hint }: { readonly hint: string }): WaybillError {
+export function denied(message: string, context: Context, { hint }: { readonly hint: string }): WaybillError {
   return new WaybillError('BUCKET_ACCESS_DENIED', message, { hint, context });
 }
 
-function unavailable(
+export function unavailable(
   what: string,
   { key, endpoint }: Asked,
   details: { readonly hint?: string; readonly kind?: ErrorKind; readonly context?: Context } = {},
@@ -132,12 +56,6 @@ function unavailable(
     ...details,
     context: { key, ...details.context },
   });
-}
-
-/** The store's own word for it: `forbidden`, `notFound`, `invalid`, or the XML interface's code. */
-function reasonOf(text: string): string | undefined {
-  const found = /"reason":\s*"([\w.-]{1,64})"/.exec(text) ?? /<Code>([\w.-]{1,64})<\/Code>/.exec(text);
-  return found?.[1];
 }
 
 const UNTRUSTED = /^(CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_TLS_|INVALID_CA|HOSTNAME_MISMATCH)/;

@@ -12,10 +12,11 @@ import type {
 } from '../bucket.ts';
 import { assertPrefix } from '../key.ts';
 import type { GcsClient } from './client.ts';
-import { bucketMissing, isBucketMissing } from './error.ts';
+import { bucketMissing } from './error.ts';
 import { asked, ListPage, objectInfo, objectName, objectPath, objectsPath, type Place } from './object.ts';
 import { putObject } from './put.ts';
 import { readPieces } from './read.ts';
+import { isBucketMissing } from './refusal.ts';
 import { parsed, readObject } from './resource.ts';
 
 /** The most that the store gives at once. */
@@ -84,7 +85,8 @@ export class GcsBucket implements Bucket {
       const page = parsed(ListPage, answer, about);
       for (const item of page.items ?? []) {
         const key = item.name.slice(root.length);
-        if (key !== startAfter && key !== '') yield objectInfo(key, item);
+        // A marker of a folder, as consoles make them, is no key of ours.
+        if (key !== startAfter && key !== '' && !key.endsWith('/')) yield objectInfo(key, item);
       }
       pageToken = page.nextPageToken;
     } while (pageToken);

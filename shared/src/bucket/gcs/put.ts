@@ -7,21 +7,21 @@
  * 2. Put-if-absent is `ifGenerationMatch=0`. Each put writes an id of its own into the object's metadata. Whenever it is
  *    not known whose object stands there (a 412, which our own retry may have met, or no answer at all) that id is
  *    read back.
- * 3. After a chunk that failed the store is asked how much of it has arrived, or whether the upload has ended.
- * 4. A crash at any await leaves no object, or a whole one. An upload that was begun and never ended is no object, costs
+ * 3. A crash at any await leaves no object, or a whole one. An upload that was begun and never ended is no object, costs
  *    nothing, and is forgotten by the store after a week.
  */
 import { randomUUID } from 'node:crypto';
 import { isTransient } from '../../errors.ts';
-import { retry } from '../../retry.ts';
+import { sleep } from '../../lifecycle.ts';
 import type { PutOptions } from '../bucket.ts';
 import { drain } from '../drain.ts';
 import { STORAGE_CLASS_FROM_BYTES } from '../store-options.ts';
-import { type Answer, type GcsClient, REQUEST_RETRY } from './client.ts';
+import type { Answer, GcsClient } from './client.ts';
 import { Crc32c } from './crc32c.ts';
 import { type Asked, brokenAnswer, objectExists } from './error.ts';
 import { asked, type ObjectResource, objectName, objectPath, objectsPath, type Place } from './object.ts';
 import { readObject, resourceOf } from './resource.ts';
+import { UploadSession } from './upload-session.ts';
 
 /** What one put holds of its body, in bytes; a multiple of 256 KiB, which the store wants. */
 export const CHUNK_BYTES = 8 * 1024 * 1024;
@@ -29,7 +29,8 @@ export const CHUNK_BYTES = 8 * 1024 * 1024;
 const WHOLE_BYTES = 16 * 1024 * 1024;
 /** The key of the put's id in the object's metadata. */
 const PUT_ID = 'waybill-put';
-const CANCEL_MS = 5_000;
+/** Pauses before the looks for an object that must be there: a proxy may still say that it is not. */
+const LOOKS_MS = [0, 100, 400];
 
 export async function putObject(
   client: GcsClient,
@@ -46,12 +47,6 @@ export async function putObject(
 
 async function* one(body: Uint8Array): AsyncGenerator<Uint8Array> {
   yield body;
-}
-
-/** Where the chunks go. What is in it is a credential: it lets anybody upload. */
-interface Session {
-  readonly path: string;
-  readonly query: Readonly<Record<string, string>>;
 }
 
 class Put {
@@ -85,17 +80,9 @@ class Put {
       bytes,
       Buffer.from(`\r\n--${boundary}--\r\n`),
     ];
-    await this.#settled(crc32c, () =>
-      this.#client.call(
-        {
-          ...this.#upload('multipart'),
-          headers: { 'Content-Type': `multipart/related; boundary=${boundary}` },
-          body,
-        },
-        [412],
-        this.#signal,
-      ),
-    );
+    const headers = { 'Content-Type': `multipart/related; boundary=${boundary}` };
+    const request = { ...this.#upload('multipart'), headers, body };
+    await this.#settled(crc32c, () => this.#client.call(request, [412], this.#signal));
   }
 
   /** In chunks, or in one request if the body turns out to be short. */
@@ -103,20 +90,20 @@ class Put {
     const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
     const crc32c = new Crc32c();
     let filled = 0;
-    let sent = 0;
-    let session: Session | undefined;
+    let offset = 0;
+    let session: UploadSession | undefined;
     try {
-      // A full chunk is sent when a further byte has come: so the last one is never empty.
       const send = async (): Promise<void> => {
         session ??= await this.#begin();
         crc32c.update(chunk);
-        const answer = await this.#send(session, chunk, { offset: sent, total: undefined });
-        if (answer) throw brokenAnswer('the store ended the upload before its last chunk', this.#asked);
-        sent += filled;
+        const end = await session.send({ bytes: chunk, offset });
+        if (end) throw brokenAnswer('the store ended the upload before its last chunk', this.#asked);
+        offset += filled;
         filled = 0;
       };
       const take = async (piece: Uint8Array): Promise<void> => {
         for (let at = 0; at < piece.length; ) {
+          // A full chunk is sent when a further byte has come: so the last one is never empty.
           if (filled === CHUNK_BYTES) await send();
           const part = piece.subarray(at, at + CHUNK_BYTES - filled);
           chunk.set(part, filled);
@@ -126,76 +113,29 @@ class Put {
       };
       await drain(body, take, this.#signal);
       const last = chunk.subarray(0, filled);
-      if (!session) await this.whole(last);
-      else await this.#finish(session, last, sent, crc32c.update(last).toString());
+      if (session) await this.#finish(session, last, offset, crc32c.update(last).toString());
+      else await this.whole(last);
     } catch (error) {
-      if (session) this.#cancel(session);
+      session?.cancel();
       throw error;
     }
   }
 
-  async #begin(): Promise<Session> {
+  async #begin(): Promise<UploadSession> {
     const body = [Buffer.from(JSON.stringify(this.#description(CHUNK_BYTES)))];
     const headers = { 'Content-Type': 'application/json' };
     const request = { ...this.#upload('resumable'), headers, body };
-    const answer = await this.#client.call(request, [412], this.#signal);
-    if (answer.status === 412) throw objectExists(this.#asked);
-    const location = URL.parse(answer.header('location') ?? '', this.#place.endpoint);
-    if (!location) throw brokenAnswer('the store began an upload and did not say where', this.#asked);
-    // At our endpoint, whatever the store calls itself: the token goes nowhere else.
-    return { path: location.pathname, query: Object.fromEntries(location.searchParams) };
+    const session = await UploadSession.begin(this.#client, request, this.#signal);
+    if (!session) throw objectExists(this.#asked);
+    return session;
   }
 
-  async #finish(session: Session, last: Uint8Array, offset: number, crc32c: string): Promise<void> {
+  async #finish(session: UploadSession, bytes: Uint8Array, offset: number, crc32c: string): Promise<void> {
     await this.#settled(crc32c, async () => {
-      const answer = await this.#send(session, last, { offset, total: offset + last.length, crc32c });
-      if (answer) return answer;
+      const end = await session.send({ bytes, offset, whole: { bytes: offset + bytes.length, crc32c } });
+      if (end) return end;
       throw brokenAnswer('the store has the last chunk and does not end the upload', this.#asked);
     });
-  }
-
-  /** One chunk, whatever it takes. The answer that ends the upload, or null while it goes on. */
-  #send(session: Session, bytes: Uint8Array, { offset, total, crc32c }: Chunk): Promise<Answer | null> {
-    const end = offset + bytes.length;
-    const expected = total === undefined ? [308] : ENDED;
-    let at = offset;
-    let isKnown = true;
-    const attempt = async (): Promise<Answer | null> => {
-      if (!isKnown) {
-        const answer = await this.#client.call(
-          this.#part(session, [], { 'Content-Range': `bytes */${total ?? '*'}` }),
-          ENDED,
-          this.#signal,
-        );
-        if (answer.status !== 308) return answer;
-        at = this.#kept(answer, offset, end);
-      }
-      isKnown = false;
-      while (at < end) {
-        const headers = {
-          'Content-Range': `bytes ${at}-${end - 1}/${total ?? '*'}`,
-          ...(crc32c ? { 'X-Goog-Hash': `crc32c=${crc32c}` } : {}),
-        };
-        const request = this.#part(session, [bytes.subarray(at - offset)], headers);
-        const answer = await this.#client.once(request, expected, this.#signal);
-        if (answer.status !== 308) return answer;
-        at = this.#kept(answer, at + 1, end);
-      }
-      return null;
-    };
-    return retry(attempt, REQUEST_RETRY, { signal: this.#signal });
-  }
-
-  #part(session: Session, body: readonly Uint8Array[], headers: Readonly<Record<string, string>>) {
-    return { asked: this.#asked, method: 'PUT', ...session, headers, body } as const;
-  }
-
-  /** Up to where the store has the upload. */
-  #kept(answer: Answer, from: number, end: number): number {
-    const last = /^bytes=0-(\d+)$/.exec(answer.header('range') ?? '')?.[1];
-    const kept = last === undefined ? 0 : Number(last) + 1;
-    if (kept >= from && kept <= end) return kept;
-    throw brokenAnswer('the store has other parts of the upload than were sent', this.#asked);
   }
 
   /** Makes the object, and makes sure that it is ours and undamaged whatever the answer was. */
@@ -211,10 +151,13 @@ class Put {
       throw error;
     }
     if (answer.status < 300) return this.#check(resourceOf(answer, this.#asked), crc32c);
-    const found = await this.#read();
-    if (found && isOurs(found, this.#id)) return this.#check(found, crc32c);
-    if (found && this.#ifAbsent) throw objectExists(this.#asked);
-    throw brokenAnswer('the upload is gone, or an object that was there is', this.#asked);
+    for (const pauseMs of LOOKS_MS) {
+      await sleep(pauseMs, this.#signal);
+      const found = await this.#read();
+      if (found && isOurs(found, this.#id)) return this.#check(found, crc32c);
+      if (found && this.#ifAbsent) throw objectExists(this.#asked);
+    }
+    throw brokenAnswer('the upload is gone, or the object that was in its way', this.#asked);
   }
 
   /** The store refuses what does not match; this is for one that does not look. */
@@ -258,23 +201,7 @@ class Put {
       metadata: { [PUT_ID]: this.#id },
     };
   }
-
-  /** Best effort, and nobody waits for it. */
-  #cancel(session: Session): void {
-    const request = { asked: this.#asked, method: 'DELETE', ...session } as const;
-    this.#client.call(request, [404, 410, 499], AbortSignal.timeout(CANCEL_MS)).catch(() => undefined);
-  }
 }
-
-interface Chunk {
-  readonly offset: number;
-  /** Bytes of the whole object; only with the last chunk. */
-  readonly total: number | undefined;
-  readonly crc32c?: string;
-}
-
-/** To the last chunk: more is wanted; the upload is over, which our own retry may have met; somebody was faster. */
-const ENDED = [308, 404, 410, 412];
 
 function isOurs({ metadata }: ObjectResource, id: string): boolean {
   return metadata?.[PUT_ID] === id;

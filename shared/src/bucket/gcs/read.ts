@@ -6,10 +6,12 @@ import { isTransient, WaybillError } from '../../errors.ts';
 import { sleep } from '../../lifecycle.ts';
 import { backoffMs } from '../../retry.ts';
 import type { ByteRange, GetOptions } from '../bucket.ts';
-import { type GcsClient, type OpenAnswer, REQUEST_RETRY } from './client.ts';
+import { type GcsClient, REQUEST_RETRY } from './client.ts';
 import { Crc32c } from './crc32c.ts';
-import { type Asked, brokenAnswer, bucketMissing, isBucketMissing, missingObject, refused } from './error.ts';
+import { type Asked, brokenAnswer, bucketMissing, missingObject } from './error.ts';
 import { asked, objectName, objectPath, type Place } from './object.ts';
+import type { OpenAnswer } from './open-answer.ts';
+import { isBucketMissing } from './refusal.ts';
 
 export async function* readPieces(
   client: GcsClient,
@@ -29,7 +31,7 @@ export async function* readPieces(
   let expected: string | undefined;
   for (let failures = 0; ; ) {
     try {
-      using answer = await client.open(requestOf(about, path, wanted), signal);
+      using answer = await client.open(requestOf(about, path, wanted), [404, 416], signal);
       await begin(answer, wanted, about);
       expected ??= range ? undefined : checksumOf(answer);
       for await (const piece of answer.pieces()) {
@@ -42,6 +44,8 @@ export async function* readPieces(
       if (wanted.at < (wanted.end ?? 0)) throw brokenAnswer('its bytes ended early', about);
       break;
     } catch (error) {
+      // Broken off after the last byte: there is nothing left to ask for.
+      if (isTransient(error) && wanted.at === wanted.end) break;
       failures++;
       if (!isTransient(error) || failures >= REQUEST_RETRY.maxAttempts) throw error;
       await sleep(backoffMs(REQUEST_RETRY, failures, Math.random()), signal);
@@ -100,11 +104,10 @@ async function begin(answer: OpenAnswer, wanted: Wanted, about: Asked): Promise<
       },
     );
   } else {
-    const refusal = { status, text: await answer.text() };
-    if (isBucketMissing(refusal)) throw bucketMissing(about);
+    if (isBucketMissing({ status, text: await answer.text() })) throw bucketMissing(about);
     // Replaced and gone between two parts: read as a whole it was there.
-    if (status === 404 && wanted.generation) throw brokenAnswer('it was replaced while it was read', about);
-    throw status === 404 ? missingObject(about) : refused(refusal, about);
+    if (wanted.generation) throw brokenAnswer('it was replaced while it was read', about);
+    throw missingObject(about);
   }
   wanted.generation ??= answer.header('x-goog-generation') ?? undefined;
 }

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
 import type { Answer, GcsClient } from './client.ts';
-import { type Asked, brokenAnswer, bucketMissing, isBucketMissing } from './error.ts';
+import { type Asked, brokenAnswer, bucketMissing } from './error.ts';
 import { ObjectResource, objectPath, type Place } from './object.ts';
+import { isBucketMissing } from './refusal.ts';
 
 const FIELDS = 'name,size,generation,timeCreated,crc32c,metadata';
 
