@@ -4,7 +4,7 @@ import { hasCode } from '../errors.ts';
 import { type ChainedCommit, canonicalCommit, corrupt } from './codec.ts';
 import type { CommitBody } from './commit.ts';
 import { commitKey } from './keys.ts';
-import { readCommit } from './log.ts';
+import { readKnownCommit } from './log.ts';
 import { type LogOptions, retried } from './options.ts';
 import { FORMAT_VERSION } from './schema.ts';
 import { sealJson, sha256 } from './sealed-json.ts';
@@ -72,8 +72,7 @@ export async function putCommit(
   } catch (error) {
     if (!hasCode(error, 'BUCKET_OBJECT_EXISTS')) throw error;
   }
-  const winner = await readCommit(bucket, prefix, seq, options);
-  if (!winner) throw corrupt(`commit ${seq}`, 'it was there and is gone', key);
+  const winner = await readKnownCommit(bucket, prefix, seq, 'it was there and is gone', options);
   const isOwn = winner.commit.attempt === attempt && winner.commit.writer === writer;
   if (!isOwn) return winner;
   if (winner.hash !== next.hash) throw corrupt(`commit ${seq}`, 'it is not what its writer wrote', key);

@@ -145,18 +145,33 @@ describe('damage', () => {
     await expectCorrupt(5);
   });
 
-  test('a missing commit is a hole, and no writer fills it', async () => {
+  test('a missing commit is a hole, and no writer fills it', { timeout: 30_000 }, async () => {
     await writeLog(30);
     for (const seq of [1, 13, 29]) {
       const kept = await readFile(path(seq));
       await rm(path(seq));
-      await expect(readManifest(bucket, P)).rejects.toSatisfy(corrupt(seq));
-      await expect(ManifestWriter.acquire({ bucket, prefix: P, writer: 'x' })).rejects.toSatisfy(
-        corrupt(seq),
+      const acquiring = ManifestWriter.acquire({ bucket, prefix: P, writer: 'x' });
+      await Promise.all(
+        [readManifest(bucket, P), acquiring].map((work) => expect(work).rejects.toSatisfy(corrupt(seq))),
       );
       await writeFile(path(seq), kept);
     }
     expect((await readManifest(bucket, P)).seq).toBe(30);
+  });
+
+  test('a commit that the store shows late is no hole', async () => {
+    await writeLog(5);
+    let looks = 0;
+    const late = new FaultyBucket(bucket, ({ operation, key, moment }) => {
+      if (operation !== 'get' || moment !== 'before' || key !== commitKey(P, 3)) return;
+      looks += 1;
+      if (looks < 4) throw new WaybillError('BUCKET_OBJECT_MISSING', 'not yet');
+    });
+    expect((await readManifest(late, P)).seq).toBe(5);
+    expect(looks).toBeGreaterThanOrEqual(4);
+    looks = 0;
+    const beside = await ManifestWriter.acquire({ bucket: late, prefix: P, writer: 'x' });
+    expect((await beside.commit({})).seq).toBe(7);
   });
 
   test('an unknown feature stops every reader and writer', async () => {

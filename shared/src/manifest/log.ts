@@ -5,10 +5,11 @@
 import type { Bucket } from '../bucket/bucket.ts';
 import { hasCode } from '../errors.ts';
 import { sleep, throwIfAborted } from '../lifecycle.ts';
+import { retry } from '../retry.ts';
 import { latestCheckpoint } from './checkpoint.ts';
 import { type ChainedCommit, corrupt, decodeCommit } from './codec.ts';
 import { commitKey, manifestPrefix, numberInKey } from './keys.ts';
-import { type LogOptions, retried } from './options.ts';
+import { LATE_OBJECT_RETRY, type LogOptions, retried } from './options.ts';
 import { EMPTY_STATE, foldCommit, type StreamState } from './state.ts';
 
 /** Commits fetched at once by a reader that is behind. A commit is a few KiB; a plan may reach a few MiB. */
@@ -39,14 +40,44 @@ export async function readCommit(
   seq: number,
   options: LogOptions = {},
 ): Promise<ChainedCommit | null> {
-  const key = commitKey(prefix, seq);
   try {
-    const bytes = await retried(() => bucket.get(key, { signal: options.signal }), options);
-    return decodeCommit(bytes, seq, key);
+    return await fetchCommit(bucket, prefix, seq, options);
   } catch (error) {
     if (hasCode(error, 'BUCKET_OBJECT_MISSING')) return null;
     throw error;
   }
+}
+
+/**
+ * A commit that is known to be there. A store, or a cache before it, may still say for a moment that it is not: so it is
+ * looked for again before the log is called broken.
+ * @throws MANIFEST_CORRUPT with the fault given, where it stays missing
+ */
+export async function readKnownCommit(
+  bucket: Bucket,
+  prefix: string,
+  seq: number,
+  fault: string,
+  options: LogOptions = {},
+): Promise<ChainedCommit> {
+  const retryable = (error: unknown): boolean => hasCode(error, 'BUCKET_OBJECT_MISSING');
+  try {
+    const look = (): Promise<ChainedCommit> => fetchCommit(bucket, prefix, seq, options);
+    return await retry(look, LATE_OBJECT_RETRY, { signal: options.signal, retryable });
+  } catch (error) {
+    throw retryable(error) ? corrupt(`commit ${seq}`, fault, commitKey(prefix, seq)) : error;
+  }
+}
+
+async function fetchCommit(
+  bucket: Bucket,
+  prefix: string,
+  seq: number,
+  options: LogOptions,
+): Promise<ChainedCommit> {
+  const key = commitKey(prefix, seq);
+  const bytes = await retried(() => bucket.get(key, { signal: options.signal }), options);
+  return decodeCommit(bytes, seq, key);
 }
 
 /**
@@ -65,13 +96,7 @@ export async function readManifest(
     }
     if (!(await hasCommitsBeyond(bucket, prefix, state.seq, options.signal))) return state;
     // Either a commit came since the last GET, or there is a hole: a look at the number itself tells.
-    if (!(await readCommit(bucket, prefix, state.seq + 1, options))) {
-      throw corrupt(
-        `commit ${state.seq + 1}`,
-        'it is missing, and later ones are there',
-        commitKey(prefix, state.seq + 1),
-      );
-    }
+    await readKnownCommit(bucket, prefix, state.seq + 1, 'it is missing, and later ones are there', options);
   }
 }
 
