@@ -1,7 +1,7 @@
 /** What commands open before they work and close after: bucket, connections, metrics. */
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import { probeBucket } from '@waybill/shared/bucket/probe';
+import { assertReachable, probeBucket } from '@waybill/shared/bucket/probe';
 import type { StoreOptions } from '@waybill/shared/bucket/store-options';
 import type { Options } from '@waybill/shared/config/options';
 import { required } from '@waybill/shared/config/resolve';
@@ -22,7 +22,14 @@ export class Services implements AsyncDisposable {
     this.#context = context;
   }
 
+  /** For a command that only reads. */
   async bucket(): Promise<Bucket> {
+    const bucket = await this.#open();
+    await assertReachable(bucket, this.#context);
+    return bucket;
+  }
+
+  async #open(): Promise<Bucket> {
     const { options, signal } = this.#context;
     const bucket = await openBucket(required(options, 'bucket'), { signal, store: storeOptions(options) });
     this.#stack.defer(() => bucket.close());
@@ -32,7 +39,7 @@ export class Services implements AsyncDisposable {
   /** Finds out before anything is read from the source whether the bucket can be written, and keeps what fencing needs. */
   async writableBucket(): Promise<Bucket> {
     const { options, logger, signal } = this.#context;
-    const bucket = await this.bucket();
+    const bucket = await this.#open();
     const unsafeSingleWriter = options['unsafe-single-writer'];
     const { unfenced } = await probeBucket(bucket, { signal, unsafeSingleWriter });
     if (unfenced !== undefined) {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ErrorCode, hasCode, WaybillError } from '../errors.ts';
 import type { Bucket } from './bucket.ts';
 import { openFolder } from './folder/folder.ts';
-import { probeBucket } from './probe.ts';
+import { assertReachable, probeBucket } from './probe.ts';
 
 let path: string;
 let folder: Bucket;
@@ -133,4 +133,14 @@ describe('a probe', () => {
     await probeBucket(folder);
     expect((await left()).sort()).toEqual(['.waybill-probe-young-once', 'waybill-probe-old']);
   });
+});
+
+test('a bucket that cannot be reached is found out at once, one that is empty is not', async () => {
+  await assertReachable(folder);
+  const denied = new WaybillError('BUCKET_ACCESS_DENIED', 'no');
+  await expect(assertReachable(breaking({ head: () => Promise.reject(denied) }))).rejects.toBe(denied);
+  const away = new WaybillError('BUCKET_UNAVAILABLE', 'no answer');
+  const begun = performance.now();
+  await expect(assertReachable(breaking({ head: () => Promise.reject(away) }))).rejects.toBe(away);
+  expect(performance.now() - begun).toBeLessThan(10_000);
 });

@@ -22,6 +22,7 @@ export interface Probed {
 export const PROBE_PREFIX = '.waybill-probe-';
 const BODY = Buffer.from('waybill probe');
 const RACERS = 4;
+const CLEANING_MS = 5000;
 
 /** One wrong answer to a read may be a passing fault; a store that is not consistent gives more of them. */
 const POLICY: RetryPolicy = {
@@ -44,6 +45,14 @@ export async function probeBucket(bucket: Bucket, options: ProbeOptions = {}): P
   }
 }
 
+/**
+ * For commands that only read: a wrong endpoint, name or right shows within seconds, before calls that are tried again
+ * for minutes. @throws what the bucket throws
+ */
+export async function assertReachable(bucket: Bucket, { signal }: CallOptions = {}): Promise<void> {
+  await retry(() => bucket.head(`${PROBE_PREFIX}none`, { signal }), POLICY, { signal });
+}
+
 class Inconsistent extends Error {}
 
 async function probeOnce(bucket: Bucket, options: ProbeOptions): Promise<Probed> {
@@ -62,7 +71,9 @@ async function probeOnce(bucket: Bucket, options: ProbeOptions): Promise<Probed>
     if (lack !== undefined) bucket.unfenced = true;
     return { unfenced: lack };
   } finally {
-    await Promise.allSettled([once, race, plain].map((key) => bucket.delete(key, { signal })));
+    // Also after an abort; what stays all the same is removed by age.
+    const cleaning = AbortSignal.timeout(CLEANING_MS);
+    await Promise.allSettled([once, race, plain].map((key) => bucket.delete(key, { signal: cleaning })));
   }
 }
 
