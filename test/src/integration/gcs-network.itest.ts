@@ -1,7 +1,12 @@
 /** What stands between the store for Google Cloud Storage and its service: names, credentials, TLS, silence, damage. */
 import { writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer, request as httpRequest, type Server } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import {
+  type AddressInfo,
+  connect as connectTcp,
+  createServer as createTcpServer,
+  type Socket,
+} from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { connect } from 'node:tls';
@@ -11,7 +16,7 @@ import { openBucket } from '@waybill/shared/bucket/open-bucket';
 import { type ErrorCode, hasCode, WaybillError } from '@waybill/shared/errors';
 import { describeError } from '@waybill/shared/logger';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { startServerProcess } from 'waybill/servers/server-process';
+import { type ServerProcess, startServerProcess } from 'waybill/servers/server-process';
 import { type TemporaryFolder, temporaryFolder } from 'waybill/servers/temporary';
 import { describeWithStores } from '../support/stores/available.ts';
 import { type GcsServer, startGcsServer } from '../support/stores/gcs-server.ts';
@@ -76,17 +81,7 @@ await describeWithStores('the way to Google Cloud Storage', ['gcs'], () => {
           response.writeHead(400, { 'content-type': 'application/json' }).end(JSON.stringify(refusal));
         }),
       );
-      const [file, subject] = [join(folder.path, 'account.json'), join(folder.path, 'subject')];
-      await writeFile(subject, secret);
-      const account = {
-        type: 'external_account',
-        audience: '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/p',
-        subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
-        token_url: `http://127.0.0.1:${tokens.port}/v1/token`,
-        credential_source: { file: subject },
-      };
-      await writeFile(file, JSON.stringify(account));
-      vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', file);
+      vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', await federated(folder, tokens.port, secret));
       const bucket = await openBucket('gs://acme-bucket/p');
       const error = await failure(bucket.put('k', Buffer.from('x')), 'BUCKET_ACCESS_DENIED');
       expect(asked).toContain(secret);
@@ -103,11 +98,11 @@ await describeWithStores('the way to Google Cloud Storage', ['gcs'], () => {
         store: { endpoint: server.endpoint },
       });
       for (const call of [
-        bucket.put('k', Buffer.from('x')),
-        bucket.put('k', one(Buffer.from('x'))),
-        first(bucket),
+        () => bucket.put('k', Buffer.from('x')),
+        () => bucket.put('k', one(Buffer.from('x'))),
+        () => first(bucket),
       ]) {
-        const error = await failure(call, 'BUCKET_MISSING');
+        const error = await failure(call(), 'BUCKET_MISSING');
         expect(error.message).toContain('waybill-no-such-bucket');
       }
       await bucket.close();
@@ -140,8 +135,10 @@ await describeWithStores('the way to Google Cloud Storage', ['gcs'], () => {
   });
 
   describe('TLS', () => {
-    test('an authority of your own is trusted by --bucket-ca-file, and not without it', async () => {
-      const secure = await startServerProcess({
+    let secure: ServerProcess;
+    let caFile: string;
+    beforeAll(async () => {
+      secure = await startServerProcess({
         binary: await storeBinary('gcs'),
         name: 'fake-gcs-server',
         args: (_, port) => [
@@ -149,10 +146,16 @@ await describeWithStores('the way to Google Cloud Storage', ['gcs'], () => {
           ...['-public-host', `127.0.0.1:${port}`, '-data', '', '-log-level', 'error'],
         ],
       });
-      const endpoint = `https://127.0.0.1:${secure.port}`;
-      const caFile = join(folder.path, 'ca.pem');
+      caFile = join(folder.path, 'ca.pem');
       await writeFile(caFile, await certificateOf(secure.port));
+    });
+    afterAll(async () => {
+      await secure?.kill();
+      await secure?.clear();
+    });
 
+    test('an authority of your own is trusted by --bucket-ca-file, and not without it', async () => {
+      const endpoint = `https://127.0.0.1:${secure.port}`;
       const trusting = await openBucket('gs://no-bucket/p', { store: { endpoint, caFile } });
       await failure(trusting.put('k', Buffer.from('x')), 'BUCKET_MISSING');
       await trusting.close();
@@ -160,8 +163,40 @@ await describeWithStores('the way to Google Cloud Storage', ['gcs'], () => {
       const error = await failure(wary.put('k', Buffer.from('x')), 'BUCKET_UNAVAILABLE');
       expect(error).toMatchObject({ kind: 'failed', hint: expect.stringContaining('--bucket-ca-file') });
       await wary.close();
-      await secure.kill();
-      await secure.clear();
+    });
+
+    test('what is no emulator gets a token, through the proxy of the environment', async () => {
+      withoutCredentials();
+      let tokens = 0;
+      const giving = await listen(
+        createHttpServer((_, response) => {
+          const token = { access_token: `token-${++tokens}`, expires_in: 3600, token_type: 'Bearer' };
+          response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(token));
+        }),
+      );
+      // The name is in the server's certificate, and leads nowhere but to the proxy.
+      const tunnels: string[] = [];
+      const proxy = await listen(createHttpServer());
+      proxy.server.on('connect', ({ url = '' }, socket: Socket) => {
+        tunnels.push(url);
+        const upstream = connectTcp(secure.port, '127.0.0.1', () => {
+          socket.write('HTTP/1.1 200 OK\r\n\r\n');
+          upstream.pipe(socket).pipe(upstream);
+        });
+        for (const end of [socket, upstream]) end.on('error', () => undefined);
+      });
+      vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', await federated(folder, giving.port, 'subject'));
+      vi.stubEnv('HTTPS_PROXY', `http://127.0.0.1:${proxy.port}`);
+      vi.stubEnv('NO_PROXY', '127.0.0.1');
+      const store = { endpoint: 'https://example.com', caFile };
+      const bucket = await openBucket('gs://no-bucket/p', { store });
+      await failure(bucket.put('k', Buffer.from('x')), 'BUCKET_MISSING');
+      await failure(bucket.get('k'), 'BUCKET_OBJECT_MISSING');
+      expect(tokens).toBe(1);
+      expect(tunnels).toEqual(['example.com:443']);
+      await bucket.close();
+      giving.server.close();
+      proxy.server.close();
     });
   });
 
@@ -208,6 +243,21 @@ await describeWithStores('the way to Google Cloud Storage', ['gcs'], () => {
     });
   });
 });
+
+/** A file of federated credentials. Returns its path. */
+async function federated(folder: TemporaryFolder, port: number, subjectToken: string): Promise<string> {
+  const [file, subject] = [join(folder.path, 'account.json'), join(folder.path, 'subject')];
+  await writeFile(subject, subjectToken);
+  const account = {
+    type: 'external_account',
+    audience: '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/p',
+    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+    token_url: `http://127.0.0.1:${port}/v1/token`,
+    credential_source: { file: subject },
+  };
+  await writeFile(file, JSON.stringify(account));
+  return file;
+}
 
 async function* one(body: Buffer): AsyncGenerator<Buffer> {
   yield body;

@@ -22,6 +22,8 @@ export async function openGcs(url: string, { store = {} }: OpenBucketOptions): P
   const agent = (at: URL): HttpAgent => (at.protocol === 'http:' ? http : https);
   const transporterOptions = { agent };
   const storage = new Storage({
+    // Nothing here needs one, and without it the SDK asks two services for the name of the account's.
+    projectId: 'none',
     ...(endpoint && { apiEndpoint: endpoint.url }),
     // An emulator asks for no credentials, and none are looked for.
     ...(endpoint?.isEmulator ? { authClient: new PassThroughClient({ transporterOptions }) } : {}),
