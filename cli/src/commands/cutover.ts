@@ -30,7 +30,8 @@ async function runCutoverCommand(context: CommandContext): Promise<number> {
   const source = await services.connect('source');
   const target = await services.connect('target');
   await confirmWritesStopped(context, source.url);
-  const { runCutover, VerificationDiffers } = await import('@waybill/load/cutover/cutover');
+  const { runCutover } = await import('@waybill/load/cutover/cutover');
+  const { VerificationDiffers } = await import('@waybill/load/cutover/proof');
   const { newVerifyStats } = await import('@waybill/load/verify/verify');
   const stats = newVerifyStats();
   using progress = showComparing(stats, logger, output.terminal);

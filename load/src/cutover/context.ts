@@ -1,0 +1,66 @@
+import type { Bucket } from '@waybill/shared/bucket/bucket';
+import type { Logger } from '@waybill/shared/logger';
+import type { Milestone } from '@waybill/shared/manifest/commit';
+import { appendNote } from '@waybill/shared/manifest/note';
+import type { StreamState } from '@waybill/shared/manifest/state';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
+import { writerName } from '../progress/process-identity.ts';
+import type { VerifySettings, VerifyStats } from '../verify/verify.ts';
+
+export interface CutoverSettings {
+  readonly stream: string;
+  readonly load: string;
+  readonly progressDatabase: string;
+  /** A wait in which nothing moves for this long is given up, in milliseconds. */
+  readonly stalledMs: number;
+  readonly verify: Partial<VerifySettings>;
+}
+
+export type CutoverStep =
+  | 'waiting for capture'
+  | 'waiting for load'
+  | 'checking indexes'
+  | 'verifying'
+  | 'restoring indexes'
+  | 'done'
+  | 'waiting for load to end';
+
+export interface CutoverDeps {
+  readonly bucket: Bucket;
+  readonly source: MongoConnection;
+  readonly target: MongoConnection;
+  readonly logger: Logger;
+  readonly stats: VerifyStats;
+  readonly signal: AbortSignal;
+  readonly onStep: (step: CutoverStep) => void;
+}
+
+/** What every step of a cutover needs. */
+export interface CutoverContext extends CutoverDeps {
+  readonly settings: CutoverSettings;
+  /** Where the stream's log and the load's are in the bucket. */
+  readonly streamPrefix: string;
+  readonly loadPrefix: string;
+}
+
+/** What this load takes, for telling apart what concerns the cutover. */
+export interface Compared {
+  readonly filter: NamespaceFilter;
+  readonly takes: (namespace: string) => boolean;
+}
+
+/** Notes facts in the stream's log or the load's. `check` may refuse to follow what the log says by then. */
+export async function note(
+  { bucket, signal, logger }: CutoverContext,
+  prefix: string,
+  facts: readonly Omit<Milestone, 'at'>[],
+  check?: (log: StreamState) => void,
+): Promise<void> {
+  const at = new Date().toISOString();
+  const milestones = facts.map((fact): Milestone => ({ ...fact, at }));
+  await appendNote(bucket, prefix, milestones, { writer: writerName(), signal, ...(check && { check }) });
+  for (const { name, clusterTime } of milestones) {
+    logger.info('milestone', { milestone: name, clusterTime });
+  }
+}

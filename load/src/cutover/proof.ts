@@ -1,0 +1,108 @@
+/** What a cutover proves before it is recorded: both sides are the same, and nobody has written since writes stopped. */
+import { type ErrorContext, WaybillError } from '@waybill/shared/errors';
+import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
+import { listCatalog } from '@waybill/shared/mongo/catalog';
+import { indexFields, optionFields } from '../verify/definition-fields.ts';
+import type { LoadWatch } from '../verify/load-watch.ts';
+import { isDifference, type VerifyReport } from '../verify/report.ts';
+import { runVerify, verifyStructure } from '../verify/verify.ts';
+import type { Compared, CutoverContext } from './context.ts';
+import { countLateChanges } from './late-changes.ts';
+import type { RestoreReport } from './restore.ts';
+import type { Reached } from './wait.ts';
+
+/** Carries the report, which the command prints. */
+export class VerificationDiffers extends WaybillError {
+  readonly report: VerifyReport;
+
+  constructor(report: VerifyReport, load: string) {
+    super('VERIFY_DIFFERENT', 'source and target differ, so the cutover stops here', {
+      hint: 'Look at the report. Changes still on their way settle by themselves: run the cutover again.',
+      context: { load },
+    });
+    this.report = report;
+  }
+}
+
+/** @throws VerificationDiffers */
+export async function proveSame(
+  context: CutoverContext,
+  { filter }: Compared,
+  load: LoadWatch,
+): Promise<VerifyReport> {
+  const { source, target, stats, signal, settings, onStep } = context;
+  onStep('verifying');
+  const report = await runVerify(settings.verify, { source, target, filter, load, stats, signal });
+  if (report.same) return report;
+  throw new VerificationDiffers(report, settings.load);
+}
+
+/** The report as of the end: nothing is held back any more. @throws VerificationDiffers */
+export async function proveStructure(
+  context: CutoverContext,
+  { filter }: Compared,
+  load: LoadWatch,
+  verified: VerifyReport,
+): Promise<VerifyReport> {
+  const found = await verifyStructure({ ...context, filter, load });
+  const structure = found.map((difference) => ({ ...difference, heldBack: false }));
+  const same = !structure.some(isDifference);
+  if (same) return { ...verified, structure };
+  throw new VerificationDiffers({ ...verified, structure, same }, context.settings.load);
+}
+
+/** Capture goes on after a drain, so a write that nobody expected is in the stream by the next one. @throws CUTOVER_NOT_READY */
+export async function proveNobodyWrote(
+  context: CutoverContext,
+  { filter, takes }: Compared,
+  before: Reached,
+  now: Reached,
+): Promise<void> {
+  const { bucket, source, streamPrefix, signal } = context;
+  /** Collections whose documents the source deletes by itself. */
+  const expiring = new Set<string>();
+  for (const { namespace, options, indexes } of await listCatalog(source, filter, signal)) {
+    const fields = [optionFields(options), ...indexes.map(indexFields)];
+    if (fields.some((each) => each.has('expireAfterSeconds'))) expiring.add(namespace);
+  }
+  const late = await countLateChanges(bucket, streamPrefix, {
+    after: before.state,
+    until: now.state.seq,
+    takes,
+    expires: (namespace) => expiring.has(namespace),
+    signal,
+  });
+  if (late > 0) throw writtenTo(context, { changes: late });
+}
+
+/**
+ * The load records it before it holds an index back again: in the order of its log either the cutover comes first, or this refuses it.
+ * `before` is from before the last drain: what a load had begun by then it had done at the end of that. @throws CUTOVER_NOT_READY
+ */
+export function assertNothingHeldBack(context: CutoverContext, before: StreamState, now: StreamState): void {
+  const at = (log: StreamState): string | undefined => milestoneOf(log, 'indexes-built')?.at;
+  if (at(now) !== at(before)) throw writtenTo(context, {});
+}
+
+/** @throws CUTOVER_NOT_READY */
+export function assertNoneRefused(reports: readonly RestoreReport[]): void {
+  const refused = reports.filter(({ outcome }) => outcome === 'refused');
+  const [first] = refused;
+  if (!first) return;
+  const which = `${first.index} of ${first.namespace}: ${first.note ?? 'refused'}`;
+  const message =
+    refused.length === 1
+      ? `an index cannot be made as on the source, ${which}`
+      : `${refused.length} indexes cannot be made as on the source, first ${which}`;
+  throw new WaybillError('CUTOVER_NOT_READY', message, {
+    hint: 'Mend what the target holds (the message says what violates), and run the cutover again.',
+    context: { namespace: first.namespace, index: first.index },
+  });
+}
+
+function writtenTo({ settings }: CutoverContext, context: ErrorContext): WaybillError {
+  return new WaybillError('CUTOVER_NOT_READY', 'the source was written to after its writes had stopped', {
+    hint: 'Find out who still writes to the source, stop it, and run the cutover again. Nothing is lost: the changes are captured.',
+    context: { stream: settings.stream, ...context },
+  });
+}
