@@ -35,6 +35,8 @@ export interface LoadSettings {
   readonly windows: number;
   /** How often the manifest is looked at when it has nothing new, in milliseconds. */
   readonly pollMs: number;
+  /** The same where nothing has changed for long. */
+  readonly idlePollMs: number;
   /** Ownership is confirmed this often, in milliseconds. */
   readonly confirmMs: number;
   /** No batch is sent when the last confirmation is older than this, in milliseconds. A new owner waits this out. */
@@ -64,6 +66,7 @@ export const LOAD_DEFAULTS = {
   windowBytes: 16 * MEBIBYTE,
   windows: 2,
   pollMs: 200,
+  idlePollMs: 2000,
   confirmMs: 2000,
   leaseMs: 5000,
   maxWriteMs: 60_000,

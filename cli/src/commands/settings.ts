@@ -51,6 +51,7 @@ export function loadSettings(
     ddl: options.ddl,
     allowDrop: options['allow-drop'],
     workers: options.workers,
+    idlePollMs: options['idle-poll'],
     changeBatchRecords: options['batch-records'],
     changeBatchBytes: options['batch-size'],
   });

@@ -124,7 +124,8 @@ class ChangesPhase {
     const { bucket, streamPrefix, settings } = this.#deps;
     const after: LogPoint = this.#start.from;
     if (this.#start.drained) this.#mark('drained', this.#start.head, this.#start.drained);
-    const options = { after, pollMs: settings.pollMs, signal: this.#pipeline.signal };
+    const { pollMs, idlePollMs } = settings;
+    const options = { after, pollMs, idlePollMs, signal: this.#pipeline.signal };
     for await (const item of feed(bucket, streamPrefix, options)) {
       if (item.kind === 'head') await this.#atHead(item.seq);
       else await this.#take(item.next);

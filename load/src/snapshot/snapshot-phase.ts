@@ -49,6 +49,7 @@ export async function applySnapshot(deps: SnapshotDeps): Promise<SnapshotResult>
     for await (const item of feed(deps.bucket, deps.streamPrefix, {
       after: START,
       pollMs: deps.settings.pollMs,
+      idlePollMs: deps.settings.idlePollMs,
       signal: work.signal,
     })) {
       if (item.kind === 'head') continue;

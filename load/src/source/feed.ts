@@ -1,8 +1,9 @@
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { sleep, throwIfAborted } from '@waybill/shared/lifecycle';
 import type { ChainedCommit } from '@waybill/shared/manifest/codec';
+import type { Commit } from '@waybill/shared/manifest/commit';
 import { type LogPoint, readCommits } from '@waybill/shared/manifest/log';
-import { PollRhythm } from './poll-rhythm.ts';
+import { type PollPauses, PollRhythm } from './poll-rhythm.ts';
 
 /** A commit of the stream, or the news that there was none after `seq` a moment ago. */
 export type FeedItem = { readonly kind: 'commit'; readonly next: ChainedCommit } | HeadReached;
@@ -12,9 +13,8 @@ export interface HeadReached {
   readonly seq: number;
 }
 
-export interface FeedOptions {
+export interface FeedOptions extends PollPauses {
   readonly after: LogPoint;
-  readonly pollMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -27,19 +27,26 @@ export async function* feed(
   streamPrefix: string,
   options: FeedOptions,
 ): AsyncGenerator<FeedItem, never> {
-  const { pollMs, signal } = options;
-  const rhythm = new PollRhythm(pollMs);
+  const { signal } = options;
+  const rhythm = new PollRhythm(options, performance.now());
   let point = options.after;
   for (;;) {
     throwIfAborted(signal);
     const before = point.seq;
+    let changes = false;
     for await (const next of readCommits(bucket, streamPrefix, { after: point, signal })) {
       point = { seq: next.commit.seq, hash: next.hash };
+      changes ||= saysMore(next.commit);
       yield { kind: 'commit', next };
     }
     const lookedAt = performance.now();
     yield { kind: 'head', seq: point.seq };
-    if (point.seq > before) rhythm.found(point.seq - before, lookedAt);
+    if (point.seq > before) rhythm.found(point.seq - before, changes, lookedAt);
     await sleep(rhythm.pauseMs(performance.now()), signal);
   }
+}
+
+/** Than the position, which an idle stream commits all the time. */
+function saysMore({ segments, chunks, collections, ddl, milestones, note }: Commit): boolean {
+  return [segments, chunks, collections, ddl, milestones, note].some((part) => part !== undefined);
 }

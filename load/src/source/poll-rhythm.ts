@@ -6,23 +6,38 @@ const LONGEST = 10;
 const LONGEST_PAUSE = 4;
 /** Steps around the expected moment, as parts of `pollMs`. */
 const STEP = 0.25;
+/** Of the time for which nothing has changed, the part that is waited: so a change is seen late by at most so much of it. */
+const QUIET_SHARE = 1 / 20;
+
+export interface PollPauses {
+  /** Between looks while the stream changes, where nothing better is known. */
+  readonly pollMs: number;
+  /** The longest, when nothing has changed for long. */
+  readonly idlePollMs: number;
+}
 
 /**
  * When to look for the next commit. A capture under load commits once a second: looking often just before and after the moment
- * it is expected, and hardly in between, finds it soon and asks no more often than looking at all times would.
+ * it is expected, and hardly in between, finds it soon and asks no more often than looking at all times would. Where nothing
+ * has changed for long the pauses grow, up to `idlePollMs`: a store bills each look.
  * Times are milliseconds of one monotonic clock.
  */
 export class PollRhythm {
   readonly #pollMs: number;
+  readonly #idlePollMs: number;
+  #changedAt: number;
   #lastAt: number | null = null;
   #period: number | null = null;
 
-  constructor(pollMs: number) {
+  constructor({ pollMs, idlePollMs }: PollPauses, now: number) {
     this.#pollMs = pollMs;
+    this.#idlePollMs = idlePollMs;
+    this.#changedAt = now;
   }
 
-  /** So many commits were found by one look. */
-  found(commits: number, now: number): void {
+  /** So many commits were found by one look; `changes`: one of them says more than how far the stream is. */
+  found(commits: number, changes: boolean, now: number): void {
+    if (changes) this.#changedAt = now;
     const gap = this.#lastAt === null ? null : (now - this.#lastAt) / commits;
     this.#lastAt = now;
     if (gap === null || gap > LONGEST * this.#pollMs) this.#period = null;
@@ -33,6 +48,11 @@ export class PollRhythm {
 
   /** How long to wait before the next look. */
   pauseMs(now: number): number {
+    const quiet = Math.min((now - this.#changedAt) * QUIET_SHARE, this.#idlePollMs);
+    return Math.max(this.#pauseByRhythm(now), quiet);
+  }
+
+  #pauseByRhythm(now: number): number {
     const pollMs = this.#pollMs;
     const step = pollMs * STEP;
     if (this.#lastAt === null || this.#period === null) return pollMs;

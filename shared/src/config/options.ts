@@ -291,6 +291,15 @@ export const OPTIONS = {
     default: '6',
     describe: 'Write commands in flight to the target at once.',
   },
+  'idle-poll': {
+    type: 'duration',
+    group: 'Load',
+    commands: LOADING,
+    min: 200,
+    default: '2s',
+    describe:
+      'The longest pause between looks for a new commit when nothing has changed for a while; each look is a request that a store bills. While the stream changes it is looked at five times a second.',
+  },
   'batch-records': {
     type: 'integer',
     group: 'Load',
