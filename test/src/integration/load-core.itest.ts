@@ -16,13 +16,14 @@ import type { RawElement } from '@waybill/shared/bson/raw';
 import { documentId } from '@waybill/shared/bson/statement';
 import { sealJson } from '@waybill/shared/manifest/sealed-json';
 import { connect } from '@waybill/shared/mongo/connection';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { corpus } from '../corpus/corpus.ts';
 import { awaitUntil } from '../support/await-until.ts';
-import { type TemporaryBucket, temporaryBucket } from '../support/bucket.ts';
-import { type TestClient, testClient } from '../support/raw.ts';
-import { load, type RunLoadOptions } from '../support/run-load.ts';
-import { describeWithServer, uniqueName } from '../support/servers.ts';
+import type { TemporaryBucket } from '../support/bucket.ts';
+import { freshLoad } from '../support/fresh-load.ts';
+import type { TestClient } from '../support/raw.ts';
+import type { RunLoadOptions } from '../support/run-load.ts';
+import { describeWithServer } from '../support/servers.ts';
 import { put, remove, StreamBuilder } from '../support/stream-builder.ts';
 
 await describeWithServer('load', (servers) => {
@@ -31,21 +32,14 @@ await describeWithServer('load', (servers) => {
   let database: string;
   let orders: string;
 
-  beforeEach(async () => {
-    bucket = await temporaryBucket();
-    client = await testClient(servers.target.uri);
-    await client.client.db('waybill').dropDatabase();
-    database = uniqueName('load');
-    orders = `${database}.orders`;
-  });
-  afterEach(async () => {
-    await client.client.db(database).dropDatabase();
-    await client[Symbol.asyncDispose]();
-    await bucket[Symbol.asyncDispose]();
-  });
-
-  const run = (options: Partial<RunLoadOptions> = {}) =>
-    load({ bucketUrl: bucket.url, targetUri: servers.target.uri, until: 'caught-up', ...options });
+  const run = freshLoad(
+    () => servers.target.uri,
+    'load',
+    (fresh) => {
+      ({ bucket, client, database } = fresh);
+      orders = `${database}.orders`;
+    },
+  );
 
   async function stored(collection = 'orders'): Promise<Map<string, Buffer>> {
     const found = new Map<string, Buffer>();

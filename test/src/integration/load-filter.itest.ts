@@ -6,9 +6,8 @@ import { readManifest } from '@waybill/shared/manifest/log';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AT_WORK, Migration, said } from '../e2e/migration.ts';
 import { awaitUntil } from '../support/await-until.ts';
-import { type TemporaryBucket, temporaryBucket } from '../support/bucket.ts';
+import { freshLoad } from '../support/fresh-load.ts';
 import { type TestClient, testClient } from '../support/raw.ts';
-import { load, type RunLoadOptions } from '../support/run-load.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
 import { put, remove, StreamBuilder } from '../support/stream-builder.ts';
 
@@ -19,28 +18,23 @@ const B = 'b'.repeat(32);
 const one = (id: number, n = 0): Buffer => fromObject({ _id: id, n });
 
 await describeWithServer('a load with a filter', (servers) => {
-  let bucket: TemporaryBucket;
   let client: TestClient;
   let shop: string;
   let crm: string;
   let stream: StreamBuilder;
 
-  beforeEach(async () => {
-    bucket = await temporaryBucket();
-    client = await testClient(servers.target.uri);
-    await client.client.db('waybill').dropDatabase();
-    shop = uniqueName('shop');
-    crm = uniqueName('crm');
-    stream = await StreamBuilder.create(bucket.url);
-  });
+  const run = freshLoad(
+    () => servers.target.uri,
+    'shop',
+    async ({ bucket, ...fresh }) => {
+      ({ client, database: shop } = fresh);
+      crm = uniqueName('crm');
+      stream = await StreamBuilder.create(bucket.url);
+    },
+  );
   afterEach(async () => {
-    for (const database of [shop, crm]) await client.client.db(database).dropDatabase();
-    await client[Symbol.asyncDispose]();
-    await bucket[Symbol.asyncDispose]();
+    await client.client.db(crm).dropDatabase();
   });
-
-  const run = (options: Partial<RunLoadOptions> = {}) =>
-    load({ bucketUrl: bucket.url, targetUri: servers.target.uri, until: 'caught-up', ...options });
 
   /** `collection: _id:n …` of both databases, sorted. */
   async function onTarget(): Promise<string[]> {

@@ -4,11 +4,11 @@ import { type RestoreKind, type RestoreReport, restoreHeldBack } from '@waybill/
 import { fromObject, int32, type Plain } from '@waybill/shared/bson/build';
 import { silentLogger } from '@waybill/shared/logger';
 import { connect } from '@waybill/shared/mongo/connection';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type TemporaryBucket, temporaryBucket } from '../support/bucket.ts';
-import { type TestClient, testClient } from '../support/raw.ts';
-import { load, type RunLoadOptions } from '../support/run-load.ts';
-import { describeWithServer, uniqueName } from '../support/servers.ts';
+import { describe, expect, it } from 'vitest';
+import type { TemporaryBucket } from '../support/bucket.ts';
+import { freshLoad } from '../support/fresh-load.ts';
+import type { TestClient } from '../support/raw.ts';
+import { describeWithServer } from '../support/servers.ts';
 import { put, remove, StreamBuilder } from '../support/stream-builder.ts';
 
 const ID_INDEX = fromObject({ v: 2, key: { _id: 1 }, name: '_id_' });
@@ -23,22 +23,15 @@ await describeWithServer('structure on the target', (servers) => {
   let orders: string;
   let stream: StreamBuilder;
 
-  beforeEach(async () => {
-    bucket = await temporaryBucket();
-    client = await testClient(servers.target.uri);
-    await client.client.db('waybill').dropDatabase();
-    database = uniqueName('structure');
-    orders = `${database}.orders`;
-    stream = await StreamBuilder.create(bucket.url);
-  });
-  afterEach(async () => {
-    await client.client.db(database).dropDatabase();
-    await client[Symbol.asyncDispose]();
-    await bucket[Symbol.asyncDispose]();
-  });
-
-  const run = (options: Partial<RunLoadOptions> = {}) =>
-    load({ bucketUrl: bucket.url, targetUri: servers.target.uri, until: 'caught-up', ...options });
+  const run = freshLoad(
+    () => servers.target.uri,
+    'structure',
+    async (fresh) => {
+      ({ bucket, client, database } = fresh);
+      orders = `${database}.orders`;
+      stream = await StreamBuilder.create(bucket.url);
+    },
+  );
 
   async function restore(...kinds: RestoreKind[]): Promise<RestoreReport[]> {
     await using target = await connect(servers.target.uri, { role: 'target' });
