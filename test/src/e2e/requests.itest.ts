@@ -1,0 +1,145 @@
+/**
+ * How often a stream asks its bucket, at the settings that everybody has: what a cloud bills. Nothing is listed while
+ * following, an idle stream asks seldom, and one in use asks by the commit and not by the change. WAYBILL_TEST_SECONDS
+ * makes the counts of docs/costs.md, from longer than the few seconds here.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runLoad } from '@waybill/load/load';
+import { resolveLoadSettings } from '@waybill/load/settings';
+import type { Bucket } from '@waybill/shared/bucket/bucket';
+import { FaultyBucket } from '@waybill/shared/bucket/faulty-bucket';
+import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { silentLogger } from '@waybill/shared/logger';
+import { createMetrics } from '@waybill/shared/metrics';
+import { connect } from '@waybill/shared/mongo/connection';
+import { createLoadStats } from '@waybill/shared/stats';
+import { expect, it } from 'vitest';
+import { awaitUntil } from '../support/await-until.ts';
+import { temporaryBucket } from '../support/bucket.ts';
+import { connectSource, startCapture } from '../support/capturing.ts';
+import { testClient } from '../support/raw.ts';
+import { describeWithServer, uniqueName } from '../support/servers.ts';
+
+const SECONDS = Number(process.env.WAYBILL_TEST_SECONDS ?? 12);
+/** After so much silence the pauses of a load have reached their bound of two seconds. */
+const QUIET_MS = 45_000;
+const EVENTS_A_SECOND = 2000;
+const HOUR = 3600;
+
+/** Requests that a store bills as writes and as reads; deleting is free. */
+interface Counts {
+  put: number;
+  get: number;
+}
+
+await describeWithServer('requests', (servers) => {
+  it('of a stream in use and of an idle one', { timeout: 600_000 }, async () => {
+    const database = uniqueName('requests');
+    await using folder = await temporaryBucket();
+    await using writer = await testClient(servers.source.uri);
+    await using source = await connectSource(servers.source.uri);
+    await using target = await connect(servers.target.uri, { role: 'target' });
+    const collection = writer.client.db(database).collection('c');
+    await collection.insertOne({ n: -1 });
+
+    const captured = counted(await openBucket(folder.url));
+    const loaded = counted(await openBucket(folder.url));
+    const capture = startCapture(source, captured.bucket, {
+      include: [`${database}.*`],
+      commitIntervalMs: 1000,
+      maxAwaitMs: 250,
+    });
+    await awaitUntil('the capture has caught up', () => capture.stats.phase === 'changes');
+    const stop = new AbortController();
+    const stats = createLoadStats();
+    const load = runLoad(resolveLoadSettings({ load: 'requests' }), {
+      bucket: loaded.bucket,
+      target,
+      logger: silentLogger,
+      metrics: createMetrics(),
+      stats,
+      signal: stop.signal,
+    });
+    await awaitUntil('the load applies changes', () => stats.phase === 'changes');
+
+    const measured: Record<string, Counts> = {};
+    const measure = async (what: string): Promise<void> => {
+      captured.take();
+      loaded.take();
+      await sleep(SECONDS * 1000);
+      measured[`capture, ${what}`] = captured.take();
+      measured[`load, ${what}`] = loaded.take();
+    };
+    const writing = write(collection, (SECONDS + 2) * 1000);
+    await sleep(2000);
+    await measure('busy');
+    const written = await writing;
+    await awaitUntil('all is applied', () => stats.sequence === written, { timeoutMs: 30_000 });
+    await sleep(QUIET_MS);
+    await measure('idle');
+
+    await capture.stop();
+    stop.abort();
+    await load;
+    for (const name of ['requests', database]) await writer.client.db(name).dropDatabase();
+
+    for (const [what, { put, get }] of Object.entries(measured)) {
+      console.log(
+        `${what}: ${hourly(put)} writes, ${hourly(get)} reads an hour (${put} and ${get} in ${SECONDS} s)`,
+      );
+    }
+    const { 'capture, busy': busyCapture, 'load, busy': busyLoad } = measured;
+    const { 'capture, idle': idleCapture, 'load, idle': idleLoad } = measured;
+    // A segment and a commit a second; now and then a checkpoint.
+    expect(busyCapture?.put).toBeLessThanOrEqual(2 * SECONDS + 4);
+    // The stream is looked at about five times a second, the load's own log once, and each commit is read.
+    expect(busyLoad?.get).toBeLessThanOrEqual(10 * SECONDS);
+    expect(busyLoad?.put).toBe(0);
+    // A position every ten seconds.
+    expect(idleCapture?.put).toBeLessThanOrEqual(SECONDS / 10 + 2);
+    expect(idleCapture?.get).toBeLessThanOrEqual(SECONDS + 2);
+    expect(idleLoad?.get).toBeLessThanOrEqual(2 * SECONDS);
+    expect(idleLoad?.put).toBe(0);
+  });
+});
+
+const hourly = (count: number): number => Math.round((count * HOUR) / SECONDS);
+
+function counted(inner: Bucket): { readonly bucket: Bucket; take(): Counts } {
+  let counts: Counts = { put: 0, get: 0 };
+  const bucket = new FaultyBucket(inner, ({ operation, moment }) => {
+    if (moment !== 'before' || operation === 'delete') return;
+    counts[operation === 'put' ? 'put' : 'get']++;
+  });
+  // Following a stream is without lists: one that came would bill as a write.
+  bucket.list = (prefix, options) => {
+    counts.put++;
+    return inner.list(prefix, options);
+  };
+  return {
+    bucket,
+    take: () => {
+      const taken = counts;
+      counts = { put: 0, get: 0 };
+      return taken;
+    },
+  };
+}
+
+interface Insertable {
+  insertMany(documents: { n: number }[]): Promise<unknown>;
+}
+
+/** Returns how many changes it made. */
+async function write(collection: Insertable, forMs: number): Promise<number> {
+  const startedAt = performance.now();
+  let written = 0;
+  for (;;) {
+    const elapsed = performance.now() - startedAt;
+    if (elapsed > forMs) return written;
+    const due = Math.floor((elapsed / 1000) * EVENTS_A_SECOND) - written;
+    if (due > 0) await collection.insertMany(Array.from({ length: due }, (_, i) => ({ n: written + i })));
+    written += Math.max(due, 0);
+    await sleep(50);
+  }
+}
