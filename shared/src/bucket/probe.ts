@@ -60,9 +60,10 @@ async function probeOnce(bucket: Bucket, options: ProbeOptions): Promise<Probed>
   const prefix = `${PROBE_PREFIX}${randomUUID()}`;
   const [once, race, plain] = [`${prefix}-once`, `${prefix}-race`, `${prefix}-plain`] as const;
   try {
+    // First, so that what keeps any put from succeeding is not taken for a lack of the conditional one.
+    await bucket.put(plain, BODY, { signal });
     const lack = (await lackOfRefusal(bucket, once, signal)) ?? (await lackOfWinner(bucket, race, signal));
     if (lack !== undefined && !unsafeSingleWriter) throw featureMissing(bucket, lack);
-    await bucket.put(plain, BODY, { signal });
     await assertReads(bucket, plain, signal);
     await assertListed(bucket, plain, true, signal);
     await bucket.delete(plain, { signal });

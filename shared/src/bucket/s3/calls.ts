@@ -4,7 +4,7 @@ import { HeadObjectCommand, type S3ClientResolvedConfig } from '@aws-sdk/client-
 import { abortable, abortReason, throwIfAborted } from '../../lifecycle.ts';
 import { RequestLimiter } from '../limiter.ts';
 import type { StoreOptions } from '../store-options.ts';
-import { type Dialect, dialectOf } from './dialect.ts';
+import { type Dialect, dialectOf, OTHER } from './dialect.ts';
 import { isThrottling } from './error.ts';
 
 type Command<I extends ServiceInputTypes, O extends ServiceOutputTypes> = $Command<
@@ -31,6 +31,7 @@ export class S3Calls {
   readonly #client: S3Client;
   readonly #limiter = new RequestLimiter({ isThrottling });
   readonly #prefix: string;
+  readonly #given: Dialect | undefined;
   #dialect: Dialect | undefined;
 
   constructor(
@@ -43,6 +44,7 @@ export class S3Calls {
     this.bucket = where.bucket;
     this.#prefix = where.prefix;
     this.store = store;
+    this.#given = dialect;
     this.#dialect = dialect;
   }
 
@@ -58,7 +60,7 @@ export class S3Calls {
     };
   }
 
-  /** A key as the store has it, and back. */
+  /** Before every key. */
   get prefix(): string {
     return this.#prefix;
   }
@@ -94,6 +96,11 @@ export class S3Calls {
     this.#client.destroy();
   }
 
+  /** An answer may also come from something in between, which does not know whom it stands before. */
+  #hear(heard: Dialect): void {
+    if (this.#given === undefined && (this.#dialect === undefined || heard !== OTHER)) this.#dialect = heard;
+  }
+
   /** Inside the SDK's retries, so that the limiter sees each request, and none while the SDK waits. */
   #watch<I extends ServiceInputTypes, O extends ServiceOutputTypes>(
     command: Command<I, O>,
@@ -109,7 +116,7 @@ export class S3Calls {
         const result = await next(args);
         const { hostname } = args.request as { hostname?: string };
         const { headers } = result.response as HttpMessage;
-        this.#dialect ??= dialectOf(headers.server, hostname ?? '');
+        this.#hear(dialectOf(headers.server, hostname ?? ''));
         return result;
       },
       { step: 'deserialize', priority: 'low', name: 'waybillDialect' },

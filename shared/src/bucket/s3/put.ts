@@ -119,7 +119,7 @@ async function decided(calls: S3Calls, request: PutRequest, send: () => Promise<
       if (signal?.aborted) throw error;
       const mapped = s3Error(error, 'write', key);
       const isOpen = isTaken(error) || isConflict(error) || hasCode(mapped, 'BUCKET_UNAVAILABLE');
-      if (!isOpen) throw header ? conditional(error, mapped, key) : mapped;
+      if (!isOpen) throw header ? conditional(mapped, key) : mapped;
       const found = await tokenOf(calls, key, signal).catch(() => null);
       if (found === request.token) return;
       if (header && found !== null) throw taken(key);
@@ -160,10 +160,9 @@ function gone(key: string): WaybillError {
 }
 
 /** An old MinIO takes `If-None-Match: *` for a condition on what is there, and answers 404 to the first put. */
-function conditional(error: unknown, mapped: unknown, key: string): unknown {
-  const { status, name } = faultOf(error);
-  if (name === 'NoSuchBucket' || (status !== 404 && status !== 400)) return mapped;
-  return new WaybillError('BUCKET_FEATURE_MISSING', `The store has no put-if-absent (${name}, ${status}).`, {
-    context: { key },
+function conditional(mapped: unknown, key: string): unknown {
+  if (!hasCode(mapped, 'BUCKET_OBJECT_MISSING')) return mapped;
+  return new WaybillError('BUCKET_FEATURE_MISSING', 'The store answers that there is no such object.', {
+    context: { key, ...mapped.context },
   });
 }
