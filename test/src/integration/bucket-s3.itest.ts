@@ -271,6 +271,23 @@ await describeWithStores('S3', ['s3', 's3-without-conditions'], () => {
       Object.assign(process.env, server.env);
     });
 
+    test('no region at all is the one that others than AWS take', async () => {
+      const { url } = await open(server);
+      delete process.env.AWS_REGION;
+      const bucket = await openBucket(url, { store: { endpoint: server.endpoint } });
+      await bucket.put('k', Buffer.from('x'));
+      expect((await bucket.get('k')).toString()).toBe('x');
+      await bucket.close();
+      Object.assign(process.env, server.env);
+    });
+
+    test('another region than the server’s is refused', async () => {
+      const { url, store } = await open(server);
+      const bucket = await openBucket(url, { store: { ...store, region: 'eu-west-3' } });
+      await hint(bucket.get('k'), 'BUCKET_ACCESS_DENIED', /./);
+      await bucket.close();
+    });
+
     test('no credentials', async () => {
       const { url, store } = await open(server);
       delete process.env.AWS_ACCESS_KEY_ID;
