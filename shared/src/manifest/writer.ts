@@ -102,10 +102,17 @@ export class ManifestWriter {
       const filled = typeof body === 'function' ? body(this.#state) : body;
       const { next, after } = this.#prepare(filled, epoch);
       const winner = await putCommit(this.#bucket, this.#prefix, next, { ...this.#options, signal });
-      this.#state = winner ? foldCommit(this.#state, winner) : after;
-      if (winner) continue;
-      this.#epoch = epoch;
-      return;
+      if (!winner) {
+        this.#state = after;
+        this.#epoch = epoch;
+        return;
+      }
+      this.#state = foldCommit(this.#state, winner);
+      // To the head: commit by commit, an owner that goes on committing would be ahead for ever.
+      const options = { ...this.#options, after: this.#state, signal };
+      for await (const next of readCommits(this.#bucket, this.#prefix, options)) {
+        this.#state = foldCommit(this.#state, next);
+      }
     }
   }
 
