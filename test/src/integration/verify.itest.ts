@@ -328,7 +328,8 @@ await describeWithServer('waybill verify', (servers) => {
     });
     let stop = false;
     const hot = (async () => {
-      for (let value = 0; !stop; value++) {
+      // Never the value that the target has.
+      for (let value = 1000; !stop; value++) {
         await at(source, 'hot').updateOne({ _id: 5 }, { $set: { v: value } });
         await sleep(50);
       }
