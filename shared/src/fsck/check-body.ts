@@ -7,6 +7,7 @@ import { sha256 } from '../manifest/sealed-json.ts';
 import { decodeSegment } from '../segment/reader.ts';
 import { ChangeContent, type ChangeContext } from './change-content.ts';
 import type { EntryFault } from './check-entry.ts';
+import { lookAgain } from './look-again.ts';
 import { SnapshotContent } from './snapshot-content.ts';
 
 export interface BodyContext extends ChangeContext {
@@ -59,14 +60,19 @@ async function read(
   entry: SegmentEntry,
   options: LogOptions,
 ): Promise<Buffer | EntryFault> {
+  const bytes = await lookAgain(() => getOrNull(bucket, key, options), options.signal);
+  if (bytes === null) return { kind: 'segment-missing', detail: 'it was listed, and is gone' };
+  if (bytes.length !== entry.bytes) return sizeFault(bytes.length, entry);
+  if (sha256(bytes) === entry.sha256) return bytes;
+  return { kind: 'segment-altered', detail: 'its SHA-256 is not what the manifest says' };
+}
+
+async function getOrNull(bucket: Bucket, key: string, options: LogOptions): Promise<Buffer | null> {
   try {
-    const bytes = await retried(() => bucket.get(key, { signal: options.signal }), options);
-    if (bytes.length !== entry.bytes) return sizeFault(bytes.length, entry);
-    if (sha256(bytes) === entry.sha256) return bytes;
-    return { kind: 'segment-altered', detail: 'its SHA-256 is not what the manifest says' };
+    return await retried(() => bucket.get(key, { signal: options.signal }), options);
   } catch (error) {
-    if (!hasCode(error, 'BUCKET_OBJECT_MISSING')) throw error;
-    return { kind: 'segment-missing', detail: 'it is not there' };
+    if (hasCode(error, 'BUCKET_OBJECT_MISSING')) return null;
+    throw error;
   }
 }
 

@@ -11,6 +11,7 @@ import { checkEntry } from './check-entry.ts';
 import { ChunkTally } from './chunk-tally.ts';
 import type { Findings } from './findings.ts';
 import { HeldBytes } from './held-bytes.ts';
+import { lookAgain } from './look-again.ts';
 import { SegmentTable } from './segment-table.ts';
 import type { FsckStats } from './stats.ts';
 import type { WalkedCommit } from './walk-log.ts';
@@ -105,7 +106,7 @@ export class SegmentChecks {
   /** A list that lacks it is not believed by itself. */
   #look(key: string): Promise<ObjectInfo | null> {
     const { bucket, signal } = this.#options;
-    return retried(() => bucket.head(key, { signal }), this.#options);
+    return lookAgain(() => retried(() => bucket.head(key, { signal }), this.#options), signal);
   }
 
   async #read(key: string, entry: SegmentEntry, context: Parameters<typeof checkBody>[3]): Promise<void> {

@@ -91,3 +91,16 @@ it('a store that fails is not taken for damage', async () => {
   const checking = runFsck({ stream: STREAM, deep: true }, { bucket, stats: newFsckStats() });
   await expect(checking).rejects.toSatisfy((error) => hasCode(error, 'BUCKET_ACCESS_DENIED'));
 });
+
+it('what a store does not show at the first look is looked for again', async () => {
+  await using stream = await SampleStream.whole();
+  const seen = new Set<string>();
+  const bucket = new FaultyBucket(stream.bucket, ({ operation, key, moment }) => {
+    if (operation !== 'get' || moment !== 'before' || seen.has(key)) return;
+    seen.add(key);
+    throw new WaybillError('BUCKET_OBJECT_MISSING', `There is no object ${key}.`);
+  });
+  const report = await runFsck({ stream: STREAM, deep: true }, { bucket, stats: newFsckStats() });
+  expect(seen.size).toBeGreaterThan(15);
+  expect(report).toMatchObject({ whole: true, findings: [], lastSequence: 120, decodedRecords: 210 });
+});

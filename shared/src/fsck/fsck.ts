@@ -19,6 +19,7 @@ import type { StreamState } from '../manifest/state.ts';
 import { SegmentChecks, type SegmentTotals } from './check-segments.ts';
 import { type Finding, type FindingKind, Findings } from './findings.ts';
 import { loadNames } from './load-names.ts';
+import { lookAgain } from './look-again.ts';
 import type { FsckStats } from './stats.ts';
 import { type LogSurvey, surveyLog } from './survey.ts';
 import { type WalkOptions, walkLog } from './walk-log.ts';
@@ -65,11 +66,11 @@ export interface FsckReport {
 /** @throws STREAM_MISSING where nothing of the stream is there; the bucket's errors; the signal's reason */
 export async function runFsck({ stream, deep }: FsckSettings, deps: FsckDeps): Promise<FsckReport> {
   const startedAt = performance.now();
-  const { bucket, stats, signal } = deps;
+  const { bucket, stats } = deps;
   const prefix = streamPrefix(stream);
   const findings = new Findings();
   const loads = await checkLoads(stream, { ...deps, findings });
-  const survey = await surveyLog(bucket, prefix, signal);
+  const survey = await surveyLog(bucket, prefix, deps);
   stats.commitsTotal += survey.head;
   const identity = await readIdentity(prefix, survey, findings, deps);
   const segments = new SegmentChecks({ ...deps, prefix, identity, deep, findings });
@@ -106,7 +107,7 @@ async function checkLoads(
   const logs: LogReport[] = [];
   let sequence = 0;
   for await (const load of loadNames(deps.bucket, stream, deps.signal)) {
-    const survey = await surveyLog(deps.bucket, loadPrefix(stream, load), deps.signal);
+    const survey = await surveyLog(deps.bucket, loadPrefix(stream, load), deps);
     deps.stats.commitsTotal += survey.head;
     const state = await walkLog(survey, { ...deps, onCommit: () => void deps.stats.commits++ });
     logs.push(logReport(survey, state));
@@ -130,14 +131,27 @@ async function readIdentity(
 ): Promise<StreamIdentity | null> {
   const key = identityKey(prefix);
   try {
-    return await readStream(deps.bucket, prefix, deps);
+    const found = await lookAgain(() => readStreamOrNull(prefix, head > 0, deps), deps.signal);
+    if (!found) findings.add('stream-damaged', key, 'it is missing, and its commits are there');
+    return found;
   } catch (error) {
     if (hasCode(error, 'MANIFEST_CORRUPT')) findings.add('stream-damaged', key, error.message);
     else if (hasCode(error, 'FORMAT_UNSUPPORTED')) findings.add('format-unsupported', key, error.message);
-    else if (hasCode(error, 'STREAM_MISSING') && head > 0) {
-      findings.add('stream-damaged', key, 'it is missing, and its commits are there');
-    } else throw error;
+    else throw error;
     return null;
+  }
+}
+
+async function readStreamOrNull(
+  prefix: string,
+  hasCommits: boolean,
+  deps: FsckDeps,
+): Promise<StreamIdentity | null> {
+  try {
+    return await readStream(deps.bucket, prefix, deps);
+  } catch (error) {
+    if (hasCommits && hasCode(error, 'STREAM_MISSING')) return null;
+    throw error;
   }
 }
 

@@ -1,6 +1,8 @@
-/** What a log consists of, as its store lists it: the head, holes before it, checkpoints. Reads no object. */
-import type { Bucket } from '../bucket/bucket.ts';
-import { checkpointsPrefix, manifestPrefix, numberInKey } from '../manifest/keys.ts';
+/** What a log consists of, as its store lists it: the head, holes before it, checkpoints. Reads no object whole. */
+import type { Bucket, ObjectInfo } from '../bucket/bucket.ts';
+import { checkpointsPrefix, commitKey, manifestPrefix, numberInKey } from '../manifest/keys.ts';
+import { type LogOptions, retried } from '../manifest/options.ts';
+import { lookAgain } from './look-again.ts';
 
 /** Commits that are not there, first and last included. */
 export interface Gap {
@@ -22,7 +24,12 @@ export interface LogSurvey {
  * Checkpoints are listed before commits, so of a log that is being written each of them has its commit in the list, or has lost
  * it. What is committed after this is not of the check: the head is where it stood.
  */
-export async function surveyLog(bucket: Bucket, prefix: string, signal?: AbortSignal): Promise<LogSurvey> {
+export async function surveyLog(
+  bucket: Bucket,
+  prefix: string,
+  options: LogOptions = {},
+): Promise<LogSurvey> {
+  const { signal } = options;
   const checkpoints: number[] = [];
   for await (const { key } of bucket.list(checkpointsPrefix(prefix), { signal })) {
     const number = numberInKey(key);
@@ -30,16 +37,16 @@ export async function surveyLog(bucket: Bucket, prefix: string, signal?: AbortSi
   }
   const gaps: Gap[] = [];
   let head = 0;
+  const lookFor = (seq: number): Promise<ObjectInfo | null> =>
+    retried(() => bucket.head(commitKey(prefix, seq), { signal }), options);
   for await (const { key } of bucket.list(manifestPrefix(prefix), { signal })) {
     const number = numberInKey(key);
     if (number === undefined) continue;
-    if (number > head + 1) gaps.push({ first: head + 1, last: number - 1 });
+    // A list is not believed where it leaves something out.
+    while (head + 1 < number && (await lookAgain(() => lookFor(head + 1), signal))) head++;
+    if (head + 1 < number) gaps.push({ first: head + 1, last: number - 1 });
     head = number;
   }
+  while (await lookFor(head + 1)) head++;
   return { prefix, head, gaps, checkpoints };
-}
-
-/** The highest number that this log must once have reached; above its head where its end is lost. */
-export function reachedBefore({ head, checkpoints }: LogSurvey): number {
-  return Math.max(head, checkpoints.at(-1) ?? 0);
 }

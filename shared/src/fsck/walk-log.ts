@@ -14,6 +14,7 @@ import type { StreamState } from '../manifest/state.ts';
 import { checkCheckpoint } from './check-checkpoint.ts';
 import type { FindingKind, Findings } from './findings.ts';
 import { LenientFold } from './lenient-fold.ts';
+import { lookAgain } from './look-again.ts';
 import type { LogSurvey } from './survey.ts';
 
 /** Commits fetched at once: a store far away answers thirty of them in the time of one. */
@@ -93,7 +94,7 @@ async function* readAll(
 
 async function readOne(prefix: string, seq: number, options: WalkOptions): Promise<Read> {
   try {
-    const found = await readCommit(options.bucket, prefix, seq, options);
+    const found = await lookAgain(() => readCommit(options.bucket, prefix, seq, options), options.signal);
     return found ?? { kind: 'commit-missing', detail: 'it was listed, and is gone' };
   } catch (error) {
     if (hasCode(error, 'MANIFEST_CORRUPT')) return { kind: 'commit-damaged', detail: error.message };

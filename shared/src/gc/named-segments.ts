@@ -42,12 +42,12 @@ export class NamedSegments {
       const loads: LogSurvey[] = [];
       let reached = 0;
       for await (const load of loadNames(bucket, stream, options.signal)) {
-        const survey = await surveyLog(bucket, loadPrefix(stream, load), options.signal);
+        const survey = await surveyLog(bucket, loadPrefix(stream, load), options);
         const state = await foldWhole(bucket, survey, options);
         loads.push(survey);
         for (const { sequence } of state.milestones) reached = Math.max(reached, sequence ?? 0);
       }
-      const survey = await surveyLog(bucket, prefix, options.signal);
+      const survey = await surveyLog(bucket, prefix, options);
       named.#state = await foldWhole(bucket, survey, options, (next) => named.#take(next));
       if (reached > named.#state.lastSequence)
         throw cutShort(survey, `a load has reached sequence ${reached}`);
