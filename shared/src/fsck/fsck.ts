@@ -10,16 +10,14 @@
 import type { Bucket } from '../bucket/bucket.ts';
 import { hasCode } from '../errors.ts';
 import type { ChainedCommit } from '../manifest/codec.ts';
-import type { StreamIdentity } from '../manifest/commit.ts';
-import { readStream } from '../manifest/identity.ts';
-import { commitKey, identityKey, loadPrefix, streamPrefix } from '../manifest/keys.ts';
+import { commitKey, loadPrefix, streamPrefix } from '../manifest/keys.ts';
 import { readCommit } from '../manifest/log.ts';
 import type { LogOptions } from '../manifest/options.ts';
 import type { StreamState } from '../manifest/state.ts';
+import { checkIdentity } from './check-identity.ts';
 import { SegmentChecks, type SegmentTotals } from './check-segments.ts';
 import { type Finding, type FindingKind, Findings } from './findings.ts';
 import { loadNames } from './load-names.ts';
-import { lookAgain } from './look-again.ts';
 import type { FsckStats } from './stats.ts';
 import { type LogSurvey, surveyLog } from './survey.ts';
 import { type WalkOptions, walkLog } from './walk-log.ts';
@@ -72,7 +70,7 @@ export async function runFsck({ stream, deep }: FsckSettings, deps: FsckDeps): P
   const loads = await checkLoads(stream, { ...deps, findings });
   const survey = await surveyLog(bucket, prefix, deps);
   stats.commitsTotal += survey.head;
-  const identity = await readIdentity(prefix, survey, findings, deps);
+  const identity = await checkIdentity(prefix, survey.head > 0, { ...deps, findings });
   const segments = new SegmentChecks({ ...deps, prefix, identity, deep, findings });
   await segments.list();
   const state = await walkStream(survey, segments, { ...deps, findings });
@@ -121,39 +119,6 @@ const logReport = ({ prefix, head }: LogSurvey, { epoch }: StreamState): LogRepo
   commits: head,
   epoch,
 });
-
-/** Null where it cannot be read, which is a finding; a stream of which nothing is there is an error. */
-async function readIdentity(
-  prefix: string,
-  { head }: LogSurvey,
-  findings: Findings,
-  deps: FsckDeps,
-): Promise<StreamIdentity | null> {
-  const key = identityKey(prefix);
-  try {
-    const found = await lookAgain(() => readStreamOrNull(prefix, head > 0, deps), deps.signal);
-    if (!found) findings.add('stream-damaged', key, 'it is missing, and its commits are there');
-    return found;
-  } catch (error) {
-    if (hasCode(error, 'MANIFEST_CORRUPT')) findings.add('stream-damaged', key, error.message);
-    else if (hasCode(error, 'FORMAT_UNSUPPORTED')) findings.add('format-unsupported', key, error.message);
-    else throw error;
-    return null;
-  }
-}
-
-async function readStreamOrNull(
-  prefix: string,
-  hasCommits: boolean,
-  deps: FsckDeps,
-): Promise<StreamIdentity | null> {
-  try {
-    return await readStream(deps.bucket, prefix, deps);
-  } catch (error) {
-    if (hasCommits && hasCode(error, 'STREAM_MISSING')) return null;
-    throw error;
-  }
-}
 
 async function walkStream(survey: LogSurvey, segments: SegmentChecks, deps: Checking): Promise<StreamState> {
   try {

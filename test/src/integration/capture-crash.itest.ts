@@ -1,6 +1,9 @@
 import { FaultyBucket } from '@waybill/shared/bucket/faulty-bucket';
 import { openBucket } from '@waybill/shared/bucket/open-bucket';
 import { WaybillError } from '@waybill/shared/errors';
+import { runFsck } from '@waybill/shared/fsck/fsck';
+import { newFsckStats } from '@waybill/shared/fsck/stats';
+import { runGc } from '@waybill/shared/gc/gc';
 import type { Db } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
 import { temporaryFolder } from 'waybill/servers/temporary';
@@ -91,6 +94,11 @@ await describeWithServer('a capture that crashes', (servers) => {
     expect(replayed.changes.map(({ sequence }) => sequence)).toEqual(
       Array.from({ length: replayed.changes.length }, (_, index) => index + 1),
     );
+    const checked = await runFsck({ stream: 'default', deep: true }, { bucket, stats: newFsckStats() });
+    expect(checked.findings.filter(({ severity }) => severity === 'damage')).toEqual([]);
+    const { items } = await runGc({ stream: 'default', minAgeMs: 0, delete: true }, { bucket });
+    expect(items.filter(({ kind }) => kind === 'segment')).toHaveLength(checked.orphans.count);
+    expect(await differences(await replayStream(bucket, 'default'), client, database)).toEqual([]);
   });
 
   it('goes on by itself when the source comes back from a crash', async () => {
