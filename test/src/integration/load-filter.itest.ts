@@ -329,6 +329,35 @@ await describeWithServer('a part of a stream, migrated', (servers) => {
     expect((await loading.ended).exitCode).toBe(0);
   });
 
+  it('has the results of $out where the names that it uses are included', async () => {
+    const database = uniqueName('part_out');
+    await using source = await testClient(servers.source.uri);
+    await using target = await testClient(servers.target.uri);
+    const [db, there] = [source.client.db(database), target.client.db(database)];
+    const orders = db.collection<{ _id: number }>('orders');
+    await orders.insertMany([1, 2, 3].map((_id) => ({ _id })));
+    await using migration = await Migration.create({
+      servers,
+      databases: [database],
+      load: ['--allow-drop', '--include', `${database}.report,${database}.tmp.agg_out.*`],
+    });
+    const capture = migration.start('capture');
+    await migration.reached('caught-up', capture);
+    const loading = migration.start('load');
+    for (const _id of [4, 5]) {
+      await orders.insertOne({ _id });
+      await orders.aggregate([{ $out: 'report' }]).toArray();
+    }
+    await awaitUntil('the second result is on the target', async () => {
+      if (!loading.isRunning) throw new Error(`the load ended: ${(await loading.ended).stderr}`);
+      return (await there.collection('report').countDocuments()) === 5;
+    });
+    const names = (await there.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name);
+    expect(names).toEqual(['report']);
+    const verified = await migration.run('verify', ['--json']);
+    expect(verified.exitCode, verified.stdout).toBe(0);
+  });
+
   it('is cut over only when nobody writes to it any more', async () => {
     const database = uniqueName('part_written');
     await using source = await testClient(servers.source.uri);
