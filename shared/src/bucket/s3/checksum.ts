@@ -8,7 +8,7 @@ export function bodyChecksum(body: Uint8Array, { checksum }: Dialect): BodyCheck
   return { ContentMD5: createHash('md5').update(body).digest('base64') };
 }
 
-export type BodyChecksum = { readonly ChecksumCRC32: string } | { readonly ContentMD5: string };
+type BodyChecksum = { readonly ChecksumCRC32: string } | { readonly ContentMD5: string };
 
 export function crc32Base64(value: number): string {
   const bytes = Buffer.alloc(4);

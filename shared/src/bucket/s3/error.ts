@@ -2,13 +2,13 @@
  * What the SDK throws, as the bucket's contract names it. The error itself goes no further: a service's answer may quote
  * the request, and with it a session token. Its name, status and request id do.
  */
-import { hasCode, WaybillError } from '../../errors.ts';
+import { type ErrorCode, WaybillError } from '../../errors.ts';
 import { keyInvalid } from '../key.ts';
 
-export type S3Action = 'write' | 'read' | 'list' | 'delete' | 'look for';
+type S3Action = 'write' | 'read' | 'list' | 'delete' | 'look for';
 
 /** The parts of an SDK error that may be shown. */
-export interface S3Fault {
+interface S3Fault {
   /** `NoSuchKey`, `ECONNRESET`, … */
   readonly name: string;
   readonly status: number | undefined;
@@ -89,7 +89,6 @@ const DENIED: Readonly<Record<string, string>> = {
     'The object is archived. Restore it in the store, and keep segments out of archive classes.',
   CredentialsProviderError:
     'No credentials were found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or run with a role.',
-  NoSuchBucketPolicy: 'Check the policy of the bucket.',
 };
 const WRONG_REGION = new Set([
   ...['PermanentRedirect', 'AuthorizationHeaderMalformed', 'IllegalLocationConstraintException'],
@@ -104,7 +103,7 @@ export function s3Error(error: unknown, action: S3Action, key: string): unknown 
   const fault = faultOf(error);
   const { name, status } = fault;
   const context = { key, error: name, status, requestId: fault.requestId };
-  const make = (code: ConstructorParameters<typeof WaybillError>[0], message: string, hint?: string) =>
+  const make = (code: ErrorCode, message: string, hint?: string) =>
     new WaybillError(code, message, { hint, context });
   const said = status === undefined ? name : `${name}, ${status}`;
   if (name === 'NoSuchBucket') {
@@ -173,12 +172,4 @@ export function isTaken(error: unknown): boolean {
 export function isConflict(error: unknown): boolean {
   const { name, status } = faultOf(error);
   return name === 'ConditionalRequestConflict' || (status === 409 && name === 'OperationAborted');
-}
-
-export function objectMissing(key: string): WaybillError {
-  return new WaybillError('BUCKET_OBJECT_MISSING', `There is no object ${key}.`, { context: { key } });
-}
-
-export function isMissing(error: unknown): boolean {
-  return hasCode(error, 'BUCKET_OBJECT_MISSING');
 }

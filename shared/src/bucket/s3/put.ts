@@ -23,7 +23,7 @@ import { faultOf, isConflict, isTaken, s3Error } from './error.ts';
 import { Upload } from './upload.ts';
 
 /** Of a part. Smaller bodies go in one request; the store's least is 5 MiB. */
-export const PART_BYTES = 8 * 1024 * 1024;
+const PART_BYTES = 8 * 1024 * 1024;
 const TOKEN = 'waybill-put';
 
 const CONFLICT_POLICY: RetryPolicy = {
