@@ -125,7 +125,11 @@ export class GcsClient {
     const response = await storage.authClient.request<Readable>({
       url,
       method,
-      headers: { ...headers, ...(bytes === undefined ? {} : { 'Content-Length': String(bytes) }) },
+      headers: {
+        'User-Agent': 'waybill',
+        ...headers,
+        ...(bytes === undefined ? {} : { 'Content-Length': String(bytes) }),
+      },
       ...(body ? { data: Readable.from(slices(body, idle), { objectMode: false }) } : {}),
       agent,
       signal: idle.signal,

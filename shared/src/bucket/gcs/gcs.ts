@@ -15,7 +15,7 @@ import type { GcsClient } from './client.ts';
 import { bucketMissing } from './error.ts';
 import { asked, ListPage, objectInfo, objectName, objectPath, objectsPath, type Place } from './object.ts';
 import { putObject } from './put.ts';
-import { readPieces } from './read.ts';
+import { readPieces, readWhole } from './read.ts';
 import { isBucketMissing } from './refusal.ts';
 import { parsed, readObject } from './resource.ts';
 
@@ -51,8 +51,7 @@ export class GcsBucket implements Bucket {
   }
 
   async get(key: string, options: GetOptions = {}): Promise<Buffer> {
-    const pieces = await Array.fromAsync(this.stream(key, options));
-    return pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces);
+    return readWhole(this.#client, this.#place, key, options);
   }
 
   stream(key: string, options: GetOptions = {}): AsyncIterable<Buffer> {

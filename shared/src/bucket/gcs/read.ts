@@ -13,11 +13,34 @@ import { asked, objectName, objectPath, type Place } from './object.ts';
 import type { OpenAnswer } from './open-answer.ts';
 import { isBucketMissing } from './refusal.ts';
 
+/** Held whole, once. */
+export async function readWhole(
+  client: GcsClient,
+  place: Place,
+  key: string,
+  options: GetOptions,
+): Promise<Buffer> {
+  let whole = Buffer.alloc(0);
+  const onLength = (bytes: number): void => {
+    whole = Buffer.allocUnsafeSlow(bytes);
+  };
+  let at = 0;
+  for await (const piece of readPieces(client, place, key, { ...options, onLength })) {
+    at += piece.copy(whole, at);
+  }
+  return whole;
+}
+
+export interface ReadOptions extends GetOptions {
+  /** Called once, before the first piece. */
+  readonly onLength?: (bytes: number) => void;
+}
+
 export async function* readPieces(
   client: GcsClient,
   place: Place,
   key: string,
-  { range, signal }: GetOptions,
+  { range, signal, onLength }: ReadOptions,
 ): AsyncGenerator<Buffer> {
   const about = asked(place, 'read', key);
   const path = objectPath(place, objectName(place, key));
@@ -29,10 +52,13 @@ export async function* readPieces(
     generation: undefined,
   };
   let expected: string | undefined;
+  let isOpen = false;
   for (let failures = 0; ; ) {
     try {
       using answer = await client.open(requestOf(about, path, wanted), [404, 416], signal);
       await begin(answer, wanted, about);
+      if (!isOpen) onLength?.((wanted.end ?? 0) - wanted.at);
+      isOpen = true;
       expected ??= range ? undefined : checksumOf(answer);
       for await (const piece of answer.pieces()) {
         failures = 0;
