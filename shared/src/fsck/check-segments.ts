@@ -1,6 +1,7 @@
 /** Every segment that a stream's commits name, held against what its store lists; with `deep` its file is read. */
 import PQueue from 'p-queue';
 import type { Bucket, ObjectInfo } from '../bucket/bucket.ts';
+import { patientList } from '../bucket/patient-list.ts';
 import { LinkedAbort } from '../lifecycle.ts';
 import type { Commit, SegmentEntry, StreamIdentity } from '../manifest/commit.ts';
 import { segmentKey, segmentsPrefix } from '../manifest/keys.ts';
@@ -62,7 +63,7 @@ export class SegmentChecks {
 
   async list(): Promise<void> {
     const { bucket, prefix, stats, signal } = this.#options;
-    for await (const { key, bytes } of bucket.list(segmentsPrefix(prefix), { signal })) {
+    for await (const { key, bytes } of patientList(bucket, segmentsPrefix(prefix), { signal })) {
       this.#table.add(key, bytes);
       stats.bytesTotal += bytes;
     }
@@ -148,7 +149,7 @@ export class SegmentChecks {
   /** What was listed and is named by nothing. */
   async *orphans(): AsyncGenerator<ObjectInfo> {
     const { bucket, prefix, signal } = this.#options;
-    for await (const info of bucket.list(segmentsPrefix(prefix), { signal })) {
+    for await (const info of patientList(bucket, segmentsPrefix(prefix), { signal })) {
       if (this.#table.has(info.key) && !this.#table.isMarked(info.key)) yield info;
     }
   }

@@ -1,4 +1,5 @@
 import type { Bucket } from '../bucket/bucket.ts';
+import { patientList } from '../bucket/patient-list.ts';
 import { loadsPrefix } from '../manifest/keys.ts';
 
 /** The loads that have a folder in a stream, by the names of their keys; one list request for each. */
@@ -23,7 +24,7 @@ async function nextName(
   startAfter: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
-  for await (const { key } of bucket.list(prefix, { startAfter, signal })) {
+  for await (const { key } of patientList(bucket, prefix, { startAfter, signal })) {
     const end = key.indexOf('/', prefix.length);
     if (end > 0) return key.slice(prefix.length, end);
   }

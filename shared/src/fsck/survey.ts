@@ -1,5 +1,6 @@
 /** What a log consists of, as its store lists it: the head, holes before it, checkpoints. Reads no object whole. */
 import type { Bucket, ObjectInfo } from '../bucket/bucket.ts';
+import { patientList } from '../bucket/patient-list.ts';
 import { checkpointsPrefix, commitKey, manifestPrefix, numberInKey } from '../manifest/keys.ts';
 import { type LogOptions, retried } from '../manifest/options.ts';
 import { lookAgain } from './look-again.ts';
@@ -31,7 +32,7 @@ export async function surveyLog(
 ): Promise<LogSurvey> {
   const { signal } = options;
   const checkpoints: number[] = [];
-  for await (const { key } of bucket.list(checkpointsPrefix(prefix), { signal })) {
+  for await (const { key } of patientList(bucket, checkpointsPrefix(prefix), { signal })) {
     const number = numberInKey(key);
     if (number !== undefined) checkpoints.push(number);
   }
@@ -39,7 +40,7 @@ export async function surveyLog(
   let head = 0;
   const lookFor = (seq: number): Promise<ObjectInfo | null> =>
     retried(() => bucket.head(commitKey(prefix, seq), { signal }), options);
-  for await (const { key } of bucket.list(manifestPrefix(prefix), { signal })) {
+  for await (const { key } of patientList(bucket, manifestPrefix(prefix), { signal })) {
     const number = numberInKey(key);
     if (number === undefined) continue;
     // A list is not believed where it leaves something out.

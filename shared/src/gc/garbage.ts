@@ -1,5 +1,6 @@
 /** What of a stream is garbage, and why. Lists; deletes nothing. */
 import type { Bucket, ObjectInfo } from '../bucket/bucket.ts';
+import { patientList } from '../bucket/patient-list.ts';
 import { PROBE_PREFIX } from '../bucket/probe.ts';
 import type { LogSurvey } from '../fsck/survey.ts';
 import { CHECKPOINTS_TRIED } from '../manifest/checkpoint.ts';
@@ -49,7 +50,7 @@ export async function* unnamedSegments(
   kept: Kept,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Garbage> {
-  for await (const info of bucket.list(segmentsPrefix(prefix), { signal })) {
+  for await (const info of patientList(bucket, segmentsPrefix(prefix), { signal })) {
     if (named.has(info.key)) continue;
     const epoch = epochInKey(info.key);
     if (epoch === undefined) {
@@ -85,7 +86,7 @@ export async function* oldProbes(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Garbage> {
   for (const prefix of PROBES) {
-    for await (const info of bucket.list(prefix, { signal })) {
+    for await (const info of patientList(bucket, prefix, { signal })) {
       const isOld = now - info.modifiedAt >= Math.max(minAgeMs, LEAST_AGE_MS);
       if (isOld && PROBE.test(info.key)) yield { ...info, kind: 'probe' };
     }

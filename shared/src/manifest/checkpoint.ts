@@ -3,6 +3,7 @@
  * needed: one that is missing, damaged, of a newer version or that does not fit the log is passed over.
  */
 import type { Bucket } from '../bucket/bucket.ts';
+import { patientList } from '../bucket/patient-list.ts';
 import { hasCode } from '../errors.ts';
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './codec.ts';
 import type { CollectionDefinition } from './commit.ts';
@@ -42,7 +43,7 @@ export async function latestCheckpoint(
 ): Promise<StreamState | null> {
   const { signal } = options;
   const latest: string[] = [];
-  for await (const { key } of bucket.list(checkpointsPrefix(prefix), { signal })) {
+  for await (const { key } of patientList(bucket, checkpointsPrefix(prefix), options)) {
     if (numberInKey(key) === undefined) continue;
     latest.unshift(key);
     latest.length = Math.min(latest.length, CHECKPOINTS_TRIED);

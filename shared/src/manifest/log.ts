@@ -3,6 +3,7 @@
  * object, so a reader sees all of it or none (INV-5). LIST only on a cold start.
  */
 import type { Bucket } from '../bucket/bucket.ts';
+import { patientList } from '../bucket/patient-list.ts';
 import { hasCode } from '../errors.ts';
 import { sleep, throwIfAborted } from '../lifecycle.ts';
 import { retry } from '../retry.ts';
@@ -94,7 +95,7 @@ export async function readManifest(
     for await (const next of readCommits(bucket, prefix, { ...options, after: state })) {
       state = foldCommit(state, next);
     }
-    if (!(await hasCommitsBeyond(bucket, prefix, state.seq, options.signal))) return state;
+    if (!(await hasCommitsBeyond(bucket, prefix, state.seq, options))) return state;
     // Either a commit came since the last GET, or there is a hole: a look at the number itself tells.
     await readKnownCommit(bucket, prefix, state.seq + 1, 'it is missing, and later ones are there', options);
   }
@@ -152,10 +153,10 @@ async function hasCommitsBeyond(
   bucket: Bucket,
   prefix: string,
   seq: number,
-  signal: AbortSignal | undefined,
+  options: LogOptions,
 ): Promise<boolean> {
   const startAfter = seq === 0 ? undefined : commitKey(prefix, seq);
-  for await (const { key } of bucket.list(manifestPrefix(prefix), { startAfter, signal })) {
+  for await (const { key } of patientList(bucket, manifestPrefix(prefix), { ...options, startAfter })) {
     if (numberInKey(key) !== undefined) return true;
   }
   return false;
