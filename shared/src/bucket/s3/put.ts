@@ -12,12 +12,13 @@
 import { randomUUID } from 'node:crypto';
 import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { hasCode, WaybillError } from '../../errors.ts';
+import { sleep } from '../../lifecycle.ts';
 import { type RetryPolicy, retry } from '../../retry.ts';
 import type { PutOptions } from '../bucket.ts';
+import { cutParts } from '../cut-parts.ts';
 import { STORAGE_CLASS_FROM_BYTES, type StoreOptions } from '../store-options.ts';
 import type { S3Calls } from './calls.ts';
 import { bodyChecksum } from './checksum.ts';
-import { cutParts } from './cut-parts.ts';
 import type { Dialect } from './dialect.ts';
 import { faultOf, isConflict, isTaken, s3Error } from './error.ts';
 import { Upload } from './upload.ts';
@@ -25,6 +26,8 @@ import { Upload } from './upload.ts';
 /** Of a part. Smaller bodies go in one request; the store's least is 5 MiB. */
 const PART_BYTES = 8 * 1024 * 1024;
 const TOKEN = 'waybill-put';
+
+const LOOKS_MS = [0, 100, 400];
 
 const CONFLICT_POLICY: RetryPolicy = {
   initialMs: 50,
@@ -120,7 +123,7 @@ async function decided(calls: S3Calls, request: PutRequest, send: () => Promise<
       const mapped = s3Error(error, 'write', key);
       const isOpen = isTaken(error) || isConflict(error) || hasCode(mapped, 'BUCKET_UNAVAILABLE');
       if (!isOpen) throw header ? conditional(mapped, key) : mapped;
-      const found = await tokenOf(calls, key, signal).catch(() => null);
+      const found = await look(calls, request, isTaken(error) ? LOOKS_MS : [0]);
       if (found === request.token) return;
       if (header && found !== null) throw taken(key);
       if (isConflict(error)) throw new Conflict();
@@ -135,6 +138,20 @@ async function decided(calls: S3Calls, request: PutRequest, send: () => Promise<
 }
 
 class Conflict extends Error {}
+
+/** The token of what stands there. An object that was in the way may be shown late: it is looked for after these pauses. */
+async function look(
+  calls: S3Calls,
+  { key, signal }: PutRequest,
+  pausesMs: readonly number[],
+): Promise<string | null> {
+  for (const pauseMs of pausesMs) {
+    await sleep(pauseMs, signal);
+    const found = await tokenOf(calls, key, signal).catch(() => null);
+    if (found !== null) return found;
+  }
+  return null;
+}
 
 /** The token in an object, '' where it has none, null where there is no object. */
 async function tokenOf(calls: S3Calls, key: string, signal: AbortSignal | undefined): Promise<string | null> {
