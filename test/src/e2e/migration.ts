@@ -2,6 +2,7 @@ import { cp } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import type { StoreOptions } from '@waybill/shared/bucket/store-options';
 import type { MilestoneName } from '@waybill/shared/manifest/commit';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
@@ -20,6 +21,16 @@ import {
   spawnWaybill,
 } from '../support/waybill.ts';
 
+/** A bucket that is no folder. */
+export interface BucketPlace {
+  readonly url: string;
+  /** For the commands: `--bucket-endpoint` and the like. */
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** For the test's own looks. */
+  readonly store: StoreOptions;
+}
+
 export interface MigrationOptions {
   readonly servers: TestServers;
   /** Databases compared. */
@@ -28,12 +39,15 @@ export interface MigrationOptions {
   readonly include?: readonly string[];
   readonly capture?: readonly string[];
   readonly load?: readonly string[];
+  /** Default: a temporary folder. */
+  readonly place?: BucketPlace;
 }
 
-type Name = 'capture' | 'load' | 'run' | 'verify' | 'cutover' | 'status';
+type Name = 'capture' | 'load' | 'run' | 'verify' | 'cutover' | 'status' | 'fsck';
 
-/** One stream in a temporary folder and one load of it, driven by the command as a user would. */
+/** One stream in a bucket of its own and one load of it, driven by the command as a user would. */
 export class Migration implements AsyncDisposable {
+  /** The bucket, as `--bucket` takes it; a path where it is a folder. */
   readonly folder: string;
   readonly bucket: Bucket;
   readonly #options: MigrationOptions;
@@ -56,15 +70,20 @@ export class Migration implements AsyncDisposable {
   }
 
   static async create(options: MigrationOptions): Promise<Migration> {
-    const folder = await temporaryBucket();
-    const bucket = await openBucket(folder.url);
     // The target's progress of earlier tests stays; a load of a name of its own does not meet it.
     const name = `load-${options.databases[0]}`.slice(0, 60);
+    const { place } = options;
+    if (place) {
+      const bucket = await openBucket(place.url, { store: place.store });
+      return new Migration(options, place.url, bucket, name, async () => undefined);
+    }
+    const folder = await temporaryBucket();
+    const bucket = await openBucket(folder.url);
     return new Migration(options, folder.path, bucket, name, async () => folder[Symbol.asyncDispose]());
   }
 
   args(name: Name, ...more: readonly string[]): string[] {
-    const { servers, databases, include = databases, capture = [], load = [] } = this.#options;
+    const { servers, databases, include = databases, capture = [], load = [], place } = this.#options;
     const source = ['--source', servers.source.uri];
     const target = ['--target', servers.target.uri, '--load', this.#name];
     const captured = ['--include', include.join(','), ...capture];
@@ -75,19 +94,22 @@ export class Migration implements AsyncDisposable {
       verify: [...source, ...target],
       cutover: [...source, ...target, '--yes'],
       status: [...source, ...target],
+      fsck: [],
     };
-    return [name, '--bucket', this.folder, ...parts[name], ...more];
+    return [name, '--bucket', this.folder, ...(place?.args ?? []), ...parts[name], ...more];
   }
 
   start(name: Name, ...more: readonly string[]): RunningCommand {
-    const command = spawnWaybill(this.args(name, ...more));
+    const { env = {} } = this.#options.place ?? {};
+    const command = spawnWaybill(this.args(name, ...more), { env });
     this.#running.add(command);
     void command.ended.then(() => this.#running.delete(command));
     return command;
   }
 
   run(name: Name, more: readonly string[] = [], options: RunOptions = {}): Promise<CommandResult> {
-    return runWaybill(this.args(name, ...more), options);
+    const { env } = this.#options.place ?? {};
+    return runWaybill(this.args(name, ...more), { ...options, env: { ...env, ...options.env } });
   }
 
   /** Runs it and insists on success; its standard output. */
@@ -158,7 +180,8 @@ export class Migration implements AsyncDisposable {
     await this.bucket.close();
     // For looking into what a failure left.
     const keep = process.env.WAYBILL_TEST_KEEP;
-    if (keep) await cp(this.folder, join(keep, basename(this.folder)), { recursive: true });
+    if (keep && !this.#options.place)
+      await cp(this.folder, join(keep, basename(this.folder)), { recursive: true });
     await this.#remove();
   }
 }
