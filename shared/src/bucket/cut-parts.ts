@@ -1,4 +1,4 @@
-import { abortable } from '../../lifecycle.ts';
+import { abortable } from '../lifecycle.ts';
 
 /**
  * A body in parts of exactly `bytes` bytes, only the last one smaller; none for an empty body. Of a stream no more than
