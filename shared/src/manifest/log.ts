@@ -3,14 +3,14 @@
  * object, so a reader sees all of it or none (INV-5). LIST only on a cold start.
  */
 import type { Bucket } from '../bucket/bucket.ts';
+import { lookedForAgain } from '../bucket/known-object.ts';
 import { patientList } from '../bucket/patient-list.ts';
 import { hasCode } from '../errors.ts';
 import { sleep, throwIfAborted } from '../lifecycle.ts';
-import { retry } from '../retry.ts';
 import { latestCheckpoint } from './checkpoint.ts';
 import { type ChainedCommit, corrupt, decodeCommit } from './codec.ts';
 import { commitKey, manifestPrefix, numberInKey } from './keys.ts';
-import { LATE_OBJECT_RETRY, type LogOptions, retried } from './options.ts';
+import { type LogOptions, retried } from './options.ts';
 import { EMPTY_STATE, foldCommit, type StreamState } from './state.ts';
 
 /** Commits fetched at once by a reader that is behind. A commit is a few KiB; a plan may reach a few MiB. */
@@ -50,8 +50,7 @@ export async function readCommit(
 }
 
 /**
- * A commit that is known to be there. A store, or a cache before it, may still say for a moment that it is not: so it is
- * looked for again before the log is called broken.
+ * A commit that is known to be there.
  * @throws MANIFEST_CORRUPT with the fault given, where it stays missing
  */
 export async function readKnownCommit(
@@ -61,12 +60,11 @@ export async function readKnownCommit(
   fault: string,
   options: LogOptions = {},
 ): Promise<ChainedCommit> {
-  const retryable = (error: unknown): boolean => hasCode(error, 'BUCKET_OBJECT_MISSING');
   try {
-    const look = (): Promise<ChainedCommit> => fetchCommit(bucket, prefix, seq, options);
-    return await retry(look, LATE_OBJECT_RETRY, { signal: options.signal, retryable });
+    return await lookedForAgain(() => fetchCommit(bucket, prefix, seq, options), options);
   } catch (error) {
-    throw retryable(error) ? corrupt(`commit ${seq}`, fault, commitKey(prefix, seq)) : error;
+    if (!hasCode(error, 'BUCKET_OBJECT_MISSING')) throw error;
+    throw corrupt(`commit ${seq}`, fault, commitKey(prefix, seq));
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Bucket } from '../bucket/bucket.ts';
+import { getKnown } from '../bucket/known-object.ts';
 import { hasCode } from '../errors.ts';
 import type { LaneRun, SegmentEntry } from '../manifest/commit.ts';
 import { corrupt } from './corrupt.ts';
@@ -21,7 +22,7 @@ export async function fetchWhole(
   entry: SegmentEntry,
   options: FetchOptions,
 ): Promise<Buffer> {
-  const bytes = await bucket.get(key, { signal: options.signal });
+  const bytes = await getKnown(bucket, key, { signal: options.signal });
   if (bytes.length !== entry.bytes) {
     throw corrupt(key, `it has ${bytes.length} bytes, and the manifest says ${entry.bytes}`);
   }
@@ -77,7 +78,7 @@ async function fetchRange(
   options: FetchOptions,
 ): Promise<Buffer> {
   try {
-    const bytes = await bucket.get(key, { range, signal: options.signal });
+    const bytes = await getKnown(bucket, key, { range, signal: options.signal });
     if (bytes.length === range.length) return bytes;
   } catch (error) {
     if (!hasCode(error, 'BUCKET_RANGE_INVALID')) throw error;

@@ -1,0 +1,27 @@
+import { hasCode } from '../errors.ts';
+import { type RetryPolicy, retry } from '../retry.ts';
+import type { Bucket, CallOptions, GetOptions } from './bucket.ts';
+
+/** A second or two; then what does not seem to be there is missing. */
+const LATE_POLICY: RetryPolicy = {
+  initialMs: 50,
+  maxMs: 1000,
+  factor: 2,
+  jitter: 0.5,
+  maxAttempts: 6,
+  maxElapsedMs: 5000,
+};
+
+/**
+ * For an object that is known to have been put, because a commit names it. A store, or a cache before it, may still say for
+ * a moment that it is not there: so it is asked for again before that is believed. Other errors come through at once.
+ */
+export function lookedForAgain<T>(call: () => Promise<T>, { signal }: CallOptions): Promise<T> {
+  const retryable = (error: unknown): boolean => hasCode(error, 'BUCKET_OBJECT_MISSING');
+  return retry(call, LATE_POLICY, { signal, retryable });
+}
+
+/** @throws BUCKET_OBJECT_MISSING where it stays missing */
+export function getKnown(bucket: Bucket, key: string, options: GetOptions): Promise<Buffer> {
+  return lookedForAgain(() => bucket.get(key, options), options);
+}
