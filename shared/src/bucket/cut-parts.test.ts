@@ -20,8 +20,9 @@ describe('a body in parts', () => {
         }
         for (const body of [whole, stream()]) {
           const parts = await Array.fromAsync(cutParts(body, size, undefined));
-          expect(Buffer.concat(parts).equals(whole)).toBe(true);
-          expect(parts.map((part) => part.length)).toEqual([
+          expect(Buffer.concat(parts.map(({ bytes }) => bytes)).equals(whole)).toBe(true);
+          expect(parts.map(({ isLast }) => isLast)).toEqual(parts.map((_, i) => i === parts.length - 1));
+          expect(parts.map(({ bytes }) => bytes.length)).toEqual([
             ...Array.from({ length: Math.floor(whole.length / size) }, () => size),
             ...(whole.length % size === 0 ? [] : [whole.length % size]),
           ]);
@@ -39,8 +40,8 @@ describe('a body in parts', () => {
         ended = true;
       }
     }
-    for await (const part of cutParts(endless(), 10, undefined)) {
-      expect(part).toHaveLength(10);
+    for await (const { bytes } of cutParts(endless(), 10, undefined)) {
+      expect(bytes).toHaveLength(10);
       break;
     }
     expect(ended).toBe(true);

@@ -1,40 +1,48 @@
 import { abortable } from '../lifecycle.ts';
 
+export interface Part {
+  readonly bytes: Uint8Array;
+  readonly isLast: boolean;
+}
+
 /**
- * A body in parts of exactly `bytes` bytes, only the last one smaller; none for an empty body. Of a stream no more than
- * one part is held here; its pieces are copied, so the body may use their memory again. An abort ends the wait for a
- * piece; a body that fails comes through.
+ * A body in parts of exactly `size` bytes, only the last one smaller; none for an empty body. A full part comes when a
+ * further byte has, so that it is known not to be the last. Of a stream no more than one part is held here; its pieces
+ * are copied, so the body may use their memory again. An abort ends the wait for a piece; a body that fails comes through.
  */
 export async function* cutParts(
   body: Uint8Array | AsyncIterable<Uint8Array>,
-  bytes: number,
+  size: number,
   signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
+): AsyncGenerator<Part> {
   if (body instanceof Uint8Array) {
-    for (let at = 0; at < body.length; at += bytes) yield body.subarray(at, at + bytes);
+    for (let at = 0; at < body.length; at += size) {
+      yield { bytes: body.subarray(at, at + size), isLast: at + size >= body.length };
+    }
     return;
   }
   const iterator = body[Symbol.asyncIterator]();
   let finished = false;
-  let part = Buffer.allocUnsafeSlow(bytes);
+  let part = Buffer.allocUnsafeSlow(size);
   let filled = 0;
   try {
     for (;;) {
       const step = await abortable(iterator.next(), signal);
       if (step.done) break;
       for (let at = 0; at < step.value.length; ) {
-        const taken = Math.min(bytes - filled, step.value.length - at);
+        if (filled === size) {
+          yield { bytes: part, isLast: false };
+          part = Buffer.allocUnsafeSlow(size);
+          filled = 0;
+        }
+        const taken = Math.min(size - filled, step.value.length - at);
         part.set(step.value.subarray(at, at + taken), filled);
         at += taken;
         filled += taken;
-        if (filled < bytes) continue;
-        yield part;
-        part = Buffer.allocUnsafeSlow(bytes);
-        filled = 0;
       }
     }
     finished = true;
-    if (filled > 0) yield part.subarray(0, filled);
+    if (filled > 0) yield { bytes: part.subarray(0, filled), isLast: true };
   } finally {
     // Not awaited: a body that hangs in `next` would hang here too.
     if (!finished) void Promise.resolve(iterator.return?.()).catch(() => undefined);

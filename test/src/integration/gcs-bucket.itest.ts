@@ -20,7 +20,7 @@ import { FaultProxy } from '../support/stores/fault-proxy.ts';
 import { type GcsServer, startGcsServer } from '../support/stores/gcs-server.ts';
 
 const MIB = 1024 * 1024;
-/** One chunk, and what the connection and the pieces on their way hold. */
+/** Two chunks, and what the connection and the pieces on their way hold. */
 const HELD_BYTES = 24 * MIB;
 const collectGarbage = (() => {
   setFlagsFromString('--expose-gc');
@@ -158,16 +158,12 @@ await describeWithStores('Google Cloud Storage', ['gcs'], () => {
     test('of the last chunk of an upload', async () => {
       await using proxy = await startProxy();
       const bucket = await openAt(proxy.endpoint, await newUrl());
-      const body = Buffer.alloc(9 * MIB, 'waybill');
-      async function* slow(): AsyncGenerator<Buffer> {
-        yield body.subarray(0, 8 * MIB);
-        // The first chunk goes with this byte; the last one when the body ends.
-        yield body.subarray(8 * MIB, 8 * MIB + 1);
-        proxy.set({ 'lost-answer': 1 });
-        yield body.subarray(8 * MIB + 1);
-      }
-      const put = bucket.put('k', slow(), { ifAbsent: true });
+      const body = Buffer.alloc(17 * MIB, 'waybill');
+      const put = bucket.put('k', pieces(body), { ifAbsent: true });
       put.catch(() => undefined);
+      // The upload is begun, the first chunk is there and the second on its way: what is left is the last.
+      await awaitUntil('the third request', () => proxy.requests === 3, { everyMs: 1 });
+      proxy.set({ 'lost-answer': 1 });
       await awaitUntil('an answer is lost', () => proxy.counts['lost-answer'] > 0, { everyMs: 1 });
       proxy.set({});
       await put;

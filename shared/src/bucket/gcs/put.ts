@@ -14,7 +14,7 @@ import { randomUUID } from 'node:crypto';
 import { isTransient } from '../../errors.ts';
 import { sleep } from '../../lifecycle.ts';
 import type { PutOptions } from '../bucket.ts';
-import { drain } from '../drain.ts';
+import { cutParts } from '../cut-parts.ts';
 import { STORAGE_CLASS_FROM_BYTES } from '../store-options.ts';
 import type { Answer, GcsClient } from './client.ts';
 import { Crc32c } from './crc32c.ts';
@@ -24,7 +24,7 @@ import { readObject, resourceOf } from './resource.ts';
 import { UploadSession } from './upload-session.ts';
 
 /** What one put holds of its body, in bytes; a multiple of 256 KiB, which the store wants. */
-export const CHUNK_BYTES = 8 * 1024 * 1024;
+const CHUNK_BYTES = 8 * 1024 * 1024;
 /** A body in memory up to this goes in one request. */
 const WHOLE_BYTES = 16 * 1024 * 1024;
 /** The key of the put's id in the object's metadata. */
@@ -40,13 +40,8 @@ export async function putObject(
   options: PutOptions,
 ): Promise<void> {
   const put = new Put(client, place, key, options);
-  if (!(body instanceof Uint8Array)) await put.stream(body);
-  else if (body.length <= WHOLE_BYTES) await put.whole(body);
-  else await put.stream(one(body));
-}
-
-async function* one(body: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield body;
+  if (body instanceof Uint8Array && body.length <= WHOLE_BYTES) await put.whole(body);
+  else await put.stream(body);
 }
 
 class Put {
@@ -86,35 +81,21 @@ class Put {
   }
 
   /** In chunks, or in one request if the body turns out to be short. */
-  async stream(body: AsyncIterable<Uint8Array>): Promise<void> {
-    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  async stream(body: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
     const crc32c = new Crc32c();
-    let filled = 0;
     let offset = 0;
     let session: UploadSession | undefined;
     try {
-      const send = async (): Promise<void> => {
+      for await (const { bytes, isLast } of cutParts(body, CHUNK_BYTES, this.#signal)) {
+        if (isLast && !session) return await this.whole(bytes);
         session ??= await this.#begin();
-        crc32c.update(chunk);
-        const end = await session.send({ bytes: chunk, offset });
+        crc32c.update(bytes);
+        if (isLast) return await this.#finish(session, bytes, offset, crc32c.toString());
+        const end = await session.send({ bytes, offset });
         if (end) throw brokenAnswer('the store ended the upload before its last chunk', this.#asked);
-        offset += filled;
-        filled = 0;
-      };
-      const take = async (piece: Uint8Array): Promise<void> => {
-        for (let at = 0; at < piece.length; ) {
-          // A full chunk is sent when a further byte has come: so the last one is never empty.
-          if (filled === CHUNK_BYTES) await send();
-          const part = piece.subarray(at, at + CHUNK_BYTES - filled);
-          chunk.set(part, filled);
-          filled += part.length;
-          at += part.length;
-        }
-      };
-      await drain(body, take, this.#signal);
-      const last = chunk.subarray(0, filled);
-      if (session) await this.#finish(session, last, offset, crc32c.update(last).toString());
-      else await this.whole(last);
+        offset += bytes.length;
+      }
+      await this.whole(Buffer.alloc(0));
     } catch (error) {
       session?.cancel();
       throw error;

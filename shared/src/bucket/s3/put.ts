@@ -61,17 +61,12 @@ export async function putObject(
   const request: PutRequest = { key, token: randomUUID(), dialect, header, signal };
   let upload: Upload | undefined;
   try {
-    let last: Uint8Array = Buffer.alloc(0);
-    for await (const part of cutParts(body, PART_BYTES, signal)) {
-      // Only a second part tells that one request will not do.
-      if (last.length > 0) {
-        upload ??= await Upload.begin(calls, request, newObject(calls.store, request.token, PART_BYTES));
-        await upload.add(last);
-      }
-      last = part;
+    for await (const { bytes, isLast } of cutParts(body, PART_BYTES, signal)) {
+      if (isLast && !upload) return await putWhole(calls, request, bytes);
+      upload ??= await Upload.begin(calls, request, newObject(calls.store, request.token, PART_BYTES));
+      await upload.add(bytes);
     }
-    if (!upload) return await putWhole(calls, request, last);
-    await upload.add(last);
+    if (!upload) return await putWhole(calls, request, Buffer.alloc(0));
     await upload.uploaded();
     await decided(calls, request, upload.complete);
   } catch (error) {
