@@ -19,20 +19,29 @@ export interface IndexReport {
 
 /** A build may outlast any socket; the repeated command then joins the build that is under way. */
 const BUILD_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: Number.POSITIVE_INFINITY };
-/** Collections whose indexes are built at once: a build is one thread of the server, and reads a whole collection. */
+/** Index builds at once: each is one thread of the server, and reads a whole collection. */
 const BUILDS_AT_ONCE = 2;
+
+/** Gives each build its turn. */
+type Turn = (build: () => Promise<void>) => Promise<void>;
+const AT_ONCE: Turn = (build) => build();
 
 /** Builds what waits, of all collections, the largest first if so ordered. */
 export async function buildAllIndexes(
   context: StructureContext,
   namespaces: readonly string[],
 ): Promise<void> {
-  const queue = new PQueue({ concurrency: BUILDS_AT_ONCE });
-  await queue.addAll(namespaces.map((namespace) => () => buildIndexes(context, namespace)));
+  const collections = new PQueue({ concurrency: BUILDS_AT_ONCE });
+  const builds = new PQueue({ concurrency: BUILDS_AT_ONCE });
+  const turn: Turn = (build) => builds.add(build);
+  await collections.addAll(namespaces.map((namespace) => () => buildIndexes(context, namespace, turn)));
 }
 
-/** Builds what waits of one collection. What the target refuses is recorded as blocked, and reported. */
-export async function buildIndexes(context: StructureContext, namespace: string): Promise<void> {
+/**
+ * Builds what waits of one collection: in one command, or in as many as go at once where `turn` shares the server out. What the
+ * target refuses is recorded as blocked, and reported.
+ */
+export async function buildIndexes(context: StructureContext, namespace: string, turn?: Turn): Promise<void> {
   const { target, registry, ownership, stats } = context;
   const record = registry.get(namespace);
   if (record?.type !== 'collection' || !record.indexes.some(isPending)) return;
@@ -42,7 +51,7 @@ export async function buildIndexes(context: StructureContext, namespace: string)
     if (!record.created) throw indexConflict(namespace, name);
     await attempt(context, () => target.dropIndex(namespace, name, ownership.tag));
   }
-  const refused = await createIndexes(context, namespace, plan.create);
+  const refused = await createIndexes(context, namespace, plan.create, turn);
   const created = new Set(plan.create.map(({ name }) => name));
   const indexes = plan.records.map((index): IndexRecord => {
     if (!created.has(index.name)) return index;
@@ -53,26 +62,32 @@ export async function buildIndexes(context: StructureContext, namespace: string)
   stats.indexesBuilt += countBuilt(indexes) - countBuilt(record.indexes);
 }
 
-/** All in one command, which reads the collection once; one by one where the server refuses them together. */
+/**
+ * One command reads the collection once for all its indexes; with a second one a second thread works, for another reading. What the
+ * server refuses together, or side by side, is built one by one.
+ */
 async function createIndexes(
   context: StructureContext,
   namespace: string,
   wanted: readonly TranslatedIndex[],
+  turn: Turn | undefined,
 ): Promise<ReadonlyMap<string, string>> {
   const { target, ownership, signal, logger } = context;
-  const refused = new Map<string, string>();
-  if (wanted.length === 0) return refused;
   const build = (some: readonly TranslatedIndex[]): Promise<void> => {
     const specs = some.map(({ heldBack }) => heldBack!);
     return attempt(context, () => target.createIndexes(namespace, specs, ownership.tag, signal), BUILD_RETRY);
   };
-  try {
-    await build(wanted);
-    return refused;
-  } catch (error) {
-    if (!isRefusal(error)) throw error;
+  if (wanted.length === 0) return new Map();
+  const parts = turn ? dealt(wanted, BUILDS_AT_ONCE) : [wanted];
+  const outcomes = await Promise.allSettled(parts.map((part) => (turn ?? AT_ONCE)(() => build(part))));
+  const singly: TranslatedIndex[] = [];
+  for (const [at, outcome] of outcomes.entries()) {
+    if (outcome.status === 'fulfilled') continue;
+    if (!isRefusal(outcome.reason)) throw outcome.reason;
+    singly.push(...parts[at]!);
   }
-  for (const index of wanted) {
+  const refused = new Map<string, string>();
+  for (const index of singly) {
     try {
       await build([index]);
     } catch (error) {
@@ -82,6 +97,13 @@ async function createIndexes(
     }
   }
   return refused;
+}
+
+/** Into at most `count` parts of about the same length. */
+function dealt<Item>(items: readonly Item[], count: number): Item[][] {
+  return Array.from({ length: Math.min(count, items.length) }, (_, part) =>
+    items.filter((_item, at) => at % count === part),
+  );
 }
 
 export function reportOf(record: CollectionRecord): IndexReport[] {
