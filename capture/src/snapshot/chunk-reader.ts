@@ -8,6 +8,7 @@
  * disk or the network) and committed the next one is read; never two behind.
  */
 import { buildDocument } from '@waybill/shared/bson/build';
+import type { DocumentPlaces } from '@waybill/shared/bson/document-places';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { hasCode } from '@waybill/shared/errors';
 import type { Logger } from '@waybill/shared/logger';
@@ -98,9 +99,9 @@ export class ChunkReader {
   async #readInto(reader: RangeReader): Promise<void> {
     const { segmentBytes, rate, stop, abort } = this.#options;
     try {
-      for await (const { documents, bytes } of reader) {
+      for await (const { places, bytes } of reader) {
         this.#segment ??= this.#openSegment();
-        await this.#segment.append(documents);
+        await this.#segment.append(places);
         if (this.#segment.documentBytes >= segmentBytes) await this.#seal(this.#segment, false);
         await rate.take(bytes, stop);
       }
@@ -245,7 +246,7 @@ class OpenSegment {
     return this.#writer.documentBytes;
   }
 
-  append(documents: readonly Buffer[]): Promise<void> {
+  append(documents: DocumentPlaces): Promise<void> {
     return this.#writer.append(documents);
   }
 

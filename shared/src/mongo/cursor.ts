@@ -5,7 +5,8 @@
  * A batch is sized in documents by the protocol; the number is adapted so that a reply comes near `targetBatchBytes`.
  * With `prefetch` one getMore is in flight while the caller works on the batch before it: memory for two batches.
  */
-import { arrayDocuments, asBuffer, eachDocument, findElement } from '../bson/raw.ts';
+import { DocumentPlaces } from '../bson/document-places.ts';
+import { asBuffer, findElement } from '../bson/raw.ts';
 import { WaybillError } from '../errors.ts';
 import { LinkedAbort } from '../lifecycle.ts';
 import type { ClusterTime } from '../position.ts';
@@ -29,6 +30,8 @@ export interface CursorOptions {
 export interface CursorBatch {
   /** Slices of the reply's bytes: they live as long as the longest-held of them. Made when first asked for. */
   readonly documents: Buffer[];
+  /** The same without the slices. */
+  readonly places: DocumentPlaces;
   /** The documents as the raw BSON array they came in; see eachDocument. */
   readonly array: Buffer;
   readonly count: number;
@@ -224,30 +227,30 @@ function parseReply(reply: CommandReply, batchName: 'firstBatch' | 'nextBatch'):
 
 class ReplyBatch implements CursorBatch {
   readonly array: Buffer;
-  readonly count: number;
-  readonly bytes: number;
+  readonly places: DocumentPlaces;
   readonly postBatchResumeToken: Buffer | null;
   readonly operationTime: ClusterTime | null;
   readonly done: boolean;
   #documents: Buffer[] | null = null;
 
   constructor(array: Buffer, token: Buffer | null, operationTime: ClusterTime | null, done: boolean) {
-    let count = 0;
-    let bytes = 0;
-    eachDocument(array, (start, end) => {
-      count++;
-      bytes += end - start;
-    });
     this.array = array;
-    this.count = count;
-    this.bytes = bytes;
+    this.places = DocumentPlaces.ofArray(array);
     this.postBatchResumeToken = token;
     this.operationTime = operationTime;
     this.done = done;
   }
 
+  get count(): number {
+    return this.places.count;
+  }
+
+  get bytes(): number {
+    return this.places.bytes;
+  }
+
   get documents(): Buffer[] {
-    this.#documents ??= arrayDocuments(this.array);
+    this.#documents ??= this.places.toArray();
     return this.#documents;
   }
 }

@@ -13,6 +13,7 @@
  * one has been overwritten, all that is there is newer.
  */
 import { buildDocument, maxKey, string, timestamp } from '../bson/build.ts';
+import type { DocumentPlaces } from '../bson/document-places.ts';
 import { BsonType, findElement, type RawElement } from '../bson/raw.ts';
 import { isTransient, WaybillError } from '../errors.ts';
 import type { ClusterTime } from '../position.ts';
@@ -44,10 +45,24 @@ export interface ReadRangeOptions extends Partial<Range> {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface RangeBatch {
-  /** In order; never empty. */
-  readonly documents: Buffer[];
-  readonly bytes: number;
+/** Documents in order; never empty. */
+export class RangeBatch {
+  readonly places: DocumentPlaces;
+  #documents: Buffer[] | null = null;
+
+  constructor(places: DocumentPlaces) {
+    this.places = places;
+  }
+
+  get bytes(): number {
+    return this.places.bytes;
+  }
+
+  /** Slices, made when first asked for. */
+  get documents(): Buffer[] {
+    this.#documents ??= this.places.toArray();
+    return this.#documents;
+  }
 }
 
 /**
@@ -143,13 +158,12 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
       await cursor.close();
       return { open: null, batch: null, outcome: this.#afterLast(open) };
     }
-    const { skipped, skip } = this.#skip(batch.documents, open.skip);
-    const documents = skipped === 0 ? batch.documents : batch.documents.slice(skipped);
-    const last = documents.at(-1);
-    if (!last) return { open: { ...open, skip }, batch: null, outcome: null };
+    const { skipped, skip } = this.#skip(batch.places, open.skip);
+    const places = batch.places.after(skipped);
+    if (places.count === 0) return { open: { ...open, skip }, batch: null, outcome: null };
     // The id alone, copied: a slice would keep its whole reply alive.
-    this.#after = idDocument(last);
-    return { open: { ...open, skip }, batch: { documents, bytes: sizeOf(documents) }, outcome: null };
+    this.#after = idDocument(places.at(places.count - 1));
+    return { open: { ...open, skip }, batch: new RangeBatch(places), outcome: null };
   }
 
   /** A cursor is at its end: whether the range is, too. If not, what the next cursor is to read has been set. */
@@ -165,14 +179,15 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
   }
 
   /** How many documents at the head of a batch are not to be handed out, and what holds for the next batch. */
-  #skip(documents: readonly Buffer[], skip: Skip): { skipped: number; skip: Skip } {
+  #skip(places: DocumentPlaces, skip: Skip): { skipped: number; skip: Skip } {
     const after = this.#after;
-    if (skip === 'none' || after === null || documents.length === 0) return { skipped: 0, skip };
-    const isAfter = (document: Buffer | undefined): boolean =>
-      document !== undefined && idDocument(document).equals(after);
-    if (skip === 'first') return { skipped: isAfter(documents[0]) ? 1 : 0, skip: 'none' };
-    const at = documents.findIndex(isAfter);
-    return at < 0 ? { skipped: documents.length, skip } : { skipped: at + 1, skip: 'none' };
+    if (skip === 'none' || after === null || places.count === 0) return { skipped: 0, skip };
+    const isAfter = (index: number): boolean => idDocument(places.at(index)).equals(after);
+    if (skip === 'first') return { skipped: isAfter(0) ? 1 : 0, skip: 'none' };
+    for (let index = 0; index < places.count; index++) {
+      if (isAfter(index)) return { skipped: index + 1, skip: 'none' };
+    }
+    return { skipped: places.count, skip };
   }
 
   /** Null: the collection is gone. */
@@ -264,12 +279,6 @@ function idDocument(document: Uint8Array): Buffer {
   const id: RawElement | undefined = findElement(document, '_id');
   if (!id) throw new WaybillError('DOCUMENT_INVALID', 'a document of a collection has no _id');
   return buildDocument([['_id', id]]);
-}
-
-function sizeOf(documents: readonly Buffer[]): number {
-  let bytes = 0;
-  for (const document of documents) bytes += document.length;
-  return bytes;
 }
 
 function idType(bound: Uint8Array | null | undefined): number | undefined {

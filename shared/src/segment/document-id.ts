@@ -1,6 +1,7 @@
+import type { DocumentPlace } from '../bson/document-places.ts';
 import { invalidDocument, nameEnd, payloadEnd } from '../bson/raw.ts';
 
-/** Where the `_id` element lies in a document: from its type byte to after its value. */
+/** Where the `_id` element lies in the bytes that hold its document: from its type byte to after its value. */
 export interface IdSpan {
   readonly start: number;
   readonly end: number;
@@ -13,13 +14,13 @@ const NAME_BYTES = 4;
  * Finds `_id`. The server keeps it first, so this looks there and walks on only where it is not.
  * Throws DOCUMENT_INVALID where there is none.
  */
-export function findId(document: Buffer): IdSpan {
-  const limit = document.length - 1;
-  for (let at = 4; at < limit; ) {
+export function findId({ source, start: from, end }: DocumentPlace): IdSpan {
+  const limit = end - 1;
+  for (let at = from + 4; at < limit; ) {
     const start = at;
-    const isId = start + 1 + NAME_BYTES <= limit && document.readInt32LE(start + 1) === NAME;
-    const value = isId ? start + 1 + NAME_BYTES : nameEnd(document, start + 1, limit) + 1;
-    at = payloadEnd(document, document[start]!, value, limit);
+    const isId = start + 1 + NAME_BYTES <= limit && source.readInt32LE(start + 1) === NAME;
+    const value = isId ? start + 1 + NAME_BYTES : nameEnd(source, start + 1, limit) + 1;
+    at = payloadEnd(source, source[start]!, value, limit);
     if (isId) return { start, end: at };
   }
   throw invalidDocument('a document of a snapshot has no _id');

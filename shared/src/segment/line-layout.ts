@@ -1,3 +1,4 @@
+import type { DocumentPlace } from '../bson/document-places.ts';
 import type { DataRecord } from '../record.ts';
 import type { RecordLayout } from './block-cutter.ts';
 import { findId } from './document-id.ts';
@@ -33,7 +34,7 @@ export class ChangeLineLayout extends LineLayout<DataRecord> {
   }
 }
 
-export class SnapshotLineLayout extends LineLayout<Buffer> {
+export class SnapshotLineLayout extends LineLayout<DocumentPlace> {
   readonly #head: string;
 
   constructor(constants: SnapshotConstants) {
@@ -47,16 +48,17 @@ export class SnapshotLineLayout extends LineLayout<Buffer> {
     });
   }
 
-  protected override line(document: Buffer): string {
-    const body = { documentKey: idDocument(document), document, update: null, before: null };
+  protected override line(place: DocumentPlace): string {
+    const document = place.source.subarray(place.start, place.end);
+    const body = { documentKey: idDocument(place), document, update: null, before: null };
     return `${this.#head}${lineBody({ ...body, documentOrigin: 'snapshot' })}`;
   }
 }
 
-function idDocument(document: Buffer): Buffer {
-  const { start, end } = findId(document);
+function idDocument(place: DocumentPlace): Buffer {
+  const { start, end } = findId(place);
   const key = Buffer.alloc(end - start + 5);
   key.writeInt32LE(key.length, 0);
-  document.copy(key, 4, start, end);
+  place.source.copy(key, 4, start, end);
   return key;
 }

@@ -1,3 +1,4 @@
+import type { DocumentPlace } from '../bson/document-places.ts';
 import type { ClusterTime } from '../position.ts';
 import { encodeHeader, frameBlock } from './avro-container.ts';
 import { writeHead } from './avro-record.ts';
@@ -18,11 +19,11 @@ export interface SnapshotConstants {
  * In a snapshot's record everything but documentKey and document is constant, so a record is two constant pieces
  * around and two byte fields between. avsc's own encoder copies each document several times.
  */
-export class AvroSnapshotLayout implements RecordLayout<Buffer> {
+export class AvroSnapshotLayout implements RecordLayout<DocumentPlace> {
   readonly header: Buffer;
   readonly #sync: Uint8Array;
   readonly #head: Buffer;
-  #document: Buffer = Buffer.alloc(0);
+  #document: DocumentPlace = { source: Buffer.alloc(0), start: 0, end: 0 };
   #id: IdSpan = { start: 0, end: 0 };
 
   constructor(constants: SnapshotConstants, codec: SegmentCodec, sync: Uint8Array) {
@@ -31,14 +32,14 @@ export class AvroSnapshotLayout implements RecordLayout<Buffer> {
     this.#head = encodeSnapshotHead(constants);
   }
 
-  measure(document: Buffer): number {
+  measure(document: DocumentPlace): number {
     this.#document = document;
     this.#id = findId(document);
-    return this.#head.length + (this.#id.end - this.#id.start) + document.length + TAIL_BYTES;
+    return this.#head.length + (this.#id.end - this.#id.start) + (document.end - document.start) + TAIL_BYTES;
   }
 
   write(target: Buffer, offset: number): number {
-    const document = this.#document;
+    const { source, start: from, end: to } = this.#document;
     const { start, end } = this.#id;
     target.set(this.#head, offset);
     let at = offset + this.#head.length;
@@ -50,14 +51,13 @@ export class AvroSnapshotLayout implements RecordLayout<Buffer> {
     target[at++] = keyBytes >>> 16;
     target[at++] = keyBytes >>> 24;
     // Byte by byte: for the few bytes that an `_id` mostly has, a call into native code costs more.
-    if (end - start <= SHORT_ID_BYTES) for (let from = start; from < end; ) target[at++] = document[from++]!;
-    else at += document.copy(target, at, start, end);
+    if (end - start <= SHORT_ID_BYTES) for (let each = start; each < end; ) target[at++] = source[each++]!;
+    else at += source.copy(target, at, start, end);
     target[at++] = 0;
 
     target[at++] = 2; // document: present
-    at = writeLong(target, at, document.length);
-    target.set(document, at);
-    at += document.length;
+    at = writeLong(target, at, to - from);
+    at += source.copy(target, at, from, to);
 
     target[at++] = 0; // documentOrigin: snapshot
     target[at++] = 0; // update: null

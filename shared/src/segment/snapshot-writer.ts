@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { DocumentPlace, DocumentPlaces } from '../bson/document-places.ts';
 import type { RawElement } from '../mongo/raw-value.ts';
 import { BlockCutter, type RecordLayout } from './block-cutter.ts';
 import { findId } from './document-id.ts';
@@ -34,7 +35,7 @@ export class SnapshotSegmentWriter {
   /** For one consumer. */
   readonly body: AsyncIterable<Buffer>;
   readonly #body = new SegmentBody();
-  readonly #cutter: BlockCutter<Buffer>;
+  readonly #cutter: BlockCutter<DocumentPlace>;
   #records = 0;
   #documentBytes = 0;
   #lastId: RawElement | null = null;
@@ -60,22 +61,25 @@ export class SnapshotSegmentWriter {
   }
 
   /**
-   * Takes whole BSON documents, in `_id` order; they may be reused once the promise is fulfilled. One call at a time.
+   * Takes whole BSON documents, in `_id` order; their bytes may be reused once the promise is fulfilled. One call at a time.
    * Rejects with DOCUMENT_INVALID, or with the reason given to `abort`.
    */
-  async append(documents: readonly Buffer[]): Promise<void> {
-    for (const document of documents) {
-      if (!this.#cutter.fits(document)) {
+  async append(documents: DocumentPlaces): Promise<void> {
+    const { source, count } = documents;
+    const place = { source, start: 0, end: 0 };
+    for (let index = 0; index < count; index++) {
+      place.start = documents.start(index);
+      place.end = documents.end(index);
+      if (!this.#cutter.fits(place)) {
         this.#sealBlock();
         await this.#body.room(this.#cutter.need);
         this.#cutter.open();
       }
       this.#cutter.write();
-      this.#documentBytes += document.length;
+      this.#documentBytes += place.end - place.start;
     }
-    this.#records += documents.length;
-    const last = documents.at(-1);
-    if (last !== undefined) this.#lastId = copyId(last);
+    this.#records += count;
+    if (count > 0) this.#lastId = copyId(place);
   }
 
   /** Closes the segment. Fulfilled when all is compressed; the bucket may still be taking the last bytes. */
@@ -102,13 +106,13 @@ export class SnapshotSegmentWriter {
   }
 }
 
-function createLayout(options: SnapshotSegmentOptions): RecordLayout<Buffer> {
+function createLayout(options: SnapshotSegmentOptions): RecordLayout<DocumentPlace> {
   if (options.format === 'jsonl') return new SnapshotLineLayout(options);
   return new AvroSnapshotLayout(options, options.codec, randomBytes(16));
 }
 
 /** A copy, since the document is a slice of a whole batch. */
-function copyId(document: Buffer): RawElement {
-  const { start, end } = findId(document);
-  return { type: document[start] ?? 0, bytes: Buffer.from(document.subarray(start + 5, end)) };
+function copyId(place: DocumentPlace): RawElement {
+  const { start, end } = findId(place);
+  return { type: place.source[start] ?? 0, bytes: Buffer.from(place.source.subarray(start + 5, end)) };
 }

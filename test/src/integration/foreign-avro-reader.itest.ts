@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { DocumentPlaces } from '@waybill/shared/bson/document-places';
 import { clusterTime } from '@waybill/shared/position';
 import type { DataRecord } from '@waybill/shared/record';
 import { encodeChangeSegment } from '@waybill/shared/segment/change-writer';
@@ -55,8 +56,8 @@ async function snapshotFile(path: string, codec: SegmentCodec): Promise<void> {
     clusterTime: clusterTime(SECONDS, 1),
   });
   const written = writeFile(path, writer.body);
-  await writer.append(plain);
-  await writer.append(odd);
+  await writer.append(DocumentPlaces.of(plain));
+  await writer.append(DocumentPlaces.of(odd));
   await writer.finish();
   await written;
 }

@@ -1,0 +1,75 @@
+import { eachDocument } from './raw.ts';
+
+/** One document among others: bytes `start` to `end` of `source`. */
+export interface DocumentPlace {
+  readonly source: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Documents as places in the bytes that hold them all. A slice for each of millions of documents is more work for the
+ * engine, in making and in collecting them, than copying the bytes is.
+ */
+export class DocumentPlaces {
+  readonly source: Buffer;
+  readonly count: number;
+  /** Of the documents together. */
+  readonly bytes: number;
+  /** Start and end of each in turn. */
+  readonly #bounds: readonly number[];
+  readonly #first: number;
+
+  private constructor(source: Buffer, bounds: readonly number[], first: number) {
+    this.source = source;
+    this.#bounds = bounds;
+    this.#first = first;
+    this.count = bounds.length / 2 - first;
+    let bytes = 0;
+    for (let at = 2 * first; at < bounds.length; at += 2) bytes += bounds[at + 1]! - bounds[at]!;
+    this.bytes = bytes;
+  }
+
+  /** The items of a raw BSON array of documents. Throws DOCUMENT_INVALID where one is no document. */
+  static ofArray(array: Buffer): DocumentPlaces {
+    const bounds: number[] = [];
+    eachDocument(array, (start, end) => {
+      bounds.push(start, end);
+    });
+    return new DocumentPlaces(array, bounds, 0);
+  }
+
+  /** Copies them together. */
+  static of(documents: readonly Uint8Array[]): DocumentPlaces {
+    const bounds: number[] = [];
+    let at = 0;
+    for (const { length } of documents) {
+      bounds.push(at, at + length);
+      at += length;
+    }
+    return new DocumentPlaces(Buffer.concat(documents), bounds, 0);
+  }
+
+  start(index: number): number {
+    return this.#bounds[2 * (this.#first + index)]!;
+  }
+
+  end(index: number): number {
+    return this.#bounds[2 * (this.#first + index) + 1]!;
+  }
+
+  /** A slice. */
+  at(index: number): Buffer {
+    return this.source.subarray(this.start(index), this.end(index));
+  }
+
+  /** All but the first `count`. */
+  after(count: number): DocumentPlaces {
+    return count === 0 ? this : new DocumentPlaces(this.source, this.#bounds, this.#first + count);
+  }
+
+  /** As slices. */
+  toArray(): Buffer[] {
+    return Array.from({ length: this.count }, (_, index) => this.at(index));
+  }
+}
