@@ -128,6 +128,8 @@ export class ChunkReader {
       // Changes are captured from T0 on, so what is read must hold all before it. T0 itself may still be to come.
       notBefore: t0 - 1n,
       readPreference,
+      // A batch is copied into its segment before the next one is asked for.
+      bulk: true,
       signal: stop,
       onRetry: (error, attempt, delayMs) =>
         logger.warn('reading a chunk failed; trying again', {

@@ -1,9 +1,11 @@
 /** For tests: a small stream in a folder, made by the real writers, and ways to spoil it. */
+
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildDocument, int32 } from '../bson/build.ts';
 import { laneOf } from '../bson/canonical-key.ts';
+import { DocumentPlaces } from '../bson/document-places.ts';
 import { documentId } from '../bson/statement.ts';
 import type { Bucket } from '../bucket/bucket.ts';
 import { openBucket } from '../bucket/open-bucket.ts';
@@ -128,7 +130,9 @@ export class SampleStream implements AsyncDisposable {
     const extension = segmentExtension(format, codec);
     const key = newSnapshotSegmentKey({ namespace, chunk, part, epoch: this.writer.epoch, extension });
     const put = this.bucket.put(segmentKey(STREAM, key), writer.body);
-    await writer.append(Array.from({ length: to - from }, (_, i) => sampleDocument(from + i)));
+    await writer.append(
+      DocumentPlaces.of(Array.from({ length: to - from }, (_, i) => sampleDocument(from + i))),
+    );
     const { lastId, ...summary } = await writer.finish();
     await put;
     return {

@@ -6,6 +6,7 @@
 import type { MongoClient, MongoClientOptions, ReadPreferenceMode } from 'mongodb';
 import { WaybillError } from '../errors.ts';
 import { abortable, throwIfAborted } from '../lifecycle.ts';
+import { BulkConnection } from './bulk/connection.ts';
 import { type Attempted, classifyMongoError } from './classify.ts';
 import { type Driver, loadDriver } from './driver.ts';
 import { type CommandEncoder, commandEncoder } from './raw-command.ts';
@@ -48,6 +49,16 @@ export interface Session extends AsyncDisposable {
   end(): Promise<void>;
 }
 
+export interface SessionOptions {
+  readonly readPreference?: ReadPreference | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Read through a connection of the session's own, where there can be one: far cheaper for replies of megabytes, but Buffers in a reply
+   * are overwritten by the command after the next one, so one find and its getMores at a time.
+   */
+  readonly bulk?: boolean | undefined;
+}
+
 export interface MongoConnection extends AsyncDisposable {
   readonly role: Role;
   /** The host list of the connection string, without credentials and options: for messages. */
@@ -63,10 +74,7 @@ export interface MongoConnection extends AsyncDisposable {
     command: Readonly<Record<string, unknown>>,
     options?: CommandOptions,
   ): Promise<CommandReply>;
-  startSession(options?: {
-    readPreference?: ReadPreference | undefined;
-    signal?: AbortSignal | undefined;
-  }): Promise<Session>;
+  startSession(options?: SessionOptions): Promise<Session>;
   close(): Promise<void>;
 }
 
@@ -147,15 +155,18 @@ class DriverSession implements Session {
   readonly client: MongoClient;
   readonly readPreference: ReadPreference;
   readonly handle: ReturnType<MongoClient['startSession']>;
+  readonly bulk: BulkConnection | null;
 
-  constructor(client: MongoClient, readPreference: ReadPreference) {
+  constructor(client: MongoClient, readPreference: ReadPreference, bulk: BulkConnection | null) {
     this.client = client;
     this.readPreference = readPreference;
+    this.bulk = bulk;
     // Causal consistency would add read concerns of the driver's own choice to our commands.
     this.handle = client.startSession({ causalConsistency: false });
   }
 
   async end(): Promise<void> {
+    this.bulk?.close();
     await this.handle.endSession().catch(() => undefined);
   }
 
@@ -165,6 +176,7 @@ class DriverSession implements Session {
 }
 
 class DriverConnection implements MongoConnection {
+  readonly #driver: Driver;
   readonly #client: MongoClient;
   readonly #encode: CommandEncoder;
   readonly #attempted: Attempted;
@@ -178,6 +190,7 @@ class DriverConnection implements MongoConnection {
     settings: MongoClientOptions,
     attempted: Attempted,
   ) {
+    this.#driver = driver;
     this.#client = client;
     this.#encode = commandEncoder(driver);
     this.#attempted = attempted;
@@ -212,6 +225,12 @@ class DriverConnection implements MongoConnection {
     const session = options.session as DriverSession | undefined;
     const mode: ReadPreferenceMode = session?.readPreference ?? readPreference ?? 'primary';
     try {
+      if (session?.bulk && isReading(command)) {
+        const { bulk, handle } = session;
+        return plainReply(
+          await bulk.command(database, this.#encode(command), { sessionId: handle.id, signal }),
+        );
+      }
       const sent = (session?.client ?? this.#client).db(database).command(this.#encode(command), {
         ...COMMAND_OPTIONS,
         readPreference: mode,
@@ -226,13 +245,18 @@ class DriverConnection implements MongoConnection {
     }
   }
 
-  async startSession(
-    options: { readPreference?: ReadPreference | undefined; signal?: AbortSignal | undefined } = {},
-  ): Promise<Session> {
-    const readPreference = options.readPreference ?? 'primary';
+  async startSession({
+    readPreference = 'primary',
+    signal,
+    bulk = false,
+  }: SessionOptions = {}): Promise<Session> {
     try {
-      const pinned = await abortable(this.#pins.clientFor(readPreference), options.signal);
-      return new DriverSession(pinned, readPreference);
+      const pinned = await abortable(this.#pins.clientFor(readPreference), signal);
+      if (!bulk) return new DriverSession(pinned, readPreference, null);
+      const opening = BulkConnection.open(this.#driver, pinned, readPreference);
+      // One that comes after an abort has nobody to close it.
+      if (signal) opening.then((late) => signal.aborted && late?.close()).catch(() => undefined);
+      return new DriverSession(pinned, readPreference, await abortable(opening, signal));
     } catch (error) {
       throw classifyMongoError(error, this.#attempted);
     }
@@ -245,6 +269,11 @@ class DriverConnection implements MongoConnection {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** What a bulk connection is for; killing a cursor must not wait for it, or needs to come after its end. */
+function isReading(command: Readonly<Record<string, unknown>>): boolean {
+  return 'find' in command || 'getMore' in command;
 }
 
 function commandNames(database: string, command: Readonly<Record<string, unknown>>): Partial<Attempted> {

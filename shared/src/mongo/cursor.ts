@@ -25,6 +25,8 @@ export interface CursorOptions {
   /** For change streams: how long the server waits for a first event before an empty batch, in milliseconds. */
   readonly awaitMs?: number | undefined;
   readonly prefetch?: boolean | undefined;
+  /** For reading very much: a batch's bytes are then valid only until the next batch is asked for (see SessionOptions). */
+  readonly bulk?: boolean | undefined;
 }
 
 export interface CursorBatch {
@@ -61,8 +63,8 @@ export async function openCursor(
   command: Readonly<Record<string, unknown>>,
   options: CursorOptions = {},
 ): Promise<RawCursor> {
-  const { signal, readPreference, firstBatchSize = DEFAULT_FIRST_BATCH } = options;
-  const session = await connection.startSession({ readPreference, signal });
+  const { signal, readPreference, firstBatchSize = DEFAULT_FIRST_BATCH, bulk } = options;
+  const session = await connection.startSession({ readPreference, signal, bulk });
   try {
     const sized =
       'find' in command

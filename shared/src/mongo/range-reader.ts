@@ -40,6 +40,8 @@ export interface ReadRangeOptions extends Partial<Range> {
   readonly readPreference?: ReadPreference | undefined;
   /** Default 8 MiB; two batches are held at a time. */
   readonly batchBytes?: number | undefined;
+  /** A batch's bytes are valid only until the next one is asked for, and come at a fraction of the cost. */
+  readonly bulk?: boolean | undefined;
   readonly retry?: RetryPolicy | undefined;
   readonly onRetry?: ((error: unknown, attempt: number, delayMs: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -201,12 +203,13 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
   }
 
   async #openUnder(name: string): Promise<OpenRange> {
-    const { batchBytes, readPreference, signal, natural, lower, upper } = this.#options;
+    const { batchBytes, bulk, readPreference, signal, natural, lower, upper } = this.#options;
     if (!this.#after && idType(lower) === BsonType.maxKey) this.#maxKeyOnly = true;
     const cursor = await openCursor(this.#connection, this.#database, this.#command(name), {
       signal,
       readPreference,
       targetBatchBytes: batchBytes,
+      bulk,
       prefetch: true,
     });
     const from = this.#after ?? lower ?? null;

@@ -4,7 +4,12 @@ import { connect, type MongoConnection } from '@waybill/shared/mongo/connection'
 import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
 import { planRanges, type Range } from '@waybill/shared/mongo/range-plan';
-import { type ReadRangeOptions, readRange } from '@waybill/shared/mongo/range-reader';
+import {
+  type RangeBatch,
+  type RangeReader,
+  type ReadRangeOptions,
+  readRange as readRangeOf,
+} from '@waybill/shared/mongo/range-reader';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   binary,
@@ -96,9 +101,17 @@ const WORDS = [
 const padded = (id: Value, length = 400): Buffer =>
   document(['_id', id], ['pad', string('x'.repeat(length))]);
 
-for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[]) {
+const SUITES = [
+  { kind: 'current', bulk: false },
+  { kind: 'current', bulk: true },
+  { kind: 'oldest', bulk: false },
+  // Has no bulk connection, and reads as if it had not been asked for one.
+  { kind: 'oldest', bulk: true },
+] as const satisfies readonly { readonly kind: ServerKind; readonly bulk: boolean }[];
+
+for (const { kind, bulk } of SUITES) {
   await describeWithServer(
-    `ranges, ${kind} server`,
+    `ranges, ${kind} server${bulk ? ', in bulk' : ''}`,
     (servers) => {
       const database = uniqueName('ranges');
       let connection: MongoConnection;
@@ -122,12 +135,16 @@ for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[
         if (!entry) throw new Error(`${collection} is not in the catalog`);
         return entry;
       };
+      const readRange = (namespace: string, options: ReadRangeOptions = {}): RangeReader =>
+        readRangeOf(connection, namespace, { bulk, ...options });
+      /** Copies: what is read in bulk is overwritten. */
+      const copied = ({ documents }: RangeBatch): Buffer[] => documents.map((each) => Buffer.from(each));
       const read = async (collection: string, options: ReadRangeOptions = {}): Promise<Buffer[]> => {
         const found: Buffer[] = [];
-        for await (const batch of readRange(connection, `${database}.${collection}`, options)) {
+        for await (const batch of readRange(`${database}.${collection}`, options)) {
           expect(batch.documents.length).toBeGreaterThan(0);
           expect(batch.bytes).toBe(batch.documents.reduce((sum, each) => sum + each.length, 0));
-          found.push(...batch.documents);
+          found.push(...copied(batch));
         }
         return found;
       };
@@ -268,14 +285,14 @@ for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[
         const documents = Array.from({ length: 2000 }, (_, n) => padded(int32(n)));
         await client.insert(database, 'lost', documents);
         const retries: unknown[] = [];
-        const reader = readRange(connection, `${database}.lost`, {
+        const reader = readRange(`${database}.lost`, {
           ...(await settled(null)),
           batchBytes: 20_000,
           onRetry: (error) => retries.push(error),
         });
         const found: Buffer[] = [];
         for await (const batch of reader) {
-          found.push(...batch.documents);
+          found.push(...copied(batch));
           if (found.length > 500 && retries.length === 0) await loseCursors(client);
         }
         expect(found).toEqual(documents);
@@ -287,7 +304,7 @@ for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[
         const documents = Array.from({ length: 2000 }, (_, n) => padded(int32(n)));
         await client.insert(database, 'before', documents);
         const options = { ...(await settled((await entryOf('before')).uuid)), batchBytes: 20_000 };
-        const reader = readRange(connection, `${database}.before`, options);
+        const reader = readRange(`${database}.before`, options);
         const found: Buffer[] = [];
         for await (const batch of reader) {
           if (found.length === 0) {
@@ -298,7 +315,7 @@ for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[
             await client.insert(database, 'before', [padded(string('another collection'))]);
             await loseCursors(client);
           }
-          found.push(...batch.documents);
+          found.push(...copied(batch));
         }
         expect(found).toEqual(documents);
         expect(reader).toMatchObject({ outcome: 'complete', collection: 'after' });
@@ -309,7 +326,7 @@ for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[
         const { uuid } = await entryOf('gone');
         await client.command(database, { drop: 'gone' });
         await client.insert(database, 'gone', [padded(int32(2))]);
-        const reader = readRange(connection, `${database}.gone`, { uuid });
+        const reader = readRange(`${database}.gone`, { uuid });
         for await (const batch of reader) expect(batch.documents).toEqual([]);
         expect(reader.outcome).toBe('dropped');
       });
@@ -321,7 +338,7 @@ for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[
           Array.from({ length: 2000 }, (_, n) => padded(int32(n))),
         );
         const options = { ...(await settled((await entryOf('going')).uuid)), batchBytes: 20_000 };
-        const reader = readRange(connection, `${database}.going`, options);
+        const reader = readRange(`${database}.going`, options);
         let dropped = false;
         for await (const _ of reader) {
           if (!dropped) await client.command(database, { drop: 'going' });
@@ -340,10 +357,10 @@ for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[
         const stop = new AbortController();
         const reading = async (): Promise<void> => {
           const options = { ...settledOptions, signal: stop.signal };
-          for await (const _ of readRange(connection, `${database}.stopped`, options)) stop.abort();
+          for await (const _ of readRange(`${database}.stopped`, options)) stop.abort();
         };
         await expect(reading()).rejects.toMatchObject({ code: 'INTERRUPTED' });
-        for await (const _ of readRange(connection, `${database}.stopped`, settledOptions)) break;
+        for await (const _ of readRange(`${database}.stopped`, settledOptions)) break;
         expect(await cursorsOn(client, `${database}.stopped`)).toEqual([]);
       });
     },
