@@ -16,6 +16,7 @@ import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
 import { type ClusterTime, parseClusterTime } from '@waybill/shared/position';
 import { retry } from '@waybill/shared/retry';
 import type { CaptureStats } from '@waybill/shared/stats';
+import { bucketRetryNotice } from './bucket-retry.ts';
 import type { Tailer } from './changes/tailer.ts';
 import { milestone } from './commit/committer.ts';
 import type { CaptureSettings } from './settings.ts';
@@ -171,6 +172,7 @@ class Capture {
       t0: stream.t0,
       stats: deps.stats,
       logger: deps.logger,
+      onBucketRetry: bucketRetryNotice(deps),
       stop: this.#stop.signal,
       abort: this.#abort.signal,
     });

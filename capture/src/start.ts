@@ -20,11 +20,13 @@ import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
+import type { Metrics } from '@waybill/shared/metrics';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { isKnownAs, type SourceIdentity, sourceIdentity } from '@waybill/shared/mongo/source-identity';
 import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/position';
 import type { CaptureStats } from '@waybill/shared/stats';
+import { bucketRetryNotice } from './bucket-retry.ts';
 import { discover } from './catalog/discovery.ts';
 import type { StreamPosition } from './changes/change.ts';
 import { ChangeStreamReader } from './changes/stream.ts';
@@ -43,6 +45,7 @@ export interface StartDeps {
   readonly source: MongoConnection;
   readonly logger: Logger;
   readonly stats: CaptureStats;
+  readonly metrics: Metrics;
   readonly signal: AbortSignal;
 }
 
@@ -113,6 +116,7 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
       ],
     }),
     signal,
+    onRetry: bucketRetryNotice(deps),
   });
   const committer = new Committer({ writer, stats, logger, optionsHash: hash });
   const { state } = writer;

@@ -1,5 +1,6 @@
 import { WaybillError } from '@waybill/shared/errors';
 import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
+import { bucketRetryNotice } from './bucket-retry.ts';
 import type { CaptureDeps } from './capture.ts';
 import { KnownCollections } from './catalog/known-collections.ts';
 import { ImageLookup } from './changes/images.ts';
@@ -60,6 +61,7 @@ export function createTailer({ settings, deps, stream, stop, abort, onFailure }:
       identity,
       level: settings.compressionLevel,
       signal: abort,
+      onRetry: bucketRetryNotice({ stats, metrics, logger }),
     },
     inFlight: settings.commitsInFlight,
     missingLimit: settings.missingLimit,

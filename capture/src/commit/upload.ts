@@ -1,7 +1,7 @@
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { SegmentEntry, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { newChangeSegmentKey, segmentKey } from '@waybill/shared/manifest/keys';
-import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+import { DEFAULT_RETRY, type RetryOptions, retry } from '@waybill/shared/retry';
 import { encodeChangeSegment, type LaneRecords } from '@waybill/shared/segment/change-writer';
 import { segmentExtension } from '@waybill/shared/segment/extension';
 import type { Change } from '../changes/change.ts';
@@ -13,6 +13,7 @@ export interface UploadOptions {
   readonly identity: Pick<StreamIdentity, 'format' | 'codec' | 'lanes'>;
   readonly level: number | undefined;
   readonly signal: AbortSignal;
+  readonly onRetry: RetryOptions['onRetry'];
 }
 
 /**
@@ -23,7 +24,7 @@ export async function uploadChanges(
   changes: readonly Change[],
   options: UploadOptions,
 ): Promise<SegmentEntry> {
-  const { bucket, prefix, epoch, identity, level, signal } = options;
+  const { bucket, prefix, epoch, identity, level, signal, onRetry } = options;
   const { format, codec } = identity;
   const first = changes[0]!;
   const { chunks, entry } = await encodeChangeSegment({
@@ -41,6 +42,7 @@ export async function uploadChanges(
   const whole = chunks.length === 1 ? chunks[0]! : null;
   await retry(() => bucket.put(segmentKey(prefix, key), whole ?? pieces(chunks), { signal }), DEFAULT_RETRY, {
     signal,
+    onRetry,
   });
   return { ...entry, key };
 }

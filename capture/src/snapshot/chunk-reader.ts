@@ -17,7 +17,7 @@ import { newSnapshotSegmentKey, segmentKey } from '@waybill/shared/manifest/keys
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { type RangeReader, readRange } from '@waybill/shared/mongo/range-reader';
 import type { ClusterTime } from '@waybill/shared/position';
-import { retry } from '@waybill/shared/retry';
+import { type RetryOptions, retry } from '@waybill/shared/retry';
 import { segmentExtension } from '@waybill/shared/segment/extension';
 import { SnapshotSegmentWriter } from '@waybill/shared/segment/snapshot-writer';
 import type { CaptureStats } from '@waybill/shared/stats';
@@ -40,6 +40,7 @@ export interface ChunkOptions {
   readonly commit: (progress: SnapshotProgress) => Promise<void>;
   readonly stats: CaptureStats;
   readonly logger: Logger;
+  readonly onBucketRetry: RetryOptions['onRetry'];
   /** Stop reading; what is committed stays. */
   readonly stop: AbortSignal;
   /** Give up whatever is under way. */
@@ -74,6 +75,7 @@ export class ChunkReader {
     await retry(() => this.#attempt(), undefined, {
       signal: stop,
       retryable: (error) => hasCode(error, 'BUCKET_UNAVAILABLE'),
+      onRetry: this.#options.onBucketRetry,
     });
   }
 

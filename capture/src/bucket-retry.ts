@@ -1,0 +1,24 @@
+import { WaybillError } from '@waybill/shared/errors';
+import type { Logger } from '@waybill/shared/logger';
+import type { Metrics } from '@waybill/shared/metrics';
+import type { RetryOptions } from '@waybill/shared/retry';
+import type { CaptureStats } from '@waybill/shared/stats';
+
+export interface RetryNoticeDeps {
+  readonly stats: CaptureStats;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/** What is said and counted of each call to the bucket that is tried again: a capture that waits for it says why. */
+export function bucketRetryNotice({
+  stats,
+  metrics,
+  logger,
+}: RetryNoticeDeps): NonNullable<RetryOptions['onRetry']> {
+  return (error, attempt, delayMs) => {
+    stats.retries++;
+    metrics.retries.inc({ code: error instanceof WaybillError ? error.code : 'INTERNAL' });
+    logger.warnThrottled('a call to the bucket is tried again', { err: error, attempt, delayMs });
+  };
+}
