@@ -5,31 +5,11 @@ import { stopSignal } from '@waybill/shared/lifecycle';
 import { createLogger } from '@waybill/shared/logger';
 import packageJson from '../package.json' with { type: 'json' };
 import { type Invocation, readCommandLine } from './command-line.ts';
-import { captureCommand } from './commands/capture.ts';
-import type { Command, Output } from './commands/command.ts';
-import { cutoverCommand } from './commands/cutover.ts';
-import { demoCommand } from './commands/demo.ts';
-import { fsckCommand } from './commands/fsck.ts';
-import { gcCommand } from './commands/gc.ts';
-import { loadCommand } from './commands/load.ts';
-import { runCommand } from './commands/run.ts';
-import { statusCommand } from './commands/status.ts';
-import { verifyCommand } from './commands/verify.ts';
+import type { Output } from './commands/command.ts';
+import { COMMANDS } from './commands/commands.ts';
 import { reportError } from './output/report-error.ts';
 import { paintFor } from './output/style.ts';
 import { Terminal } from './output/terminal.ts';
-
-const COMMANDS: readonly Command[] = [
-  demoCommand,
-  captureCommand,
-  loadCommand,
-  runCommand,
-  statusCommand,
-  verifyCommand,
-  cutoverCommand,
-  fsckCommand,
-  gcCommand,
-];
 
 /** Should a connection or timer be left over, the process still ends. */
 const LINGER_MS = 2000;
@@ -61,6 +41,8 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
       write: (text) => process.stderr.write(text),
     });
   }
+  // All is said and done: a stop that comes now asks for what happens anyway, and must not end as a death by a signal.
+  for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => process.exit());
   setTimeout(() => process.exit(), LINGER_MS).unref();
 }
 

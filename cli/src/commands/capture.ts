@@ -1,29 +1,12 @@
 import { observeCapture } from '@waybill/shared/metrics';
 import { createCaptureStats } from '@waybill/shared/stats';
 import { showProgress } from '../output/progress.ts';
-import type { Command, CommandContext } from './command.ts';
+import type { CommandContext } from './command.ts';
 import { Services } from './services.ts';
 import { captureSettings, untilOf } from './settings.ts';
 import { printSummaries, summarize } from './summary.ts';
 
-export const captureCommand: Command = {
-  name: 'capture',
-  describe: 'Write the snapshot and all changes of a source into a bucket.',
-  examples: [
-    [
-      '$0 capture --source env:SOURCE --bucket /data/waybill',
-      'copy everything and follow changes until stopped',
-    ],
-    [
-      '$0 capture --source env:SOURCE --bucket /data/waybill --include shop --until caught-up',
-      'one database, then stop',
-    ],
-  ],
-  stopsCleanly: true,
-  run: runCaptureCommand,
-};
-
-async function runCaptureCommand(context: CommandContext): Promise<number> {
+export async function runCaptureCommand(context: CommandContext): Promise<number> {
   const { options, signal, output } = context;
   const until = untilOf(options, 'capture', ['snapshot-completed', 'caught-up']) ?? 'stopped';
   const settings = captureSettings(options, until);

@@ -6,24 +6,11 @@ import { interrupted } from '@waybill/shared/lifecycle';
 import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
 import { showComparing } from '../output/comparing.ts';
 import { renderVerification } from '../output/verification.ts';
-import type { Command, CommandContext } from './command.ts';
+import type { CommandContext } from './command.ts';
 import { Services } from './services.ts';
 import { writeReport } from './verify.ts';
 
-export const cutoverCommand: Command = {
-  name: 'cutover',
-  describe: 'End the migration: wait until all is applied, finish indexes, verify, record it.',
-  examples: [
-    [
-      '$0 cutover --source env:SOURCE --bucket /data/waybill --target env:TARGET --yes',
-      'writes to the source have stopped',
-    ],
-  ],
-  stopsCleanly: false,
-  run: runCutoverCommand,
-};
-
-async function runCutoverCommand(context: CommandContext): Promise<number> {
+export async function runCutoverCommand(context: CommandContext): Promise<number> {
   const { options, signal, logger, output } = context;
   await using services = new Services(context);
   const bucket = await services.writableBucket();

@@ -3,21 +3,10 @@ import { runFsck } from '@waybill/shared/fsck/fsck';
 import { newFsckStats } from '@waybill/shared/fsck/stats';
 import { showChecking } from '../output/checking.ts';
 import { renderFsck } from '../output/fsck.ts';
-import type { Command, CommandContext } from './command.ts';
+import type { CommandContext } from './command.ts';
 import { Services } from './services.ts';
 
-export const fsckCommand: Command = {
-  name: 'fsck',
-  describe: 'Prove a stream in a bucket whole, or name what is damaged. Changes nothing.',
-  examples: [
-    ['$0 fsck --bucket /data/waybill', 'chain, sizes, sequences, orphans; exit code 3 where there is damage'],
-    ['$0 fsck --bucket /data/waybill --deep --json', 'every hash and every record, for scripts'],
-  ],
-  stopsCleanly: false,
-  run: runFsckCommand,
-};
-
-async function runFsckCommand(context: CommandContext): Promise<number> {
+export async function runFsckCommand(context: CommandContext): Promise<number> {
   const { options, signal, output, logger } = context;
   await using services = new Services(context);
   const bucket = await services.bucket();

@@ -1,26 +1,12 @@
 import { observeLoad } from '@waybill/shared/metrics';
 import { createLoadStats } from '@waybill/shared/stats';
 import { showProgress } from '../output/progress.ts';
-import type { Command, CommandContext } from './command.ts';
+import type { CommandContext } from './command.ts';
 import { Services } from './services.ts';
 import { loadSettings, untilOf } from './settings.ts';
 import { printSummaries, summarize } from './summary.ts';
 
-export const loadCommand: Command = {
-  name: 'load',
-  describe: 'Apply a stream in a bucket to a target.',
-  examples: [
-    [
-      '$0 load --bucket /data/waybill --target env:TARGET',
-      'apply everything and follow the stream until stopped',
-    ],
-    ['$0 load --bucket /data/waybill --target env:TARGET --until caught-up --json', 'for scripts'],
-  ],
-  stopsCleanly: true,
-  run: runLoadCommand,
-};
-
-async function runLoadCommand(context: CommandContext): Promise<number> {
+export async function runLoadCommand(context: CommandContext): Promise<number> {
   const { options, signal, output } = context;
   const until = untilOf(options, 'load', ['snapshot-applied', 'caught-up', 'drained']);
   const { include, exclude } = options;

@@ -13,26 +13,12 @@ import {
   type LoadStats,
 } from '@waybill/shared/stats';
 import { showProgress } from '../output/progress.ts';
-import type { Command, CommandContext } from './command.ts';
+import type { CommandContext } from './command.ts';
 import { Services } from './services.ts';
 import { captureSettings, loadSettings, untilOf } from './settings.ts';
 import { printSummaries, summarize } from './summary.ts';
 
-export const runCommand: Command = {
-  name: 'run',
-  describe: 'Capture and load in one process.',
-  examples: [
-    ['$0 run -c waybill.yaml', 'source, bucket, target and everything else from a file'],
-    [
-      '$0 run --source env:SOURCE --bucket /data/waybill --target env:TARGET --until caught-up',
-      'a copy as of now',
-    ],
-  ],
-  stopsCleanly: true,
-  run: runBoth,
-};
-
-async function runBoth(context: CommandContext): Promise<number> {
+export async function runBoth(context: CommandContext): Promise<number> {
   const { output } = context;
   await using services = new Services(context);
   const capture = createCaptureStats();

@@ -7,7 +7,6 @@ import type { Options } from '@waybill/shared/config/options';
 import { required } from '@waybill/shared/config/resolve';
 import { hasCode } from '@waybill/shared/errors';
 import { createMetrics, type Metrics } from '@waybill/shared/metrics';
-import { startMetricsServer } from '@waybill/shared/metrics-server';
 import { connect, type MongoConnection, type Role } from '@waybill/shared/mongo/connection';
 import type { RunStats } from '@waybill/shared/stats';
 import type { CommandContext } from './command.ts';
@@ -60,6 +59,7 @@ export class Services implements AsyncDisposable {
     const { options, logger } = this.#context;
     const port = options['metrics-port'];
     if (port === undefined) return;
+    const { startMetricsServer } = await import('@waybill/shared/metrics-server');
     const server = await startMetricsServer({
       metrics: this.metrics,
       port,

@@ -2,24 +2,13 @@ import { hasCode } from '@waybill/shared/errors';
 import { sleep } from '@waybill/shared/lifecycle';
 import { StatusCollector } from '../status/collect.ts';
 import { renderStatus } from '../status/render.ts';
-import type { Command, CommandContext } from './command.ts';
+import type { CommandContext } from './command.ts';
 import { Services, untilStopped } from './services.ts';
-
-export const statusCommand: Command = {
-  name: 'status',
-  describe: 'Show phase, progress, lag and milestones of a stream and its load.',
-  examples: [
-    ['$0 status --bucket /data/waybill --target env:TARGET --watch', 'redrawn every two seconds'],
-    ['$0 status --bucket /data/waybill --json', 'for scripts'],
-  ],
-  stopsCleanly: true,
-  run: runStatusCommand,
-};
 
 const WATCH_MS = 2000;
 const CLEAR_SCREEN = '\u001b[H\u001b[2J\u001b[3J';
 
-async function runStatusCommand(context: CommandContext): Promise<number> {
+export async function runStatusCommand(context: CommandContext): Promise<number> {
   const { options, signal } = context;
   await using services = new Services(context);
   const collector = new StatusCollector(options, {

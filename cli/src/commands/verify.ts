@@ -9,23 +9,10 @@ import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
 import { showComparing } from '../output/comparing.ts';
 import { renderVerification } from '../output/verification.ts';
-import type { Command, CommandContext } from './command.ts';
+import type { CommandContext } from './command.ts';
 import { Services } from './services.ts';
 
-export const verifyCommand: Command = {
-  name: 'verify',
-  describe: 'Compare source and target, document for document.',
-  examples: [
-    [
-      '$0 verify --source env:SOURCE --bucket /data/waybill --target env:TARGET --report differences.json',
-      'exit code 3 where they differ',
-    ],
-  ],
-  stopsCleanly: false,
-  run: runVerifyCommand,
-};
-
-async function runVerifyCommand(context: CommandContext): Promise<number> {
+export async function runVerifyCommand(context: CommandContext): Promise<number> {
   const { options, signal, output, logger } = context;
   await using services = new Services(context);
   const bucket = await services.bucket();

@@ -3,8 +3,9 @@
  * Flags must belong to the command; the file and the environment may serve several commands, so they may hold
  * options of others, but nothing that no command knows.
  */
+
 import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
+import { createRequire } from 'node:module';
 import { WaybillError } from '../errors.ts';
 import { Secret } from '../secret.ts';
 import { type CommandName, type OptionSpec, type OptionValue, parseValue, ValueError } from './option.ts';
@@ -155,11 +156,16 @@ function missing(name: OptionName, spec: OptionSpec): WaybillError {
   });
 }
 
+/** Loaded where there is such a file: it takes longer than all of the table. */
+function yaml(): typeof import('yaml') {
+  return createRequire(import.meta.url)('yaml') as typeof import('yaml');
+}
+
 function readConfigFile(path: string, readFile: ReadFile): Record<string, unknown> {
   let content: unknown;
   const text = readTextFile(path, '--config', readFile);
   try {
-    content = parse(text) ?? {};
+    content = yaml().parse(text) ?? {};
   } catch (error) {
     // The parser's message quotes lines of the file, which may hold a password; its first line names the place only.
     const where = /at line \d+, column \d+/.exec((error as Error).message)?.[0] ?? '';

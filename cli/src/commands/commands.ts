@@ -1,0 +1,112 @@
+/** What commands there are. Each one's code is loaded only when it is run: none waits for what the others stand on. */
+import type { Command } from './command.ts';
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'demo',
+    describe: 'Show everything at work, with servers and data of its own.',
+    examples: [['$0 demo --keep', 'leave servers and files for a look around']],
+    stopsCleanly: false,
+    run: async (context) => (await import('../demo/demo.ts')).runDemo(context),
+  },
+  {
+    name: 'capture',
+    describe: 'Write the snapshot and all changes of a source into a bucket.',
+    examples: [
+      [
+        '$0 capture --source env:SOURCE --bucket /data/waybill',
+        'copy everything and follow changes until stopped',
+      ],
+      [
+        '$0 capture --source env:SOURCE --bucket /data/waybill --include shop --until caught-up',
+        'one database, then stop',
+      ],
+    ],
+    stopsCleanly: true,
+    run: async (context) => (await import('./capture.ts')).runCaptureCommand(context),
+  },
+  {
+    name: 'load',
+    describe: 'Apply a stream in a bucket to a target.',
+    examples: [
+      [
+        '$0 load --bucket /data/waybill --target env:TARGET',
+        'apply everything and follow the stream until stopped',
+      ],
+      ['$0 load --bucket /data/waybill --target env:TARGET --until caught-up --json', 'for scripts'],
+    ],
+    stopsCleanly: true,
+    run: async (context) => (await import('./load.ts')).runLoadCommand(context),
+  },
+  {
+    name: 'run',
+    describe: 'Capture and load in one process.',
+    examples: [
+      ['$0 run -c waybill.yaml', 'source, bucket, target and everything else from a file'],
+      [
+        '$0 run --source env:SOURCE --bucket /data/waybill --target env:TARGET --until caught-up',
+        'a copy as of now',
+      ],
+    ],
+    stopsCleanly: true,
+    run: async (context) => (await import('./run.ts')).runBoth(context),
+  },
+  {
+    name: 'status',
+    describe: 'Show phase, progress, lag and milestones of a stream and its load.',
+    examples: [
+      ['$0 status --bucket /data/waybill --target env:TARGET --watch', 'redrawn every two seconds'],
+      ['$0 status --bucket /data/waybill --json', 'for scripts'],
+    ],
+    stopsCleanly: true,
+    run: async (context) => (await import('./status.ts')).runStatusCommand(context),
+  },
+  {
+    name: 'verify',
+    describe: 'Compare source and target, document for document.',
+    examples: [
+      [
+        '$0 verify --source env:SOURCE --bucket /data/waybill --target env:TARGET --report differences.json',
+        'exit code 3 where they differ',
+      ],
+    ],
+    stopsCleanly: false,
+    run: async (context) => (await import('./verify.ts')).runVerifyCommand(context),
+  },
+  {
+    name: 'cutover',
+    describe: 'End the migration: wait until all is applied, finish indexes, verify, record it.',
+    examples: [
+      [
+        '$0 cutover --source env:SOURCE --bucket /data/waybill --target env:TARGET --yes',
+        'writes to the source have stopped',
+      ],
+    ],
+    stopsCleanly: false,
+    run: async (context) => (await import('./cutover.ts')).runCutoverCommand(context),
+  },
+  {
+    name: 'fsck',
+    describe: 'Prove a stream in a bucket whole, or name what is damaged. Changes nothing.',
+    examples: [
+      [
+        '$0 fsck --bucket /data/waybill',
+        'chain, sizes, sequences, orphans; exit code 3 where there is damage',
+      ],
+      ['$0 fsck --bucket /data/waybill --deep --json', 'every hash and every record, for scripts'],
+    ],
+    stopsCleanly: false,
+    run: async (context) => (await import('./fsck.ts')).runFsckCommand(context),
+  },
+  {
+    name: 'gc',
+    describe: 'List what a stream has left in its bucket that nobody needs, and delete it with --delete.',
+    examples: [
+      ['$0 gc --bucket /data/waybill', 'what would be deleted, and how much that is'],
+      ['$0 gc --bucket /data/waybill --delete', 'delete what is older than seven days'],
+      ['$0 gc --bucket /data/waybill --min-age 0 --delete', 'all that no capture can commit any more'],
+    ],
+    stopsCleanly: false,
+    run: async (context) => (await import('./gc.ts')).runGcCommand(context),
+  },
+];
