@@ -7,6 +7,7 @@ import type { MongoClient, MongoClientOptions, ReadPreferenceMode } from 'mongod
 import { WaybillError } from '../errors.ts';
 import { abortable, throwIfAborted } from '../lifecycle.ts';
 import { BulkConnection } from './bulk/connection.ts';
+import type { ReplyMemory } from './bulk/socket.ts';
 import { type Attempted, classifyMongoError } from './classify.ts';
 import { type Driver, loadDriver } from './driver.ts';
 import { type CommandEncoder, commandEncoder } from './raw-command.ts';
@@ -53,10 +54,10 @@ export interface SessionOptions {
   readonly readPreference?: ReadPreference | undefined;
   readonly signal?: AbortSignal | undefined;
   /**
-   * Read through a connection of the session's own, where there can be one: far cheaper for replies of megabytes, but Buffers in a reply
-   * are overwritten by the command after the next one, so one find and its getMores at a time.
+   * Read through a connection of the session's own, where there can be one: far cheaper for replies of megabytes. One cursor at a time. With
+   * `reused` Buffers in a reply are overwritten by the command after the next one.
    */
-  readonly bulk?: boolean | undefined;
+  readonly bulk?: ReplyMemory | undefined;
 }
 
 export interface MongoConnection extends AsyncDisposable {
@@ -245,15 +246,11 @@ class DriverConnection implements MongoConnection {
     }
   }
 
-  async startSession({
-    readPreference = 'primary',
-    signal,
-    bulk = false,
-  }: SessionOptions = {}): Promise<Session> {
+  async startSession({ readPreference = 'primary', signal, bulk }: SessionOptions = {}): Promise<Session> {
     try {
       const pinned = await abortable(this.#pins.clientFor(readPreference), signal);
       if (!bulk) return new DriverSession(pinned, readPreference, null);
-      const opening = BulkConnection.open(this.#driver, pinned, readPreference);
+      const opening = BulkConnection.open(this.#driver, pinned, readPreference, bulk);
       // One that comes after an abort has nobody to close it.
       if (signal) opening.then((late) => signal.aborted && late?.close()).catch(() => undefined);
       return new DriverSession(pinned, readPreference, await abortable(opening, signal));
@@ -273,7 +270,7 @@ class DriverConnection implements MongoConnection {
 
 /** What a bulk connection is for; killing a cursor must not wait for it, or needs to come after its end. */
 function isReading(command: Readonly<Record<string, unknown>>): boolean {
-  return 'find' in command || 'getMore' in command;
+  return 'find' in command || 'aggregate' in command || 'getMore' in command;
 }
 
 function commandNames(database: string, command: Readonly<Record<string, unknown>>): Partial<Attempted> {

@@ -10,6 +10,7 @@ import { asBuffer, findElement } from '../bson/raw.ts';
 import { WaybillError } from '../errors.ts';
 import { LinkedAbort } from '../lifecycle.ts';
 import type { ClusterTime } from '../position.ts';
+import type { ReplyMemory } from './bulk/socket.ts';
 import type { CommandReply, MongoConnection, ReadPreference, Session } from './connection.ts';
 import { replyOperationTime } from './reply.ts';
 
@@ -25,8 +26,8 @@ export interface CursorOptions {
   /** For change streams: how long the server waits for a first event before an empty batch, in milliseconds. */
   readonly awaitMs?: number | undefined;
   readonly prefetch?: boolean | undefined;
-  /** For reading very much: a batch's bytes are then valid only until the next batch is asked for (see SessionOptions). */
-  readonly bulk?: boolean | undefined;
+  /** For reading very much (see SessionOptions). `reused`: a batch's bytes are valid only until the next batch is asked for. */
+  readonly bulk?: ReplyMemory | undefined;
 }
 
 export interface CursorBatch {

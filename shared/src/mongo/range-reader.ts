@@ -209,7 +209,7 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
       signal,
       readPreference,
       targetBatchBytes: batchBytes,
-      bulk,
+      bulk: bulk ? 'reused' : undefined,
       prefetch: true,
     });
     const from = this.#after ?? lower ?? null;

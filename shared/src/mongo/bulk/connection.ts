@@ -6,7 +6,7 @@ import { throwIfAborted } from '../../lifecycle.ts';
 import type { Driver } from '../driver.ts';
 import { COMMAND_OPTIONS } from '../reply.ts';
 import { openBulkSocket, type ReadySocket } from './handshake.ts';
-import type { BulkSocket } from './socket.ts';
+import type { BulkSocket, ReplyMemory } from './socket.ts';
 
 const OP_MSG = 2013;
 /** Header (16), flags (4), kind of section (1). */
@@ -32,8 +32,9 @@ export class BulkConnection {
     driver: Driver,
     client: MongoClient,
     mode: ReadPreferenceMode,
+    replies: ReplyMemory,
   ): Promise<BulkConnection | null> {
-    const ready = await openBulkSocket(driver, client, mode);
+    const ready = await openBulkSocket(driver, client, mode, replies);
     if (!ready) return null;
     // A connection to one named server takes what that server is.
     const isDirect = client.options.directConnection === true;
@@ -45,8 +46,7 @@ export class BulkConnection {
   }
 
   /**
-   * Sends a command that the encoder has made ready, and gives its reply as the driver would. Buffers in the reply are overwritten
-   * by the command after the next one. One at a time. An abort ends the connection. Errors are the driver's classes.
+   * Sends a command that the encoder has made ready, and gives its reply as the driver would. One at a time. An abort ends the connection. Errors are the driver's classes.
    */
   async command(
     database: string,

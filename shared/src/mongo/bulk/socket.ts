@@ -1,6 +1,6 @@
 /**
- * A socket for replies of many megabytes. One request at a time; the reply is received right into memory that is used again
- * and again, where the driver takes it in pieces of 64 KiB, each fresh memory, and copies them together into fresh memory.
+ * A socket for replies of many megabytes. One request at a time; the reply is received right into its place, where the driver takes it in pieces
+ * of 64 KiB, each fresh memory, and copies them together into fresh memory.
  *
  * The handshake is the driver's (TLS certificates, every kind of authentication), over `duplex`, which looks like a socket to
  * it. After `begin` the duplex is dead, and the socket is for requests.
@@ -16,7 +16,14 @@ export interface BulkSocketOptions {
   readonly connectTimeoutMs: number;
   /** A server that is silent this long in the middle of a request is given up, in milliseconds; 0: never. */
   readonly socketTimeoutMs: number;
+  readonly replies: ReplyMemory;
 }
+
+/**
+ * reused: two buffers in turn, so that a reply is overwritten by the request after the next one. kept: a buffer of its own for each
+ * reply, its size and not more.
+ */
+export type ReplyMemory = 'reused' | 'kept';
 
 interface Waiting {
   resolve(reply: Buffer): void;
@@ -35,9 +42,12 @@ export class BulkSocket {
   readonly duplex: HandshakeDuplex;
   readonly #socket: Socket;
   readonly #socketTimeoutMs: number;
-  /** Two, taken in turn: a reply stays as it is until the reply after the next one is asked for. */
-  readonly #replies: Buffer[] = [];
+  readonly #memory: ReplyMemory;
+  /** Those to be used again. */
+  readonly #buffers: Buffer[] = [];
   #turn = 0;
+  /** The one that comes in; null until its size is known. */
+  #reply: Buffer | null = null;
   /** The handshake's bytes and the first ones of each reply land here: the system has to be given room before a request is made. */
   readonly #landing = Buffer.allocUnsafeSlow(LANDING_BYTES);
   /** Bytes of the reply that are here. */
@@ -58,11 +68,12 @@ export class BulkSocket {
     }
   }
 
-  private constructor({ target, tls, socketTimeoutMs }: BulkSocketOptions) {
+  private constructor({ target, tls, socketTimeoutMs, replies }: BulkSocketOptions) {
     const onread = { buffer: () => this.#room(), callback: (bytes: number) => this.#take(bytes) };
     const settings = { ...target, onread } as never;
     this.#socket = tls ? connectTls(settings) : connectTcp(settings);
     this.#socketTimeoutMs = socketTimeoutMs;
+    this.#memory = replies;
     this.duplex = new HandshakeDuplex(this.#socket);
     this.#socket.on('error', (error) => this.#fail(error));
     this.#socket.on('close', () => this.#fail(new Error('the server closed the connection')));
@@ -80,16 +91,15 @@ export class BulkSocket {
   }
 
   /**
-   * Sends a whole message and gives back the reply to it. The reply's bytes are overwritten when the request after the next one is made.
-   * One at a time. Rejects when the connection is lost, or with the reason of `destroy`.
+   * Sends a whole message and gives back the reply to it; how long that stays as it is, see ReplyMemory. One at a time. Rejects when
+   * the connection is lost, or with the reason of `destroy`.
    */
   async request(message: Buffer): Promise<Buffer> {
     if (this.#failure) throw this.#failure;
     if (this.#waiting || !this.#begun) throw new Error('one request at a time, after the handshake');
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
     this.#waiting = { resolve, reject };
-    this.#turn = 1 - this.#turn;
-    this.#replies[this.#turn] ??= Buffer.allocUnsafeSlow(REPLY_BYTES);
+    this.#reply = null;
     this.#have = 0;
     this.#socket.setTimeout(this.#socketTimeoutMs);
     this.#socket.write(message);
@@ -114,9 +124,8 @@ export class BulkSocket {
 
   /** Where the next bytes go; asked for once at the start, and after each reading. */
   #room(): Buffer {
-    return this.#begun && this.#waiting && this.#have > 0
-      ? this.#replies[this.#turn]!.subarray(this.#have)
-      : this.#landing;
+    if (!this.#begun || !this.#waiting) return this.#landing;
+    return (this.#reply ?? this.#landing).subarray(this.#have);
   }
 
   #take(bytes: number): boolean {
@@ -127,25 +136,34 @@ export class BulkSocket {
   }
 
   #receive(waiting: Waiting, bytes: number): void {
-    let reply = this.#replies[this.#turn]!;
-    if (this.#have === 0) this.#landing.copy(reply, 0, 0, bytes);
     this.#have += bytes;
     if (this.#have < 4) return;
-    const size = reply.readInt32LE(0);
+    const size = (this.#reply ?? this.#landing).readInt32LE(0);
     if (size < LEAST_BYTES || size > MOST_BYTES || this.#have > size) {
       this.#fail(new Error('the server sent something else than a reply'));
       return;
     }
-    if (size > reply.length) {
-      const larger = Buffer.allocUnsafeSlow(size + (size >> 3));
-      reply.copy(larger, 0, 0, this.#have);
-      reply = larger;
-      this.#replies[this.#turn] = reply;
+    if (this.#reply === null) {
+      this.#reply = this.#memoryOf(size);
+      this.#landing.copy(this.#reply, 0, 0, this.#have);
     }
     if (this.#have < size) return;
     this.#socket.setTimeout(0);
+    const reply = this.#reply.subarray(0, size);
     this.#waiting = null;
-    waiting.resolve(reply.subarray(0, size));
+    this.#reply = null;
+    this.#have = 0;
+    waiting.resolve(reply);
+  }
+
+  #memoryOf(size: number): Buffer {
+    if (this.#memory === 'kept') return Buffer.allocUnsafeSlow(size);
+    this.#turn = 1 - this.#turn;
+    const known = this.#buffers[this.#turn];
+    if (known && known.length >= size) return known;
+    const made = Buffer.allocUnsafeSlow(Math.max(REPLY_BYTES, size + (size >> 3)));
+    this.#buffers[this.#turn] = made;
+    return made;
   }
 
   #fail(error: Error): void {
