@@ -5,8 +5,7 @@ import { clear } from '../data/fill.ts';
 import { DATABASE } from '../data/orders.ts';
 import { timed, timedPipe, waybill } from '../process.ts';
 import type { Measure } from '../report/measure.ts';
-
-const MEMORY_BOUND = { direction: 'atMost', must: 512 * 1024 ** 2, aim: 300 * 1024 ** 2 } as const;
+import { captureArgs, loadArgs, peakMemory } from './snapshot-commands.ts';
 
 /** Capture, load and run of the whole data set, each beside the tool that does the same; taken in turn. */
 export async function snapshot(bench: Bench): Promise<readonly Measure[]> {
@@ -62,18 +61,9 @@ export async function snapshot(bench: Bench): Promise<readonly Measure[]> {
       0.7,
     ),
     compared('run, source to target', figures.run, 'mongodump piped into mongorestore', figures.pipe, 1, 0.8),
-    memory('peak memory of capture', figures.captureBytes, bench),
-    memory('peak memory of load', figures.loadBytes, bench),
+    peakMemory('peak memory of capture', figures.captureBytes, bench),
+    peakMemory('peak memory of load', figures.loadBytes, bench),
   ];
-}
-
-function captureArgs(bench: Bench, bucket: string): string[] {
-  const until = ['--until', 'snapshot-completed'];
-  return ['capture', '--source', bench.source.uri, '--bucket', bucket, '--include', DATABASE, ...until];
-}
-
-function loadArgs(bench: Bench, bucket: string): string[] {
-  return ['load', '--bucket', bucket, '--target', bench.target.uri, '--until', 'snapshot-applied'];
 }
 
 function runArgs(bench: Bench, bucket: string): string[] {
@@ -105,17 +95,5 @@ function compared(
     peer,
     peerName,
     bound: { direction: 'atMost', must, aim },
-  };
-}
-
-function memory(name: string, bytes: readonly number[], bench: Bench): Measure {
-  const megabytes = Math.round((bench.documents * 970) / 1e6);
-  return {
-    name: `${name}, ${megabytes} MB of data`,
-    unit: 'bytes',
-    waybill: bytes,
-    peer: [],
-    peerName: '',
-    bound: MEMORY_BOUND,
   };
 }

@@ -30,6 +30,12 @@ test('the table replaces what stood between the marks, and nothing else', () => 
   expect(figures).toContain('Taken 2026-01-02: 2 processors (Some CPU), 24 GiB of memory, Node 24.1.0,');
 });
 
+test('what has no bound has empty cells for it', () => {
+  const { bound: _, ...unbound } = measure;
+  const figures = renderFigures(circumstances, [judge(unbound)]);
+  expect(figures).toContain('| load \\| of the snapshot | 4.00 s | mongorestore | 8.00 s | 0.50 |  |  |  |');
+});
+
 test('a page without marks is refused', () => {
   expect(() => withFigures('<!-- figures --> and no end', 'x')).toThrow('has no <!-- figures -->');
 });

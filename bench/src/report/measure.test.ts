@@ -23,6 +23,12 @@ test('a bound that is not reached is missed, in either direction', () => {
   ).toBe('missed');
 });
 
+test('what has no bound cannot miss it, and has its ratio all the same', () => {
+  const judged = judge({ ...base, waybill: [9, 1], peer: [3, 1] });
+  expect(judged.value).toBe(1);
+  expect(judged.verdict).toBe('no bound');
+});
+
 test('percentiles are of nearest rank', () => {
   const figures = Array.from({ length: 100 }, (_, index) => 100 - index);
   expect(percentile(figures, 0.99)).toBe(99);

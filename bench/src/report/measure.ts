@@ -4,29 +4,38 @@ export interface Measure {
   readonly unit: 's' | 'events/s' | 'bytes' | 'ms';
   /** One figure a round, in the order they ran. */
   readonly waybill: readonly number[];
-  /** The peer's figure of the same round; empty where the bound is absolute. */
+  /** The peer's figure of the same round; empty where the figure stands alone. */
   readonly peer: readonly number[];
   readonly peerName: string;
-  /** Waybill ÷ peer, or the figure itself where there is no peer: `atMost` or `atLeast` the bound. */
-  readonly bound: { readonly direction: 'atMost' | 'atLeast'; readonly must: number; readonly aim: number };
+  /** Waybill ÷ peer, or the figure itself where there is no peer: `atMost` or `atLeast` the bound. Without one it is only shown. */
+  readonly bound?: Bound;
   readonly note?: string;
 }
 
+export interface Bound {
+  readonly direction: 'atMost' | 'atLeast';
+  readonly must: number;
+  readonly aim: number;
+}
+
 export interface Judged extends Measure {
-  /** What the bound is held against: the median of the rounds' ratios, or of the figures. */
+  /** What a bound is held against: the median of the rounds' ratios, or of the figures. */
   readonly value: number;
-  readonly verdict: 'aim' | 'must' | 'missed';
+  readonly verdict: 'aim' | 'must' | 'missed' | 'no bound';
 }
 
 export function judge(measure: Measure): Judged {
-  const { must, aim, direction } = measure.bound;
   const figures =
     measure.peer.length === 0
       ? measure.waybill
       : measure.waybill.map((figure, round) => figure / (measure.peer[round] as number));
   const value = median(figures);
+  return { ...measure, value, verdict: measure.bound ? verdictOf(value, measure.bound) : 'no bound' };
+}
+
+function verdictOf(value: number, { direction, must, aim }: Bound): Judged['verdict'] {
   const reaches = (bound: number): boolean => (direction === 'atMost' ? value <= bound : value >= bound);
-  return { ...measure, value, verdict: reaches(aim) ? 'aim' : reaches(must) ? 'must' : 'missed' };
+  return reaches(aim) ? 'aim' : reaches(must) ? 'must' : 'missed';
 }
 
 export function median(figures: readonly number[]): number {

@@ -26,19 +26,28 @@ export function printReport(measures: readonly Judged[]): void {
 export function reportRow(measure: Judged): string[] {
   const middle = (figures: readonly number[]): number =>
     [...figures].sort((a, b) => a - b)[Math.floor((figures.length - 1) / 2)] as number;
-  const sign = measure.bound.direction === 'atMost' ? '≤' : '≥';
   const beside = measure.peer.length > 0;
-  const bound = (value: number): string => `${sign} ${beside ? value : format(value, measure.unit)}`;
   return [
     measure.name,
     format(middle(measure.waybill), measure.unit),
     measure.peerName,
     beside ? format(middle(measure.peer), measure.unit) : '',
     beside ? measure.value.toFixed(2) : '',
-    bound(measure.bound.must),
-    bound(measure.bound.aim),
-    measure.verdict === 'missed' ? 'MISSED' : `reaches ${measure.verdict}`,
+    boundCell(measure, 'must'),
+    boundCell(measure, 'aim'),
+    verdictCell(measure),
   ];
+}
+
+function boundCell({ bound, peer, unit }: Judged, level: 'must' | 'aim'): string {
+  if (!bound) return '';
+  const value = peer.length > 0 ? bound[level] : format(bound[level], unit);
+  return `${bound.direction === 'atMost' ? '≤' : '≥'} ${value}`;
+}
+
+function verdictCell({ verdict }: Judged): string {
+  if (verdict === 'no bound') return '';
+  return verdict === 'missed' ? 'MISSED' : `reaches ${verdict}`;
 }
 
 function format(figure: number, unit: Judged['unit']): string {
