@@ -15,7 +15,7 @@ import { createShop, startWorkload, testSeed } from '../support/workload.ts';
 import { ending, Migration, said } from './migration.ts';
 
 const ORDERS = 2000;
-const RACES = 4;
+const RACES = 3;
 
 const RATES: FaultRates = {
   latency: 0.05,
