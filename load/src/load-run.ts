@@ -220,6 +220,7 @@ export class LoadRun {
       {
         bucket,
         streamPrefix: this.#prefix,
+        identity: this.#taken.identity,
         ...tools,
         progress: this.#progress,
         settings: this.#settings,

@@ -84,7 +84,10 @@ async function structureChanges(
       if (ddl) found.push(ddl);
     }
     const time = batch.time ?? batch.events.at(-1)?.clusterTime ?? 0n;
-    if (time > until || (!isSharded && batch.reachedEnd)) return found;
+    if (time > until) return found;
+    // An idle replica set says no later time. What the listing saw may be ahead of what a majority has, and then the end is before it.
+    const isThere = batch.time === null || batch.time >= until;
+    if (!isSharded && batch.reachedEnd && isThere) return found;
   }
 }
 

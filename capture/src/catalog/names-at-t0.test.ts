@@ -35,6 +35,14 @@ describe('namesAtT0 by uuid', () => {
     expect(mapped(listed(['s.c', '1'], ['s.a', '2']), events)).toEqual({ 's.c': 's.a', 's.a': null });
   });
 
+  it('takes a view as new where one was created', () => {
+    const events = [event('drop', 's.a', '1'), event('create', 's.a', null)];
+    expect(mapped(listed(['s.a', null], ['s.view', null]), events)).toEqual({
+      's.a': null,
+      's.view': 's.view',
+    });
+  });
+
   it('is right where the listing was made before the rename', () => {
     expect(mapped(listed(['s.a', '1']), [event('rename', 's.a', '1', 's.b')])).toEqual({ 's.a': 's.a' });
   });
@@ -83,5 +91,10 @@ describe('namesAtT0 by name, as before 6.0', () => {
 
   it('is right where the listing was made before the rename', () => {
     expect(mapped(listed(['s.a', '1']), [event('rename', 's.a', null, 's.b')])).toEqual({ 's.a': 's.a' });
+  });
+
+  it('cannot tell a rename that came after the listing where both names stood: reading behind the rename repairs it', () => {
+    const events = [event('rename', 's.a', null, 's.b')];
+    expect(mapped(listed(['s.a', '1'], ['s.b', '2']), events)).toEqual({ 's.a': null, 's.b': 's.a' });
   });
 });

@@ -14,7 +14,7 @@ export interface Listed {
  *
  * `events` are the structure changes between T0 and the listing, in stream order, and perhaps some after it: a listing is
  * not of one moment, so an event may or may not be visible in it. Where events carry the collection's uuid (from 6.0) they
- * are followed by uuid, which is right in either case. Before 6.0 they are undone by name from the end; an event that the listing
+ * are followed by uuid, which is right in either case; views have none, are never renamed, and are new where they were created. Before 6.0 they are undone by name from the end; an event that the listing
  * did not see yet is recognised by what it would have left behind. A creation is not seen at all there: such a collection
  * counts as if it had been at T0, which is harmless, since its snapshot is repaired by its own events like any other.
  *
@@ -35,14 +35,17 @@ export function namesAtT0(
 function followUuids(listing: readonly Listed[], events: readonly DdlEvent[]): Map<string, string | null> {
   /** uuid → name at T0, of collections that the events tell something about. */
   const before = new Map<string, string | null>();
+  const newViews = new Set<string>();
   for (const { operation, collectionUuid, namespace } of events) {
+    if (collectionUuid === null && operation === 'create') newViews.add(namespace);
     if (collectionUuid === null || before.has(collectionUuid)) continue;
     if (operation === 'create') before.set(collectionUuid, null);
     else if (operation === 'rename') before.set(collectionUuid, namespace);
   }
   return new Map(
     listing.map(({ namespace, uuid }) => {
-      const known = uuid === null ? undefined : before.get(uuid);
+      if (uuid === null) return [namespace, newViews.has(namespace) ? null : namespace];
+      const known = before.get(uuid);
       return [namespace, known === undefined ? namespace : known];
     }),
   );

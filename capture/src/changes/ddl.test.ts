@@ -176,7 +176,7 @@ describe('decideDdl', () => {
     });
     expect(decideDdl(event('rename', 'shop.out', { to: 'shop.new' }), context())).toMatchObject({
       kind: 'reread',
-      before: [],
+      before: [{ operation: 'drop', namespace: 'shop.new' }],
     });
     expect(decideDdl(event('rename', 'shop.out', { to: 'crm.out' }), context())).toMatchObject({
       kind: 'ignore',

@@ -136,7 +136,7 @@ function decideRename(event: ChangeEvent, ddl: DdlEvent, context: DdlContext): D
   if (!from && !into) return ignore('not captured');
   if (!into) return record({ ...withoutTo(ddl), operation: 'drop', description: null });
   if (!from) {
-    // Whatever had the name gives way.
+    // Whatever had the name gives way, also what we do not know: one that was gone before the inventory may have changes in the stream.
     const drop: DdlEvent = {
       ...withoutTo(ddl),
       operation: 'drop',
@@ -144,7 +144,7 @@ function decideRename(event: ChangeEvent, ddl: DdlEvent, context: DdlContext): D
       collectionUuid: null,
       description: null,
     };
-    return { kind: 'reread', before: context.known.get(to) ? [drop] : [], namespace: to };
+    return { kind: 'reread', before: [drop], namespace: to };
   }
   if (event.collectionUuid === null) return { kind: 'reread', before: [ddl], namespace: to };
   return record(ddl);

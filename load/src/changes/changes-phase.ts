@@ -9,26 +9,32 @@
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { interrupted, LinkedAbort } from '@waybill/shared/lifecycle';
 import type { ChainedCommit } from '@waybill/shared/manifest/codec';
-import type { CollectionDefinition, Commit, Milestone } from '@waybill/shared/manifest/commit';
+import type {
+  CollectionDefinition,
+  Commit,
+  Milestone,
+  StreamIdentity,
+} from '@waybill/shared/manifest/commit';
 import type { LogPoint } from '@waybill/shared/manifest/log';
 import { parseClusterTime } from '@waybill/shared/position';
-import type { Writer, WriteScope } from '../apply/writer.ts';
+import type { Writer } from '../apply/writer.ts';
 import type { BarrierProgress, LaneCursor, Progress } from '../progress/progress.ts';
 import type { LoadSettings } from '../settings.ts';
 import { feed } from '../source/feed.ts';
-import { ensureCollection, plainCollection, wantedOf } from '../structure/collections.ts';
+import { ensureCollection, wantedOf } from '../structure/collections.ts';
 import { attempt, type StructureContext } from '../structure/context.ts';
 import { applyDdl } from '../structure/ddl.ts';
 import { buildIndexes } from '../structure/indexes.ts';
-import { isCapped } from '../structure/options.ts';
 import type { RestoredIndexes } from '../structure/restored-indexes.ts';
 import { Expectation } from './expectation.ts';
 import { Pipeline } from './pipeline.ts';
+import { Scopes } from './scopes.ts';
 import { cursorAfter, WindowBuilder } from './window.ts';
 
 export interface ChangesDeps {
   readonly bucket: Bucket;
   readonly streamPrefix: string;
+  readonly identity: Pick<StreamIdentity, 'sourceTopology'>;
   readonly structure: StructureContext;
   readonly restored: RestoredIndexes;
   readonly writer: Writer;
@@ -74,7 +80,7 @@ class ChangesPhase {
   readonly #start: ChangesStart;
   readonly #end: LinkedAbort;
   readonly #pipeline: Pipeline;
-  readonly #scopes = new Map<string, Promise<WriteScope>>();
+  readonly #scopes: Scopes;
   #builder: WindowBuilder;
   #cursor: LaneCursor;
   #marks: Mark[] = [];
@@ -89,7 +95,8 @@ class ChangesPhase {
     this.#cursor = start.from;
     this.#builder = new WindowBuilder(start.from);
     this.#caughtUp = start.caughtUp;
-    const { bucket, streamPrefix, structure, settings, writer } = deps;
+    const { bucket, streamPrefix, identity, structure, settings, writer } = deps;
+    this.#scopes = new Scopes(structure, identity);
     this.#pipeline = new Pipeline({
       bucket,
       streamPrefix,
@@ -102,7 +109,7 @@ class ChangesPhase {
       cursors: start.cursors,
       windows: settings.windows,
       bytes: settings.windowBytes,
-      scopeOf: (namespace) => this.#scopeOf(namespace),
+      scopeOf: (namespace, collectionUuid) => this.#scopes.of(namespace, collectionUuid),
       advance: (end) => this.#advance(end),
       signal: this.#end.signal,
     });
@@ -205,24 +212,6 @@ class ChangesPhase {
     if (structure.registry.get(definition.namespace)) return;
     await ensureCollection(structure, wantedOf(definition));
     if (settings.indexes === 'after-snapshot') await buildIndexes(structure, definition.namespace);
-  }
-
-  /** One look at the target per namespace and run of commits between barriers. */
-  #scopeOf(namespace: string): Promise<WriteScope> {
-    let scope = this.#scopes.get(namespace);
-    if (!scope) {
-      scope = this.#findScope(namespace);
-      this.#scopes.set(namespace, scope);
-    }
-    return scope;
-  }
-
-  async #findScope(namespace: string): Promise<WriteScope> {
-    const { structure } = this.#deps;
-    const record =
-      structure.registry.get(namespace) ??
-      (await ensureCollection(structure, plainCollection(namespace, null)));
-    return { namespace, bypassValidation: !record.foreignValidator, keepsOrder: isCapped(record.options) };
   }
 
   async #advance(end: LaneCursor): Promise<void> {

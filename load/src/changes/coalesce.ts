@@ -17,13 +17,18 @@ import type { Write } from '../apply/writer.ts';
 
 export interface CoalescedRun {
   readonly namespace: string;
+  /**
+   * Of its first change that has one: between two barriers one collection has the name. What was read behind a barrier
+   * belongs to whatever stands there.
+   */
+  readonly collectionUuid: Uint8Array | null;
   readonly deletes: readonly Write[];
   /** In the order of their first write since the document last began to exist: what a capped collection keeps. */
   readonly upserts: readonly Write[];
 }
 
 export class Coalescer {
-  readonly #namespaces = new Map<string, Map<string, Write>>();
+  readonly #namespaces = new Map<string, Run>();
   /** Records seen, and those among them that a later one, or nothing to do, made unnecessary. */
   records = 0;
   coalesced = 0;
@@ -39,11 +44,13 @@ export class Coalescer {
       this.coalesced++;
       return;
     }
-    let writes = this.#namespaces.get(record.namespace);
-    if (!writes) {
-      writes = new Map();
-      this.#namespaces.set(record.namespace, writes);
+    let run = this.#namespaces.get(record.namespace);
+    if (!run) {
+      run = { collectionUuid: null, writes: new Map() };
+      this.#namespaces.set(record.namespace, run);
     }
+    if (record.operation !== 'read') run.collectionUuid ??= record.collectionUuid;
+    const { writes } = run;
     const key = keyOf(write.id);
     const before = writes.get(key);
     if (before === undefined) {
@@ -58,13 +65,18 @@ export class Coalescer {
   }
 
   *runs(): Generator<CoalescedRun, void, undefined> {
-    for (const [namespace, writes] of this.#namespaces) {
+    for (const [namespace, { collectionUuid, writes }] of this.#namespaces) {
       const deletes: Write[] = [];
       const upserts: Write[] = [];
       for (const write of writes.values()) (write.document === null ? deletes : upserts).push(write);
-      yield { namespace, deletes, upserts };
+      yield { namespace, collectionUuid, deletes, upserts };
     }
   }
+}
+
+interface Run {
+  collectionUuid: Uint8Array | null;
+  readonly writes: Map<string, Write>;
 }
 
 /** What a record takes in memory beside its document, about. */

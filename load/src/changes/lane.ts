@@ -9,8 +9,8 @@ import type { Expectation } from './expectation.ts';
 export interface LaneDeps {
   readonly writer: Pick<Writer, 'insertNew' | 'remove' | 'replace' | 'upsert'>;
   readonly expected: { readonly new: Expectation; readonly existing: Expectation };
-  /** Finds or makes the collection of a namespace, and says how to write to it. */
-  readonly scopeOf: (namespace: string) => Promise<WriteScope>;
+  /** Finds or makes the collection of a namespace, and says how to write to it; null where another one stands there. */
+  readonly scopeOf: (namespace: string, collectionUuid: Uint8Array | null) => Promise<WriteScope | null>;
   readonly settings: Pick<LoadSettings, 'changeBatchBytes' | 'changeBatchRecords'>;
   readonly stats: LoadStats;
   readonly signal: AbortSignal;
@@ -20,8 +20,9 @@ export interface LaneDeps {
 export async function applyLane(deps: LaneDeps, changes: Coalescer): Promise<void> {
   const { writer, scopeOf, settings, stats, signal } = deps;
   const limits = { records: settings.changeBatchRecords, bytes: settings.changeBatchBytes };
-  for (const { namespace, deletes, upserts } of changes.runs()) {
-    const scope = await scopeOf(namespace);
+  for (const { namespace, collectionUuid, deletes, upserts } of changes.runs()) {
+    const scope = await scopeOf(namespace, collectionUuid);
+    if (scope === null) continue;
     for (const batch of batches(deletes, limits)) {
       throwIfAborted(signal);
       await writer.remove(scope, batch);

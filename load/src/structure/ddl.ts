@@ -7,7 +7,8 @@
  * Two rules make that so:
  *   - The stream is right about what exists at its moment. A collection that stands on the target where the source was
  *     about to create or rename another one (by uuid) is one that the stream makes later, with all of its documents.
- *   - A collection that the inventory found under its new name (by uuid) already has everything that a rename brings.
+ *   - A collection that the inventory found under its new name (by uuid) already has everything that a rename brings. What was written
+ *     to another one that had the name before has not come to it: see changes/scopes.ts.
  *
  * Of what the load does not take nothing is applied. A rename out of what it takes is a drop. One into it brings documents that the
  * load has let pass: that stops it.
@@ -33,6 +34,7 @@ export async function applyDdl(context: StructureContext, event: DdlEvent): Prom
   if (settings.ddl === 'halt') throw halted(event);
   if (settings.ddl === 'ignore') {
     logger.warn('a structure change is not repeated on the target', fields);
+    await forgetUuids(context, event);
     return;
   }
   switch (event.operation) {
@@ -70,6 +72,15 @@ export async function applyDdl(context: StructureContext, event: DdlEvent): Prom
 function isOurs({ takes, registry }: StructureContext, event: DdlEvent): boolean {
   if (concerns(event, takes)) return true;
   return event.operation === 'dropDatabase' && registry.inDatabase(event.namespace).length > 0;
+}
+
+/** From here on the source may have another collection under the name, and what is written to it goes where the old one stands. */
+async function forgetUuids({ registry, ...context }: StructureContext, event: DdlEvent): Promise<void> {
+  for (const name of [event.namespace, event.to ?? event.namespace]) {
+    const record = registry.get(name);
+    if (record && record.uuid !== null)
+      await attempt(context, () => registry.save({ ...record, uuid: null }));
+  }
 }
 
 async function applyCreate(context: StructureContext, event: DdlEvent): Promise<void> {

@@ -33,24 +33,59 @@ export interface CatalogEntry extends CollectionInfo {
 const CONCURRENCY = 8;
 const NAMESPACE_NOT_FOUND = 26;
 
-/** Sorted by namespace. A collection dropped while this runs is left out. */
+/**
+ * Sorted by namespace. Each collection is described as what its uuid says, under the name that it has in the end: one that is dropped while
+ * this runs is left out, and one that is renamed is not, though nothing stands under its old name, or another one does.
+ */
 export async function listCatalog(
   connection: MongoConnection,
   filter: NamespaceFilter,
   signal?: AbortSignal,
 ): Promise<CatalogEntry[]> {
   const databases = filter.exactDatabases() ?? (await listDatabases(connection, signal));
-  const queue = new PQueue({ concurrency: CONCURRENCY });
   const found: CatalogEntry[] = [];
   for (const database of databases.filter((name) => filter.mayMatchDatabase(name))) {
-    const collections = await listCollections(connection, database, { signal });
-    const included = collections.filter(({ name }) => filter.matches(`${database}.${name}`));
-    const entries = await queue.addAll(
-      included.map((info) => () => describe(connection, database, info, signal)),
-    );
-    for (const entry of entries) if (entry) found.push(entry);
+    found.push(...(await listDatabase(connection, database, filter, signal)));
   }
   return found.sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
+}
+
+/** Until a list says the same as the one before what was described in between. */
+async function listDatabase(
+  connection: MongoConnection,
+  database: string,
+  filter: NamespaceFilter,
+  signal: AbortSignal | undefined,
+): Promise<CatalogEntry[]> {
+  const list = async (): Promise<CollectionInfo[]> => {
+    const collections = await listCollections(connection, database, { signal });
+    return collections.filter(({ name }) => filter.matches(`${database}.${name}`));
+  };
+  const queue = new PQueue({ concurrency: CONCURRENCY });
+  let described = new Map<string, CatalogEntry>();
+  let now = await list();
+  // What came later is left out: a source may go on for ever making collections that pass.
+  const known = new Set<string | null>(now.flatMap(({ name, uuid }) => [name, hexOf(uuid)]));
+  for (;;) {
+    const left = now.filter((info) => !described.has(identityOf(info)));
+    if (left.length === 0) return [...described.values()];
+    const entries = await queue.addAll(
+      left.map((info) => () => describe(connection, database, info, signal)),
+    );
+    for (const entry of entries) described.set(identityOf(entry), entry);
+    now = (await list()).filter(({ name, uuid }) => known.has(name) || (uuid && known.has(hexOf(uuid))));
+    const standing = new Set(now.map(identityOf));
+    described = new Map([...described].filter(([identity]) => standing.has(identity)));
+  }
+}
+
+/** Changes where a name comes to stand for another collection, or a collection comes under another name. */
+function identityOf({ type, name, uuid }: CollectionInfo): string {
+  return JSON.stringify([type, name, hexOf(uuid)]);
+}
+
+function hexOf(uuid: Buffer | null): string | null {
+  return uuid?.toString('hex') ?? null;
 }
 
 /** Names of all databases that the user may see. */
@@ -86,15 +121,10 @@ async function describe(
   database: string,
   info: CollectionInfo,
   signal: AbortSignal | undefined,
-): Promise<CatalogEntry | null> {
+): Promise<CatalogEntry> {
   const isView = info.type === 'view';
   const indexes = isView ? [] : await listIndexes(connection, database, info.name, signal);
   const clustered = findElement(info.options, 'clusteredIndex') !== undefined;
-  // Every collection has an index or is clustered; without any it was dropped since it was listed.
-  if (info.type === 'collection' && indexes.length === 0 && !clustered) {
-    const still = await listCollections(connection, database, { name: info.name, signal });
-    if (still.length === 0) return null;
-  }
   return {
     ...info,
     namespace: `${database}.${info.name}`,

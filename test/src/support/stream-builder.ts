@@ -13,6 +13,7 @@ import type {
   DdlEvent,
   MilestoneName,
   SegmentEntry,
+  StreamIdentity,
 } from '@waybill/shared/manifest/commit';
 import { createStream } from '@waybill/shared/manifest/identity';
 import {
@@ -42,6 +43,8 @@ export interface BuiltCollection {
 export interface BuiltChange {
   readonly operation: Operation;
   readonly namespace: string;
+  /** Of the collection, 32 hexadecimal digits. */
+  readonly uuid?: string;
   readonly id: RawElement;
   readonly document?: Buffer | null;
   readonly origin?: DocumentOrigin;
@@ -52,6 +55,7 @@ export interface StreamBuilderOptions {
   readonly lanes?: number;
   readonly images?: 'lookup' | 'none';
   readonly format?: SegmentEntry['format'];
+  readonly sourceTopology?: StreamIdentity['sourceTopology'];
 }
 
 /** Writes a stream into a bucket with the product's own writers, from what a test says that the source did. */
@@ -65,7 +69,11 @@ export class StreamBuilder {
   #sequence = 0;
   #seconds = 1_700_000_000;
 
-  private constructor(bucket: Bucket, options: Required<StreamBuilderOptions>, writer: ManifestWriter) {
+  private constructor(
+    bucket: Bucket,
+    options: Required<Omit<StreamBuilderOptions, 'images' | 'sourceTopology'>>,
+    writer: ManifestWriter,
+  ) {
     this.bucket = bucket;
     this.stream = options.stream;
     this.lanes = options.lanes;
@@ -75,12 +83,13 @@ export class StreamBuilder {
 
   static async create(bucketUrl: string, options: StreamBuilderOptions = {}): Promise<StreamBuilder> {
     const { stream = 'default', lanes = 4, images = 'lookup', format = 'avro' } = options;
+    const { sourceTopology = 'replicaSet' } = options;
     const bucket = await openBucket(bucketUrl);
     const prefix = streamPrefix(stream);
     await createStream(bucket, prefix, {
       stream,
       source: randomUUID().replaceAll('-', ''),
-      sourceTopology: 'replicaSet',
+      sourceTopology,
       lanes,
       format,
       codec: 'zstandard',
@@ -89,7 +98,7 @@ export class StreamBuilder {
       images,
     });
     const writer = await ManifestWriter.acquire({ bucket, prefix, writer: `test:${randomUUID()}` });
-    return new StreamBuilder(bucket, { stream, lanes, images, format }, writer);
+    return new StreamBuilder(bucket, { stream, lanes, format }, writer);
   }
 
   /** The next cluster time, a second after the one before. */
@@ -172,12 +181,12 @@ export class StreamBuilder {
     });
   }
 
-  #record({ operation, namespace, id, document = null, origin }: BuiltChange): DataRecord {
+  #record({ operation, namespace, uuid, id, document = null, origin }: BuiltChange): DataRecord {
     return {
       sequence: ++this.#sequence,
       operation,
       namespace,
-      collectionUuid: null,
+      collectionUuid: uuid === undefined ? null : Buffer.from(uuid, 'hex'),
       clusterTime: clusterTime(this.#seconds, 1),
       wallTime: null,
       transaction: null,
@@ -246,6 +255,11 @@ export class StreamBuilder {
 
 export function put(namespace: string, document: Buffer, operation: Operation = 'insert'): BuiltChange {
   return { operation, namespace, id: documentId(document), document };
+}
+
+/** The changes of one collection, by its uuid. */
+export function ofCollection(uuid: string, changes: readonly BuiltChange[]): BuiltChange[] {
+  return changes.map((change) => ({ ...change, uuid }));
 }
 
 export function remove(namespace: string, id: RawElement): BuiltChange {
