@@ -20,7 +20,7 @@ export function createClient(store: StoreOptions): S3Client {
   const ca = store.caFile === undefined ? undefined : trustedAuthorities(store.caFile);
   const agent = { keepAlive: true, maxSockets: MOST_SOCKETS };
   return new S3Client({
-    region: store.region ?? regionOfEnvironment,
+    region: store.region ?? once(regionOfEnvironment),
     ...(endpoint && { endpoint: endpoint.href }),
     forcePathStyle: store.pathStyle || (endpoint !== undefined && !hasSubdomains(endpoint)),
     retryMode: 'standard',
@@ -40,6 +40,15 @@ export function createClient(store: StoreOptions): S3Client {
     expectContinueHeader: false,
     customUserAgent: 'waybill',
   });
+}
+
+/** The SDK asks for the region at every request and keeps nothing; finding it costs more than the request. */
+function once(find: () => Promise<string>): () => Promise<string> {
+  let found: Promise<string> | undefined;
+  return () => {
+    found ??= find();
+    return found;
+  };
 }
 
 /** AWS_REGION or the profile's, as the SDK finds it; where it finds none, the one that others than AWS do not mind. */
