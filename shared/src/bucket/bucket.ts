@@ -57,6 +57,9 @@ export interface Bucket {
   close(): Promise<void>;
 }
 
+/** Whoever only reads objects whose keys it knows. */
+export type ObjectReader = Pick<Bucket, 'get'>;
+
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }

@@ -1,6 +1,6 @@
 import { hasCode } from '../errors.ts';
 import { type RetryPolicy, retry } from '../retry.ts';
-import type { Bucket, CallOptions, GetOptions } from './bucket.ts';
+import type { CallOptions, GetOptions, ObjectReader } from './bucket.ts';
 
 /** A second or two; then what does not seem to be there is missing. */
 const LATE_POLICY: RetryPolicy = {
@@ -22,6 +22,6 @@ export function lookedForAgain<T>(call: () => Promise<T>, { signal }: CallOption
 }
 
 /** @throws BUCKET_OBJECT_MISSING where it stays missing */
-export function getKnown(bucket: Bucket, key: string, options: GetOptions): Promise<Buffer> {
+export function getKnown(bucket: ObjectReader, key: string, options: GetOptions): Promise<Buffer> {
   return lookedForAgain(() => bucket.get(key, options), options);
 }

@@ -1,9 +1,9 @@
-import type { Bucket } from '../bucket/bucket.ts';
+import type { ObjectReader } from '../bucket/bucket.ts';
 import type { LaneRun, SegmentEntry } from '../manifest/commit.ts';
 import type { DataRecord } from '../record.ts';
 import { readAvroChanges, readAvroSnapshot } from './avro-reader.ts';
 import { corrupt, named } from './corrupt.ts';
-import { fetchHeader, fetchRuns, fetchWhole, type VerifiedRun } from './fetch-segment.ts';
+import { type FetchedChanges, fetchRuns, fetchWhole, wantedRuns } from './fetch-segment.ts';
 import { readLineChanges, readLineSnapshot } from './line-reader.ts';
 
 /** Consecutive documents of one collection. */
@@ -35,7 +35,7 @@ export interface ReadSegmentOptions {
  * @throws SEGMENT_CORRUPT, FORMAT_UNSUPPORTED, the bucket's errors; the signal's reason
  */
 export async function* readSegment(
-  bucket: Bucket,
+  bucket: ObjectReader,
   key: string,
   entry: SegmentEntry,
   options: ReadSegmentOptions = {},
@@ -50,7 +50,7 @@ export async function* readSegment(
 
 /** {@link readSegment} of a snapshot segment. */
 export async function* readSnapshotSegment(
-  bucket: Bucket,
+  bucket: ObjectReader,
   key: string,
   entry: SegmentEntry,
   options: Omit<ReadSegmentOptions, 'lanes'> = {},
@@ -63,7 +63,7 @@ export async function* readSnapshotSegment(
 
 /** {@link readSegment} of a change segment. */
 export async function* readChangeSegment(
-  bucket: Bucket,
+  bucket: ObjectReader,
   key: string,
   entry: SegmentEntry,
   options: ReadSegmentOptions = {},
@@ -75,7 +75,7 @@ export async function* readChangeSegment(
 }
 
 async function* readSnapshot(
-  bucket: Bucket,
+  bucket: ObjectReader,
   key: string,
   entry: SegmentEntry,
   { signal }: ReadSegmentOptions,
@@ -94,7 +94,7 @@ async function* decodeSnapshot(
 }
 
 async function* readChanges(
-  bucket: Bucket,
+  bucket: ObjectReader,
   key: string,
   entry: SegmentEntry,
   { lanes, signal }: ReadSegmentOptions,
@@ -145,28 +145,17 @@ export async function* decodeSegment(
   }
 }
 
-interface FetchedChanges {
-  readonly header: Buffer;
-  readonly runs: readonly VerifiedRun[];
-}
-
 /** Header and verified runs: all of them from one get, or those of some lanes from ranged gets. */
 async function fetchChanges(
-  bucket: Bucket,
+  bucket: ObjectReader,
   key: string,
   entry: SegmentEntry,
   { lanes, signal }: ReadSegmentOptions,
 ): Promise<FetchedChanges> {
   const all = tiledRuns(entry);
-  const headerBytes = entry.headerBytes ?? 0;
-  const wanted = lanes === undefined ? all : all.filter((run) => lanes.includes(run.lane));
-  if (wanted.length === all.length) {
-    return cutChanges(await fetchWhole(bucket, key, entry, { signal }), entry);
-  }
-  if (wanted.length === 0) return { header: Buffer.alloc(0), runs: [] };
-  const header =
-    headerBytes === 0 ? Buffer.alloc(0) : await fetchHeader(bucket, key, headerBytes, { signal });
-  return { header, runs: await fetchRuns(bucket, key, wanted, { signal }) };
+  const wanted = wantedRuns(all, lanes);
+  if (wanted === all) return cutChanges(await fetchWhole(bucket, key, entry, { signal }), entry);
+  return fetchRuns(bucket, key, entry, wanted, { signal });
 }
 
 function cutChanges(bytes: Buffer, entry: SegmentEntry): FetchedChanges {
