@@ -14,7 +14,7 @@ import { type LogOptions, retried } from './options.ts';
 import { EMPTY_STATE, foldCommit, type StreamState } from './state.ts';
 
 /** Commits fetched at once by a reader that is behind. A commit is a few KiB; a plan may reach a few MiB. */
-const READ_AHEAD = 8;
+const READ_AHEAD = 16;
 /** Growth of the pause between polls of a log where nothing happens, and its bound as a multiple of `pollMs`. */
 const IDLE_GROWTH = 1.25;
 const IDLE_BOUND = 5;
@@ -99,25 +99,30 @@ export async function readManifest(
   }
 }
 
-/** All commits after a point, up to the head. */
+/**
+ * All commits after a point, up to the head. As many are asked for ahead as were found so far, up to a bound: who follows
+ * a stream asks for one number in vain, and not for several.
+ */
 export async function* readCommits(
   bucket: Bucket,
   prefix: string,
   options: ReadCommitsOptions = {},
 ): AsyncGenerator<ChainedCommit, LogPoint> {
   let point: LogPoint = options.after ?? EMPTY_STATE;
-  for (let width = 1; ; width = Math.min(READ_AHEAD, width * 2)) {
-    const first = point.seq + 1;
-    const ahead = Array.from({ length: width }, (_, i) => readCommit(bucket, prefix, first + i, options));
-    // One failing must not leave the others' failures unhandled; each is met again, in order, below.
-    for (const one of ahead) one.catch(() => undefined);
-    for (const one of ahead) {
-      const next = await one;
-      if (!next) return point;
-      assertChains(point, next);
-      point = { seq: next.commit.seq, hash: next.hash };
-      yield next;
+  const ahead: Promise<ChainedCommit | null>[] = [];
+  for (let found = 0; ; found++) {
+    const width = Math.min(READ_AHEAD, Math.max(1, found));
+    while (ahead.length < width) {
+      const one = readCommit(bucket, prefix, point.seq + 1 + ahead.length, options);
+      // One failing must not leave the others' failures unhandled; each is met again, in order, below.
+      one.catch(() => undefined);
+      ahead.push(one);
     }
+    const next = await ahead.shift();
+    if (!next) return point;
+    assertChains(point, next);
+    point = { seq: next.commit.seq, hash: next.hash };
+    yield next;
   }
 }
 
