@@ -33,6 +33,8 @@ export interface LoadSettings {
   readonly windowBytes: number;
   /** Windows in memory at once: one applied while the next is read. */
   readonly windows: number;
+  /** Segments are fetched this many bytes ahead of their turn; one at least, however large. */
+  readonly readAheadBytes: number;
   /** How often the manifest is looked at when it has nothing new, in milliseconds. */
   readonly pollMs: number;
   /** The same where nothing has changed for long. */
@@ -65,6 +67,7 @@ export const LOAD_DEFAULTS = {
   changeBatchBytes: 16 * MEBIBYTE,
   windowBytes: 16 * MEBIBYTE,
   windows: 2,
+  readAheadBytes: 16 * MEBIBYTE,
   pollMs: 200,
   idlePollMs: 2000,
   confirmMs: 2000,

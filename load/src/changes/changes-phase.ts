@@ -146,6 +146,7 @@ class ChangesPhase {
       await this.#applyBarrier(next);
     } else {
       for (const definition of commit.collections ?? []) await this.#ensureDefined(definition);
+      this.#pipeline.expect(commit);
       if (!this.#builder.hasRoomFor(next, this.#deps.settings.windowBytes)) await this.#dispatch();
       this.#builder.add(next);
     }

@@ -10,10 +10,15 @@
  * the windows whose cursor was not written.
  */
 import type { Bucket } from '@waybill/shared/bucket/bucket';
+import { ReadAhead } from '@waybill/shared/bucket/read-ahead';
 import { abortReason, LinkedAbort, throwIfAborted } from '@waybill/shared/lifecycle';
+import type { Commit } from '@waybill/shared/manifest/commit';
+import { segmentKey } from '@waybill/shared/manifest/keys';
+import { segmentReads } from '@waybill/shared/segment/fetch-segment';
 import type { LoadStats } from '@waybill/shared/stats';
 import type { Takes } from '../load-filter.ts';
 import type { LaneCursor } from '../progress/progress.ts';
+import type { LoadSettings } from '../settings.ts';
 import { applyLane, type LaneDeps } from './lane.ts';
 import { type LanePart, readWindow } from './read-window.ts';
 import type { Window } from './window.ts';
@@ -21,6 +26,7 @@ import type { Window } from './window.ts';
 export interface PipelineDeps extends Omit<LaneDeps, 'signal'> {
   readonly bucket: Bucket;
   readonly streamPrefix: string;
+  readonly settings: LaneDeps['settings'] & Pick<LoadSettings, 'readAheadBytes'>;
   readonly takes: Takes;
   readonly stats: LoadStats;
   /** By lane, as they were when this run began. */
@@ -37,6 +43,7 @@ export interface PipelineDeps extends Omit<LaneDeps, 'signal'> {
 export class Pipeline {
   readonly #deps: PipelineDeps;
   readonly #abort: LinkedAbort;
+  readonly #ahead: ReadAhead;
   /** The last part of each lane. */
   readonly #tails = new Map<number, Promise<void>>();
   readonly #parts = new Set<Promise<void>>();
@@ -49,6 +56,8 @@ export class Pipeline {
   constructor(deps: PipelineDeps) {
     this.#deps = deps;
     this.#abort = new LinkedAbort(deps.signal);
+    const bytes = deps.settings.readAheadBytes;
+    this.#ahead = new ReadAhead(deps.bucket, { bytes, signal: this.#abort.signal });
   }
 
   /** Aborts when a window fails. */
@@ -58,6 +67,15 @@ export class Pipeline {
 
   get failure(): { readonly error: unknown } | undefined {
     return this.#failure;
+  }
+
+  /** Begins to fetch what is to be read with one of the next windows. */
+  expect({ segments = [] }: Commit): void {
+    for (const entry of segments) {
+      if (entry.kind !== 'changes') continue;
+      const key = segmentKey(this.#deps.streamPrefix, entry.key);
+      for (const read of segmentReads(key, entry)) this.#ahead.expect(read);
+    }
   }
 
   /** Takes a window in; waits while too many are in memory. */
@@ -112,7 +130,11 @@ export class Pipeline {
     const signal = this.#abort.signal;
     throwIfAborted(signal);
     const queued: Promise<void>[] = [];
-    for await (const part of readWindow({ ...this.#deps, signal }, window, this.#deps.cursors)) {
+    for await (const part of readWindow(
+      { ...this.#deps, bucket: this.#ahead, signal },
+      window,
+      this.#deps.cursors,
+    )) {
       queued.push(this.#queue(part));
       while (this.#bytes > this.#deps.bytes) await Promise.race(this.#parts);
       throwIfAborted(signal);

@@ -1,4 +1,4 @@
-import type { Bucket } from '@waybill/shared/bucket/bucket';
+import type { ObjectReader } from '@waybill/shared/bucket/bucket';
 import { segmentKey } from '@waybill/shared/manifest/keys';
 import { readChangeSegment } from '@waybill/shared/segment/reader';
 import type { LoadStats } from '@waybill/shared/stats';
@@ -8,7 +8,7 @@ import { Coalescer } from './coalesce.ts';
 import type { Window } from './window.ts';
 
 export interface ReadWindowDeps {
-  readonly bucket: Bucket;
+  readonly bucket: ObjectReader;
   readonly streamPrefix: string;
   readonly takes: Takes;
   readonly stats: LoadStats;

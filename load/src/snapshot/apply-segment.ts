@@ -1,4 +1,4 @@
-import type { Bucket } from '@waybill/shared/bucket/bucket';
+import type { ObjectReader } from '@waybill/shared/bucket/bucket';
 import { throwIfAborted } from '@waybill/shared/lifecycle';
 import type { SegmentEntry } from '@waybill/shared/manifest/commit';
 import { segmentKey } from '@waybill/shared/manifest/keys';
@@ -8,7 +8,7 @@ import type { Writer, WriteScope } from '../apply/writer.ts';
 import type { LoadSettings } from '../settings.ts';
 
 export interface ApplySegmentDeps {
-  readonly bucket: Bucket;
+  readonly bucket: ObjectReader;
   readonly streamPrefix: string;
   readonly writer: Pick<Writer, 'insert'>;
   readonly settings: Pick<LoadSettings, 'snapshotBatchBytes' | 'snapshotBatchDocuments' | 'workers'>;

@@ -7,10 +7,13 @@
  * since their order is data.
  */
 import type { Bucket } from '@waybill/shared/bucket/bucket';
+import { ReadAhead } from '@waybill/shared/bucket/read-ahead';
 import { LinkedAbort } from '@waybill/shared/lifecycle';
 import type { CollectionDefinition, Commit, SegmentEntry } from '@waybill/shared/manifest/commit';
+import { segmentKey } from '@waybill/shared/manifest/keys';
 import type { LogPoint } from '@waybill/shared/manifest/log';
 import { parseClusterTime } from '@waybill/shared/position';
+import { segmentReads } from '@waybill/shared/segment/fetch-segment';
 import { collectionProgress } from '@waybill/shared/stats';
 import type { Writer } from '../apply/writer.ts';
 import { type LoadFilter, unmatchedIncludes } from '../load-filter.ts';
@@ -68,6 +71,7 @@ export async function applySnapshot(deps: SnapshotDeps): Promise<SnapshotResult>
 class SnapshotWork {
   readonly #deps: SnapshotDeps;
   readonly #abort: LinkedAbort;
+  readonly #ahead: ReadAhead;
   readonly #inventory = new Map<string, CollectionDefinition>();
   readonly #ensured = new Map<string, Promise<CollectionRecord>>();
   readonly #finished: Set<string>;
@@ -83,6 +87,8 @@ class SnapshotWork {
   constructor(deps: SnapshotDeps) {
     this.#deps = deps;
     this.#abort = new LinkedAbort(deps.signal);
+    const bytes = deps.settings.readAheadBytes;
+    this.#ahead = new ReadAhead(deps.bucket, { bytes, signal: this.#abort.signal });
     this.#finished = new Set(deps.finished.map(({ key }) => key));
   }
 
@@ -102,13 +108,14 @@ class SnapshotWork {
     if (commit.collections && !commit.ddl) this.#takeInventory(commit.collections);
     const segments = commit.segments ?? [];
     this.#changesSeen ||= commit.ddl !== undefined || segments.some(({ kind }) => kind === 'changes');
-    for (const entry of segments) {
-      // What the load does not take is not even fetched.
-      if (entry.kind !== 'snapshot' || !takes(entry.namespace ?? '')) continue;
-      this.#documents += entry.records;
-      this.#segments++;
-      if (!this.#finished.has(entry.key)) await this.#start(entry);
-    }
+    // What the load does not take is not even fetched.
+    const taken = segments.filter(({ kind, namespace }) => kind === 'snapshot' && takes(namespace ?? ''));
+    for (const { records } of taken) this.#documents += records;
+    this.#segments += taken.length;
+    const left = taken.filter(({ key }) => !this.#finished.has(key));
+    // They come while those before them are applied.
+    for (const entry of left) this.#expect(entry);
+    for (const entry of left) await this.#start(entry);
     return commit.milestones?.some(({ name }) => name === 'snapshot-completed') ?? false;
   }
 
@@ -164,6 +171,11 @@ class SnapshotWork {
     }
   }
 
+  #expect(entry: SegmentEntry): void {
+    const key = segmentKey(this.#deps.streamPrefix, entry.key);
+    for (const read of segmentReads(key, entry)) this.#ahead.expect(read);
+  }
+
   async #start(entry: SegmentEntry): Promise<void> {
     while (this.#running.size >= this.#deps.settings.openSegments) await Promise.race(this.#running);
     if (this.#failure) throw this.#failure.error;
@@ -188,14 +200,21 @@ class SnapshotWork {
     before: Promise<void> | undefined,
   ): Promise<void> {
     await before;
-    const { bucket, streamPrefix, writer, settings, progress, structure } = this.#deps;
+    const { streamPrefix, writer, settings, progress, structure } = this.#deps;
     const scope = {
       namespace: record.namespace,
       bypassValidation: !record.foreignValidator,
       keepsOrder: isCapped(record.options),
     };
     await applySegment(
-      { bucket, streamPrefix, writer, settings, stats: structure.stats, signal: this.signal },
+      {
+        bucket: this.#ahead,
+        streamPrefix,
+        writer,
+        settings,
+        stats: structure.stats,
+        signal: this.signal,
+      },
       entry,
       { scope, inOrder },
     );
