@@ -183,6 +183,16 @@ describe('decideDdl', () => {
     });
   });
 
+  it('reads what a conversion to a capped collection has made', () => {
+    const renamed = event('rename', 'shop.tmpaB3dE.convertToCapped.a', { to: 'shop.a' });
+    const whole = context({ filter: new NamespaceFilter({ include: ['shop'] }) });
+    expect(decideDdl(renamed, whole)).toMatchObject({
+      kind: 'reread',
+      namespace: 'shop.a',
+      before: [{ operation: 'rename', to: 'shop.a' }],
+    });
+  });
+
   it('reads a renamed collection again where events have no uuid', () => {
     const renamed = event('rename', 'shop.a', { to: 'shop.b', collectionUuid: null });
     expect(decideDdl(renamed, context())).toMatchObject({

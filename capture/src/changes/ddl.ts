@@ -48,6 +48,9 @@ const PLACEMENT: ReadonlySet<string> = new Set([
   'movePrimary',
 ]);
 
+/** The name under which convertToCapped makes the new collection. */
+const CONVERTED = /^[^.]+\.tmp[^.]{5}\.convertToCapped\./;
+
 const DATA: ReadonlySet<string> = new Set(['insert', 'update', 'replace', 'delete']);
 
 export function isDataEvent(operationType: string): boolean {
@@ -127,7 +130,8 @@ function decideReshard(event: ChangeEvent, { filter, known }: DdlContext): DdlDe
 
 /**
  * Inside the captured namespaces a rename is recorded; out of them it is a drop; into them the collection has to be read. Where
- * events carry no uuid (before 6.0) images were looked up by name and may be another collection's, so it is read there too.
+ * events carry no uuid (before 6.0) images were looked up by name and may be another collection's, so it is read there too. So is what
+ * convertToCapped puts in the place of a collection: the stream does not show the documents that it copies.
  */
 function decideRename(event: ChangeEvent, ddl: DdlEvent, context: DdlContext): DdlDecision {
   const to = event.to ?? '';
@@ -146,7 +150,8 @@ function decideRename(event: ChangeEvent, ddl: DdlEvent, context: DdlContext): D
     };
     return { kind: 'reread', before: [drop], namespace: to };
   }
-  if (event.collectionUuid === null) return { kind: 'reread', before: [ddl], namespace: to };
+  if (event.collectionUuid === null || CONVERTED.test(ddl.namespace))
+    return { kind: 'reread', before: [ddl], namespace: to };
   return record(ddl);
 }
 
