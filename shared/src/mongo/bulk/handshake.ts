@@ -54,7 +54,9 @@ export async function openBulkSocket(
   const internals = client as unknown as Internals;
   const connectModule = driver.generation === 'current' ? loadConnect() : null;
   if (!connectModule || !internals.topology?.selectServer || !internals.s?.authProviders) return null;
-  const server = await internals.topology.selectServer(mode, { operationName: 'find' });
+  // Among routers the driver looks, without asking, for those that an attempt before has found wanting.
+  const choice = { operationName: 'find', deprioritizedServers: new Set() };
+  const server = await internals.topology.selectServer(mode, choice);
   const pool = server.pool?.options;
   if (!pool?.hostAddress || pool.proxyHost !== undefined || pool.loadBalanced === true) return null;
   const socket = await BulkSocket.open({
