@@ -1,8 +1,9 @@
 /**
  * Reading a whole collection behind a rename, as change records with the operation `read`. Needed where a rename brings a
  * collection into the captured namespaces; on every rename before 6.0, since images were looked up by name there and may
- * have been another collection's; and where the cluster puts a collection elsewhere under a new uuid: images of updates before
- * it were not found, and what the snapshot had still to read is gone.
+ * have been another collection's; on the one that ends a convertToCapped, whose copies no event brings; and where the cluster
+ * puts a collection elsewhere under a new uuid: images of updates before it were not found, and what the snapshot had still to read
+ * is gone.
  *
  * The committed position stays before the event until all of it is committed, and the definition comes with the position after it. A crash in between repeats the whole thing, which
  * ends in the same documents. What is read is of now, and thus later than the rename; events that follow
