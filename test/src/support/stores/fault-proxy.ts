@@ -42,12 +42,20 @@ const REFUSALS: Partial<Record<Fault, RefusalStatus>> = {
 export class FaultProxy implements AsyncDisposable {
   /** Requests that came. */
   requests = 0;
+  /** Of them under way together, at most. */
+  mostAtOnce = 0;
+  /** Of answers' bodies, sent whole. */
+  sentBytes = 0;
+  #underWay = 0;
   readonly #options: Required<Omit<FaultProxyOptions, 'protocol' | 'rates'>>;
   readonly #protocol: StoreProtocol;
   readonly #plan: FaultPlan;
   readonly #agent = new Agent({ keepAlive: true });
   readonly #server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-    this.#handle(request, response).catch(() => request.socket.destroy());
+    this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#underWay);
+    this.#handle(request, response)
+      .catch(() => request.socket.destroy())
+      .finally(() => this.#underWay--);
   });
   readonly #uploads = new ResumableUploads();
   /** When each object became visible, by our clock. */
@@ -187,6 +195,7 @@ export class FaultProxy implements AsyncDisposable {
     response.writeHead(answer.status, head);
     if (!breaks) {
       response.end(body);
+      if (exchange.method !== 'HEAD') this.sentBytes += body.length;
       return;
     }
     response.flushHeaders();
