@@ -22,10 +22,15 @@ export function run(
     const child = spawn(command, args, {
       cwd,
       signal,
-      timeout: timeoutMs,
       killSignal: 'SIGKILL',
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    // Not Node's own `timeout`: its timer outlives a command that could not be started, and keeps the process alive.
+    const late = timeoutMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+    const end = (result: RunResult): void => {
+      clearTimeout(late);
+      resolve(result);
+    };
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -34,7 +39,7 @@ export function run(
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
     });
-    child.on('error', (error) => resolve({ exitCode: null, stdout, stderr: stderr || error.message }));
-    child.on('close', (exitCode) => resolve({ exitCode, stdout, stderr }));
+    child.on('error', (error) => end({ exitCode: null, stdout, stderr: stderr || error.message }));
+    child.on('close', (exitCode) => end({ exitCode, stdout, stderr }));
   });
 }
