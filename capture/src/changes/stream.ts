@@ -154,8 +154,6 @@ export class ChangeStreamReader implements AsyncDisposable {
       // Finding the place in a long oplog is slow enough; do not wait for a first event there.
       firstBatchSize: 0,
       targetBatchBytes: BATCH_BYTES,
-      // Events stay in their reply until they are committed.
-      bulk: 'kept',
     });
   }
 

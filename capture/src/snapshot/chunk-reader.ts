@@ -47,6 +47,9 @@ export interface ChunkOptions {
   readonly abort: AbortSignal;
 }
 
+/** Two batches are held by each reader. */
+const BATCH_BYTES = 4 << 20;
+
 export class ChunkReader {
   readonly #options: ChunkOptions;
   readonly #chunk: PendingChunk;
@@ -132,6 +135,7 @@ export class ChunkReader {
       readPreference,
       // A batch is copied into its segment before the next one is asked for.
       bulk: true,
+      batchBytes: BATCH_BYTES,
       signal: stop,
       onRetry: (error, attempt, delayMs) =>
         logger.warn('reading a chunk failed; trying again', {

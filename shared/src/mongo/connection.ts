@@ -7,7 +7,6 @@ import type { MongoClient, MongoClientOptions, ReadPreferenceMode } from 'mongod
 import { WaybillError } from '../errors.ts';
 import { abortable, throwIfAborted } from '../lifecycle.ts';
 import { BulkConnection } from './bulk/connection.ts';
-import type { ReplyMemory } from './bulk/socket.ts';
 import { type Attempted, classifyMongoError } from './classify.ts';
 import { type Driver, loadDriver } from './driver.ts';
 import { type CommandEncoder, commandEncoder } from './raw-command.ts';
@@ -54,10 +53,10 @@ export interface SessionOptions {
   readonly readPreference?: ReadPreference | undefined;
   readonly signal?: AbortSignal | undefined;
   /**
-   * Read through a connection of the session's own, where there can be one: far cheaper for replies of megabytes. One cursor at a time. With
-   * `reused` Buffers in a reply are overwritten by the command after the next one.
+   * Read through a connection of the session's own, where there can be one: far cheaper for replies of megabytes. One cursor at a time. Buffers in
+   * a reply are overwritten by the command after the next one, or after the session's end.
    */
-  readonly bulk?: ReplyMemory | undefined;
+  readonly bulk?: boolean | undefined;
 }
 
 export interface MongoConnection extends AsyncDisposable {
@@ -250,7 +249,7 @@ class DriverConnection implements MongoConnection {
     try {
       const pinned = await abortable(this.#pins.clientFor(readPreference), signal);
       if (!bulk) return new DriverSession(pinned, readPreference, null);
-      const opening = BulkConnection.open(this.#driver, pinned, readPreference, bulk);
+      const opening = BulkConnection.open(this.#driver, pinned, readPreference);
       // One that comes after an abort has nobody to close it.
       if (signal) opening.then((late) => signal.aborted && late?.close()).catch(() => undefined);
       return new DriverSession(pinned, readPreference, await abortable(opening, signal));
@@ -270,7 +269,7 @@ class DriverConnection implements MongoConnection {
 
 /** What a bulk connection is for; killing a cursor must not wait for it, or needs to come after its end. */
 function isReading(command: Readonly<Record<string, unknown>>): boolean {
-  return 'find' in command || 'aggregate' in command || 'getMore' in command;
+  return 'find' in command || 'getMore' in command;
 }
 
 function commandNames(database: string, command: Readonly<Record<string, unknown>>): Partial<Attempted> {

@@ -10,7 +10,6 @@ import { asBuffer, findElement } from '../bson/raw.ts';
 import { WaybillError } from '../errors.ts';
 import { LinkedAbort } from '../lifecycle.ts';
 import type { ClusterTime } from '../position.ts';
-import type { ReplyMemory } from './bulk/socket.ts';
 import type { CommandReply, MongoConnection, ReadPreference, Session } from './connection.ts';
 import { replyOperationTime } from './reply.ts';
 
@@ -26,8 +25,8 @@ export interface CursorOptions {
   /** For change streams: how long the server waits for a first event before an empty batch, in milliseconds. */
   readonly awaitMs?: number | undefined;
   readonly prefetch?: boolean | undefined;
-  /** For reading very much (see SessionOptions). `reused`: a batch's bytes are valid only until the next batch is asked for. */
-  readonly bulk?: ReplyMemory | undefined;
+  /** For reading very much (see SessionOptions): a batch's bytes are valid only until the next batch is asked for. */
+  readonly bulk?: boolean | undefined;
 }
 
 export interface CursorBatch {

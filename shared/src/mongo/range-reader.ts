@@ -209,7 +209,7 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
       signal,
       readPreference,
       targetBatchBytes: batchBytes,
-      bulk: bulk ? 'reused' : undefined,
+      bulk,
       prefetch: true,
     });
     const from = this.#after ?? lower ?? null;

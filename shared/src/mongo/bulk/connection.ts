@@ -6,7 +6,7 @@ import { throwIfAborted } from '../../lifecycle.ts';
 import type { Driver } from '../driver.ts';
 import { COMMAND_OPTIONS } from '../reply.ts';
 import { openBulkSocket, type ReadySocket } from './handshake.ts';
-import type { BulkSocket, ReplyMemory } from './socket.ts';
+import type { BulkSocket } from './socket.ts';
 
 const OP_MSG = 2013;
 /** Header (16), flags (4), kind of section (1). */
@@ -32,9 +32,8 @@ export class BulkConnection {
     driver: Driver,
     client: MongoClient,
     mode: ReadPreferenceMode,
-    replies: ReplyMemory,
   ): Promise<BulkConnection | null> {
-    const ready = await openBulkSocket(driver, client, mode, replies);
+    const ready = await openBulkSocket(driver, client, mode);
     if (!ready) return null;
     // A connection to one named server takes what that server is.
     const isDirect = client.options.directConnection === true;
@@ -67,8 +66,9 @@ export class BulkConnection {
     }
   }
 
+  /** The caller has done with all replies. */
   close(): void {
-    this.#socket.destroy();
+    this.#socket.close();
   }
 
   #message(database: string, command: Readonly<Record<string, unknown>>, sessionId: unknown): Buffer {

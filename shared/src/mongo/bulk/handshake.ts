@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { isIP } from 'node:net';
 import type { MongoClient, ReadPreferenceMode } from 'mongodb';
 import type { Driver } from '../driver.ts';
-import { BulkSocket, type ReplyMemory } from './socket.ts';
+import { BulkSocket } from './socket.ts';
 
 interface ConnectModule {
   makeConnection(options: PoolOptions, socket: object): DriverConnection;
@@ -49,7 +49,6 @@ export async function openBulkSocket(
   driver: Driver,
   client: MongoClient,
   mode: ReadPreferenceMode,
-  replies: ReplyMemory,
 ): Promise<ReadySocket | null> {
   const internals = client as unknown as Internals;
   const connectModule = driver.generation === 'current' ? loadConnect() : null;
@@ -64,7 +63,6 @@ export async function openBulkSocket(
     tls: pool.tls === true,
     connectTimeoutMs: number(pool.connectTimeoutMS) ?? DEFAULT_CONNECT_TIMEOUT_MS,
     socketTimeoutMs: number(pool.socketTimeoutMS) ?? 0,
-    replies,
   });
   try {
     const options = {

@@ -8,6 +8,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
+import { giveReplyBuffer, takeReplyBuffer } from './reply-buffers.ts';
 
 export interface BulkSocketOptions {
   /** What net.connect or tls.connect take. */
@@ -16,22 +17,13 @@ export interface BulkSocketOptions {
   readonly connectTimeoutMs: number;
   /** A server that is silent this long in the middle of a request is given up, in milliseconds; 0: never. */
   readonly socketTimeoutMs: number;
-  readonly replies: ReplyMemory;
 }
-
-/**
- * reused: two buffers in turn, so that a reply is overwritten by the request after the next one. kept: a buffer of its own for each
- * reply, its size and not more.
- */
-export type ReplyMemory = 'reused' | 'kept';
 
 interface Waiting {
   resolve(reply: Buffer): void;
   reject(error: Error): void;
 }
 
-/** A reply as large as a batch mostly is, with room for a larger document at its end. */
-const REPLY_BYTES = 9 << 20;
 /** Far above the server's own limit of 48,000,000 bytes a message: what claims more is no reply. */
 const MOST_BYTES = 64 << 20;
 /** Header, flags, and an empty document of kind 0. */
@@ -42,8 +34,7 @@ export class BulkSocket {
   readonly duplex: HandshakeDuplex;
   readonly #socket: Socket;
   readonly #socketTimeoutMs: number;
-  readonly #memory: ReplyMemory;
-  /** Those to be used again. */
+  /** Two, used in turn. */
   readonly #buffers: Buffer[] = [];
   #turn = 0;
   /** The one that comes in; null until its size is known. */
@@ -68,12 +59,11 @@ export class BulkSocket {
     }
   }
 
-  private constructor({ target, tls, socketTimeoutMs, replies }: BulkSocketOptions) {
+  private constructor({ target, tls, socketTimeoutMs }: BulkSocketOptions) {
     const onread = { buffer: () => this.#room(), callback: (bytes: number) => this.#take(bytes) };
     const settings = { ...target, onread } as never;
     this.#socket = tls ? connectTls(settings) : connectTcp(settings);
     this.#socketTimeoutMs = socketTimeoutMs;
-    this.#memory = replies;
     this.duplex = new HandshakeDuplex(this.#socket);
     this.#socket.on('error', (error) => this.#fail(error));
     this.#socket.on('close', () => this.#fail(new Error('the server closed the connection')));
@@ -91,8 +81,8 @@ export class BulkSocket {
   }
 
   /**
-   * Sends a whole message and gives back the reply to it; how long that stays as it is, see ReplyMemory. One at a time. Rejects when
-   * the connection is lost, or with the reason of `destroy`.
+   * Sends a whole message and gives back the reply to it, which is overwritten by the reply after the next one, or once the socket is
+   * closed. One at a time. Rejects when the connection is lost, or with the reason of `destroy`.
    */
   async request(message: Buffer): Promise<Buffer> {
     if (this.#failure) throw this.#failure;
@@ -108,6 +98,15 @@ export class BulkSocket {
 
   destroy(reason: Error = new Error('the connection was given up')): void {
     this.#fail(reason);
+  }
+
+  /**
+   * Ends it, and lets others use its memory: the caller has done with all replies. A connection that fails or is destroyed keeps its memory, since
+   * the reply before may still be read.
+   */
+  close(): void {
+    this.destroy();
+    for (const buffer of this.#buffers.splice(0)) if (buffer) giveReplyBuffer(buffer);
   }
 
   async #connected({ tls, connectTimeoutMs }: BulkSocketOptions): Promise<void> {
@@ -157,13 +156,13 @@ export class BulkSocket {
   }
 
   #memoryOf(size: number): Buffer {
-    if (this.#memory === 'kept') return Buffer.allocUnsafeSlow(size);
     this.#turn = 1 - this.#turn;
     const known = this.#buffers[this.#turn];
     if (known && known.length >= size) return known;
-    const made = Buffer.allocUnsafeSlow(Math.max(REPLY_BYTES, size + (size >> 3)));
-    this.#buffers[this.#turn] = made;
-    return made;
+    if (known) giveReplyBuffer(known);
+    const taken = takeReplyBuffer(size);
+    this.#buffers[this.#turn] = taken;
+    return taken;
   }
 
   #fail(error: Error): void {
