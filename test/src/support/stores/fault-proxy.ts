@@ -188,8 +188,10 @@ export class FaultProxy implements AsyncDisposable {
       fault === 'stale-list'
         ? this.#protocol.withoutObjects(exchange, answer.body, (object) => this.#isNew(object))
         : answer.body;
-    const breaks = fault === 'reset-in-answer' || fault === 'truncated';
-    // An answer without a body breaks off as well: its end does not come.
+    // What is read and is empty can not break off, and must not be announced as more than it is.
+    const isNothing = exchange.method === 'GET' && body.length === 0;
+    const breaks = !isNothing && (fault === 'reset-in-answer' || fault === 'truncated');
+    // Another answer without a body breaks off as well: its end does not come.
     const announced = breaks && body.length === 0 ? 1 : body.length;
     const head = exchange.method === 'HEAD' ? [...answer.headers] : withLength(answer.headers, announced);
     response.writeHead(answer.status, head);
