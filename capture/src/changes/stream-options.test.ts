@@ -1,5 +1,6 @@
 import { fromObject } from '@waybill/shared/bson/build';
-import { arrayDocuments, findElement } from '@waybill/shared/bson/raw';
+import { DocumentPlaces } from '@waybill/shared/bson/document-places';
+import { findElement } from '@waybill/shared/bson/raw';
 import type { ServerInfo } from '@waybill/shared/mongo/connection';
 import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { clusterTime } from '@waybill/shared/position';
@@ -72,7 +73,7 @@ describe('streamPipeline', () => {
   const token = fromObject({ _data: '8200' });
   const stageOf = (version: string, wireVersion: number, start: Parameters<typeof streamPipeline>[1]) => {
     const info = server(version, wireVersion);
-    const stages = arrayDocuments(streamPipeline(streamOptions(info, wishes), start, info));
+    const stages = DocumentPlaces.ofArray(streamPipeline(streamOptions(info, wishes), start, info)).toArray();
     return { stages, stream: findElement(stages[0]!, '$changeStream')!.bytes };
   };
 

@@ -1,3 +1,4 @@
+import { runCapture } from '@waybill/capture/capture';
 import { observeCapture } from '@waybill/shared/metrics';
 import { createCaptureStats } from '@waybill/shared/stats';
 import { showProgress } from '../output/progress.ts';
@@ -13,7 +14,6 @@ export async function runCaptureCommand(context: CommandContext): Promise<number
   await using services = new Services(context);
   const bucket = await services.writableBucket();
   const source = await services.connect('source');
-  const { runCapture } = await import('@waybill/capture/capture');
   const { metrics } = services;
   const stats = createCaptureStats();
   observeCapture(metrics, stats);

@@ -1,6 +1,9 @@
 import { createInterface } from 'node:readline/promises';
 import type { CutoverResult } from '@waybill/load/cutover/cutover';
+import { runCutover } from '@waybill/load/cutover/cutover';
+import { VerificationDiffers } from '@waybill/load/cutover/proof';
 import type { VerifyReport } from '@waybill/load/verify/report';
+import { newVerifyStats } from '@waybill/load/verify/verify';
 import { EXIT_CODES, WaybillError } from '@waybill/shared/errors';
 import { interrupted } from '@waybill/shared/lifecycle';
 import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
@@ -17,9 +20,6 @@ export async function runCutoverCommand(context: CommandContext): Promise<number
   const source = await services.connect('source');
   const target = await services.connect('target');
   await confirmWritesStopped(context, source.url);
-  const { runCutover } = await import('@waybill/load/cutover/cutover');
-  const { VerificationDiffers } = await import('@waybill/load/cutover/proof');
-  const { newVerifyStats } = await import('@waybill/load/verify/verify');
   const stats = newVerifyStats();
   using progress = showComparing(stats, logger, output.terminal);
   const { stream, load, wait: stalledMs } = options;

@@ -1,3 +1,4 @@
+import { runLoad } from '@waybill/load/load';
 import { observeLoad } from '@waybill/shared/metrics';
 import { createLoadStats } from '@waybill/shared/stats';
 import { showProgress } from '../output/progress.ts';
@@ -14,7 +15,6 @@ export async function runLoadCommand(context: CommandContext): Promise<number> {
   await using services = new Services(context);
   const bucket = await services.writableBucket();
   const target = await services.connect('target');
-  const { runLoad } = await import('@waybill/load/load');
   const { metrics } = services;
   const stats = createLoadStats();
   observeLoad(metrics, stats);

@@ -2,7 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { comparedNamespaces, filterText, isEverything, readLoadFilter } from '@waybill/load/load-filter';
 import { streamIdentityText } from '@waybill/load/progress/stream-identity';
 import { mongodbProgressStore } from '@waybill/load/target/mongodb-progress';
+import { LoadWatch } from '@waybill/load/verify/load-watch';
 import type { VerifyReport } from '@waybill/load/verify/report';
+import { newVerifyStats, runVerify } from '@waybill/load/verify/verify';
 import { EXIT_CODES, WaybillError } from '@waybill/shared/errors';
 import { readStream } from '@waybill/shared/manifest/identity';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
@@ -19,8 +21,6 @@ export async function runVerifyCommand(context: CommandContext): Promise<number>
   const identity = await readStream(bucket, streamPrefix(options.stream), { signal });
   const source = await services.connect('source');
   const target = await services.connect('target');
-  const { newVerifyStats, runVerify } = await import('@waybill/load/verify/verify');
-  const { LoadWatch } = await import('@waybill/load/verify/load-watch');
   const store = mongodbProgressStore(target, PROGRESS_DATABASE);
   const load = new LoadWatch(store, options.load, streamIdentityText(identity));
   const taken = await readLoadFilter(bucket, options, signal);

@@ -2,8 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { hasCode } from '../errors.ts';
 import { buildArray, buildDocument, doc, fromObject, int32, string } from './build.ts';
-import { arrayDocuments, assertDocument, documentSize, elements, findElement, MAX_DEPTH } from './raw.ts';
+import { DocumentPlaces } from './document-places.ts';
+import { assertDocument, documentSize, elements, findElement, MAX_DEPTH } from './raw.ts';
 import { EVERYTHING, SAMPLES } from './samples.ts';
+
+const itemsOf = (array: Buffer): Buffer[] => DocumentPlaces.ofArray(array).toArray();
 
 const invalid = expect.objectContaining({ code: 'DOCUMENT_INVALID' });
 
@@ -55,8 +58,8 @@ describe('walking', () => {
 
   test('documents of an array', () => {
     const documents = [fromObject({ a: 1 }), fromObject({}), fromObject({ b: 'x' })];
-    expect(arrayDocuments(buildArray(documents.map(doc)))).toEqual(documents);
-    expect(() => arrayDocuments(buildArray([int32(1)]))).toThrow(invalid);
+    expect(itemsOf(buildArray(documents.map(doc)))).toEqual(documents);
+    expect(() => itemsOf(buildArray([int32(1)]))).toThrow(invalid);
   });
 });
 
@@ -90,7 +93,7 @@ describe('damaged bytes', () => {
         const bytes = Buffer.alloc(noise.length + 5);
         bytes.set(noise, 4);
         bytes.writeInt32LE(bytes.length);
-        for (const read of [assertDocument, (b: Buffer) => [...elements(b)], arrayDocuments]) {
+        for (const read of [assertDocument, (b: Buffer) => [...elements(b)], itemsOf]) {
           try {
             read(bytes);
           } catch (error) {

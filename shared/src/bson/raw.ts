@@ -227,14 +227,6 @@ export function locateElement(b: Uint8Array, offset: number, name: Uint8Array): 
   return undefined;
 }
 
-/** The items of an array of documents (a cursor's batch) as slices. Throws DOCUMENT_INVALID where one is no document. */
-export function arrayDocuments(array: Uint8Array): Buffer[] {
-  const b = asBuffer(array);
-  const documents: Buffer[] = [];
-  eachDocument(b, (start, end) => documents.push(b.subarray(start, end)));
-  return documents;
-}
-
 /** Calls `take` with where each document of an array lies in it, in order. Throws DOCUMENT_INVALID where one is no document. */
 export function eachDocument(array: Uint8Array, take: (start: number, end: number) => void): void {
   const limit = documentEnd(array, 0, array.length) - 1;

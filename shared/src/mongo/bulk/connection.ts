@@ -40,10 +40,6 @@ export class BulkConnection {
     return new BulkConnection(driver, ready, isDirect && mode === 'primary' ? 'primaryPreferred' : mode);
   }
 
-  get isOpen(): boolean {
-    return this.#socket.isOpen;
-  }
-
   /**
    * Sends a command that the encoder has made ready, and gives its reply as the driver would. One at a time. An abort ends the connection. Errors are the driver's classes.
    */

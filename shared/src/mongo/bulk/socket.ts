@@ -70,10 +70,6 @@ export class BulkSocket {
     this.#socket.on('timeout', () => this.#fail(new Error('the server was silent for too long')));
   }
 
-  get isOpen(): boolean {
-    return this.#failure === null;
-  }
-
   /** The handshake is over. */
   begin(): void {
     this.#begun = true;
