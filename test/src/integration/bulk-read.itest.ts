@@ -1,6 +1,7 @@
 /** Bulk connections: memory that is used again, every way into a server, and what happens when the way is lost. */
 import { once } from 'node:events';
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
+import { isTransient } from '@waybill/shared/errors';
 import { connect, type MongoConnection } from '@waybill/shared/mongo/connection';
 import { openCursor } from '@waybill/shared/mongo/cursor';
 import { readRange } from '@waybill/shared/mongo/range-reader';
@@ -116,6 +117,15 @@ await describeWithServer('reading in bulk', (servers) => {
     }
     expect(found).toEqual(documents);
     expect(retries.length).toBeGreaterThan(0);
+  });
+
+  it('takes a server that is not there for a passing failure', async () => {
+    const database = await filled(servers.source.uri);
+    const relay = await startRelay(servers.source.port);
+    await using connection = await connect(relay.uri, { role: 'source' });
+    expect(await readAll(connection, database)).toMatchObject({ buffers: 2 });
+    await relay[Symbol.asyncDispose]();
+    await expect(readAll(connection, database)).rejects.toSatisfy(isTransient);
   });
 });
 

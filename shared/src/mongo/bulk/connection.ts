@@ -27,7 +27,7 @@ export class BulkConnection {
     this.#readPreference = { mode };
   }
 
-  /** Null where there can be none. Rejects with the driver's or the system's error. */
+  /** Null where there can be none. Rejects with the driver's errors. */
   static async open(
     driver: Driver,
     client: MongoClient,

@@ -5,7 +5,7 @@
  */
 import { createRequire } from 'node:module';
 import { isIP } from 'node:net';
-import type { MongoClient, ReadPreferenceMode } from 'mongodb';
+import type { MongoClient, ReadPreferenceMode, TopologyDescription } from 'mongodb';
 import type { Driver } from '../driver.ts';
 import { BulkSocket } from './socket.ts';
 
@@ -26,10 +26,10 @@ type PoolOptions = Readonly<Record<string, unknown>> & {
 
 interface Internals {
   readonly topology?: {
-    selectServer?(
-      mode: string,
-      options: object,
-    ): Promise<{ readonly pool?: { readonly options?: PoolOptions } }>;
+    readonly description?: TopologyDescription;
+    readonly s?: {
+      readonly servers?: ReadonlyMap<string, { readonly pool?: { readonly options?: PoolOptions } }>;
+    };
   };
   readonly s?: { readonly authProviders?: unknown };
 }
@@ -43,7 +43,7 @@ const DEFAULT_CONNECT_TIMEOUT_MS = 30_000;
 
 /**
  * A socket to a server that the read preference allows, past the handshake; null where this driver or this connection can not have one.
- * Rejects with the driver's or the system's error.
+ * Rejects with the driver's errors.
  */
 export async function openBulkSocket(
   driver: Driver,
@@ -52,24 +52,24 @@ export async function openBulkSocket(
 ): Promise<ReadySocket | null> {
   const internals = client as unknown as Internals;
   const connectModule = driver.generation === 'current' ? loadConnect() : null;
-  if (!connectModule || !internals.topology?.selectServer || !internals.s?.authProviders) return null;
-  // Among routers the driver looks, without asking, for those that an attempt before has found wanting.
-  const choice = { operationName: 'find', deprioritizedServers: new Set() };
-  const server = await internals.topology.selectServer(mode, choice);
-  const pool = server.pool?.options;
-  if (!pool?.hostAddress || pool.proxyHost !== undefined || pool.loadBalanced === true) return null;
+  const authProviders = internals.s?.authProviders;
+  const pool = poolOptions(internals, mode);
+  if (!connectModule || !authProviders || !pool) return null;
   const socket = await BulkSocket.open({
     target: socketTarget(connectModule, pool),
     tls: pool.tls === true,
     connectTimeoutMs: number(pool.connectTimeoutMS) ?? DEFAULT_CONNECT_TIMEOUT_MS,
     socketTimeoutMs: number(pool.socketTimeoutMS) ?? 0,
+  }).catch((error: Error) => {
+    // What the driver makes of it: passing, so that a reader looks for a server again.
+    throw new driver.module.MongoNetworkError(error.message, { cause: error });
   });
   try {
     const options = {
       ...pool,
       id: -1,
       generation: 0,
-      authProviders: internals.s.authProviders,
+      authProviders,
       metadata: (client.options as { readonly metadata?: unknown }).metadata,
     };
     const connection = connectModule.makeConnection(options, socket.duplex);
@@ -80,6 +80,22 @@ export async function openBulkSocket(
     socket.destroy();
     throw error;
   }
+}
+
+/** Of a server that is there now; where none fits, the driver's own cursor waits for one. */
+function poolOptions({ topology }: Internals, mode: ReadPreferenceMode): PoolOptions | null {
+  const address = topology?.description && serverAddress(topology.description, mode);
+  const pool = address === undefined ? undefined : topology?.s?.servers?.get(address)?.pool?.options;
+  if (!pool?.hostAddress || pool.proxyHost !== undefined || pool.loadBalanced === true) return null;
+  return pool;
+}
+
+function serverAddress({ type, servers }: TopologyDescription, mode: ReadPreferenceMode): string | undefined {
+  const first = (wanted: string): string | undefined =>
+    [...servers.values()].find((server) => server.type === wanted)?.address;
+  if (type === 'Single') return [...servers.keys()][0];
+  if (type === 'Sharded') return first('Mongos');
+  return mode === 'primary' ? first('RSPrimary') : (first('RSSecondary') ?? first('RSPrimary'));
 }
 
 /** Null where the driver is not the one that this was written for. */
