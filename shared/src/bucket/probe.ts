@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { hasCode, isTransient, WaybillError } from '../errors.ts';
 import { type RetryPolicy, retry } from '../retry.ts';
-import { type Bucket, type CallOptions, UNFINISHED_AGE_MS } from './bucket.ts';
+import { type Bucket, type ByteRange, type CallOptions, UNFINISHED_AGE_MS } from './bucket.ts';
 
 export interface ProbeOptions extends CallOptions {
   /** The operator's word that there is one writer: then a store without put-if-absent passes, unfenced. */
@@ -111,14 +111,19 @@ async function lackOfWinner(bucket: Bucket, key: string, signal?: AbortSignal): 
 
 async function assertReads(bucket: Bucket, key: string, signal?: AbortSignal): Promise<void> {
   const whole = await read(bucket, key, signal);
-  const part = await bucket.get(key, { range: { offset: 8, length: 3 }, signal });
+  const part = await read(bucket, key, signal, { offset: 8, length: 3 });
   if (!whole.equals(BODY)) throw new Inconsistent('reading what was just written');
   if (!part.equals(BODY.subarray(8, 11))) throw featureMissing(bucket, 'ranged reads');
 }
 
-async function read(bucket: Bucket, key: string, signal?: AbortSignal): Promise<Buffer> {
+async function read(
+  bucket: Bucket,
+  key: string,
+  signal: AbortSignal | undefined,
+  range?: ByteRange,
+): Promise<Buffer> {
   try {
-    return await bucket.get(key, { signal });
+    return await bucket.get(key, { range, signal });
   } catch (error) {
     if (!hasCode(error, 'BUCKET_OBJECT_MISSING')) throw error;
     throw new Inconsistent('reading what was just written');
