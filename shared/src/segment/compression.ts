@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import type { SegmentCodec } from './extension.ts';
+import { ZstdCompressors } from './zstd-compressors.ts';
 
 /**
  * One block in, one block out, in libuv's pool. Every output chunk is a trip to the pool and back, so chunks are large:
@@ -13,7 +14,6 @@ const CHUNK_BYTES = 256 << 10;
 
 const DEFAULT_LEVEL = 1;
 
-const zstdCompress = promisify<zlib.InputType, zlib.ZstdOptions, Buffer>(zlib.zstdCompress);
 const zstdDecompress = promisify<zlib.InputType, zlib.ZstdOptions, Buffer>(zlib.zstdDecompress);
 const deflate = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.deflateRaw);
 const inflate = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.inflateRaw);
@@ -29,13 +29,19 @@ export async function compress(codec: SegmentCodec, level: number | undefined, r
     case 'gzip':
       return gzip(raw, { level: level ?? DEFAULT_LEVEL, chunkSize: outputRoom(raw) });
     case 'zstandard':
-      // The size goes into the frame: readers allocate once, and some refuse frames without it.
-      return zstdCompress(raw, {
-        params: { [zlib.constants.ZSTD_c_compressionLevel]: level ?? DEFAULT_LEVEL },
-        pledgedSrcSize: raw.length,
-        chunkSize: outputRoom(raw),
-      });
+      return zstdCompressors(level ?? DEFAULT_LEVEL).compress(raw);
   }
+}
+
+/** By level; a process has one, or two. */
+const zstd = new Map<number, ZstdCompressors>();
+
+function zstdCompressors(level: number): ZstdCompressors {
+  const known = zstd.get(level);
+  if (known) return known;
+  const made = new ZstdCompressors(level);
+  zstd.set(level, made);
+  return made;
 }
 
 /** Rejects with a RangeError where the bytes do not decompress, or to more than `most` bytes. */
