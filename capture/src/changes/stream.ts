@@ -56,6 +56,9 @@ const RETRY: RetryPolicy = {
 /** Larger ones keep more memory, and us waiting for the first and the server for us; they save no work. */
 const BATCH_BYTES = 2 * 1024 * 1024;
 
+/** Events below which a batch came early: the next request waits a little, so that one brings more. */
+export const SMALL_BATCH = 200;
+
 export class ChangeStreamReader implements AsyncDisposable {
   readonly #options: ReaderOptions;
   #cursor: RawCursor | null = null;
@@ -63,6 +66,8 @@ export class ChangeStreamReader implements AsyncDisposable {
   /** Pieces of a split event whose last piece has not come. */
   #pieces: Buffer[] = [];
   #requests = 0;
+  /** Number of the request that was sent ahead. */
+  #ahead: number | null = null;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -106,6 +111,7 @@ export class ChangeStreamReader implements AsyncDisposable {
     this.#cursor = null;
     // Pieces come again with the event they belong to, since the position is before it.
     this.#pieces = [];
+    this.#ahead = null;
     await cursor?.close();
   }
 
@@ -115,9 +121,15 @@ export class ChangeStreamReader implements AsyncDisposable {
 
   async #fetch(awaitMs: number): Promise<EventBatch> {
     const opening = this.#cursor === null;
-    const request = ++this.#requests;
+    const request = this.#ahead ?? ++this.#requests;
+    this.#ahead = null;
     this.#cursor ??= await this.#open();
     const batch = await this.#cursor.next(awaitMs);
+    if (batch && !batch.done && batch.count >= SMALL_BATCH) {
+      // Before anything is read of this one: the server alone sets the pace.
+      this.#cursor.askAhead(awaitMs);
+      this.#ahead = ++this.#requests;
+    }
     if (batch === null || batch.done) {
       // The server ends a stream with an invalidate; the next call opens it again after that.
       await this.close();

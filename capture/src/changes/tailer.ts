@@ -12,7 +12,7 @@ import type { CaptureStats } from '@waybill/shared/stats';
 import type { ChangePipeline } from '../commit/change-pipeline.ts';
 import type { Intake } from './intake.ts';
 import type { Sealer } from './sealing.ts';
-import type { ChangeStreamReader, EventBatch } from './stream.ts';
+import { type ChangeStreamReader, type EventBatch, SMALL_BATCH } from './stream.ts';
 
 export interface TailerOptions {
   readonly reader: ChangeStreamReader;
@@ -33,8 +33,7 @@ interface Goal {
   readonly reached: () => void;
 }
 
-/** Below this many events a batch came early: the next request waits a little, so that one brings more. */
-const SMALL_BATCH = 200;
+/** After a small batch. */
 const PACE_MS = 20;
 /** Where somebody waits for a proof, the server is not asked to wait for events; but not for ever, should none come. */
 const HURRY_MS = 5;

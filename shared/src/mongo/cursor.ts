@@ -123,8 +123,15 @@ export class RawCursor implements AsyncDisposable {
   async next(awaitMs = this.#options.awaitMs): Promise<CursorBatch | null> {
     if (this.#closed) return null;
     const batch = await this.#take(awaitMs);
-    if (batch && !batch.done && this.#options.prefetch) this.#runAhead();
+    if (batch && !batch.done && this.#options.prefetch) this.askAhead(awaitMs);
     return batch;
+  }
+
+  /** Asks for a further batch now, which the next `next()` gives: the server works on it while the caller works on the last one. */
+  askAhead(awaitMs = this.#options.awaitMs): void {
+    if (this.#closed || this.#first || this.#ahead || this.#id === 0n) return;
+    this.#ahead = this.#getMore(awaitMs);
+    this.#ahead.catch(() => undefined);
   }
 
   async #take(awaitMs: number | undefined): Promise<CursorBatch | null> {
@@ -139,11 +146,6 @@ export class RawCursor implements AsyncDisposable {
       return ahead;
     }
     return this.#id === 0n ? null : this.#getMore(awaitMs);
-  }
-
-  #runAhead(): void {
-    this.#ahead = this.#getMore(this.#options.awaitMs);
-    this.#ahead.catch(() => undefined);
   }
 
   async #getMore(awaitMs: number | undefined): Promise<CursorBatch> {
