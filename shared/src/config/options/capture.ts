@@ -1,0 +1,78 @@
+import type { OptionSpec } from '../option.ts';
+import { CAPTURING } from './commands.ts';
+
+const MiB = 2 ** 20;
+
+/** How the source is read, and when what was read is committed. */
+export const CAPTURE_OPTIONS = {
+  'chunk-size': {
+    type: 'size',
+    group: 'Capture',
+    commands: CAPTURING,
+    min: MiB,
+    default: '128MiB',
+    describe: 'A collection is read in _id ranges of about this size.',
+  },
+  'segment-size': {
+    type: 'size',
+    group: 'Capture',
+    commands: CAPTURING,
+    min: 64 * 1024,
+    max: 512 * MiB,
+    default: '64MiB',
+    describe: 'A snapshot segment is closed at this many bytes of documents.',
+  },
+  'commit-size': {
+    type: 'size',
+    group: 'Capture',
+    commands: CAPTURING,
+    min: 64 * 1024,
+    max: 512 * MiB,
+    default: '16MiB',
+    describe: 'Changes are committed when this much is buffered.',
+  },
+  'commit-interval': {
+    type: 'duration',
+    group: 'Capture',
+    commands: CAPTURING,
+    min: 10,
+    default: '1s',
+    describe: 'Changes are committed at the latest this long after the first of them was read.',
+  },
+  readers: {
+    type: 'integer',
+    group: 'Capture',
+    commands: CAPTURING,
+    min: 1,
+    max: 64,
+    describe:
+      'Chunks of the snapshot that are read side by side. Default: 2 to 4, by the number of processors.',
+    example: '8',
+  },
+  'max-read-rate': {
+    type: 'size',
+    group: 'Capture',
+    commands: CAPTURING,
+    min: 64 * 1024,
+    describe:
+      'The snapshot reads no more than this many bytes of documents a second. Default: as fast as it goes.',
+    example: '20MiB',
+  },
+  'read-preference': {
+    type: 'enum',
+    group: 'Capture',
+    commands: CAPTURING,
+    choices: ['primary', 'secondaryPreferred'],
+    default: 'primary',
+    describe: 'Which members the snapshot reads from. Changes always follow the majority.',
+  },
+  'time-series': {
+    type: 'enum',
+    group: 'Capture',
+    commands: CAPTURING,
+    choices: ['refuse', 'snapshot-only'],
+    default: 'refuse',
+    describe:
+      'Time-series collections: refuse them, since change streams do not show what is written to them, or copy what is there and nothing after.',
+  },
+} as const satisfies Readonly<Record<string, OptionSpec>>;

@@ -1,0 +1,53 @@
+import type { OptionSpec } from '../option.ts';
+import { EVERYWHERE } from './commands.ts';
+
+/** Settings file, output, log and metrics. */
+export const GENERAL_OPTIONS = {
+  config: {
+    type: 'string',
+    group: 'General',
+    commands: EVERYWHERE,
+    alias: 'c',
+    describe: 'A YAML file whose keys are the names of these options. Default: none.',
+    example: 'waybill.yaml',
+  },
+  json: {
+    type: 'boolean',
+    group: 'General',
+    commands: EVERYWHERE,
+    describe: 'Print results, and errors, as JSON.',
+  },
+  'log-format': {
+    type: 'enum',
+    group: 'General',
+    commands: EVERYWHERE,
+    choices: ['text', 'json'],
+    default: 'text',
+    describe: 'Format of the log on stderr.',
+  },
+  'log-level': {
+    type: 'enum',
+    group: 'General',
+    commands: EVERYWHERE,
+    choices: ['debug', 'info', 'warn', 'error', 'silent'],
+    default: 'info',
+    describe: 'The least severe lines to log.',
+  },
+  'metrics-port': {
+    type: 'integer',
+    group: 'General',
+    commands: ['capture', 'load', 'run'],
+    max: 65_535,
+    describe:
+      'Serve Prometheus metrics, /healthz and /readyz on this port; 0 takes a free one. Default: not served.',
+    example: '9464',
+  },
+  'metrics-host': {
+    type: 'string',
+    group: 'General',
+    commands: ['capture', 'load', 'run'],
+    default: '127.0.0.1',
+    describe: 'Address that the metrics are served on.',
+    example: '0.0.0.0',
+  },
+} as const satisfies Readonly<Record<string, OptionSpec>>;

@@ -1,0 +1,69 @@
+import type { OptionSpec } from '../option.ts';
+import { LOADING } from './commands.ts';
+
+const MiB = 2 ** 20;
+
+/** How the target is written. */
+export const LOAD_OPTIONS = {
+  indexes: {
+    type: 'enum',
+    group: 'Load',
+    commands: LOADING,
+    choices: ['after-snapshot', 'last', 'none'],
+    default: 'after-snapshot',
+    describe:
+      'When secondary indexes are built: after the snapshot; when the stream is drained; or never, not by the cutover either.',
+  },
+  ddl: {
+    type: 'enum',
+    group: 'Load',
+    commands: LOADING,
+    choices: ['apply', 'halt', 'ignore'],
+    default: 'apply',
+    describe:
+      'What to do with changes of collections and indexes: repeat them, stop before them, or skip them.',
+  },
+  'allow-drop': {
+    type: 'boolean',
+    group: 'Load',
+    commands: LOADING,
+    describe:
+      'Repeat drops of collections and databases on the target too; without it the load stops and asks.',
+  },
+  workers: {
+    type: 'integer',
+    group: 'Load',
+    commands: LOADING,
+    min: 1,
+    max: 64,
+    default: '6',
+    describe: 'Write commands in flight to the target at once.',
+  },
+  'idle-poll': {
+    type: 'duration',
+    group: 'Load',
+    commands: LOADING,
+    min: 200,
+    default: '2s',
+    describe:
+      'The longest pause between looks for a new commit when nothing has changed for a while; each look is a request that a store bills. While the stream changes it is looked at five times a second.',
+  },
+  'batch-records': {
+    type: 'integer',
+    group: 'Load',
+    commands: LOADING,
+    min: 1,
+    max: 100_000,
+    default: '5000',
+    describe: 'The most change records in one batch.',
+  },
+  'batch-size': {
+    type: 'size',
+    group: 'Load',
+    commands: LOADING,
+    min: 64 * 1024,
+    max: 48 * MiB,
+    default: '16MiB',
+    describe: 'The most bytes of changed documents in one batch.',
+  },
+} as const satisfies Readonly<Record<string, OptionSpec>>;

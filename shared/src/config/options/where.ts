@@ -1,0 +1,47 @@
+import type { OptionSpec } from '../option.ts';
+import { WITH_BUCKET, WITH_TARGET } from './commands.ts';
+
+/** What every command is about: from where, through which bucket, to where, under which names. */
+export const WHERE_OPTIONS = {
+  source: {
+    type: 'connection',
+    group: 'Where',
+    commands: ['capture', 'run', 'status', 'verify', 'cutover'],
+    requiredBy: ['capture', 'run', 'verify', 'cutover'],
+    describe:
+      'Connection string of the source, a replica set or a sharded cluster. env:NAME or file:/path keeps it out of the process list.',
+    example: 'mongodb://source.example:27017/?replicaSet=rs0',
+  },
+  bucket: {
+    type: 'string',
+    group: 'Where',
+    commands: WITH_BUCKET,
+    requiredBy: WITH_BUCKET,
+    describe: 'The bucket: a folder or its file:// URL, s3://bucket/prefix, or gs://bucket/prefix.',
+    example: 's3://acme-migration/shop',
+  },
+  target: {
+    type: 'connection',
+    group: 'Where',
+    commands: WITH_TARGET,
+    requiredBy: ['load', 'run', 'verify', 'cutover'],
+    describe: 'Connection string of the target. env:NAME or file:/path keeps it out of the process list.',
+    example: 'env:TARGET_URI',
+  },
+  stream: {
+    type: 'string',
+    group: 'Where',
+    commands: WITH_BUCKET,
+    default: 'default',
+    describe: 'Name of the stream in the bucket.',
+    example: 'shop-2026',
+  },
+  load: {
+    type: 'string',
+    group: 'Where',
+    commands: WITH_TARGET,
+    default: 'default',
+    describe: 'Name of the load: one application of a stream to one target.',
+    example: 'staging',
+  },
+} as const satisfies Readonly<Record<string, OptionSpec>>;
