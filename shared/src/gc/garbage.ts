@@ -5,6 +5,7 @@ import { PROBE_PREFIX } from '../bucket/probe.ts';
 import type { LogSurvey } from '../fsck/survey.ts';
 import { CHECKPOINTS_TRIED } from '../manifest/checkpoint.ts';
 import { checkpointKey, epochInKey, segmentsPrefix } from '../manifest/keys.ts';
+import { type LogOptions, retried } from '../manifest/options.ts';
 import type { NamedSegments } from './named-segments.ts';
 
 export type GarbageKind = 'segment' | 'checkpoint' | 'probe';
@@ -71,10 +72,12 @@ export async function* unnamedSegments(
 export async function* staleCheckpoints(
   bucket: Bucket,
   { prefix, checkpoints }: LogSurvey,
-  signal: AbortSignal | undefined,
+  options: LogOptions,
 ): AsyncGenerator<Garbage> {
+  const { signal } = options;
   for (const number of checkpoints.slice(0, -CHECKPOINTS_TRIED)) {
-    const info = await bucket.head(checkpointKey(prefix, number), { signal });
+    const key = checkpointKey(prefix, number);
+    const info = await retried(() => bucket.head(key, { signal }), options);
     if (info) yield { ...info, kind: 'checkpoint' };
   }
 }

@@ -2,7 +2,7 @@ import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { FaultyBucket } from '../bucket/faulty-bucket.ts';
-import { hasCode } from '../errors.ts';
+import { hasCode, WaybillError } from '../errors.ts';
 import { runFsck } from '../fsck/fsck.ts';
 import { newFsckStats } from '../fsck/stats.ts';
 import { SampleStream, STREAM } from '../fsck/testing.ts';
@@ -200,6 +200,23 @@ describe('leftovers', () => {
     expect(left).toHaveLength(3);
     expect(await readManifest(stream.bucket, STREAM)).toEqual(before);
     await expectWhole(stream);
+  });
+
+  it('are looked for again after a passing failure', async () => {
+    await using stream = await SampleStream.whole();
+    for (let round = 0; round < 3; round++) {
+      await stream.changes(5);
+      await writeCheckpoint(stream.bucket, STREAM, stream.writer.state);
+    }
+    const failed = new Set<string>();
+    const bucket = new FaultyBucket(stream.bucket, ({ operation, key, moment }) => {
+      if (operation !== 'head' || moment !== 'before' || failed.has(key)) return;
+      failed.add(key);
+      throw new WaybillError('BUCKET_UNAVAILABLE', 'The store is busy.');
+    });
+    const report = await collect(stream, { minAgeMs: 7 * DAY, bucket });
+    expect(report.items).toMatchObject([{ kind: 'checkpoint' }]);
+    expect(failed).toContain(keys(report)[0]);
   });
 
   it('of uploads that never ended go after a day', async () => {

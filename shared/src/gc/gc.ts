@@ -106,10 +106,11 @@ interface Search {
 
 async function* candidates(
   { stream, named, surveys, rule, kept }: Search,
-  { bucket, signal }: GcDeps,
+  deps: GcDeps,
 ): AsyncGenerator<Garbage> {
+  const { bucket, signal } = deps;
   yield* unnamedSegments(bucket, streamPrefix(stream), named, rule, kept, signal);
-  for (const survey of surveys) yield* staleCheckpoints(bucket, survey, signal);
+  for (const survey of surveys) yield* staleCheckpoints(bucket, survey, deps);
   yield* oldProbes(bucket, rule, signal);
 }
 
