@@ -2,7 +2,7 @@
 import { type ErrorContext, WaybillError } from '@waybill/shared/errors';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { listCatalog } from '@waybill/shared/mongo/catalog';
-import { indexFields, optionFields } from '../verify/definition-fields.ts';
+import { indexFields, optionFields } from '@waybill/shared/mongo/definition-fields';
 import type { LoadWatch } from '../verify/load-watch.ts';
 import { isDifference, type VerifyReport } from '../verify/report.ts';
 import { runVerify, verifyStructure } from '../verify/verify.ts';

@@ -16,6 +16,7 @@ import {
   type RawElement,
 } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
+import { LARGEST_EXPIRY_SECONDS } from '@waybill/shared/mongo/definition-fields';
 
 export type IndexVerdict = 'ok' | 'altered' | 'skipped';
 
@@ -37,8 +38,7 @@ export interface HeldBack {
   readonly expireAfterSeconds: RawElement | null;
 }
 
-/** The largest that servers take: 68 years. */
-export const NEVER_EXPIRES_SECONDS = 2_147_483_647;
+export const NEVER_EXPIRES_SECONDS = LARGEST_EXPIRY_SECONDS;
 
 /** Fields that createIndexes takes on every server that can be a target. */
 const KNOWN_FIELDS: ReadonlySet<string> = new Set([

@@ -1,10 +1,16 @@
 /** Compares what two inventories say of collections, options and indexes. Pure. */
 import { findElement } from '@waybill/shared/bson/raw';
 import type { CatalogEntry } from '@waybill/shared/mongo/catalog';
+import {
+  differing,
+  expiryText,
+  type Fields,
+  indexFields,
+  optionFields,
+} from '@waybill/shared/mongo/definition-fields';
 import { waitingIndexes } from '../structure/collections.ts';
 import { planIndexes } from '../structure/index-plan.ts';
 import { indexName, NEVER_EXPIRES_SECONDS } from '../structure/index-spec.ts';
-import { differing, expiryText, type Fields, indexFields, optionFields } from './definition-fields.ts';
 import { indexKey } from './load-watch.ts';
 import type { StructureDifference } from './report.ts';
 

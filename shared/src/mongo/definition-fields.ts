@@ -2,15 +2,11 @@
  * What collections and indexes are, as fields that can be compared whatever server wrote them down: numbers by value,
  * an option that is off as one that is not there, defaults that only some servers state. Pure.
  */
-import {
-  BsonType,
-  elements,
-  findElement,
-  type NamedElement,
-  type RawElement,
-} from '@waybill/shared/bson/raw';
-import { readString } from '@waybill/shared/bson/values';
-import { NEVER_EXPIRES_SECONDS } from '../structure/index-spec.ts';
+import { BsonType, elements, findElement, type NamedElement, type RawElement } from '../bson/raw.ts';
+import { readString } from '../bson/values.ts';
+
+/** The largest that servers take: 68 years. */
+export const LARGEST_EXPIRY_SECONDS = 2_147_483_647;
 
 /** By name, a text that is equal where the meaning is. */
 export type Fields = ReadonlyMap<string, string>;
@@ -140,7 +136,7 @@ function expiry(element: NamedElement): string {
   const seconds = numberIn(element);
   if (seconds === undefined) return comparable(element);
   return expiryText(
-    Number.isNaN(seconds) ? NEVER_EXPIRES_SECONDS : Math.trunc(Math.min(seconds, NEVER_EXPIRES_SECONDS)),
+    Number.isNaN(seconds) ? LARGEST_EXPIRY_SECONDS : Math.trunc(Math.min(seconds, LARGEST_EXPIRY_SECONDS)),
   );
 }
 
