@@ -5,6 +5,7 @@ import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit'
 import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf } from '@waybill/shared/manifest/state';
+import type { RetryOptions } from '@waybill/shared/retry';
 import { collectionProgress } from '@waybill/shared/stats';
 import PQueue from 'p-queue';
 import { Writer } from './apply/writer.ts';
@@ -40,16 +41,21 @@ interface Tools {
   readonly writer: Writer;
 }
 
+export interface LoadRunDeps extends LoadDeps {
+  /** Of a read from the bucket that is made again. */
+  readonly onReadAgain: RetryOptions['onRetry'];
+}
+
 export class LoadRun {
   readonly #settings: LoadSettings;
-  readonly #deps: LoadDeps;
+  readonly #deps: LoadRunDeps;
   readonly #taken: Taken;
   readonly #progress: Progress;
   readonly #prefix: string;
   #cursor: LaneCursor | undefined;
   #reached: LoadResult['outcome'] | undefined;
 
-  constructor(settings: LoadSettings, deps: LoadDeps, taken: Taken) {
+  constructor(settings: LoadSettings, deps: LoadRunDeps, taken: Taken) {
     this.#settings = settings;
     this.#deps = deps;
     this.#taken = taken;
@@ -112,7 +118,7 @@ export class LoadRun {
     { phases, cursors, finished }: LoadedProgress,
   ): Promise<LaneCursor> {
     const from = slowest(cursors);
-    const { bucket, stats, logger, signal } = this.#deps;
+    const { bucket, stats, logger, onReadAgain, signal } = this.#deps;
     for (const { namespace, records, documentBytes } of finished) {
       const known = collectionProgress(stats, namespace);
       known.documents += records;
@@ -130,6 +136,7 @@ export class LoadRun {
       finished,
       settings: this.#settings,
       filter: this.#taken.filter,
+      onReadAgain,
       signal,
     });
     // The cursors first: with the phase recorded nobody reads the stream from its beginning any more.
@@ -209,7 +216,7 @@ export class LoadRun {
   }
 
   async #changes(tools: Tools, loaded: LoadedProgress, from: LaneCursor, signal: AbortSignal): Promise<void> {
-    const { bucket, stats } = this.#deps;
+    const { bucket, stats, onReadAgain } = this.#deps;
     stats.phase = 'changes';
     this.#cursor = from;
     stats.sequence = from.sequence;
@@ -224,6 +231,7 @@ export class LoadRun {
         ...tools,
         progress: this.#progress,
         settings: this.#settings,
+        onReadAgain,
         signal,
         reached: (mark, cursor) => this.#reach(tools.structure, mark, cursor),
       },

@@ -50,7 +50,8 @@ export interface LoadResult {
 export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<LoadResult> {
   const { signal, stats } = deps;
   const logger = deps.logger.child({ component: 'load', stream: settings.stream, load: settings.load });
-  const bucket = new RetryingBucket(deps.bucket, retryNotice({ ...deps, logger }));
+  const onReadAgain = retryNotice({ ...deps, logger });
+  const bucket = new RetryingBucket(deps.bucket, onReadAgain);
   stats.phase = 'starting';
   const identity = await readStream(bucket, streamPrefix(settings.stream), { signal });
   assertLoadable(identity, settings);
@@ -70,7 +71,7 @@ export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<L
     const filter = settleFilter(settings, recordedFilter(log.state), identity, settings.load);
     const run = new LoadRun(
       settings,
-      { ...deps, bucket, logger, signal: stop.signal },
+      { ...deps, bucket, logger, onReadAgain, signal: stop.signal },
       {
         identity,
         filter,

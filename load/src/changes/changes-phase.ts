@@ -17,6 +17,7 @@ import type {
 } from '@waybill/shared/manifest/commit';
 import type { LogPoint } from '@waybill/shared/manifest/log';
 import { parseClusterTime } from '@waybill/shared/position';
+import type { RetryOptions } from '@waybill/shared/retry';
 import type { Writer } from '../apply/writer.ts';
 import type { BarrierProgress, LaneCursor, Progress } from '../progress/progress.ts';
 import type { LoadSettings } from '../settings.ts';
@@ -40,6 +41,7 @@ export interface ChangesDeps {
   readonly writer: Writer;
   readonly progress: Progress;
   readonly settings: LoadSettings;
+  readonly onReadAgain: RetryOptions['onRetry'];
   readonly signal: AbortSignal;
   /** Called in order, once everything up to there is applied and recorded. True ends the phase. */
   readonly reached: (mark: Mark, cursor: LaneCursor) => Promise<boolean>;
@@ -95,7 +97,7 @@ class ChangesPhase {
     this.#cursor = start.from;
     this.#builder = new WindowBuilder(start.from);
     this.#caughtUp = start.caughtUp;
-    const { bucket, streamPrefix, identity, structure, settings, writer } = deps;
+    const { bucket, streamPrefix, identity, structure, settings, writer, onReadAgain } = deps;
     this.#scopes = new Scopes(structure, identity);
     this.#pipeline = new Pipeline({
       bucket,
@@ -106,6 +108,7 @@ class ChangesPhase {
       expected: { new: new Expectation(0.1), existing: new Expectation(0) },
       takes: structure.takes,
       stats: structure.stats,
+      onReadAgain,
       cursors: start.cursors,
       windows: settings.windows,
       bytes: settings.windowBytes,

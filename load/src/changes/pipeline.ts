@@ -14,6 +14,7 @@ import { ReadAhead } from '@waybill/shared/bucket/read-ahead';
 import { abortReason, LinkedAbort, throwIfAborted } from '@waybill/shared/lifecycle';
 import type { Commit } from '@waybill/shared/manifest/commit';
 import { segmentKey } from '@waybill/shared/manifest/keys';
+import type { RetryOptions } from '@waybill/shared/retry';
 import { segmentReads } from '@waybill/shared/segment/fetch-segment';
 import type { LoadStats } from '@waybill/shared/stats';
 import type { Takes } from '../load-filter.ts';
@@ -29,6 +30,7 @@ export interface PipelineDeps extends Omit<LaneDeps, 'signal'> {
   readonly settings: LaneDeps['settings'] & Pick<LoadSettings, 'readAheadBytes'>;
   readonly takes: Takes;
   readonly stats: LoadStats;
+  readonly onReadAgain: RetryOptions['onRetry'];
   /** By lane, as they were when this run began. */
   readonly cursors: readonly LaneCursor[];
   /** Windows under way at once. */

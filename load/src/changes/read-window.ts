@@ -1,5 +1,6 @@
 import type { ObjectReader } from '@waybill/shared/bucket/bucket';
 import { segmentKey } from '@waybill/shared/manifest/keys';
+import type { RetryOptions } from '@waybill/shared/retry';
 import { readChangeSegment } from '@waybill/shared/segment/reader';
 import type { LoadStats } from '@waybill/shared/stats';
 import type { Takes } from '../load-filter.ts';
@@ -12,6 +13,8 @@ export interface ReadWindowDeps {
   readonly streamPrefix: string;
   readonly takes: Takes;
   readonly stats: LoadStats;
+  /** Of a segment that is fetched once more. */
+  readonly onReadAgain: RetryOptions['onRetry'];
   readonly signal: AbortSignal;
 }
 
@@ -34,12 +37,12 @@ export async function* readWindow(
   window: Window,
   cursors: readonly LaneCursor[],
 ): AsyncGenerator<LanePart, void, undefined> {
-  const { bucket, streamPrefix, takes, stats, signal } = deps;
+  const { bucket, streamPrefix, takes, stats, onReadAgain: onRetry, signal } = deps;
   const givesOutEarly = window.segments.length === 1;
   const lanes = new Map<number, Coalescer>();
   for (const { seq, entry } of window.segments) {
     const key = segmentKey(streamPrefix, entry.key);
-    for await (const block of readChangeSegment(bucket, key, entry, { signal })) {
+    for await (const block of readChangeSegment(bucket, key, entry, { signal, onRetry })) {
       if ((cursors[block.lane]?.seq ?? 0) >= seq) continue;
       let changes = lanes.get(block.lane);
       if (!changes) {

@@ -2,6 +2,7 @@ import type { ObjectReader } from '@waybill/shared/bucket/bucket';
 import { throwIfAborted } from '@waybill/shared/lifecycle';
 import type { SegmentEntry } from '@waybill/shared/manifest/commit';
 import { segmentKey } from '@waybill/shared/manifest/keys';
+import type { RetryOptions } from '@waybill/shared/retry';
 import { readSnapshotSegment } from '@waybill/shared/segment/reader';
 import { collectionProgress, type LoadStats } from '@waybill/shared/stats';
 import type { Writer, WriteScope } from '../apply/writer.ts';
@@ -13,6 +14,8 @@ export interface ApplySegmentDeps {
   readonly writer: Pick<Writer, 'insert'>;
   readonly settings: Pick<LoadSettings, 'snapshotBatchBytes' | 'snapshotBatchDocuments' | 'workers'>;
   readonly stats: LoadStats;
+  /** Of a segment that is fetched once more. */
+  readonly onReadAgain: RetryOptions['onRetry'];
   readonly signal: AbortSignal;
 }
 
@@ -32,7 +35,7 @@ export async function applySegment(
   entry: SegmentEntry,
   { scope, inOrder }: ApplySegmentOptions,
 ): Promise<void> {
-  const { bucket, streamPrefix, writer, settings, stats, signal } = deps;
+  const { bucket, streamPrefix, writer, settings, stats, onReadAgain: onRetry, signal } = deps;
   const place = { segment: entry.key, chunk: entry.chunk };
   const progress = collectionProgress(stats, scope.namespace);
   const inFlight = new Set<Promise<void>>();
@@ -60,6 +63,7 @@ export async function applySegment(
     let bytes = 0;
     for await (const block of readSnapshotSegment(bucket, segmentKey(streamPrefix, entry.key), entry, {
       signal,
+      onRetry,
     })) {
       for (const document of block.documents) {
         if (

@@ -13,6 +13,7 @@ import type { CollectionDefinition, Commit, SegmentEntry } from '@waybill/shared
 import { segmentKey } from '@waybill/shared/manifest/keys';
 import type { LogPoint } from '@waybill/shared/manifest/log';
 import { parseClusterTime } from '@waybill/shared/position';
+import type { RetryOptions } from '@waybill/shared/retry';
 import { segmentReads } from '@waybill/shared/segment/fetch-segment';
 import { collectionProgress } from '@waybill/shared/stats';
 import type { Writer } from '../apply/writer.ts';
@@ -35,6 +36,7 @@ export interface SnapshotDeps {
   readonly finished: readonly FinishedSegment[];
   readonly settings: LoadSettings;
   readonly filter: LoadFilter;
+  readonly onReadAgain: RetryOptions['onRetry'];
   readonly signal: AbortSignal;
 }
 
@@ -200,7 +202,7 @@ class SnapshotWork {
     before: Promise<void> | undefined,
   ): Promise<void> {
     await before;
-    const { streamPrefix, writer, settings, progress, structure } = this.#deps;
+    const { streamPrefix, writer, settings, progress, structure, onReadAgain } = this.#deps;
     const scope = {
       namespace: record.namespace,
       bypassValidation: !record.foreignValidator,
@@ -213,6 +215,7 @@ class SnapshotWork {
         writer,
         settings,
         stats: structure.stats,
+        onReadAgain,
         signal: this.signal,
       },
       entry,

@@ -1,13 +1,13 @@
 /** What is in a segment's file, beside what the manifest says of it: its hashes, every record, counts and lanes. */
-import type { Bucket } from '../bucket/bucket.ts';
+import type { Bucket, ObjectReader } from '../bucket/bucket.ts';
 import { hasCode } from '../errors.ts';
 import type { SegmentEntry } from '../manifest/commit.ts';
 import { type LogOptions, retried } from '../manifest/options.ts';
 import { sha256 } from '../manifest/sealed-json.ts';
+import { fetchWhole } from '../segment/fetch-segment.ts';
 import { decodeSegment } from '../segment/reader.ts';
 import { ChangeContent, type ChangeContext } from './change-content.ts';
 import type { EntryFault } from './check-entry.ts';
-import { lookAgain } from './look-again.ts';
 import { SnapshotContent } from './snapshot-content.ts';
 
 export interface BodyContext extends ChangeContext {
@@ -54,25 +54,29 @@ export async function checkBody(
   return { faults, records: content.records };
 }
 
+/** As a load reads it: with a second look where it is missing, and a second read where it is not what the manifest says. */
 async function read(
   bucket: Bucket,
   key: string,
   entry: SegmentEntry,
   options: LogOptions,
 ): Promise<Buffer | EntryFault> {
-  const bytes = await lookAgain(() => getOrNull(bucket, key, options), options.signal);
-  if (bytes === null) return { kind: 'segment-missing', detail: 'it was listed, and is gone' };
-  if (bytes.length !== entry.bytes) return sizeFault(bytes.length, entry);
-  if (sha256(bytes) === entry.sha256) return bytes;
-  return { kind: 'segment-altered', detail: 'its SHA-256 is not what the manifest says' };
-}
-
-async function getOrNull(bucket: Bucket, key: string, options: LogOptions): Promise<Buffer | null> {
+  let bytes = entry.bytes;
+  const reader: ObjectReader = {
+    get: async (name, { signal } = {}) => {
+      const found = await retried(() => bucket.get(name, { signal }), options);
+      bytes = found.length;
+      return found;
+    },
+  };
   try {
-    return await retried(() => bucket.get(key, { signal: options.signal }), options);
+    return await fetchWhole(reader, key, entry, options);
   } catch (error) {
-    if (hasCode(error, 'BUCKET_OBJECT_MISSING')) return null;
-    throw error;
+    if (hasCode(error, 'BUCKET_OBJECT_MISSING'))
+      return { kind: 'segment-missing', detail: 'it was listed, and is gone' };
+    if (!hasCode(error, 'SEGMENT_CORRUPT')) throw error;
+    if (bytes !== entry.bytes) return sizeFault(bytes, entry);
+    return { kind: 'segment-altered', detail: 'its SHA-256 is not what the manifest says' };
   }
 }
 

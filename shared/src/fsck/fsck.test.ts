@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Bucket } from '../bucket/bucket.ts';
 import { FaultyBucket } from '../bucket/faulty-bucket.ts';
 import { hasCode, WaybillError } from '../errors.ts';
 import { commitKey } from '../manifest/keys.ts';
@@ -103,4 +104,36 @@ it('what a store does not show at the first look is looked for again', async () 
   const report = await runFsck({ stream: STREAM, deep: true }, { bucket, stats: newFsckStats() });
   expect(seen.size).toBeGreaterThan(15);
   expect(report).toMatchObject({ whole: true, findings: [], lastSequence: 120, decodedRecords: 210 });
+});
+
+describe('a segment that comes damaged', () => {
+  /** So many reads of each segment bring a flipped bit. */
+  function damaging(stream: SampleStream, reads: number): Bucket {
+    const seen = new Map<string, number>();
+    const get: Bucket['get'] = async (key, options) => {
+      const bytes = await stream.bucket.get(key, options);
+      const before = seen.get(key) ?? 0;
+      if (!key.includes('/segments/') || before >= reads) return bytes;
+      seen.set(key, before + 1);
+      bytes[bytes.length >> 1]! ^= 1;
+      return bytes;
+    };
+    const inner = new FaultyBucket(stream.bucket, () => undefined);
+    return Object.assign(inner, { get });
+  }
+
+  it.each([
+    [1, []],
+    [2, Array(6).fill('segment-altered')],
+  ])('%i times', async (reads, kinds) => {
+    await using stream = await SampleStream.whole();
+    const retries: unknown[] = [];
+    const onRetry = (error: unknown): void => void retries.push(error);
+    const report = await runFsck(
+      { stream: STREAM, deep: true },
+      { bucket: damaging(stream, reads), stats: newFsckStats(), onRetry },
+    );
+    expect(report.findings.map(({ kind }) => kind)).toEqual(kinds);
+    expect(retries.filter((error) => hasCode(error, 'SEGMENT_CORRUPT'))).toHaveLength(6);
+  });
 });

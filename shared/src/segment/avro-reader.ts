@@ -39,18 +39,27 @@ export async function* readAvroChanges(
   codec: SegmentCodec,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<{ run: LaneRun; records: DataRecord[] }, void, undefined> {
-  const header = readHeader(headerBytes, codec);
-  if (header.bytes !== headerBytes.length) {
-    throw new RangeError('its header is not as long as the manifest says');
-  }
   // All frames are looked at before the first record is given out.
-  const blocks = runs.flatMap(({ run, bytes }) =>
-    readBlocks(bytes, 0, header.sync, run.records).map((block) => ({ ...block, run })),
-  );
+  const blocks = changeBlocks(headerBytes, runs, codec);
   const reader = new RecordReader();
   for await (const { raw, block } of rawBlocks(blocks, codec, signal)) {
     yield { run: block.run, records: decodeRecords(raw, block.count, reader) };
   }
+}
+
+/** The frames of verified runs. By their sync markers they also check the header, which no hash of a run covers. */
+export function changeBlocks(
+  headerBytes: Buffer,
+  runs: readonly VerifiedRun[],
+  codec: SegmentCodec,
+): (FramedBlock & { readonly run: LaneRun })[] {
+  const header = readHeader(headerBytes, codec);
+  if (header.bytes !== headerBytes.length) {
+    throw new RangeError('its header is not as long as the manifest says');
+  }
+  return runs.flatMap(({ run, bytes }) =>
+    readBlocks(bytes, 0, header.sync, run.records).map((block) => ({ ...block, run })),
+  );
 }
 
 /** Checks that the bytes start as a segment of ours. No hash of a run covers them, so their meaning must do. */

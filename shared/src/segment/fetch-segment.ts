@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { ByteRange, ObjectReader } from '../bucket/bucket.ts';
+import type { ByteRange, CallOptions, ObjectReader } from '../bucket/bucket.ts';
 import { getKnown } from '../bucket/known-object.ts';
 import type { ExpectedRead } from '../bucket/read-ahead.ts';
 import { hasCode } from '../errors.ts';
 import type { LaneRun, SegmentEntry } from '../manifest/commit.ts';
 import { corrupt } from './corrupt.ts';
+import { type ReadAgainOptions, readAgain } from './read-again.ts';
 
 /**
  * Unwanted bytes between two ranges that are read with them rather than around. They take about as long as a request costs
@@ -19,23 +20,21 @@ export interface VerifiedRun {
   readonly bytes: Buffer;
 }
 
-interface FetchOptions {
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** The whole object, its size and SHA-256 checked. Throws SEGMENT_CORRUPT where either differs. */
-export async function fetchWhole(
+/** The whole object, its size and SHA-256 checked. Throws SEGMENT_CORRUPT where either differs in two reads. */
+export function fetchWhole(
   bucket: ObjectReader,
   key: string,
   entry: SegmentEntry,
-  options: FetchOptions,
+  options: ReadAgainOptions,
 ): Promise<Buffer> {
-  const bytes = await getKnown(bucket, key, { signal: options.signal });
-  if (bytes.length !== entry.bytes) {
-    throw corrupt(key, `it has ${bytes.length} bytes, and the manifest says ${entry.bytes}`);
-  }
-  assertHash(key, bytes, entry.sha256, 'its SHA-256');
-  return bytes;
+  return readAgain(async () => {
+    const bytes = await getKnown(bucket, key, { signal: options.signal });
+    if (bytes.length !== entry.bytes) {
+      throw corrupt(key, `it has ${bytes.length} bytes, and the manifest says ${entry.bytes}`);
+    }
+    assertHash(key, bytes, entry.sha256, 'its SHA-256');
+    return bytes;
+  }, options);
 }
 
 /** Header and runs as the manifest's entry places them. */
@@ -45,13 +44,13 @@ export interface FetchedChanges {
   readonly runs: readonly VerifiedRun[];
 }
 
-/** Some runs of the object and its header, each run's SHA-256 checked. All ranges are asked for at once. */
+/** Some runs of the object and its header, each run's SHA-256 checked. All ranges are asked for at once, and once. */
 export async function fetchRuns(
   bucket: ObjectReader,
   key: string,
   entry: SegmentEntry,
   runs: readonly LaneRun[],
-  options: FetchOptions,
+  options: CallOptions,
 ): Promise<FetchedChanges> {
   const ranges = rangesOf(entry, runs);
   const parts = await Promise.all(ranges.map((range) => fetchRange(bucket, key, range, options)));
@@ -104,7 +103,7 @@ async function fetchRange(
   bucket: ObjectReader,
   key: string,
   range: ByteRange,
-  options: FetchOptions,
+  options: CallOptions,
 ): Promise<Buffer> {
   try {
     const bytes = await getKnown(bucket, key, { range, signal: options.signal });

@@ -1,10 +1,11 @@
 import type { ObjectReader } from '../bucket/bucket.ts';
 import type { LaneRun, SegmentEntry } from '../manifest/commit.ts';
 import type { DataRecord } from '../record.ts';
-import { readAvroChanges, readAvroSnapshot } from './avro-reader.ts';
+import { changeBlocks, readAvroChanges, readAvroSnapshot } from './avro-reader.ts';
 import { corrupt, named } from './corrupt.ts';
 import { type FetchedChanges, fetchRuns, fetchWhole, wantedRuns } from './fetch-segment.ts';
 import { readLineChanges, readLineSnapshot } from './line-reader.ts';
+import { type ReadAgainOptions, readAgain } from './read-again.ts';
 
 /** Consecutive documents of one collection. */
 export interface SnapshotBlock {
@@ -23,15 +24,15 @@ export interface ChangeBlock {
 
 export type DecodedBlock = SnapshotBlock | ChangeBlock;
 
-export interface ReadSegmentOptions {
+export interface ReadSegmentOptions extends ReadAgainOptions {
   /** Only these lanes of a change segment: fetches their bytes alone. Default: all; all come in one get. */
   readonly lanes?: readonly number[] | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Reads a segment block by block; `key` is the object's whole key. Nothing is given out before size and SHA-256 (of the
- * whole file, or of each run asked for) are what the manifest's entry says. Decompresses one block ahead.
+ * whole file, or of each run asked for) are what the manifest's entry says; what is not is fetched once more.
+ * Decompresses one block ahead.
  * @throws SEGMENT_CORRUPT, FORMAT_UNSUPPORTED, the bucket's errors; the signal's reason
  */
 export async function* readSegment(
@@ -78,9 +79,9 @@ async function* readSnapshot(
   bucket: ObjectReader,
   key: string,
   entry: SegmentEntry,
-  { signal }: ReadSegmentOptions,
+  options: ReadSegmentOptions,
 ): AsyncGenerator<SnapshotBlock, void, undefined> {
-  yield* decodeSnapshot(await fetchWhole(bucket, key, entry, { signal }), entry, signal);
+  yield* decodeSnapshot(await fetchWhole(bucket, key, entry, options), entry, options.signal);
 }
 
 async function* decodeSnapshot(
@@ -97,9 +98,9 @@ async function* readChanges(
   bucket: ObjectReader,
   key: string,
   entry: SegmentEntry,
-  { lanes, signal }: ReadSegmentOptions,
+  options: ReadSegmentOptions,
 ): AsyncGenerator<ChangeBlock, void, undefined> {
-  yield* decodeChanges(await fetchChanges(bucket, key, entry, { lanes, signal }), entry, signal);
+  yield* decodeChanges(await fetchChanges(bucket, key, entry, options), entry, options.signal);
 }
 
 async function* decodeChanges(
@@ -150,12 +151,25 @@ async function fetchChanges(
   bucket: ObjectReader,
   key: string,
   entry: SegmentEntry,
-  { lanes, signal }: ReadSegmentOptions,
+  { lanes, ...options }: ReadSegmentOptions,
 ): Promise<FetchedChanges> {
   const all = tiledRuns(entry);
   const wanted = wantedRuns(all, lanes);
-  if (wanted === all) return cutChanges(await fetchWhole(bucket, key, entry, { signal }), entry);
-  return fetchRuns(bucket, key, entry, wanted, { signal });
+  if (wanted === all) return cutChanges(await fetchWhole(bucket, key, entry, options), entry);
+  return readAgain(async () => {
+    const fetched = await fetchRuns(bucket, key, entry, wanted, { signal: options.signal });
+    if (entry.format === 'avro' && wanted.length > 0) assertFrames(key, fetched, entry);
+    return fetched;
+  }, options);
+}
+
+/** No hash of a run covers the header, so it is looked at while it can still be fetched again. */
+function assertFrames(key: string, { header, runs }: FetchedChanges, { codec }: SegmentEntry): void {
+  try {
+    changeBlocks(header, runs, codec);
+  } catch (error) {
+    throw named(key, error);
+  }
 }
 
 function cutChanges(bytes: Buffer, entry: SegmentEntry): FetchedChanges {
