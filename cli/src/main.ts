@@ -10,6 +10,7 @@ import { COMMANDS } from './commands/commands.ts';
 import { reportError } from './output/report-error.ts';
 import { paintFor } from './output/style.ts';
 import { Terminal } from './output/terminal.ts';
+import { boundYoungGeneration } from './young-generation.ts';
 
 /** Should a connection or timer be left over, the process still ends. */
 const LINGER_MS = 2000;
@@ -21,6 +22,7 @@ export interface MainOptions {
 }
 
 export async function main(argv: readonly string[], options: MainOptions = {}): Promise<void> {
+  boundYoungGeneration();
   // `waybill status | head` is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
