@@ -17,13 +17,12 @@ import { type ClusterTime, parseClusterTime } from '@waybill/shared/position';
 import { retry } from '@waybill/shared/retry';
 import type { CaptureStats } from '@waybill/shared/stats';
 import { bucketRetryNotice } from './bucket-retry.ts';
-import type { Tailer } from './changes/tailer.ts';
 import { milestone } from './commit/committer.ts';
 import type { CaptureSettings } from './settings.ts';
 import { RateLimit } from './snapshot/rate-limit.ts';
 import { runSnapshot } from './snapshot/snapshot.ts';
 import { type StartedStream, startStream } from './start.ts';
-import { createTailer } from './tailer-wiring.ts';
+import { createTailer, type Tailing } from './tailer-wiring.ts';
 
 export interface CaptureDeps {
   readonly bucket: Bucket;
@@ -88,7 +87,8 @@ class Capture {
   readonly #stream: StartedStream;
   readonly #stop: LinkedAbort;
   readonly #abort = new LinkedAbort();
-  readonly #tailer: Tailer;
+  readonly #tailer: Tailing['tailer'];
+  readonly #listing: Tailing['listing'];
   #failure: { readonly error: unknown } | null = null;
   #ended: CaptureResult['ended'] = 'stopped';
 
@@ -97,7 +97,7 @@ class Capture {
     this.#deps = deps;
     this.#stream = stream;
     this.#stop = stop;
-    this.#tailer = createTailer({
+    const { tailer, listing } = createTailer({
       settings,
       deps,
       stream,
@@ -105,6 +105,8 @@ class Capture {
       abort: this.#abort.signal,
       onFailure: (error) => this.#fail(error),
     });
+    this.#tailer = tailer;
+    this.#listing = listing;
   }
 
   async run(): Promise<CaptureResult['ended']> {
@@ -148,6 +150,8 @@ class Capture {
     const time = await this.#reachNow();
     // The files up to here make a consistent whole: the snapshot, and all that happened while it was read.
     if (this.#settings.until === 'snapshot-completed') return this.#end('snapshot-completed');
+    // Whoever ends here may load, verify and switch without a capture that runs.
+    if (this.#settings.until === 'caught-up') await this.#listing?.run();
     if (!milestoneOf(committer.state, 'caught-up')) {
       await committer.commit({ milestones: [milestone('caught-up', time, committer.state.lastSequence)] });
     }
@@ -203,6 +207,8 @@ class Capture {
       const time = stopped && parseClusterTime(stopped.clusterTime ?? '');
       if (time === undefined || isDrained(committer.state.milestones, time)) continue;
       await abortable(this.#tailer.prove(time), signal);
+      // After what the stream has brought, and before the load is told that this is all.
+      await this.#listing?.run();
       const { watermark } = this.#deps.stats;
       const drained = milestone(
         'drained',

@@ -3,6 +3,7 @@ import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { bucketRetryNotice } from './bucket-retry.ts';
 import type { CaptureDeps } from './capture.ts';
 import { KnownCollections } from './catalog/known-collections.ts';
+import { ListingAgain } from './catalog/listing-again.ts';
 import { ImageLookup } from './changes/images.ts';
 import { InStreamReader } from './changes/in-stream-reader.ts';
 import { Intake } from './changes/intake.ts';
@@ -31,8 +32,14 @@ const IMAGE_COMMITS = 2;
 /** Milliseconds; see its use. */
 const ENDING_AWAIT_MS = 50;
 
+export interface Tailing {
+  readonly tailer: Tailer;
+  /** Null where the source tells of every change of structure. */
+  readonly listing: ListingAgain | null;
+}
+
 /** The tailer with everything that it hands events on to. */
-export function createTailer({ settings, deps, stream, stop, abort, onFailure }: TailerParts): Tailer {
+export function createTailer({ settings, deps, stream, stop, abort, onFailure }: TailerParts): Tailing {
   const { bucket, source, logger, metrics, stats } = deps;
   const { identity, prefix, filter, committer, writer, position } = stream;
   const { lanes } = identity;
@@ -122,7 +129,7 @@ export function createTailer({ settings, deps, stream, stop, abort, onFailure }:
       metrics.retries.inc({ code: error instanceof WaybillError ? error.code : 'INTERNAL' });
     },
   });
-  return new Tailer({
+  const tailer = new Tailer({
     reader,
     intake,
     sealer,
@@ -132,6 +139,17 @@ export function createTailer({ settings, deps, stream, stop, abort, onFailure }:
     stats,
     stop,
   });
+  if (stream.options.showExpandedEvents) return { tailer, listing: null };
+  const listing = new ListingAgain({
+    connection: source,
+    filter,
+    known,
+    tailer,
+    pipeline,
+    logger,
+    signal: stop,
+  });
+  return { tailer, listing };
 }
 
 /** No collection has this name, so only a pattern for all of a database lets it in. */

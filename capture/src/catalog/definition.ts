@@ -55,12 +55,18 @@ export function definitionOfCreate(
   };
 }
 
-/** The reverse: a listed collection as the `operationDescription` of a `create` event. */
-export function createDescription(entry: CatalogEntry): Buffer {
-  const fields: Field[] = [...elements(entry.options)].map((element): Field => [element.nameBytes, element]);
-  const idIndex = entry.indexes.find(isIdIndex);
+/** The reverse: a collection or view as the `operationDescription` of a `create` event. */
+export function createDescription(definition: CollectionDefinition): Buffer {
+  const options = Buffer.from(definition.options, 'base64');
+  const fields: Field[] = [...elements(options)].map((element): Field => [element.nameBytes, element]);
+  const idIndex = indexesOf(definition).find(isIdIndex);
   if (idIndex) fields.push(['idIndex', { type: 3, bytes: idIndex }]);
   return buildDocument(fields);
+}
+
+/** Raw BSON, the `_id` index included. */
+export function indexesOf({ indexes }: CollectionDefinition): Buffer[] {
+  return indexes.map((index) => Buffer.from(index, 'base64'));
 }
 
 /** The `_id` index comes with its collection. */

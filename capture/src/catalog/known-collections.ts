@@ -8,6 +8,7 @@ import { splitNamespace } from '@waybill/shared/record';
 export class KnownCollections {
   readonly #byName = new Map<string, CollectionDefinition>();
   readonly #takenOver = new Set<string>();
+  #revision = 0;
 
   /** @param areCertain false: some of the uuids may be of a move that fails yet. */
   constructor(definitions: Iterable<CollectionDefinition>, areCertain = true) {
@@ -15,6 +16,15 @@ export class KnownCollections {
       this.#byName.set(definition.namespace, definition);
       if (!areCertain && definition.uuid !== null) this.#takenOver.add(definition.uuid);
     }
+  }
+
+  /** Another one after each change that the stream has brought, once all of it is known here. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  all(): readonly CollectionDefinition[] {
+    return [...this.#byName.values()];
   }
 
   get(namespace: string): CollectionDefinition | undefined {
@@ -28,6 +38,7 @@ export class KnownCollections {
 
   set(definition: CollectionDefinition): void {
     this.#byName.set(definition.namespace, definition);
+    this.#revision++;
   }
 
   /** It goes on under this definition's uuid. Not final: the move that made that may fail, and its copy be dropped. */
@@ -51,6 +62,7 @@ export class KnownCollections {
 
   /** Follows a structure change that is captured. */
   apply(event: DdlEvent): void {
+    this.#revision++;
     switch (event.operation) {
       case 'drop':
         this.#byName.delete(event.namespace);

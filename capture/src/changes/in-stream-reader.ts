@@ -10,27 +10,28 @@
  * repair it, as with the snapshot.
  */
 
-import { array, buildArray, buildDocument, doc } from '@waybill/shared/bson/build';
+import { buildDocument } from '@waybill/shared/bson/build';
 import { documentHash, laneOf, namespaceHash } from '@waybill/shared/bson/canonical-key';
 import type { ChangeEvent } from '@waybill/shared/bson/change-event';
-import { asBuffer, findElement, invalidDocument } from '@waybill/shared/bson/raw';
+import { findElement, invalidDocument } from '@waybill/shared/bson/raw';
 import { sleep } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
-import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
+import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
 import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/catalog';
 import { listCollections } from '@waybill/shared/mongo/collections';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { readRange } from '@waybill/shared/mongo/range-reader';
-import { type ClusterTime, formatClusterTime } from '@waybill/shared/position';
+import type { ClusterTime } from '@waybill/shared/position';
 import { splitNamespace } from '@waybill/shared/record';
 import { retry } from '@waybill/shared/retry';
-import { createDescription, definitionOf, definitionOfCreate, isIdIndex } from '../catalog/definition.ts';
+import { definitionOf, definitionOfCreate } from '../catalog/definition.ts';
 import type { KnownCollections } from '../catalog/known-collections.ts';
 import type { ChangePipeline } from '../commit/change-pipeline.ts';
 import type { Change, StreamPosition } from './change.ts';
 import type { DdlDecision } from './ddl.ts';
 import type { SealedDdlEvent } from './sealing.ts';
+import { creation, synthetic } from './synthetic-ddl.ts';
 
 export interface InStreamOptions {
   readonly connection: MongoConnection;
@@ -79,19 +80,22 @@ export class InStreamReader {
     const entry = await this.#present(namespace, uuid);
     const ddl: SealedDdlEvent[] = before.map((each) => ({ event: each, definition: null }));
     for (const each of before) known.apply(each);
-    if (entry) {
-      const renamedInside = before.some(({ operation }) => operation === 'rename');
-      const isSame = renamedInside && wasKnown?.uuid === (entry.uuid?.toString('hex') ?? null);
+    const renamedInside = before.some(({ operation }) => operation === 'rename');
+    const same = renamedInside && entry && wasKnown?.uuid === hexOf(entry.uuid) ? wasKnown : null;
+    if (entry && !same) {
       // Another collection than the one we believed in: what was captured under the name may hold documents that this one
       // never had, and only starting it afresh removes them.
-      if (renamedInside && !isSame)
+      if (renamedInside)
         ddl.push({ event: synthetic('drop', namespace, event.clusterTime), definition: null });
-      if (!isSame) ddl.push(...creation(entry, namespace, event.clusterTime));
+      ddl.push(...creation(definitionOf(entry, namespace, false), event.clusterTime));
     }
     if (ddl.length > 0) await pipeline.push({ kind: 'ddl', ddl, position: hold });
     const find = (): Promise<CatalogEntry | undefined> => this.#present(namespace, uuid);
     await this.#readAll(entry, find, { namespace, event, hold });
-    return entry ? definitionOf(entry, namespace, false) : null;
+    if (!entry) return null;
+    const now = definitionOf(entry, namespace, false);
+    // What no event has told of it is still to be told: see catalog/listing-again.ts.
+    return same ? { ...now, options: same.options, indexes: same.indexes } : now;
   }
 
   /** Options and lanes are what they were; only the uuid is new, and indexes that the move may have made. */
@@ -109,7 +113,9 @@ export class InStreamReader {
     const entry = await find();
     if (final && entry) {
       // Without the create, which a load would take for another collection.
-      const [, ...ddl] = creation(entry, namespace, event.clusterTime);
+      const [, ...indexes] = creation(definitionOf(entry, namespace, false), event.clusterTime);
+      // The definition belongs to the position behind the event.
+      const ddl = indexes.map(({ event: each }) => ({ event: each, definition: null }));
       if (ddl.length > 0) await pipeline.push({ kind: 'ddl', ddl, position: hold });
     }
     await this.#readAll(entry, find, { namespace, event, hold });
@@ -138,7 +144,7 @@ export class InStreamReader {
   /** What a collection is now, as the structure changes that would have made it. */
   async describe(namespace: string, time: ClusterTime): Promise<SealedDdlEvent[]> {
     const entry = await this.#present(namespace, null);
-    if (entry) return creation(entry, namespace, time);
+    if (entry) return creation(definitionOf(entry, namespace, false), time);
     const definition = definitionOfCreate(namespace, null, null);
     return [{ event: synthetic('create', namespace, time), definition }];
   }
@@ -230,32 +236,6 @@ export class InStreamReader {
   }
 }
 
-/** A `create`, and a `createIndexes` where there are more than the `_id` index. */
-function creation(entry: CatalogEntry, namespace: string, time: ClusterTime): SealedDdlEvent[] {
-  const uuid = entry.uuid?.toString('hex') ?? null;
-  const create = synthetic('create', namespace, time, uuid, createDescription(entry));
-  const events: SealedDdlEvent[] = [{ event: create, definition: definitionOf(entry, namespace, false) }];
-  const secondary = entry.indexes.filter((index) => !isIdIndex(index));
-  if (secondary.length > 0) {
-    const indexes = buildDocument([['indexes', array(buildArray(secondary.map(doc)))]]);
-    events.push({ event: synthetic('createIndexes', namespace, time, uuid, indexes), definition: null });
-  }
-  return events;
-}
-
-function synthetic(
-  operation: DdlEvent['operation'],
-  namespace: string,
-  time: ClusterTime,
-  collectionUuid: string | null = null,
-  description: Uint8Array | null = null,
-): DdlEvent {
-  return {
-    operation,
-    namespace,
-    collectionUuid,
-    clusterTime: formatClusterTime(time),
-    wallTime: null,
-    description: description === null ? null : asBuffer(description).toString('base64'),
-  };
+function hexOf(uuid: Buffer | null): string | null {
+  return uuid?.toString('hex') ?? null;
 }

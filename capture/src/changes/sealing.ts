@@ -35,7 +35,7 @@ export interface SealingLimits {
 }
 
 /** Structure changes in one commit; a commit is a few KiB. */
-const DDL_EVENTS = 50;
+export const DDL_EVENTS = 50;
 
 /**
  * Collects events in stream order and cuts them into commits.

@@ -10,6 +10,7 @@ import { sleep } from '@waybill/shared/lifecycle';
 import type { ClusterTime } from '@waybill/shared/position';
 import type { CaptureStats } from '@waybill/shared/stats';
 import type { ChangePipeline } from '../commit/change-pipeline.ts';
+import type { StreamPosition } from './change.ts';
 import type { Intake } from './intake.ts';
 import type { Sealer } from './sealing.ts';
 import { type ChangeStreamReader, type EventBatch, SMALL_BATCH } from './stream.ts';
@@ -30,6 +31,7 @@ interface Goal {
   readonly time: ClusterTime;
   /** Requests sent when the goal was set: only later ones prove anything. */
   readonly request: number;
+  readonly arrive: (position: StreamPosition) => Promise<void>;
   readonly reached: () => void;
 }
 
@@ -38,6 +40,8 @@ const PACE_MS = 20;
 /** Where somebody waits for a proof, the server is not asked to wait for events; but not for ever, should none come. */
 const HURRY_MS = 5;
 const HURRIED_REQUESTS = 20;
+
+const nothing = async (): Promise<void> => undefined;
 
 export class Tailer {
   readonly #options: TailerOptions;
@@ -55,10 +59,12 @@ export class Tailer {
    * Fulfilled when everything up to and including `time` is durable, as a position that a commit holds. `time` must be an operation
    * time that the source has told. Proof is a position after that time. At exactly that time it is none: a transaction or another shard may
    * have more events of it; then, on a replica set, proof is a request made after `time` was known that finds nothing more.
+   * @param arrive called where the proof is found, with all before it handed on and nothing after it: what it pushes into the pipeline is
+   * committed exactly there. The stream waits for it.
    */
-  prove(time: ClusterTime): Promise<void> {
+  prove(time: ClusterTime, arrive: Goal['arrive'] = nothing): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#goals.push({ time, request: this.#options.reader.requests, reached: resolve });
+    this.#goals.push({ time, request: this.#options.reader.requests, arrive, reached: resolve });
     this.#emptyBatches = 0;
     return promise;
   }
@@ -151,6 +157,7 @@ export class Tailer {
     if (reached.length === 0) return;
     this.#goals = this.#goals.filter((goal) => !reached.includes(goal));
     await intake.flush();
+    for (const goal of reached) await goal.arrive(sealer.position);
     await pipeline.push({
       kind: 'position',
       position: sealer.position,

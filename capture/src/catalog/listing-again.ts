@@ -1,0 +1,107 @@
+/**
+ * Servers before 6.0 tell of no created collection or view, and of no change of indexes and options. So the source is listed again where it
+ * matters, and what differs from what the stream says is recorded as if the server had sent it.
+ *
+ * A listing is of no one moment and the stream goes on meanwhile, so it counts only where the stream, having passed the listing's end, has
+ * brought no change of structure since before its beginning: then what is known and what was listed are of the same collections, and
+ * every drop and rename that comes later in the stream came later on the source. The differences are committed at that very place.
+ *
+ * Repeatable after a crash anywhere: what was committed is part of what is known, and the rest differs still.
+ */
+import { abortable } from '@waybill/shared/lifecycle';
+import type { Logger } from '@waybill/shared/logger';
+import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/catalog';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
+import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
+import { retry } from '@waybill/shared/retry';
+import type { StreamPosition } from '../changes/change.ts';
+import { DDL_EVENTS } from '../changes/sealing.ts';
+import type { Tailer } from '../changes/tailer.ts';
+import type { ChangePipeline } from '../commit/change-pipeline.ts';
+import { pieces } from '../snapshot/plan.ts';
+import { definitionOf } from './definition.ts';
+import { definitionChanges } from './definition-changes.ts';
+import type { KnownCollections } from './known-collections.ts';
+
+export interface ListingAgainOptions {
+  readonly connection: MongoConnection;
+  readonly filter: NamespaceFilter;
+  readonly known: KnownCollections;
+  readonly tailer: Tailer;
+  readonly pipeline: ChangePipeline;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Collections that come and go all the time must not hold up a cutover, which compares the structure itself in the end. */
+const ATTEMPTS = 10;
+
+export class ListingAgain {
+  readonly #options: ListingAgainOptions;
+
+  constructor(options: ListingAgainOptions) {
+    this.#options = options;
+  }
+
+  /** Fulfilled when the differences are in the manifest. Needs the tailer to run. */
+  async run(): Promise<void> {
+    const { logger } = this.#options;
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      if (await this.#once()) return;
+      logger.info('collections came or went while they were listed again', { attempt });
+    }
+    logger.warn(
+      'collections come and go on the source; changes of structure that it does not tell of may be missing, and verify shows them',
+    );
+  }
+
+  /** False: the stream has brought a change of structure meanwhile. */
+  async #once(): Promise<boolean> {
+    const { connection, filter, known, tailer, signal } = this.#options;
+    const { revision } = known;
+    const listed = await retry(() => listCatalog(connection, filter, signal), undefined, { signal });
+    const end = await retry(() => currentOperationTime(connection, { signal }), undefined, { signal });
+    let counts = false;
+    const proven = tailer.prove(end, async (position) => {
+      counts = known.revision === revision;
+      if (counts) await this.#record(listed, position);
+    });
+    await abortable(proven, signal);
+    return counts;
+  }
+
+  async #record(listed: readonly CatalogEntry[], position: StreamPosition): Promise<void> {
+    const { known, pipeline, logger } = this.#options;
+    const definitions = listed
+      .filter((entry) => this.#canCome(entry))
+      .map((entry) => definitionOf(entry, entry.namespace, false));
+    const { ddl, left } = definitionChanges(known.all(), definitions, position.clusterTime);
+    for (const { namespace, what } of left) {
+      logger.warn(
+        'a collection is not what the stream says, and no event can tell: repeat it on the target',
+        { namespace, differs: what },
+      );
+    }
+    for (const { event, definition } of ddl) {
+      logger.info('a change of structure that the source did not tell of', {
+        operation: event.operation,
+        namespace: event.namespace,
+      });
+      known.apply(event);
+      if (definition) known.set(definition);
+    }
+    for (const some of pieces(ddl, DDL_EVENTS)) await pipeline.push({ kind: 'ddl', ddl: some, position });
+  }
+
+  /**
+   * What is refused at a start is refused by leaving it out here: the writes have stopped, none of its documents has been captured, and
+   * verify names it before anything is cut over.
+   */
+  #canCome({ namespace, type }: CatalogEntry): boolean {
+    const { known, logger } = this.#options;
+    if (type !== 'timeseries' || known.get(namespace)) return true;
+    logger.warn('a time-series collection has come that is not captured', { namespace });
+    return false;
+  }
+}
