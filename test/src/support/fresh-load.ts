@@ -1,43 +1,41 @@
-import { afterEach, beforeEach } from 'vitest';
-import { type TemporaryBucket, temporaryBucket } from './bucket.ts';
-import { type TestClient, testClient } from './raw.ts';
-import { type LoadRun, load, type RunLoadOptions } from './run-load.ts';
+import { it } from 'vitest';
+import { temporaryBucket } from './bucket.ts';
+import { testClient } from './raw.ts';
+import { load, type RunLoadOptions } from './run-load.ts';
 import { uniqueName } from './servers.ts';
-
-export interface FreshLoad {
-  readonly bucket: TemporaryBucket;
-  /** Of the target. */
-  readonly client: TestClient;
-  /** On the target, which nobody else uses; dropped after the test. */
-  readonly database: string;
-}
+import { StreamBuilder } from './stream-builder.ts';
 
 /**
- * Before each test of the suite an empty bucket, a database, and a target without progress; gives them to `begin`. What it returns loads the
- * bucket into the target, in this process, until caught up unless told otherwise.
+ * `it`, whose tests may ask for an empty `bucket`, a `client` of a target without progress, a `database` there that nobody else uses and that
+ * is dropped after the test, the name of its `orders`, and an empty `stream` in the bucket. `run` loads the bucket into the target, in this
+ * process, until caught up unless told otherwise.
  */
-export function freshLoad(
-  targetUri: () => string,
-  stem: string,
-  begin: (fresh: FreshLoad) => void | Promise<void>,
-): (options?: Partial<RunLoadOptions>) => Promise<LoadRun> {
-  let fresh: FreshLoad | undefined;
-  beforeEach(async () => {
-    const client = await testClient(targetUri());
-    await client.client.db('waybill').dropDatabase();
-    fresh = { bucket: await temporaryBucket(), client, database: uniqueName(stem) };
-    await begin(fresh);
-  });
-  afterEach(async () => {
-    if (!fresh) return;
-    const { bucket, client, database } = fresh;
-    await client.client.db(database).dropDatabase();
-    await client[Symbol.asyncDispose]();
-    await bucket[Symbol.asyncDispose]();
-    fresh = undefined;
-  });
-  return async (options = {}) => {
-    if (!fresh) throw new Error('A load runs in tests, not while tests are collected');
-    return load({ bucketUrl: fresh.bucket.url, targetUri: targetUri(), until: 'caught-up', ...options });
-  };
+export function itLoads(targetUri: () => string, stem: string) {
+  return it
+    .extend('bucket', async ({ task: _ }, { onCleanup }) => {
+      const bucket = await temporaryBucket();
+      onCleanup(() => bucket[Symbol.asyncDispose]());
+      return bucket;
+    })
+    .extend('client', async ({ task: _ }, { onCleanup }) => {
+      const client = await testClient(targetUri());
+      onCleanup(() => client[Symbol.asyncDispose]());
+      await client.client.db('waybill').dropDatabase();
+      return client;
+    })
+    .extend('database', async ({ client }, { onCleanup }) => {
+      const database = uniqueName(stem);
+      onCleanup(async () => {
+        await client.client.db(database).dropDatabase();
+      });
+      return database;
+    })
+    .extend('orders', ({ database }) => `${database}.orders`)
+    .extend('stream', ({ bucket }) => StreamBuilder.create(bucket.url))
+    .extend(
+      'run',
+      ({ bucket, client: _ }) =>
+        (options: Partial<RunLoadOptions> = {}) =>
+          load({ bucketUrl: bucket.url, targetUri: targetUri(), until: 'caught-up', ...options }),
+    );
 }

@@ -1,0 +1,33 @@
+import { type RestoreKind, type RestoreReport, restoreHeldBack } from '@waybill/load/cutover/restore';
+import { silentLogger } from '@waybill/shared/logger';
+import { connect } from '@waybill/shared/mongo/connection';
+import { itLoads } from './fresh-load.ts';
+
+/** {@link itLoads} for tests of structure: what stands in the target's database, and giving back what was held back. */
+export function itLoadsStructure(targetUri: () => string, stem: string) {
+  return itLoads(targetUri, stem)
+    .extend('restore', () => async (...kinds: RestoreKind[]): Promise<RestoreReport[]> => {
+      await using target = await connect(targetUri(), { role: 'target' });
+      const settings = { load: 'default', progressDatabase: 'waybill', ...(kinds.length > 0 && { kinds }) };
+      return await restoreHeldBack(settings, {
+        target,
+        logger: silentLogger,
+        signal: new AbortController().signal,
+      });
+    })
+    .extend('indexes', ({ client, database }) => async (collection = 'orders') => {
+      const list = await client.client.db(database).collection(collection).indexes();
+      return new Map(list.filter(({ name }) => name !== '_id_').map((index) => [index.name, index]));
+    })
+    .extend('collections', ({ client, database }) => async (): Promise<string[]> => {
+      const list = await client.client.db(database).listCollections({}, { nameOnly: true }).toArray();
+      return list
+        .map(({ name }) => name)
+        .filter((name) => !name.startsWith('system.'))
+        .sort();
+    })
+    .extend('ids', ({ client, database }) => async (collection: string): Promise<unknown[]> => {
+      const found = client.client.db(database).collection(collection).find().sort({ _id: 1 });
+      return (await found.toArray()).map(({ _id }) => _id);
+    });
+}
