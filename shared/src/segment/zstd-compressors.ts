@@ -12,17 +12,20 @@ const { ZSTD_c_compressionLevel, ZSTD_e_end } = zlib.constants;
  */
 const RESULT_BYTES = 4 * BLOCK_BYTES;
 
+/** Each keeps about six MiB, and does some 400 MB/s: more than a snapshot's readers bring together. */
+const MOST = 8;
+
 const compressOnce = promisify<zlib.InputType, zlib.ZstdOptions, Buffer>(zlib.zstdCompress);
 
 /**
- * Blocks into zstd frames, by as many compressors as there are processors, each used again and again: a new one for each block
+ * Blocks into zstd frames, by as many compressors as there are processors (to a limit), each used again and again: a new one for each block
  * costs a fifth more, for the tables that it makes and the garbage that it leaves. Blocks wait in order for one.
  */
 export class ZstdCompressors {
   readonly #level: number;
   readonly #free: BlockCompressor[] = [];
   readonly #waiting: ((compressor: BlockCompressor) => void)[] = [];
-  #left = Math.max(2, availableParallelism());
+  #left = Math.min(MOST, Math.max(2, availableParallelism()));
 
   constructor(level: number) {
     this.#level = level;
