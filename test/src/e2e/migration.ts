@@ -32,7 +32,7 @@ export interface BucketPlace {
 }
 
 export interface MigrationOptions {
-  readonly servers: TestServers;
+  readonly servers: { readonly [Role in keyof TestServers]: Pick<TestServers[Role], 'uri'> };
   /** Databases compared. */
   readonly databases: readonly string[];
   /** What is captured; default: the databases. */

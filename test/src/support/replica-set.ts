@@ -1,0 +1,138 @@
+import { MongoClient } from 'mongodb-4-0';
+import { type ServerProcess, startServerProcess } from 'waybill/servers/server-process';
+import { mongoAddress, mongodArguments } from 'waybill/servers/start';
+import { type TemporaryFolder, temporaryFolder } from 'waybill/servers/temporary';
+import { awaitUntil } from './await-until.ts';
+import { binaryOf } from './servers.ts';
+
+const MEMBERS = 3;
+/** Short, so that a test sees many elections. */
+const SETTINGS = { electionTimeoutMillis: 1500, heartbeatIntervalMillis: 500 };
+
+/** Several members on this machine, which elect a new primary when theirs goes. */
+export class ReplicaSet implements AsyncDisposable {
+  readonly name: string;
+  readonly #members: Member[];
+
+  private constructor(name: string, members: Member[]) {
+    this.name = name;
+    this.#members = members;
+  }
+
+  static async start(name: string): Promise<ReplicaSet> {
+    const set = new ReplicaSet(name, []);
+    try {
+      for (let n = 0; n < MEMBERS; n++) set.#members.push(await Member.start(name));
+      const members = set.#members.map(({ host }, _id) => ({ _id, host }));
+      await set.#members[0]!.admin({ replSetInitiate: { _id: name, members, settings: SETTINGS } });
+      await set.#primary();
+    } catch (error) {
+      await set[Symbol.asyncDispose]();
+      throw error;
+    }
+    return set;
+  }
+
+  /** Names all members, whether they are up or not. */
+  get uri(): string {
+    return `mongodb://${this.#members.map(({ host }) => host).join()}/?replicaSet=${this.name}`;
+  }
+
+  /** The primary gives up its office in good order. */
+  async stepDown(): Promise<void> {
+    await awaitUntil('a primary steps down', async () => {
+      const primary = await this.#primary();
+      // Refused while no other member has caught up.
+      return primary.admin({ replSetStepDown: 4, secondaryCatchUpPeriodSecs: 2 }).then(
+        () => true,
+        () => false,
+      );
+    });
+    await this.#primary();
+  }
+
+  /** The primary's process dies; once another one is elected it comes back, and finds that it was replaced. */
+  async killPrimary(): Promise<void> {
+    const primary = await this.#primary();
+    await primary.kill();
+    await this.#primary();
+    await primary.restart();
+  }
+
+  async #primary(): Promise<Member> {
+    return awaitUntil('there is a primary', async () => {
+      for (const member of this.#members) if (await member.isPrimary()) return member;
+      return undefined;
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const member of this.#members) await member.stop();
+  }
+}
+
+class Member {
+  readonly #name: string;
+  readonly #data: TemporaryFolder;
+  #process: ServerProcess;
+  #isUp = true;
+
+  private constructor(name: string, data: TemporaryFolder, process: ServerProcess) {
+    this.#name = name;
+    this.#data = data;
+    this.#process = process;
+  }
+
+  static async start(name: string): Promise<Member> {
+    const data = await temporaryFolder('member');
+    return new Member(name, data, await startMember(name, data.path));
+  }
+
+  get host(): string {
+    return `127.0.0.1:${this.#process.port}`;
+  }
+
+  async admin(command: object): Promise<{ readonly ismaster?: boolean }> {
+    const client = new MongoClient(
+      `mongodb://${this.host}/?directConnection=true&serverSelectionTimeoutMS=2000`,
+    );
+    try {
+      return await client.db('admin').command(command);
+    } finally {
+      await client.close();
+    }
+  }
+
+  async isPrimary(): Promise<boolean> {
+    if (!this.#isUp) return false;
+    const reply = await this.admin({ isMaster: 1 }).catch(() => undefined);
+    return reply?.ismaster === true;
+  }
+
+  async kill(): Promise<void> {
+    this.#isUp = false;
+    await this.#process.kill();
+  }
+
+  async restart(): Promise<void> {
+    const { port } = this.#process;
+    await this.#process.clear();
+    this.#process = await startMember(this.#name, this.#data.path, port);
+    this.#isUp = true;
+  }
+
+  async stop(): Promise<void> {
+    await this.#process.kill();
+    await this.#process.clear();
+    await this.#data.remove();
+  }
+}
+
+async function startMember(replSet: string, dbPath: string, port?: number): Promise<ServerProcess> {
+  return startServerProcess({
+    binary: await binaryOf('current'),
+    name: 'MongoDB',
+    port,
+    args: (_folder, chosen) => [...mongoAddress(chosen), ...mongodArguments(dbPath, { replSet })],
+  });
+}
