@@ -4,6 +4,9 @@ import type { VerifyReport } from '@waybill/load/verify/report';
 import { newVerifyStats, runVerify, type VerifySettings } from '@waybill/load/verify/verify';
 import { connect } from '@waybill/shared/mongo/connection';
 import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
+import * as b from '../corpus/bytes.ts';
+import { testClient } from './raw.ts';
+import type { TestServers } from './servers.ts';
 
 export { LoadWatch, streamIdentityText };
 
@@ -42,3 +45,29 @@ export function linesOf({ collections, structure, differences }: VerifyReport): 
 }
 
 const tail = (namespace: string): string => namespace.slice(namespace.indexOf('.') + 1);
+
+export const row = (id: b.Value, ...fields: readonly b.Field[]): Buffer => b.document(['_id', id], ...fields);
+
+/** Documents whose ids are the numbers from `from` on. */
+export const numbered = (count: number, value: (index: number) => b.Value, from = 0): Buffer[] =>
+  Array.from({ length: count }, (_, index) => row(b.int32(from + index), ['v', value(from + index)]));
+
+export interface Planted {
+  readonly options?: Readonly<Record<string, unknown>>;
+  readonly source: readonly Buffer[];
+  readonly target: readonly Buffer[];
+}
+
+/** One collection on both sides, each with documents of its own. */
+export async function plant(
+  servers: TestServers,
+  database: string,
+  name: string,
+  planted: Planted,
+): Promise<void> {
+  for (const side of ['source', 'target'] as const) {
+    await using client = await testClient(servers[side].uri);
+    await client.command(database, { create: name, ...planted.options });
+    await client.insert(database, name, planted[side], { bypassEmptyTsReplacement: true });
+  }
+}
