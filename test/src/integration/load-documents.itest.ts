@@ -1,3 +1,4 @@
+/** What a load makes of a stream: snapshot and changes byte for byte, again and again, and beside a rival. */
 import { openMongodbTarget } from '@waybill/load/target/mongodb';
 import { buildDocument, doc, double, fromObject, int32, string, timestamp } from '@waybill/shared/bson/build';
 import { connect } from '@waybill/shared/mongo/connection';

@@ -2,9 +2,15 @@ import { type CaptureResult, runCapture } from '@waybill/capture/capture';
 import { type CaptureSettings, DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/settings';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { createLogger, type Logger } from '@waybill/shared/logger';
+import type { Milestone } from '@waybill/shared/manifest/commit';
+import { readManifest } from '@waybill/shared/manifest/log';
+import { milestoneOf } from '@waybill/shared/manifest/state';
 import { createMetrics } from '@waybill/shared/metrics';
 import { connect, type MongoConnection } from '@waybill/shared/mongo/connection';
 import { type CaptureStats, createCaptureStats } from '@waybill/shared/stats';
+import type { Db } from 'mongodb-4-0';
+import { awaitUntil } from './await-until.ts';
+import { replayStream } from './replay.ts';
 
 export interface RunningCapture {
   readonly stats: CaptureStats;
@@ -42,4 +48,21 @@ export function startCapture(
 
 export function connectSource(uri: string): Promise<MongoConnection> {
   return connect(uri, { role: 'source' });
+}
+
+/** Waits until the stream `default` has caught up. */
+export function caughtUp(bucket: Bucket): Promise<Milestone> {
+  return awaitUntil('it has caught up', async () =>
+    milestoneOf(await readManifest(bucket, 'default'), 'caught-up'),
+  );
+}
+
+/** A write that can be told from all others: once it is in the stream, so is everything before it. */
+export async function mark(db: Db, bucket: Bucket): Promise<void> {
+  const { insertedId } = await db.collection('marks').insertOne({ at: Date.now() });
+  const bytes = Buffer.from(insertedId.id);
+  await awaitUntil('the mark is in the stream', async () => {
+    const { changes } = await replayStream(bucket, 'default');
+    return changes.some(({ documentKey }) => Buffer.from(documentKey).includes(bytes));
+  });
 }
