@@ -1,14 +1,17 @@
-/** The command line as yargs sees it: from the table of options to help and flags. Values stay as they were typed. */
+/**
+ * The command line as it was typed: a command, and flags that nobody has looked into. Parsing of values, defaults and
+ * what is needed are the table's business, so that all sources agree.
+ */
 
-import type { OptionSpec } from '@waybill/shared/config/option';
-import { OPTION_SPECS, type OptionName } from '@waybill/shared/config/options';
+import { OPTION_SPECS } from '@waybill/shared/config/options';
 import { unknownName } from '@waybill/shared/config/resolve';
 import { WaybillError } from '@waybill/shared/errors';
-import yargs, { type Argv, type Options as YargsOptions } from 'yargs';
+import { Command as Commander, Option } from 'commander';
 import type { Command } from './commands/command.ts';
 
 export interface Invocation {
   readonly command: Command;
+  /** By option name. What no option is called is among them: the table refuses it, and knows what is like it. */
   readonly flags: Readonly<Record<string, unknown>>;
 }
 
@@ -18,86 +21,86 @@ export async function readCommandLine(
   commands: readonly Command[],
   version: string,
 ): Promise<Invocation | null> {
-  let invocation: Invocation | null = null;
-  const parser = yargs([...argv])
-    .scriptName('waybill')
-    .usage(
-      '$0 <command> [options]\n\nMoves a live MongoDB deployment to a MongoDB-compatible target through a bucket.',
-    )
-    .parserConfiguration({
-      'camel-case-expansion': false,
-      'dot-notation': false,
-      'parse-numbers': false,
-      'parse-positional-numbers': false,
-      'short-option-groups': false,
-      'strip-aliased': true,
-    })
-    .locale('en')
-    .version(version)
-    .help()
-    .alias('help', 'h')
-    .wrap(Math.min(110, process.stdout.columns ?? 110))
-    .epilogue('Every option is also a key of a --config file and an environment variable: docs/options.md.')
-    .exitProcess(false)
-    .fail((message, error) => {
-      throw error ?? new WaybillError('CONFIG_INVALID', message, { hint: 'See waybill --help.' });
+  const reader = newReader();
+  // Whatever stands behind an unknown option is unknown as well: the command may be.
+  const { operands, unknown } = reader.parseOptions(argv.map(longName));
+  const named = [...operands, ...unknown].find((word) => commands.some(({ name }) => name === word));
+  const command = commands.find(({ name }) => name === named);
+  if (reader.getOptionValue('help') || operands.includes('help')) {
+    const { helpText } = await import('./help.ts');
+    process.stdout.write(helpText(commands, command, process.stdout.columns));
+    return null;
+  }
+  if (reader.getOptionValue('version')) {
+    process.stdout.write(`${version}\n`);
+    return null;
+  }
+  const [word = command?.name, excess] = operands;
+  if (word === undefined) {
+    throw new WaybillError('CONFIG_INVALID', 'no command is given', {
+      hint: 'waybill --help lists them; waybill demo shows everything at work.',
     });
-  for (const command of commands) {
-    parser.command(
-      command.name,
-      command.describe,
-      (each) => declareOptions(each, command),
-      (args) => {
-        const { _: words, $0: _script, help: _help, version: _version, ...flags } = args;
-        if (words.length > 1) {
-          throw new WaybillError('CONFIG_INVALID', `waybill ${command.name} takes no argument ${words[1]}`, {
-            hint: 'Options begin with --; a list is given with commas and without spaces.',
-          });
-        }
-        invocation = { command, flags };
-      },
+  }
+  if (command?.name !== word) {
+    throw unknownName(
+      'command',
+      word,
+      commands.map(({ name }) => name),
     );
   }
-  parser.command(
-    '$0',
-    false,
-    (each) => each,
-    (args) => {
-      const [word] = args._;
-      if (word !== undefined) {
-        throw unknownName(
-          'command',
-          String(word),
-          commands.map((each) => each.name),
-        );
-      }
-      throw new WaybillError('CONFIG_INVALID', 'no command is given', {
-        hint: 'waybill --help lists them; waybill demo shows everything at work.',
-      });
-    },
-  );
-  await parser.parseAsync();
-  return invocation;
-}
-
-function declareOptions(parser: Argv, command: Command): Argv {
-  for (const [name, spec] of OPTION_SPECS) {
-    if (spec.commands.includes(command.name)) parser.option(name, flagOf(name, spec, command));
+  if (excess !== undefined) {
+    throw new WaybillError('CONFIG_INVALID', `waybill ${word} takes no argument ${excess}`, {
+      hint: 'Options begin with --; a list is given with commas and without spaces.',
+    });
   }
-  for (const [line, meaning] of command.examples) parser.example(line, meaning);
-  return parser.usage(`$0 ${command.name} [options]\n\n${command.describe}`);
+  return { command, flags: { ...unknownFlag(unknown), ...knownFlags(reader) } };
 }
 
-/** yargs only collects: parsing, defaults and what is needed are the table's business, so that all sources agree. */
-function flagOf(_name: OptionName, spec: OptionSpec, command: Command): YargsOptions {
-  const needed = spec.requiredBy?.includes(command.name) ? ' [needed]' : '';
-  return {
-    type: spec.type === 'boolean' ? 'boolean' : 'string',
-    describe: `${spec.describe}${needed}`,
-    group: `${spec.group}:`,
-    ...(spec.alias ? { alias: spec.alias } : {}),
-    ...(spec.default ? { defaultDescription: spec.default } : {}),
-    // Shown in help only: a value outside is refused with the option's name by the table.
-    ...(spec.choices ? { describe: `${spec.describe} (${spec.choices.join(', ')})${needed}` } : {}),
-  };
+/**
+ * One for all commands, so that options may stand before the command as well: which command takes which is looked at
+ * later. No option insists on a value, or it would take the next option for one.
+ */
+function newReader(): Commander {
+  const reader = new Commander().helpOption(false);
+  for (const [name, spec] of OPTION_SPECS) {
+    const option = new Option(`--${name} [value]`);
+    if (spec.type === 'boolean') {
+      reader.addOption(option.preset(true)).addOption(new Option(`--no-${name}`));
+    } else {
+      reader.addOption(option.preset('').argParser(collect));
+    }
+  }
+  return reader.addOption(new Option('--help')).addOption(new Option('--version'));
+}
+
+/** A repeated option is a list, whether it may be one or not. */
+function collect(value: string, before: string | string[] | undefined): string | string[] {
+  return before === undefined ? value : [before, value].flat();
+}
+
+const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
+  ['h', 'help'],
+  ...[...OPTION_SPECS].flatMap(([name, { alias }]) => (alias ? [[alias, name] as const] : [])),
+]);
+
+/**
+ * `-c=file` and `-config=file` as `--config=file`. Commander would read what stands behind a short name as its value, and
+ * look for a file called "=file" or "onfig=file".
+ */
+function longName(typed: string): string {
+  const [, name, rest] = /^-([a-z][^=]*)(.*)$/is.exec(typed) ?? [];
+  return name === undefined ? typed : `--${SHORT_NAMES.get(name) ?? name}${rest}`;
+}
+
+function knownFlags(reader: Commander): Record<string, unknown> {
+  const flags = reader.options
+    .filter((option) => !option.negate)
+    .map((option) => [option.name(), reader.getOptionValue(option.attributeName())] as const);
+  return Object.fromEntries(flags.filter(([, value]) => value !== undefined));
+}
+
+/** The first one is enough for a message; what follows it may be its value. */
+function unknownFlag([typed]: readonly string[]): Record<string, unknown> {
+  const name = typed?.replace(/^--?/, '').replace(/=.*$/s, '');
+  return name === undefined ? {} : Object.fromEntries([[name, true]]);
 }
