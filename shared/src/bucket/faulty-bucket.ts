@@ -1,12 +1,5 @@
-import type {
-  Bucket,
-  CallOptions,
-  GetOptions,
-  ListOptions,
-  ObjectInfo,
-  PutOptions,
-  UnfinishedOptions,
-} from './bucket.ts';
+import type { Bucket, CallOptions, GetOptions, ObjectInfo, PutOptions } from './bucket.ts';
+import { WrappedBucket } from './wrapped-bucket.ts';
 
 export interface BucketCall {
   readonly operation: 'put' | 'get' | 'head' | 'delete';
@@ -15,56 +8,39 @@ export interface BucketCall {
   readonly moment: 'before' | 'after';
 }
 
-/** For tests: a bucket with a hook around every call, which may throw, wait or look. */
-export class FaultyBucket implements Bucket {
-  readonly #inner: Bucket;
+/** For tests: a bucket with a hook around every call of one object, which may throw, wait or look. */
+export class FaultyBucket extends WrappedBucket {
   readonly #hook: (call: BucketCall) => void | Promise<void>;
 
   constructor(inner: Bucket, hook: (call: BucketCall) => void | Promise<void>) {
-    this.#inner = inner;
+    super(inner);
     this.#hook = hook;
   }
 
-  get url(): string {
-    return this.#inner.url;
+  override put(
+    key: string,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    options?: PutOptions,
+  ): Promise<void> {
+    return this.#around('put', key, () => super.put(key, body, options));
   }
 
-  get unfenced(): boolean | undefined {
-    return this.#inner.unfenced;
+  override get(key: string, options?: GetOptions): Promise<Buffer> {
+    return this.#around('get', key, () => super.get(key, options));
   }
 
-  put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, options?: PutOptions): Promise<void> {
-    return this.#around('put', key, () => this.#inner.put(key, body, options));
-  }
-
-  get(key: string, options?: GetOptions): Promise<Buffer> {
-    return this.#around('get', key, () => this.#inner.get(key, options));
-  }
-
-  async *stream(key: string, options?: GetOptions): AsyncGenerator<Buffer> {
+  override async *stream(key: string, options?: GetOptions): AsyncGenerator<Buffer> {
     await this.#hook({ operation: 'get', key, moment: 'before' });
-    yield* this.#inner.stream(key, options);
+    yield* super.stream(key, options);
     await this.#hook({ operation: 'get', key, moment: 'after' });
   }
 
-  head(key: string, options?: CallOptions): Promise<ObjectInfo | null> {
-    return this.#around('head', key, () => this.#inner.head(key, options));
+  override head(key: string, options?: CallOptions): Promise<ObjectInfo | null> {
+    return this.#around('head', key, () => super.head(key, options));
   }
 
-  list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo> {
-    return this.#inner.list(prefix, options);
-  }
-
-  delete(key: string, options?: CallOptions): Promise<void> {
-    return this.#around('delete', key, () => this.#inner.delete(key, options));
-  }
-
-  removeUnfinished(prefix: string, options: UnfinishedOptions): Promise<number> {
-    return this.#inner.removeUnfinished(prefix, options);
-  }
-
-  close(): Promise<void> {
-    return this.#inner.close();
+  override delete(key: string, options?: CallOptions): Promise<void> {
+    return this.#around('delete', key, () => super.delete(key, options));
   }
 
   async #around<T>(operation: BucketCall['operation'], key: string, call: () => Promise<T>): Promise<T> {
