@@ -39,17 +39,6 @@ export class DocumentPlaces {
     return new DocumentPlaces(array, bounds, 0);
   }
 
-  /** Copies them together. */
-  static of(documents: readonly Uint8Array[]): DocumentPlaces {
-    const bounds: number[] = [];
-    let at = 0;
-    for (const { length } of documents) {
-      bounds.push(at, at + length);
-      at += length;
-    }
-    return new DocumentPlaces(Buffer.concat(documents), bounds, 0);
-  }
-
   start(index: number): number {
     return this.#bounds[2 * (this.#first + index)]!;
   }

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildDocument, int32 } from '../bson/build.ts';
 import { laneOf } from '../bson/canonical-key.ts';
-import { DocumentPlaces } from '../bson/document-places.ts';
 import { documentId } from '../bson/statement.ts';
+import { placesOf } from '../bson/testing.ts';
 import type { Bucket } from '../bucket/bucket.ts';
 import { openBucket } from '../bucket/open-bucket.ts';
 import { writeCheckpoint } from '../manifest/checkpoint.ts';
@@ -130,9 +130,7 @@ export class SampleStream implements AsyncDisposable {
     const extension = segmentExtension(format, codec);
     const key = newSnapshotSegmentKey({ namespace, chunk, part, epoch: this.writer.epoch, extension });
     const put = this.bucket.put(segmentKey(STREAM, key), writer.body);
-    await writer.append(
-      DocumentPlaces.of(Array.from({ length: to - from }, (_, i) => sampleDocument(from + i))),
-    );
+    await writer.append(placesOf(Array.from({ length: to - from }, (_, i) => sampleDocument(from + i))));
     const { lastId, ...summary } = await writer.finish();
     await put;
     return {

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { buildDocument, int32, string } from '../bson/build.ts';
-import { DocumentPlaces } from '../bson/document-places.ts';
+import { placesOf } from '../bson/testing.ts';
 import { BLOCK_BYTES, IN_FLIGHT_BYTES } from './limits.ts';
 import { readSnapshotSegment } from './reader.ts';
 import { SnapshotSegmentWriter } from './snapshot-writer.ts';
@@ -20,7 +20,7 @@ describe('the writer of snapshot segments', () => {
     const writer = avroWriter();
     const documents = Array.from({ length: 40 }, (_, index) => sampleDocument(index, BLOCK_BYTES / 2));
     let appended = false;
-    const appending = writer.append(DocumentPlaces.of(documents)).then(() => {
+    const appending = writer.append(placesOf(documents)).then(() => {
       appended = true;
     });
     await settle();
@@ -37,7 +37,7 @@ describe('the writer of snapshot segments', () => {
   it('passes on the reason why it was given up, to whoever waits', async () => {
     const writer = avroWriter();
     const documents = Array.from({ length: 40 }, (_, index) => sampleDocument(index, BLOCK_BYTES / 2));
-    const appending = writer.append(DocumentPlaces.of(documents));
+    const appending = writer.append(placesOf(documents));
     appending.catch(() => undefined);
     await settle();
     const reason = new Error('the disk is full');
@@ -50,9 +50,9 @@ describe('the writer of snapshot segments', () => {
   it('rejects once the consumer has left', async () => {
     const writer = avroWriter();
     for await (const _ of writer.body) break;
-    await expect(
-      writer.append(DocumentPlaces.of([sampleDocument(1)])).then(() => writer.finish()),
-    ).rejects.toThrow(/stopped/);
+    await expect(writer.append(placesOf([sampleDocument(1)])).then(() => writer.finish())).rejects.toThrow(
+      /stopped/,
+    );
   });
 
   it('gives the last _id as it stands in the document, also where it is not first', async () => {
@@ -62,15 +62,15 @@ describe('the writer of snapshot segments', () => {
       ['a', string('_id')],
       ['_id', string('z')],
     ]);
-    await writer.append(DocumentPlaces.of([sampleDocument(1)]));
-    await writer.append(DocumentPlaces.of([sampleDocument(2), last]));
+    await writer.append(placesOf([sampleDocument(1)]));
+    await writer.append(placesOf([sampleDocument(2), last]));
     expect((await writer.finish()).lastId).toEqual(string('z'));
     await body;
   });
 
   it('refuses a document without _id', async () => {
     const writer = avroWriter();
-    await expect(writer.append(DocumentPlaces.of([buildDocument([['a', int32(1)]])]))).rejects.toMatchObject({
+    await expect(writer.append(placesOf([buildDocument([['a', int32(1)]])]))).rejects.toMatchObject({
       code: 'DOCUMENT_INVALID',
     });
   });

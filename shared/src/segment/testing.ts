@@ -3,7 +3,7 @@ import schema from '@waybill/schemas/record.avsc.json' with { type: 'json' };
 import avsc from 'avsc';
 import fc from 'fast-check';
 import { buildDocument, doc, int32, string } from '../bson/build.ts';
-import { DocumentPlaces } from '../bson/document-places.ts';
+import { placesOf } from '../bson/testing.ts';
 import type { Bucket, ByteRange, GetOptions } from '../bucket/bucket.ts';
 import { WaybillError } from '../errors.ts';
 import type { SegmentEntry } from '../manifest/commit.ts';
@@ -234,7 +234,7 @@ export async function storeSnapshot(
 ): Promise<SegmentEntry> {
   const writer = new SnapshotSegmentWriter({ format, codec, ...SNAPSHOT });
   const upload = bucket.put(key, writer.body);
-  for (const batch of batches) await writer.append(DocumentPlaces.of(batch));
+  for (const batch of batches) await writer.append(placesOf(batch));
   const { lastId: _, ...summary } = await writer.finish();
   await upload;
   return { kind: 'snapshot', key, format, codec, namespace: SNAPSHOT.namespace, ...summary };

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { DocumentPlaces } from '@waybill/shared/bson/document-places';
+import { placesOf } from '@waybill/shared/bson/testing';
 import { clusterTime } from '@waybill/shared/position';
 import type { DataRecord } from '@waybill/shared/record';
 import { encodeChangeSegment } from '@waybill/shared/segment/change-writer';
@@ -56,8 +56,8 @@ async function snapshotFile(path: string, codec: SegmentCodec): Promise<void> {
     clusterTime: clusterTime(SECONDS, 1),
   });
   const written = writeFile(path, writer.body);
-  await writer.append(DocumentPlaces.of(plain));
-  await writer.append(DocumentPlaces.of(odd));
+  await writer.append(placesOf(plain));
+  await writer.append(placesOf(odd));
   await writer.finish();
   await written;
 }

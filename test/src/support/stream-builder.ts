@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { buildDocument, fromObject, type Plain } from '@waybill/shared/bson/build';
 import { laneOf } from '@waybill/shared/bson/canonical-key';
-import { DocumentPlaces } from '@waybill/shared/bson/document-places';
 import type { RawElement } from '@waybill/shared/bson/raw';
 import { documentId } from '@waybill/shared/bson/statement';
+import { placesOf } from '@waybill/shared/bson/testing';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { openBucket } from '@waybill/shared/bucket/open-bucket';
 import type {
@@ -141,7 +141,7 @@ export class StreamBuilder {
     const extension = segmentExtension(this.#format, 'zstandard');
     const key = newSnapshotSegmentKey({ namespace, chunk: 0, part, epoch: 1, extension });
     const put = this.bucket.put(segmentKey(streamPrefix(this.stream), key), writer.body);
-    await writer.append(DocumentPlaces.of(documents));
+    await writer.append(placesOf(documents));
     const { bytes, sha256, records, documentBytes } = await writer.finish();
     await put;
     const facts = { bytes, sha256, records, documentBytes, namespace, collectionUuid: null, chunk: 0, part };
