@@ -9,7 +9,8 @@ import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
 import { isKnownAs, sourceIdentity } from '@waybill/shared/mongo/source-identity';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { temporaryBucket } from '../support/bucket.ts';
-import { startCapture } from '../support/capturing.ts';
+import { connectSource, startCapture } from '../support/capturing.ts';
+import { testClient } from '../support/raw.ts';
 import { describeWithServer, type ServerKind, startServer, uniqueName } from '../support/servers.ts';
 
 for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[]) {
@@ -201,5 +202,49 @@ await describeWithServer('sources that will not do', (servers) => {
       code: 'MONGO_AUTHENTICATION',
       hint: expect.stringContaining('no user'),
     });
+  });
+});
+
+await describeWithServer('a listing', () => {
+  it('tells what it names, whatever is renamed meanwhile', async () => {
+    // Between the names and the indexes.
+    await using server = await startServer({
+      replSet: 'held',
+      args: ['--setParameter', 'enableTestCommands=1'],
+    });
+    await using client = await testClient(server.uri);
+    await using source = await connectSource(server.uri);
+    const db = client.client.db('shop');
+    for (const name of ['away', 'gone', 'one', 'other', 'over', 'stays']) {
+      await db.collection(name).createIndex({ [name]: 1 });
+    }
+    const before = await listCatalog(source, new NamespaceFilter());
+    const configure = (mode: unknown, data: unknown) =>
+      client.command('admin', { configureFailPoint: 'failCommand', mode, data });
+    const data = { failCommands: ['listIndexes'], blockConnection: true, blockTimeMS: 2000 };
+    await configure({ times: before.length }, data);
+    const listing = listCatalog(source, new NamespaceFilter());
+    await client.command('admin', { waitForFailPoint: 'failCommand', timesEntered: 1, maxTimeMS: 20_000 });
+    await db.collection('away').rename('elsewhere');
+    await db.collection('away').createIndex({ newcomer: 1 });
+    await db.collection('gone').drop();
+    await db.collection('one').rename('t');
+    await db.collection('other').rename('one');
+    await db.collection('t').rename('other');
+    await db.collection('over').rename('stays', { dropTarget: true });
+
+    const uuids = new Map(before.map(({ namespace, uuid }) => [uuid?.toString('hex'), namespace]));
+    const listed = (await listing).map(({ namespace, uuid, indexes }) => [
+      uuids.get(uuid?.toString('hex')),
+      namespace,
+      indexes.filter((index) => !index.includes('_id_')).map((index) => /(\w+)_1/.exec(String(index))?.[1]),
+    ]);
+    expect(listed).toEqual([
+      [undefined, 'shop.away', ['newcomer']],
+      ['shop.away', 'shop.elsewhere', ['away']],
+      ['shop.other', 'shop.one', ['other']],
+      ['shop.one', 'shop.other', ['one']],
+      ['shop.over', 'shop.stays', ['over']],
+    ]);
   });
 });
