@@ -1,16 +1,6 @@
-/** Planned ranges, read one after the other, give every document once and in the order of the `_id` index. */
-import { listCatalog } from '@waybill/shared/mongo/catalog';
-import { connect, type MongoConnection } from '@waybill/shared/mongo/connection';
-import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
-import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
+/** One range read while its cursor is lost, its collection renamed or dropped, or the reader told to stop. */
 import { planRanges, type Range } from '@waybill/shared/mongo/range-plan';
-import {
-  type RangeBatch,
-  type RangeReader,
-  type ReadRangeOptions,
-  readRange as readRangeOf,
-} from '@waybill/shared/mongo/range-reader';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import {
   binary,
   boolean,
@@ -34,8 +24,7 @@ import {
   timestamp,
   type Value,
 } from '../corpus/bytes.ts';
-import { type TestClient, testClient } from '../support/raw.ts';
-import { describeWithServer, type ServerKind, uniqueName } from '../support/servers.ts';
+import { describeRanges, padded } from '../support/ranges.ts';
 
 /** One `_id` of every kind, and neighbours of several; numbers of different types are interleaved in value. */
 const MIXED_IDS: readonly Value[] = [
@@ -98,275 +87,129 @@ const WORDS = [
   'AC',
 ];
 
-const padded = (id: Value, length = 400): Buffer =>
-  document(['_id', id], ['pad', string('x'.repeat(length))]);
+await describeRanges('ranges', (ranges) => {
+  const inIdOrder = async (collection: string): Promise<Buffer[]> => {
+    const cursor = ranges.client.client
+      .db(ranges.database)
+      .collection(collection)
+      .find({}, { raw: true, sort: { _id: 1 } });
+    return (await cursor.toArray()).map((each) => Buffer.from(each as unknown as Buffer));
+  };
+  const expectCovered = async (collection: string, planned: readonly Range[], uuid: Buffer | null) => {
+    const options = { ...(await ranges.settled(uuid)), batchBytes: 4096 };
+    const expected = await inIdOrder(collection);
+    const natural: Buffer[] = [];
+    for await (const each of ranges.client.read(ranges.database, collection, { natural: true }))
+      natural.push(each);
+    const found: Buffer[] = [];
+    for (const range of planned) found.push(...(await ranges.read(collection, { ...range, ...options })));
+    expect(found).toEqual(expected);
+    expect(found.map((each) => each.toString('hex')).sort()).toEqual(
+      natural.map((each) => each.toString('hex')).sort(),
+    );
+  };
+  /** Every document as a bound, and from every document on. */
+  const expectEveryCut = async (collection: string, uuid: Buffer | null) => {
+    const options = await ranges.settled(uuid);
+    const expected = await inIdOrder(collection);
+    for (const [index, bound] of expected.entries()) {
+      const id = boundOf(bound);
+      expect(await ranges.read(collection, { upper: id, ...options })).toEqual(expected.slice(0, index));
+      expect(await ranges.read(collection, { lower: id, ...options })).toEqual(expected.slice(index));
+      expect(await ranges.read(collection, { after: bound, ...options })).toEqual(expected.slice(index + 1));
+    }
+  };
 
-const SUITES = [
-  { kind: 'current', bulk: false },
-  { kind: 'current', bulk: true },
-  { kind: 'oldest', bulk: false },
-  // Has no bulk connection, and reads as if it had not been asked for one.
-  { kind: 'oldest', bulk: true },
-] as const satisfies readonly { readonly kind: ServerKind; readonly bulk: boolean }[];
+  describe('ids of every type in one collection', () => {
+    beforeAll(async () => {
+      await ranges.insert(
+        'mixed',
+        MIXED_IDS.map((id) => padded(id)),
+      );
+    });
 
-for (const { kind, bulk } of SUITES) {
-  await describeWithServer(
-    `ranges, ${kind} server${bulk ? ', in bulk' : ''}`,
-    (servers) => {
-      const database = uniqueName('ranges');
-      let connection: MongoConnection;
-      let client: TestClient;
+    it('covers the collection by planned ranges', async () => {
+      const entry = await ranges.entryOf('mixed');
+      const planned = await planRanges(ranges.connection, entry, { rangeBytes: 8 * 1024 });
+      expect(planned.length).toBeGreaterThan(5);
+      await expectCovered('mixed', planned, entry.uuid);
+    });
 
-      beforeAll(async () => {
-        connection = await connect(servers.source.uri, { role: 'source' });
-        client = await testClient(servers.source.uri);
+    it('cuts at every id', async () => {
+      await expectEveryCut('mixed', (await ranges.entryOf('mixed')).uuid);
+    });
+  });
+
+  describe('a collection with a collation', () => {
+    beforeAll(async () => {
+      await ranges.command({
+        create: 'words',
+        collation: { locale: 'en', strength: 2 },
       });
-      afterAll(async () => {
-        await client?.command(database, { dropDatabase: 1 });
-        await client?.[Symbol.asyncDispose]();
-        await connection?.close();
-      });
+      await ranges.insert(
+        'words',
+        [...WORDS.map(string), int32(1), objectId('0'.repeat(24))].map((id) => padded(id)),
+      );
+    });
 
-      const entryOf = async (collection: string) => {
-        const [entry] = await listCatalog(
-          connection,
-          new NamespaceFilter({ include: [`${database}.${collection}`] }),
-        );
-        if (!entry) throw new Error(`${collection} is not in the catalog`);
-        return entry;
-      };
-      const readRange = (namespace: string, options: ReadRangeOptions = {}): RangeReader =>
-        readRangeOf(connection, namespace, { bulk, ...options });
-      /** Copies: what is read in bulk is overwritten. */
-      const copied = ({ documents }: RangeBatch): Buffer[] => documents.map((each) => Buffer.from(each));
-      const read = async (collection: string, options: ReadRangeOptions = {}): Promise<Buffer[]> => {
-        const found: Buffer[] = [];
-        for await (const batch of readRange(`${database}.${collection}`, options)) {
-          expect(batch.documents.length).toBeGreaterThan(0);
-          expect(batch.bytes).toBe(batch.documents.reduce((sum, each) => sum + each.length, 0));
-          found.push(...copied(batch));
-        }
-        return found;
-      };
-      const inIdOrder = async (collection: string): Promise<Buffer[]> => {
-        const cursor = client.client
-          .db(database)
-          .collection(collection)
-          .find({}, { raw: true, sort: { _id: 1 } });
-        return (await cursor.toArray()).map((each) => Buffer.from(each as unknown as Buffer));
-      };
-      /** A majority read may lag behind what was just written, unless it is told a time. */
-      const settled = async (uuid: Buffer | null): Promise<ReadRangeOptions> => ({
-        uuid,
-        notBefore: await currentOperationTime(connection),
-      });
-      const expectCovered = async (collection: string, ranges: readonly Range[], uuid: Buffer | null) => {
-        const options = { ...(await settled(uuid)), batchBytes: 4096 };
-        const expected = await inIdOrder(collection);
-        const natural: Buffer[] = [];
-        for await (const each of client.read(database, collection, { natural: true })) natural.push(each);
-        const found: Buffer[] = [];
-        for (const range of ranges) found.push(...(await read(collection, { ...range, ...options })));
-        expect(found).toEqual(expected);
-        expect(found.map((each) => each.toString('hex')).sort()).toEqual(
-          natural.map((each) => each.toString('hex')).sort(),
-        );
-      };
-      /** Every document as a bound, and from every document on. */
-      const expectEveryCut = async (collection: string, uuid: Buffer | null) => {
-        const options = await settled(uuid);
-        const expected = await inIdOrder(collection);
-        for (const [index, bound] of expected.entries()) {
-          const id = boundOf(bound);
-          expect(await read(collection, { upper: id, ...options })).toEqual(expected.slice(0, index));
-          expect(await read(collection, { lower: id, ...options })).toEqual(expected.slice(index));
-          expect(await read(collection, { after: bound, ...options })).toEqual(expected.slice(index + 1));
-        }
-      };
+    it('covers the collection by planned ranges', async () => {
+      const entry = await ranges.entryOf('words');
+      expect(entry.collated).toBe(true);
+      const planned = await planRanges(ranges.connection, entry, { rangeBytes: 1024 });
+      expect(planned.length).toBeGreaterThan(4);
+      await expectCovered('words', planned, entry.uuid);
+    });
 
-      describe('ids of every type in one collection', () => {
-        beforeAll(async () => {
-          await client.insert(
-            database,
-            'mixed',
-            MIXED_IDS.map((id) => padded(id)),
-          );
-        });
+    it('cuts at every id', async () => {
+      await expectEveryCut('words', (await ranges.entryOf('words')).uuid);
+    });
+  });
 
-        it('covers the collection by planned ranges', async () => {
-          const entry = await entryOf('mixed');
-          const ranges = await planRanges(connection, entry, { rangeBytes: 8 * 1024 });
-          expect(ranges.length).toBeGreaterThan(5);
-          await expectCovered('mixed', ranges, entry.uuid);
-        });
+  it.runIf(ranges.kind === 'current')('covers a clustered collection', async () => {
+    await ranges.command({
+      create: 'clustered',
+      clusteredIndex: { key: { _id: 1 }, unique: true },
+    });
+    await ranges.insert(
+      'clustered',
+      MIXED_IDS.map((id) => padded(id)),
+    );
+    const entry = await ranges.entryOf('clustered');
+    expect(entry.clustered).toBe(true);
+    const planned = await planRanges(ranges.connection, entry, { rangeBytes: 8 * 1024 });
+    expect(planned.length).toBeGreaterThan(5);
+    await expectCovered('clustered', planned, entry.uuid);
+    await expectEveryCut('clustered', entry.uuid);
+  });
 
-        it('cuts at every id', async () => {
-          await expectEveryCut('mixed', (await entryOf('mixed')).uuid);
-        });
-      });
+  it('plans by sampling where the collection is large', async () => {
+    await ranges.insert(
+      'large',
+      Array.from({ length: 20_000 }, (_, n) => padded(int32(n), 60)),
+    );
+    const entry = await ranges.entryOf('large');
+    expect(entry.documents).toBe(20_000);
+    const planned = await planRanges(ranges.connection, entry, { rangeBytes: Math.ceil(entry.bytes / 8) });
+    expect(planned.length).toBeGreaterThanOrEqual(6);
+    await expectCovered('large', planned, entry.uuid);
+  });
 
-      describe('a collection with a collation', () => {
-        beforeAll(async () => {
-          await client.command(database, { create: 'words', collation: { locale: 'en', strength: 2 } });
-          await client.insert(
-            database,
-            'words',
-            [...WORDS.map(string), int32(1), objectId('0'.repeat(24))].map((id) => padded(id)),
-          );
-        });
-
-        it('covers the collection by planned ranges', async () => {
-          const entry = await entryOf('words');
-          expect(entry.collated).toBe(true);
-          const ranges = await planRanges(connection, entry, { rangeBytes: 1024 });
-          expect(ranges.length).toBeGreaterThan(4);
-          await expectCovered('words', ranges, entry.uuid);
-        });
-
-        it('cuts at every id', async () => {
-          await expectEveryCut('words', (await entryOf('words')).uuid);
-        });
-      });
-
-      it.runIf(kind === 'current')('covers a clustered collection', async () => {
-        await client.command(database, {
-          create: 'clustered',
-          clusteredIndex: { key: { _id: 1 }, unique: true },
-        });
-        await client.insert(
-          database,
-          'clustered',
-          MIXED_IDS.map((id) => padded(id)),
-        );
-        const entry = await entryOf('clustered');
-        expect(entry.clustered).toBe(true);
-        const ranges = await planRanges(connection, entry, { rangeBytes: 8 * 1024 });
-        expect(ranges.length).toBeGreaterThan(5);
-        await expectCovered('clustered', ranges, entry.uuid);
-        await expectEveryCut('clustered', entry.uuid);
-      });
-
-      it('plans by sampling where the collection is large', async () => {
-        await client.insert(
-          database,
-          'large',
-          Array.from({ length: 20_000 }, (_, n) => padded(int32(n), 60)),
-        );
-        const entry = await entryOf('large');
-        expect(entry.documents).toBe(20_000);
-        const ranges = await planRanges(connection, entry, { rangeBytes: Math.ceil(entry.bytes / 8) });
-        expect(ranges.length).toBeGreaterThanOrEqual(6);
-        await expectCovered('large', ranges, entry.uuid);
-      });
-
-      it('is one range and natural order for a capped collection, and goes on in it', async () => {
-        await client.command(database, { create: 'capped', capped: true, size: 1_000_000 });
-        const documents = Array.from({ length: 300 }, (_, n) => padded(int32((n * 7919) % 1000), 20));
-        await client.insert(database, 'capped', documents);
-        const entry = await entryOf('capped');
-        expect(entry.capped).toBe(true);
-        expect(await planRanges(connection, entry, { rangeBytes: 1000 })).toEqual([
-          { lower: null, upper: null },
-        ]);
-        const options = { natural: true, ...(await settled(entry.uuid)) };
-        expect(await read('capped', options)).toEqual(documents);
-        expect(await read('capped', { ...options, after: documents[120] })).toEqual(documents.slice(121));
-        const overwritten = padded(int32(5_000_000), 20);
-        expect(await read('capped', { ...options, after: overwritten })).toEqual(documents);
-      });
-
-      it('reads nothing older than a time', async () => {
-        await client.insert(database, 'timed', [padded(int32(1))]);
-        const notBefore = await currentOperationTime(connection);
-        expect(await read('timed', { notBefore })).toHaveLength(1);
-      });
-
-      it('goes on after the last document when the cursor is lost', async () => {
-        const documents = Array.from({ length: 2000 }, (_, n) => padded(int32(n)));
-        await client.insert(database, 'lost', documents);
-        const retries: unknown[] = [];
-        const reader = readRange(`${database}.lost`, {
-          ...(await settled(null)),
-          batchBytes: 20_000,
-          onRetry: (error) => retries.push(error),
-        });
-        const found: Buffer[] = [];
-        for await (const batch of reader) {
-          found.push(...copied(batch));
-          if (found.length > 500 && retries.length === 0) await loseCursors(client);
-        }
-        expect(found).toEqual(documents);
-        expect(retries.length).toBeGreaterThan(0);
-        expect(reader.outcome).toBe('complete');
-      });
-
-      it('follows a rename while it reads', async () => {
-        const documents = Array.from({ length: 2000 }, (_, n) => padded(int32(n)));
-        await client.insert(database, 'before', documents);
-        const options = { ...(await settled((await entryOf('before')).uuid)), batchBytes: 20_000 };
-        const reader = readRange(`${database}.before`, options);
-        const found: Buffer[] = [];
-        for await (const batch of reader) {
-          if (found.length === 0) {
-            await client.command('admin', {
-              renameCollection: `${database}.before`,
-              to: `${database}.after`,
-            });
-            await client.insert(database, 'before', [padded(string('another collection'))]);
-            await loseCursors(client);
-          }
-          found.push(...copied(batch));
-        }
-        expect(found).toEqual(documents);
-        expect(reader).toMatchObject({ outcome: 'complete', collection: 'after' });
-      });
-
-      it('says that a collection was dropped and replaced', async () => {
-        await client.insert(database, 'gone', [padded(int32(1))]);
-        const { uuid } = await entryOf('gone');
-        await client.command(database, { drop: 'gone' });
-        await client.insert(database, 'gone', [padded(int32(2))]);
-        const reader = readRange(`${database}.gone`, { uuid });
-        for await (const batch of reader) expect(batch.documents).toEqual([]);
-        expect(reader.outcome).toBe('dropped');
-      });
-
-      it('says that a collection was dropped while it was read', async () => {
-        await client.insert(
-          database,
-          'going',
-          Array.from({ length: 2000 }, (_, n) => padded(int32(n))),
-        );
-        const options = { ...(await settled((await entryOf('going')).uuid)), batchBytes: 20_000 };
-        const reader = readRange(`${database}.going`, options);
-        let dropped = false;
-        for await (const _ of reader) {
-          if (!dropped) await client.command(database, { drop: 'going' });
-          dropped = true;
-        }
-        expect(reader.outcome).toBe('dropped');
-      });
-
-      it('stops at once when it is told to, and leaves no cursor open', async () => {
-        await client.insert(
-          database,
-          'stopped',
-          Array.from({ length: 2000 }, (_, n) => padded(int32(n))),
-        );
-        const settledOptions = { ...(await settled(null)), batchBytes: 20_000 };
-        const stop = new AbortController();
-        const reading = async (): Promise<void> => {
-          const options = { ...settledOptions, signal: stop.signal };
-          for await (const _ of readRange(`${database}.stopped`, options)) stop.abort();
-        };
-        await expect(reading()).rejects.toMatchObject({ code: 'INTERRUPTED' });
-        for await (const _ of readRange(`${database}.stopped`, settledOptions)) break;
-        expect(await cursorsOn(client, `${database}.stopped`)).toEqual([]);
-      });
-    },
-    { source: kind },
-  );
-}
+  it('is one range and natural order for a capped collection, and goes on in it', async () => {
+    await ranges.command({ create: 'capped', capped: true, size: 1_000_000 });
+    const documents = Array.from({ length: 300 }, (_, n) => padded(int32((n * 7919) % 1000), 20));
+    await ranges.insert('capped', documents);
+    const entry = await ranges.entryOf('capped');
+    expect(entry.capped).toBe(true);
+    expect(await planRanges(ranges.connection, entry, { rangeBytes: 1000 })).toEqual([
+      { lower: null, upper: null },
+    ]);
+    const options = { natural: true, ...(await ranges.settled(entry.uuid)) };
+    expect(await ranges.read('capped', options)).toEqual(documents);
+    expect(await ranges.read('capped', { ...options, after: documents[120] })).toEqual(documents.slice(121));
+    const overwritten = padded(int32(5_000_000), 20);
+    expect(await ranges.read('capped', { ...options, after: overwritten })).toEqual(documents);
+  });
+});
 
 /** `{_id: …}` of a document that these tests made: the id is its first field, `pad` the second. */
 function boundOf(padded: Buffer): Buffer {
@@ -374,20 +217,4 @@ function boundOf(padded: Buffer): Buffer {
   const bound = Buffer.concat([padded.subarray(0, end), Buffer.from([0])]);
   bound.writeInt32LE(bound.length);
   return bound;
-}
-
-async function cursorsOn(client: TestClient, namespace: string): Promise<unknown[]> {
-  const admin = client.client.db('admin');
-  const pipeline = [{ $currentOp: { idleCursors: true, allUsers: true } }, { $match: { ns: namespace } }];
-  const found = await admin
-    .aggregate(pipeline)
-    .toArray()
-    .catch(() => []);
-  return found.flatMap((each) => (each.cursor?.cursorId ? [each.cursor.cursorId] : []));
-}
-
-/** 4.0 does not tell the ids of idle cursors, but ends them with their sessions. */
-async function loseCursors(client: TestClient): Promise<void> {
-  // It may end its own session with the others, and says so.
-  await client.command('admin', { killAllSessions: [] }).catch(() => undefined);
 }
