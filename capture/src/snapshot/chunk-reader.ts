@@ -255,13 +255,23 @@ class OpenSegment {
   }
 
   append(documents: DocumentPlaces): Promise<void> {
-    return this.#writer.append(documents);
+    return this.#orPutFailure(this.#writer.append(documents));
   }
 
   /** Fulfilled when the object is in the bucket, whole. */
   async finish(): Promise<Summary> {
-    const [summary] = await Promise.all([this.#writer.finish(), this.#put]);
+    const [summary] = await Promise.all([this.#orPutFailure(this.#writer.finish()), this.#put]);
     return summary;
+  }
+
+  /** A put that fails leaves its body before it says why, and of the body one hears only that: the reason is the put's to tell. */
+  async #orPutFailure<T>(writing: Promise<T>): Promise<T> {
+    try {
+      return await writing;
+    } catch (error) {
+      await this.#put;
+      throw error;
+    }
   }
 
   abandon(reason: unknown): void {
