@@ -1,12 +1,7 @@
 /**
- * Sends documents to the target, so that every one of them either stands there or is named in an error. Nothing is
+ * Writes documents to the target, so that every one of them either stands there or is named in an error. Nothing is
  * dropped in silence, and nothing here depends on the order of statements within a call: each `_id` occurs once.
- *
- * A batch whose outcome is not known (network, election, time limit) is sent again whole: inserts that had succeeded
- * turn up as duplicates and become replaces; upserts and deletes of last states may be repeated at will.
- * Batches in flight are not aborted on a stop: their callers wait for them, so that ownership is released after the last.
  */
-
 import type { RawElement } from '@waybill/shared/bson/raw';
 import {
   deleteStatement,
@@ -14,18 +9,9 @@ import {
   hasTopLevelZeroTimestamp,
   pipelineStatement,
 } from '@waybill/shared/bson/statement';
-import { hasCode, WaybillError } from '@waybill/shared/errors';
-import { throwIfAborted } from '@waybill/shared/lifecycle';
-import type { Logger } from '@waybill/shared/logger';
-import type { Metrics } from '@waybill/shared/metrics';
-import { serverCode } from '@waybill/shared/mongo/classify';
-import { DUPLICATE_KEY } from '@waybill/shared/mongo/write-outcome';
-import { DEFAULT_RETRY, type RetryPolicy, retry } from '@waybill/shared/retry';
-import type { LoadStats } from '@waybill/shared/stats';
-import type PQueue from 'p-queue';
-import type { Ownership } from '../progress/ownership.ts';
-import type { RestoredIndex } from '../structure/restored-indexes.ts';
-import type { StatementFailure, StatementKind, Target, WriteResult } from '../target/target.ts';
+import type { WaybillError } from '@waybill/shared/errors';
+import type { StatementFailure, StatementKind, TargetCapabilities } from '../target/target.ts';
+import { type Executed, type Refused, type SenderDeps, StatementSender, type WriteScope } from './sender.ts';
 import { putStatement } from './statements.ts';
 import { type RecordPlace, refusedError, tacticFor } from './write-errors.ts';
 
@@ -38,54 +24,21 @@ export interface Write {
   readonly isNew?: boolean | undefined;
 }
 
-export interface WriteScope {
-  readonly namespace: string;
-  readonly bypassValidation: boolean;
-  /** A capped collection: documents are to be made in the order of the stream. */
-  readonly keepsOrder: boolean;
-}
-
-export interface WriterDeps {
-  readonly target: Target;
-  readonly ownership: Pick<Ownership, 'held' | 'tag'>;
-  /** Asked of an index that refused a duplicate: whether it is out of the way now. */
-  readonly freeIndex: (index: RestoredIndex) => Promise<boolean>;
-  /** Bounds the commands in flight. */
-  readonly queue: PQueue;
-  readonly stats: LoadStats;
-  readonly metrics: Metrics;
-  readonly logger: Logger;
-  /** Ends waits between attempts; a batch in flight is always waited for. */
-  readonly signal: AbortSignal;
-}
-
-interface Executed {
-  readonly n: number;
-  readonly refused: readonly Refused[];
-}
-
-interface Refused {
-  readonly index: number;
-  readonly failure: StatementFailure;
-}
-
-/** A server that is away longer than this stops the load; it goes on where it was when it is started again. */
-const WRITE_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 300_000 };
 const NOTHING: Executed = { n: 0, refused: [] };
 const REINSERTS = 5;
-/** The command as such was too large; smaller ones may do. */
-const COMMAND_TOO_LARGE: ReadonlySet<number> = new Set([10334, 17280, 17419, 17420]);
 
 export class Writer {
-  readonly #deps: WriterDeps;
+  readonly #capabilities: TargetCapabilities;
+  readonly #sender: StatementSender;
 
-  constructor(deps: WriterDeps) {
-    this.#deps = deps;
+  constructor(deps: SenderDeps) {
+    this.#capabilities = deps.target.capabilities;
+    this.#sender = new StatementSender(deps);
   }
 
   /** Inserts documents as they are; one that stands there already is replaced. */
   async insert(scope: WriteScope, documents: readonly Uint8Array[], place: RecordPlace): Promise<void> {
-    if (!this.#deps.target.capabilities.keepsEmptyTimestamps) {
+    if (!this.#capabilities.keepsEmptyTimestamps) {
       const altered = documents.filter(hasTopLevelZeroTimestamp);
       if (altered.length > 0) {
         const others = documents.filter((document) => !altered.includes(document));
@@ -97,7 +50,7 @@ export class Writer {
         return;
       }
     }
-    const { refused } = await this.#execute('insert', scope, documents);
+    const { refused } = await this.#sender.execute('insert', scope, documents);
     if (refused.length === 0) return;
     const again: Write[] = [];
     for (const { index, failure } of refused) {
@@ -114,12 +67,13 @@ export class Writer {
    * there already is replaced. Gives the number of those.
    */
   async insertNew(scope: WriteScope, writes: readonly Write[]): Promise<number> {
-    const { keepsEmptyTimestamps } = this.#deps.target.capabilities;
+    const { keepsEmptyTimestamps } = this.#capabilities;
     const plain = keepsEmptyTimestamps
       ? writes
       : writes.filter(({ document }) => !hasTopLevelZeroTimestamp(document!));
     const documents = plain.map(({ document }) => document!);
-    const { refused } = documents.length > 0 ? await this.#execute('insert', scope, documents) : NOTHING;
+    const { refused } =
+      documents.length > 0 ? await this.#sender.execute('insert', scope, documents) : NOTHING;
     for (const { index, failure } of refused) {
       if (tacticFor('insert', failure) !== 'replace')
         throw this.#refuse('insert', scope, plain[index]!, failure);
@@ -132,7 +86,7 @@ export class Writer {
 
   /** Deletes by `_id`; what is not there is as good as deleted. */
   async remove(scope: WriteScope, writes: readonly Write[]): Promise<void> {
-    const { refused } = await this.#execute(
+    const { refused } = await this.#sender.execute(
       'delete',
       scope,
       writes.map(({ id }) => deleteStatement(id)),
@@ -161,9 +115,10 @@ export class Writer {
   }
 
   #put(scope: WriteScope, writes: readonly Write[], upsert: boolean): Promise<Executed> {
-    const { capabilities } = this.#deps.target;
-    const statements = writes.map(({ id, document }) => putStatement(capabilities, id, document!, upsert));
-    return this.#execute('update', scope, statements);
+    const statements = writes.map(({ id, document }) =>
+      putStatement(this.#capabilities, id, document!, upsert),
+    );
+    return this.#sender.execute('update', scope, statements);
   }
 
   async #putRefused(scope: WriteScope, writes: readonly Write[], refused: readonly Refused[]): Promise<void> {
@@ -178,7 +133,7 @@ export class Writer {
 
   /** Where it succeeds, the document keeps its place in a capped collection. It refuses duplicate names. */
   async #replaceByPipeline(scope: WriteScope, { id, document }: Write): Promise<boolean> {
-    const { refused } = await this.#execute('update', scope, [pipelineStatement(id, document!)]);
+    const { refused } = await this.#sender.execute('update', scope, [pipelineStatement(id, document!)]);
     return refused.length === 0;
   }
 
@@ -187,7 +142,7 @@ export class Writer {
    * Another document of an equal `_id` may come in between: an image from the future, whose delete is still to come.
    */
   async #reinsert(scope: WriteScope, write: Write): Promise<void> {
-    const { keepsEmptyTimestamps } = this.#deps.target.capabilities;
+    const { keepsEmptyTimestamps } = this.#capabilities;
     const document = write.document!;
     const asUpdate = !keepsEmptyTimestamps && hasTopLevelZeroTimestamp(document);
     const kind = asUpdate ? 'update' : 'insert';
@@ -196,101 +151,12 @@ export class Writer {
       const statement = asUpdate ? pipelineStatement(write.id, document) : document;
       const {
         refused: [refused],
-      } = await this.#execute(kind, scope, [statement]);
+      } = await this.#sender.execute(kind, scope, [statement]);
       if (!refused) return;
       if (!refused.failure.duplicateId || tries >= REINSERTS) {
         throw this.#refuse(kind, scope, write, refused.failure);
       }
     }
-  }
-
-  /** Executes every statement; gives back those that the server refused for good. */
-  async #execute(
-    kind: StatementKind,
-    scope: WriteScope,
-    statements: readonly Uint8Array[],
-  ): Promise<Executed> {
-    const refused: Refused[] = [];
-    let written = 0;
-    /** What is still to be done, as indexes into `statements`; shrinks while parts of it succeed. */
-    let pending: readonly number[] | null = null;
-    await this.#retrying(async () => {
-      const indexes = pending;
-      const batch = indexes === null ? statements : indexes.map((index) => statements[index]!);
-      const { n, failures } = await this.#send(kind, scope, batch);
-      written += n;
-      if (failures.length === 0) return;
-      const freed = await this.#freed(scope, failures);
-      const again: number[] = [];
-      for (const failure of failures) {
-        const index = indexes === null ? failure.index : indexes[failure.index]!;
-        const isFreed = isDuplicateElsewhere(failure) && freed.has(failure.indexName ?? '');
-        if (isFreed || tacticFor(kind, failure) === 'retry') again.push(index);
-        else refused.push({ index, failure });
-      }
-      if (again.length === 0) return;
-      pending = again;
-      throw new WaybillError(
-        'MONGO_TRANSIENT',
-        `the target could not take ${again.length} writes to ${scope.namespace} at this moment: ${failures[0]!.message}`,
-        { context: { namespace: scope.namespace, serverCode: failures[0]!.code } },
-      );
-    });
-    return { n: written, refused: refused.toSorted((a, b) => a.index - b.index) };
-  }
-
-  /** Of the unique indexes that refused something those that do so no more. */
-  async #freed(
-    { namespace }: WriteScope,
-    failures: readonly StatementFailure[],
-  ): Promise<ReadonlySet<string>> {
-    const freed = new Set<string>();
-    const names = new Set(failures.filter(isDuplicateElsewhere).map(({ indexName }) => indexName));
-    for (const index of names) {
-      if (index !== undefined && (await this.#deps.freeIndex({ namespace, index }))) freed.add(index);
-    }
-    return freed;
-  }
-
-  /** One command, or several smaller ones where it is too large for the server. */
-  async #send(
-    kind: StatementKind,
-    scope: WriteScope,
-    statements: readonly Uint8Array[],
-  ): Promise<WriteResult> {
-    const { target, ownership, queue, stats, metrics, signal } = this.#deps;
-    try {
-      return await queue.add(async () => {
-        throwIfAborted(signal);
-        // Looked at last before sending.
-        await ownership.held();
-        const began = performance.now();
-        const result = await target.write({ kind, statements, ...scope }, ownership.tag);
-        metrics.loadBatch.observe((performance.now() - began) / 1000);
-        stats.batches++;
-        return result;
-      });
-    } catch (error) {
-      if (!isTooLarge(error)) throw error;
-      if (statements.length === 1) return { n: 0, failures: [asStatementFailure(error)] };
-    }
-    const half = Math.ceil(statements.length / 2);
-    const first = await this.#send(kind, scope, statements.slice(0, half));
-    const second = await this.#send(kind, scope, statements.slice(half));
-    const later = second.failures.map((failure) => ({ ...failure, index: failure.index + half }));
-    return { n: first.n + second.n, failures: [...first.failures, ...later] };
-  }
-
-  async #retrying(operation: () => Promise<void>): Promise<void> {
-    const { signal, stats, metrics, logger } = this.#deps;
-    await retry(operation, WRITE_RETRY, {
-      signal,
-      onRetry: (error, attempt, delayMs) => {
-        stats.retries++;
-        metrics.retries.inc({ code: error instanceof WaybillError ? error.code : 'INTERNAL' });
-        logger.warnThrottled('a write to the target is tried again', { err: error, attempt, delayMs });
-      },
-    });
   }
 
   #refuse(kind: StatementKind, scope: WriteScope, write: Write, failure: StatementFailure): WaybillError {
@@ -304,23 +170,4 @@ export class Writer {
       indexName: failure.indexName,
     });
   }
-}
-
-/** By another index than that of the `_id`. */
-function isDuplicateElsewhere({ code, duplicateId }: StatementFailure): boolean {
-  return code === DUPLICATE_KEY && !duplicateId;
-}
-
-function isTooLarge(error: unknown): error is WaybillError {
-  return hasCode(error, 'MONGO_COMMAND_FAILED') && COMMAND_TOO_LARGE.has(serverCode(error) ?? 0);
-}
-
-function asStatementFailure(error: WaybillError): StatementFailure {
-  return {
-    index: 0,
-    code: serverCode(error) ?? 0,
-    message: error.message,
-    duplicateId: false,
-    indexName: undefined,
-  };
 }

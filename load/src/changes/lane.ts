@@ -1,6 +1,7 @@
 import { throwIfAborted } from '@waybill/shared/lifecycle';
 import type { LoadStats } from '@waybill/shared/stats';
-import type { Write, Writer, WriteScope } from '../apply/writer.ts';
+import type { WriteScope } from '../apply/sender.ts';
+import type { Write, Writer } from '../apply/writer.ts';
 import type { LoadSettings } from '../settings.ts';
 import { type BatchLimits, batches } from './batches.ts';
 import type { Coalescer } from './coalesce.ts';

@@ -10,7 +10,7 @@
  * event for the load; before 6.0 changes say no uuid; and structure changes that were ignored leave a record without one.
  */
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
-import type { WriteScope } from '../apply/writer.ts';
+import type { WriteScope } from '../apply/sender.ts';
 import { ensureCollection, plainCollection } from '../structure/collections.ts';
 import type { StructureContext } from '../structure/context.ts';
 import { isCapped } from '../structure/options.ts';

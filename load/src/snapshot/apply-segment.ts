@@ -5,7 +5,8 @@ import { segmentKey } from '@waybill/shared/manifest/keys';
 import type { RetryOptions } from '@waybill/shared/retry';
 import { readSnapshotSegment } from '@waybill/shared/segment/reader';
 import { collectionProgress, type LoadStats } from '@waybill/shared/stats';
-import type { Writer, WriteScope } from '../apply/writer.ts';
+import type { WriteScope } from '../apply/sender.ts';
+import type { Writer } from '../apply/writer.ts';
 import type { LoadSettings } from '../settings.ts';
 
 export interface ApplySegmentDeps {
