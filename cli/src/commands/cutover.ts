@@ -3,7 +3,7 @@ import type { CutoverResult } from '@waybill/load/cutover/cutover';
 import { runCutover } from '@waybill/load/cutover/cutover';
 import { VerificationDiffers } from '@waybill/load/cutover/proof';
 import type { VerifyReport } from '@waybill/load/verify/report';
-import { newVerifyStats } from '@waybill/load/verify/verify';
+import { newVerifyStats } from '@waybill/load/verify/settings';
 import { EXIT_CODES, WaybillError } from '@waybill/shared/errors';
 import { interrupted } from '@waybill/shared/lifecycle';
 import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';

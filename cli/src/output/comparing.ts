@@ -1,5 +1,5 @@
 /** Progress of a verification: a line that redraws itself on a terminal, log lines every ten seconds elsewhere. */
-import type { VerifyStats } from '@waybill/load/verify/verify';
+import type { VerifyStats } from '@waybill/load/verify/settings';
 import type { Logger } from '@waybill/shared/logger';
 import { drawBar, drawLines } from './progress.ts';
 import { RateMeter } from './rate.ts';

@@ -6,7 +6,7 @@ import type { StreamState } from '@waybill/shared/manifest/state';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { writerName } from '../progress/process-identity.ts';
-import type { VerifySettings, VerifyStats } from '../verify/verify.ts';
+import type { VerifySettings, VerifyStats } from '../verify/settings.ts';
 
 export interface CutoverSettings {
   readonly stream: string;

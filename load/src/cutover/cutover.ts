@@ -18,6 +18,7 @@ import { comparedNamespaces, EVERYTHING, recordedFilter, takesOf } from '../load
 import { LOAD_DEFAULTS } from '../settings.ts';
 import { mongodbProgressStore } from '../target/mongodb-progress.ts';
 import type { VerifyReport } from '../verify/report.ts';
+import type { RestoreReport } from './collection-restore.ts';
 import { type CutoverContext, type CutoverDeps, type CutoverSettings, note } from './context.ts';
 import { type Drained, drain } from './drain.ts';
 import { waitForLoadToEnd } from './load-end.ts';
@@ -28,7 +29,7 @@ import {
   proveSame,
   proveStructure,
 } from './proof.ts';
-import { findViolations, type RestoreReport, restoreHeldBack } from './restore.ts';
+import { findViolations, restoreHeldBack } from './restore.ts';
 import { streamOfSource, watchLoad } from './sides.ts';
 
 export interface CutoverResult {

@@ -3,12 +3,13 @@ import { type ErrorContext, WaybillError } from '@waybill/shared/errors';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { listCatalog } from '@waybill/shared/mongo/catalog';
 import { indexFields, optionFields } from '@waybill/shared/mongo/definition-fields';
+import { verifyStructure } from '../verify/catalogs.ts';
 import type { LoadWatch } from '../verify/load-watch.ts';
 import { isDifference, type VerifyReport } from '../verify/report.ts';
-import { runVerify, verifyStructure } from '../verify/verify.ts';
+import { runVerify } from '../verify/verify.ts';
+import type { RestoreReport } from './collection-restore.ts';
 import type { Compared, CutoverContext } from './context.ts';
 import { countLateChanges } from './late-changes.ts';
-import type { RestoreReport } from './restore.ts';
 import type { Reached } from './wait.ts';
 
 /** Carries the report, which the command prints. */

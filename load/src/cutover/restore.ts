@@ -7,27 +7,12 @@
  * still follow its stream, which has nothing new once it is drained. Should there be something new after all, the load holds the indexes
  * back again that were marked here before they were touched.
  */
-import { fromObject, int32, type Plain } from '@waybill/shared/bson/build';
-import { BsonType, findElement, type RawElement } from '@waybill/shared/bson/raw';
-import { hasCode, type WaybillError } from '@waybill/shared/errors';
 import type { Logger } from '@waybill/shared/logger';
-import { failureOf, serverCode } from '@waybill/shared/mongo/classify';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
 import { ownerId } from '../progress/keys.ts';
-import {
-  finalIndex,
-  heldBackOf,
-  indexName,
-  NEVER_EXPIRES_SECONDS,
-  translateIndex,
-  withFields,
-} from '../structure/index-spec.ts';
-import { isCollated } from '../structure/options.ts';
-import { type CollectionRecord, type IndexRecord, Registry } from '../structure/registry.ts';
-import { markRestored, unmarkRestored } from '../structure/restored-indexes.ts';
+import { Registry } from '../structure/registry.ts';
 import { openMongodbTarget } from '../target/mongodb.ts';
-import type { Fields, Target, WriteTag } from '../target/target.ts';
+import { CollectionRestore, type RestoreKind, type RestoreReport } from './collection-restore.ts';
 
 export interface RestoreSettings {
   readonly load: string;
@@ -36,32 +21,13 @@ export interface RestoreSettings {
   readonly kinds?: readonly RestoreKind[];
 }
 
-export type RestoreKind = 'hidden' | 'ttl' | 'unique';
-
 export interface RestoreDeps {
   readonly target: MongoConnection;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
 
-/** One index, or the expiry of a clustered collection (then without a name). */
-export interface RestoreReport {
-  readonly namespace: string;
-  readonly index: string;
-  /**
-   * restored: it is what it is on the source, as far as the kinds asked for go. refused: the target's documents violate
-   * it, or the target does not take it; it stands there in its held-back form or not at all. skipped: no server has it, or the load was told to build none.
-   */
-  readonly outcome: 'refused' | 'restored' | 'skipped';
-  readonly note: string | null;
-}
-
 const ALL_KINDS: readonly RestoreKind[] = ['unique', 'hidden', 'ttl'];
-const DUPLICATE_KEY = 11000;
-const CANNOT_CONVERT_TO_UNIQUE = 359;
-/** Of a conversion to unique: somebody took prepareUnique away. */
-const INVALID_OPTIONS = 72;
-const TRUE = Buffer.from([1]);
 /** For writes, of which there are none here. */
 const MAX_WRITE_MS = 60_000;
 
@@ -106,201 +72,4 @@ async function collectionsOf(settings: RestoreSettings, deps: RestoreDeps): Prom
     .all()
     .filter(({ type }) => type === 'collection')
     .map((record) => new CollectionRestore(record, { target, tag, kinds: new Set(kinds), signal }));
-}
-
-interface CollectionRestoreDeps {
-  readonly target: Target;
-  readonly tag: WriteTag;
-  readonly kinds: ReadonlySet<RestoreKind>;
-  readonly signal: AbortSignal;
-}
-
-class CollectionRestore {
-  readonly #record: CollectionRecord;
-  readonly #deps: CollectionRestoreDeps;
-  readonly #options: { readonly collated: boolean };
-
-  constructor(record: CollectionRecord, deps: CollectionRestoreDeps) {
-    this.#record = record;
-    this.#deps = deps;
-    this.#options = { collated: isCollated(record.options) };
-  }
-
-  get indexes(): readonly IndexRecord[] {
-    return this.#record.indexes;
-  }
-
-  async violations(): Promise<RestoreReport[]> {
-    const { target } = this.#deps;
-    if (!target.capabilities.convertsToUnique) return [];
-    const standing = await this.#attempt(() => target.indexes(this.#record.namespace));
-    const reports: RestoreReport[] = [];
-    for (const index of this.indexes) {
-      if (index.state === 'left-out') continue;
-      const spec = standing.find((one) => indexName(one) === index.name);
-      if (!spec || !heldBackOf(index.spec).unique || heldBackOf(spec).unique) continue;
-      const refusal = await this.#tryUnique(index);
-      if (refusal !== null) reports.push(this.#report(index, 'refused', refusal));
-    }
-    return reports;
-  }
-
-  /** A crash in between leaves prepareUnique, and its mark: the next cutover goes on from there, or a load that is in its way. */
-  async #tryUnique(index: IndexRecord): Promise<string | null> {
-    await this.#mark(index);
-    await this.#modify(index, { prepareUnique: true });
-    try {
-      await this.#modify(index, { unique: true }, [['dryRun', { type: BsonType.boolean, bytes: TRUE }]]);
-      return null;
-    } catch (error) {
-      if (serverCode(error) === CANNOT_CONVERT_TO_UNIQUE) {
-        return violationText(failureOf(error)?.violations ?? 1);
-      }
-      if (serverCode(error) !== INVALID_OPTIONS) throw error;
-      return 'the load held it back again, because the source was written to';
-    } finally {
-      await this.#modify(index, { prepareUnique: false });
-      await this.#unmark(index);
-    }
-  }
-
-  async restore(index: IndexRecord): Promise<RestoreReport> {
-    const { target } = this.#deps;
-    const { namespace } = this.#record;
-    if (index.state === 'skipped' || index.state === 'left-out')
-      return this.#report(index, 'skipped', index.note);
-    try {
-      const standing = await this.#attempt(() => target.indexes(namespace));
-      const spec = standing.find((one) => indexName(one) === index.name);
-      const refusal = spec ? await this.#convert(index, spec) : await this.#create(index);
-      return this.#report(index, refusal === null ? 'restored' : 'refused', refusal ?? index.note);
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      return this.#report(index, 'refused', error.message);
-    }
-  }
-
-  /** One that waited, was deferred, or was refused before: in its final form at once, but for what is not asked for. */
-  async #create(index: IndexRecord): Promise<string | null> {
-    const { target, tag, signal, kinds } = this.#deps;
-    const { namespace } = this.#record;
-    const final = finalIndex(index.spec, this.#options);
-    const expires = heldBackOf(index.spec).expireAfterSeconds !== null;
-    const spec = expires && !kinds.has('ttl') ? withFields(final!, NOT_EXPIRING) : final!;
-    const refuses = refusesDuplicates(index.spec);
-    if (refuses) await this.#mark(index);
-    try {
-      await this.#attempt(() => target.createIndexes(namespace, [spec], tag, signal));
-      return null;
-    } catch (error) {
-      if (serverCode(error) !== DUPLICATE_KEY) throw error;
-      await this.#unmark(index);
-      return violationText(1);
-    }
-  }
-
-  /** Null, or why it stays as it is. */
-  async #convert(index: IndexRecord, standing: Buffer): Promise<string | null> {
-    const { kinds, target, tag } = this.#deps;
-    const { namespace } = this.#record;
-    const wanted = heldBackOf(index.spec);
-    const has = heldBackOf(standing);
-    // One that refuses duplicates already and has no mark is somebody else's doing.
-    if (kinds.has('unique') && refusesDuplicates(index.spec) && !refusesDuplicates(standing)) {
-      await this.#mark(index);
-    }
-    if (kinds.has('unique') && wanted.unique && !has.unique) {
-      if (!target.capabilities.convertsToUnique) return this.#rebuild(index);
-      const made = await this.#attempt(() => target.makeUnique(namespace, index.name, tag));
-      if (!made.unique) {
-        await this.#unmark(index);
-        return violationText(made.violations);
-      }
-    }
-    if (kinds.has('unique') && wanted.prepareUnique && !has.prepareUnique) {
-      await this.#modify(index, { prepareUnique: true });
-    }
-    if (kinds.has('hidden') && wanted.hidden && !has.hidden) await this.#modify(index, { hidden: true });
-    const expiry = wanted.expireAfterSeconds;
-    if (kinds.has('ttl') && expiry && !isSame(expiry, has.expireAfterSeconds)) {
-      await this.#modify(index, { expireAfterSeconds: expiry });
-    }
-    return null;
-  }
-
-  /**
-   * Before 6.0: drop, and create as unique. Where documents are in the way, the held-back form comes back. A crash in between
-   * leaves no index of that name, which the next run creates.
-   */
-  async #rebuild(index: IndexRecord): Promise<string | null> {
-    const { target, tag, signal } = this.#deps;
-    const { namespace } = this.#record;
-    await this.#attempt(() => target.dropIndex(namespace, index.name, tag));
-    const refusal = await this.#create(index);
-    if (refusal === null) return null;
-    const { heldBack } = translateIndex(index.spec, this.#options);
-    await this.#attempt(() => target.createIndexes(namespace, [heldBack!], tag, signal));
-    return refusal;
-  }
-
-  /** A clustered collection's own expiry. */
-  async restoreCollectionExpiry(): Promise<RestoreReport[]> {
-    const { target, tag } = this.#deps;
-    const { namespace, options } = this.#record;
-    const expiry = findElement(options, 'expireAfterSeconds');
-    if (!expiry) return [];
-    await this.#attempt(() => target.modify(namespace, [['expireAfterSeconds', expiry]], tag));
-    return [{ namespace, index: '', outcome: 'restored', note: null }];
-  }
-
-  #mark({ name }: IndexRecord): Promise<void> {
-    const { target, tag } = this.#deps;
-    const restored = { namespace: this.#record.namespace, index: name };
-    return this.#attempt(() => markRestored(target.progress, tag.load, restored));
-  }
-
-  #unmark({ name }: IndexRecord): Promise<void> {
-    const { target, tag } = this.#deps;
-    const restored = { namespace: this.#record.namespace, index: name };
-    return this.#attempt(() => unmarkRestored(target.progress, tag.load, restored));
-  }
-
-  #report({ name }: IndexRecord, outcome: RestoreReport['outcome'], note: string | null): RestoreReport {
-    return { namespace: this.#record.namespace, index: name, outcome, note };
-  }
-
-  async #modify(
-    index: IndexRecord,
-    change: Readonly<Record<string, Plain>>,
-    more: Fields = [],
-  ): Promise<void> {
-    const { target, tag } = this.#deps;
-    const bytes = fromObject({ name: index.name, ...change });
-    const field = { type: BsonType.document, bytes };
-    await this.#attempt(() => target.modify(this.#record.namespace, [['index', field], ...more], tag));
-  }
-
-  #attempt<T>(operation: () => Promise<T>): Promise<T> {
-    return retry(operation, DEFAULT_RETRY, { signal: this.#deps.signal });
-  }
-}
-
-const NOT_EXPIRING = new Map([['expireAfterSeconds', int32(NEVER_EXPIRES_SECONDS)]]);
-
-function refusesDuplicates(spec: Uint8Array): boolean {
-  const { unique, prepareUnique } = heldBackOf(spec);
-  return unique || prepareUnique;
-}
-
-/** Never the keys themselves: they are data. */
-function violationText(keys: number): string {
-  return `${keys === 1 ? 'at least one key stands' : `${keys} keys stand`} in more than one document on the target`;
-}
-
-function isSame(a: RawElement, b: RawElement | null): boolean {
-  return b !== null && a.type === b.type && Buffer.compare(a.bytes, b.bytes) === 0;
-}
-
-function isRefusal(error: unknown): error is WaybillError {
-  return hasCode(error, 'MONGO_COMMAND_FAILED') && serverCode(error) !== undefined;
 }

@@ -7,7 +7,7 @@ import type { CommandReply, MongoConnection } from '@waybill/shared/mongo/connec
 import { openCursor } from '@waybill/shared/mongo/cursor';
 import { RawField, RawSequence, rawArray } from '@waybill/shared/mongo/raw-value';
 import { isAtLeast } from '@waybill/shared/mongo/server-info';
-import { type WriteConcernFailure, writeOutcome } from '@waybill/shared/mongo/write-outcome';
+import { DUPLICATE_KEY, type WriteConcernFailure, writeOutcome } from '@waybill/shared/mongo/write-outcome';
 import { splitNamespace } from '@waybill/shared/record';
 import { mongodbProgressStore, PROGRESS_COLLECTION } from './mongodb-progress.ts';
 import type {
@@ -35,7 +35,6 @@ const INDEX_NOT_FOUND = 27;
 const NAMESPACE_EXISTS = 48;
 const UNAUTHORIZED = 13;
 const CANNOT_CONVERT_TO_UNIQUE = 359;
-const DUPLICATE_KEY = 11000;
 
 const STATEMENT_FIELDS = { insert: 'documents', update: 'updates', delete: 'deletes' } as const;
 /** Of a message, for everything that is not the statements. */

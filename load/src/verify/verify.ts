@@ -4,15 +4,14 @@
  * flat: batches and what is looked at again are bounded.
  */
 import { LinkedAbort, sleep } from '@waybill/shared/lifecycle';
-import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/catalog';
+import type { CatalogEntry } from '@waybill/shared/mongo/catalog';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
 import { planRanges, type Range } from '@waybill/shared/mongo/range-plan';
 import type { ClusterTime } from '@waybill/shared/position';
 import PQueue from 'p-queue';
-import { compareRange, type Pair, type ReadFrom } from './compare-range.ts';
-import type { LoadWatch } from './load-watch.ts';
+import { bothCatalogs, type Catalogs, compareCatalogs } from './catalogs.ts';
+import { compareRange, type ReadFrom } from './compare-range.ts';
 import { countDocuments } from './lookup.ts';
 import { type Findings, Rechecker } from './recheck.ts';
 import {
@@ -22,63 +21,7 @@ import {
   type StructureDifference,
   type VerifyReport,
 } from './report.ts';
-import { compareStructure } from './structure.ts';
-
-export interface VerifySettings {
-  /** Ranges compared at once. */
-  readonly concurrency: number;
-  /** About how many bytes of documents one range has. */
-  readonly rangeBytes: number;
-  /** A difference is proven when both sides stood still for this long, in milliseconds. */
-  readonly settleMs: number;
-  /** How long a document that differs is looked at again, in milliseconds. */
-  readonly recheckLimitMs: number;
-  /** Differences reported in detail. */
-  readonly detailLimit: number;
-  /** Fields named per document. */
-  readonly fieldLimit: number;
-}
-
-export const VERIFY_DEFAULTS: VerifySettings = {
-  concurrency: 3,
-  rangeBytes: 64 * 1024 * 1024,
-  settleMs: 2000,
-  recheckLimitMs: 30_000,
-  detailLimit: 1000,
-  fieldLimit: 20,
-};
-
-/** Updated as the comparison goes on; the command's progress display samples it. */
-export interface VerifyStats {
-  documents: number;
-  documentsTotal: number;
-  bytes: number;
-  bytesTotal: number;
-  /** Looked at again, so far and now. */
-  suspects: number;
-  rechecking: number;
-  collection: string;
-}
-
-export function newVerifyStats(): VerifyStats {
-  return {
-    documents: 0,
-    documentsTotal: 0,
-    bytes: 0,
-    bytesTotal: 0,
-    suspects: 0,
-    rechecking: 0,
-    collection: '',
-  };
-}
-
-export interface VerifyDeps extends Pair {
-  readonly filter: NamespaceFilter;
-  /** The load that fills the target, which may be running; null where nobody knows of one. */
-  readonly load: LoadWatch | null;
-  readonly stats: VerifyStats;
-  readonly signal: AbortSignal;
-}
+import { VERIFY_DEFAULTS, type VerifyDeps, type VerifySettings } from './settings.ts';
 
 /** @throws errors of the servers, and the signal's reason */
 export async function runVerify(given: Partial<VerifySettings>, deps: VerifyDeps): Promise<VerifyReport> {
@@ -101,34 +44,6 @@ export async function runVerify(given: Partial<VerifySettings>, deps: VerifyDeps
     abort.abort();
     await verification.settle();
   }
-}
-
-/** Collections, options and indexes alone. What a load holds back until the cutover is marked so. */
-export async function verifyStructure(deps: StructureDeps): Promise<StructureDifference[]> {
-  return compareCatalogs(deps, await bothCatalogs(deps));
-}
-
-const NONE: ReadonlySet<string> = new Set();
-type StructureDeps = Pick<VerifyDeps, 'source' | 'target' | 'filter' | 'load' | 'signal'>;
-type Catalogs = readonly [
-  source: readonly CatalogEntry[],
-  target: readonly CatalogEntry[],
-  leftOut: ReadonlySet<string>,
-];
-
-function bothCatalogs({ source, target, filter, load, signal }: StructureDeps): Promise<Catalogs> {
-  return Promise.all([
-    listCatalog(source, filter, signal),
-    listCatalog(target, filter, signal),
-    load ? load.leftOutIndexes(signal) : NONE,
-  ]);
-}
-
-function compareCatalogs(
-  { filter }: StructureDeps,
-  [source, target, leftOut]: Catalogs,
-): StructureDifference[] {
-  return compareStructure(source, target, filter.exactDatabases() ?? [], leftOut);
 }
 
 /** A standalone target has no operation time, and no majority to wait for. */

@@ -1,4 +1,5 @@
-import { type RestoreKind, type RestoreReport, restoreHeldBack } from '@waybill/load/cutover/restore';
+import type { RestoreKind, RestoreReport } from '@waybill/load/cutover/collection-restore';
+import { restoreHeldBack } from '@waybill/load/cutover/restore';
 import { silentLogger } from '@waybill/shared/logger';
 import { connect } from '@waybill/shared/mongo/connection';
 import { itLoads } from './fresh-load.ts';

@@ -1,7 +1,8 @@
 import { streamIdentityText } from '@waybill/load/progress/stream-identity';
 import { LoadWatch } from '@waybill/load/verify/load-watch';
 import type { VerifyReport } from '@waybill/load/verify/report';
-import { newVerifyStats, runVerify, type VerifySettings } from '@waybill/load/verify/verify';
+import { newVerifyStats, type VerifySettings } from '@waybill/load/verify/settings';
+import { runVerify } from '@waybill/load/verify/verify';
 import { connect } from '@waybill/shared/mongo/connection';
 import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import * as b from '../corpus/bytes.ts';

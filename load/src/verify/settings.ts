@@ -1,0 +1,60 @@
+/** What a verification is given, and what it tells while it runs. */
+import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
+import type { Pair } from './compare-range.ts';
+import type { LoadWatch } from './load-watch.ts';
+
+export interface VerifySettings {
+  /** Ranges compared at once. */
+  readonly concurrency: number;
+  /** About how many bytes of documents one range has. */
+  readonly rangeBytes: number;
+  /** A difference is proven when both sides stood still for this long, in milliseconds. */
+  readonly settleMs: number;
+  /** How long a document that differs is looked at again, in milliseconds. */
+  readonly recheckLimitMs: number;
+  /** Differences reported in detail. */
+  readonly detailLimit: number;
+  /** Fields named per document. */
+  readonly fieldLimit: number;
+}
+
+export const VERIFY_DEFAULTS: VerifySettings = {
+  concurrency: 3,
+  rangeBytes: 64 * 1024 * 1024,
+  settleMs: 2000,
+  recheckLimitMs: 30_000,
+  detailLimit: 1000,
+  fieldLimit: 20,
+};
+
+/** Updated as the comparison goes on; the command's progress display samples it. */
+export interface VerifyStats {
+  documents: number;
+  documentsTotal: number;
+  bytes: number;
+  bytesTotal: number;
+  /** Looked at again, so far and now. */
+  suspects: number;
+  rechecking: number;
+  collection: string;
+}
+
+export function newVerifyStats(): VerifyStats {
+  return {
+    documents: 0,
+    documentsTotal: 0,
+    bytes: 0,
+    bytesTotal: 0,
+    suspects: 0,
+    rechecking: 0,
+    collection: '',
+  };
+}
+
+export interface VerifyDeps extends Pair {
+  readonly filter: NamespaceFilter;
+  /** The load that fills the target, which may be running; null where nobody knows of one. */
+  readonly load: LoadWatch | null;
+  readonly stats: VerifyStats;
+  readonly signal: AbortSignal;
+}
