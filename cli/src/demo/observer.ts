@@ -1,7 +1,7 @@
 import { hasCode } from '@waybill/shared/errors';
 import { sleep } from '@waybill/shared/lifecycle';
 import type { StatusCollector } from '../status/collect.ts';
-import type { MilestoneStatus, Status } from '../status/status.ts';
+import type { MilestoneStatus, Status } from '../status/shape.ts';
 
 const POLL_MS = 250;
 

@@ -1,7 +1,7 @@
 import type { Paint } from '../output/style.ts';
 import { renderTable } from '../output/table.ts';
 import { formatCount } from '../output/units.ts';
-import type { MilestoneStatus } from '../status/status.ts';
+import type { MilestoneStatus } from '../status/shape.ts';
 
 /** The milestones of both sides as one line of time, from the first on. */
 export function renderTimeline(milestones: readonly MilestoneStatus[], paint: Paint): string {

@@ -9,7 +9,8 @@ import { foldCommit, type StreamState } from '@waybill/shared/manifest/state';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
 import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
-import { type Status, statusOf } from './status.ts';
+import type { Status } from './shape.ts';
+import { statusOf } from './status.ts';
 
 export interface CollectSettings {
   readonly stream: string;

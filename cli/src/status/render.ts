@@ -3,14 +3,7 @@ import { filterText, isEverything } from '@waybill/load/load-filter';
 import type { Paint } from '../output/style.ts';
 import { renderTable } from '../output/table.ts';
 import { formatBytes, formatCount, formatDuration, formatShare } from '../output/units.ts';
-import type {
-  CaptureStatus,
-  CollectionStatus,
-  LoadStatus,
-  MilestoneStatus,
-  Share,
-  Status,
-} from './status.ts';
+import type { CaptureStatus, CollectionStatus, LoadStatus, MilestoneStatus, Share, Status } from './shape.ts';
 
 /** A stream of thousands of collections: the biggest that are not done come first, the rest is counted. */
 const MOST_COLLECTIONS = 40;
