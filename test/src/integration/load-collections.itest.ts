@@ -1,14 +1,10 @@
 /** Collections and views on the target: made with their options, changed by the stream, repeated, and left alone. */
 import { fromObject, int32, type Plain } from '@waybill/shared/bson/build';
 import { expect } from 'vitest';
-import { itLoadsStructure } from '../support/load-structure.ts';
+import { A, B, C, itLoadsStructure } from '../support/load-structure.ts';
 import type { TestClient } from '../support/raw.ts';
 import { describeWithServer } from '../support/servers.ts';
 import { put, remove, type StreamBuilder } from '../support/stream-builder.ts';
-
-const A = 'a'.repeat(32);
-const B = 'b'.repeat(32);
-const C = 'c'.repeat(32);
 
 await describeWithServer('collections on the target', (servers) => {
   const it = itLoadsStructure(() => servers.target.uri, 'collections');

@@ -2,13 +2,9 @@
 import { fromObject, int32 } from '@waybill/shared/bson/build';
 import { expect } from 'vitest';
 import { temporaryBucket } from '../support/bucket.ts';
-import { itLoadsStructure } from '../support/load-structure.ts';
+import { A, B, C, itLoadsStructure } from '../support/load-structure.ts';
 import { describeWithServer } from '../support/servers.ts';
 import { ofCollection, put, remove, StreamBuilder } from '../support/stream-builder.ts';
-
-const A = 'a'.repeat(32);
-const B = 'b'.repeat(32);
-const C = 'c'.repeat(32);
 
 await describeWithServer('one name of several collections', (servers) => {
   const it = itLoadsStructure(() => servers.target.uri, 'names');

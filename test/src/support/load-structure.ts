@@ -4,6 +4,11 @@ import { silentLogger } from '@waybill/shared/logger';
 import { connect } from '@waybill/shared/mongo/connection';
 import { itLoads } from './fresh-load.ts';
 
+/** Uuids of collections. */
+export const A = 'a'.repeat(32);
+export const B = 'b'.repeat(32);
+export const C = 'c'.repeat(32);
+
 /** {@link itLoads} for tests of structure: what stands in the target's database, and giving back what was held back. */
 export function itLoadsStructure(targetUri: () => string, stem: string) {
   return itLoads(targetUri, stem)
