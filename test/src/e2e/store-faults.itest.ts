@@ -2,12 +2,11 @@
 import { openBucket } from '@waybill/shared/bucket/open-bucket';
 import { AWS, OTHER } from '@waybill/shared/bucket/s3/dialect';
 import { openS3 } from '@waybill/shared/bucket/s3/open-s3';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { Random } from 'waybill/demo/random';
-import { describeWithStores } from '../support/stores/available.ts';
-import { FAULTS, type FaultRates } from '../support/stores/faults.ts';
+import { describeWithStores, suiteStore } from '../support/stores/available.ts';
+import { BREAKING, FAULTS, type FaultRates } from '../support/stores/faults.ts';
 import { Actor, expectKept, type Races } from '../support/stores/store-model.ts';
-import { startTestStore, type TestStore } from '../support/stores/test-store.ts';
 import { testSeed } from '../support/workload.ts';
 
 const ACTORS = 8;
@@ -15,37 +14,21 @@ const OPERATIONS = 300;
 const BIG_OBJECTS = 2;
 const TIMEOUT_MS = 1000;
 
-const RATES: FaultRates = {
-  latency: 0.05,
-  'reset-before': 0.02,
-  'reset-in-request': 0.02,
-  'reset-in-answer': 0.02,
-  truncated: 0.02,
-  'lost-answer': 0.03,
-  'error-500': 0.01,
-  'slow-down': 0.005,
-  'too-many': 0.005,
-  'stale-missing': 0.2,
-  'stale-list': 0.2,
-};
+const RATES: FaultRates = { ...BREAKING, 'stale-missing': 0.2, 'stale-list': 0.2 };
 
 for (const kind of ['s3', 'gcs'] as const) {
   await describeWithStores(`${kind} behind a connection that breaks`, [kind], () => {
-    let store: TestStore;
-    beforeAll(async () => {
-      store = await startTestStore(kind);
-    });
-    afterAll(() => store[Symbol.asyncDispose]());
+    const store = suiteStore(kind);
 
     it('gives no wrong bytes, no second winner, and loses nothing', async () => {
       const seed = testSeed();
-      await using proxy = await store.proxy({
+      await using proxy = await store().proxy({
         seed,
         rates: RATES,
         latencyMs: 30,
         silenceMs: 1.5 * TIMEOUT_MS,
       });
-      const url = await store.newBucket();
+      const url = await store().newBucket();
       const races: Races = new Map();
       const at = { endpoint: proxy.endpoint, timeoutMs: TIMEOUT_MS };
       const buckets = await Promise.all(
@@ -64,7 +47,7 @@ for (const kind of ['s3', 'gcs'] as const) {
         }),
       );
       proxy.set({});
-      const quiet = await openBucket(url, { store: { endpoint: store.endpoint } });
+      const quiet = await openBucket(url, { store: { endpoint: store().endpoint } });
       await expectKept(quiet, actors, races);
       // Nobody writes any more, so what is unfinished was given up.
       const abandoned = await quiet.removeUnfinished('', { olderThanMs: 0 });

@@ -5,11 +5,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { readCommits } from '@waybill/shared/manifest/log';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { awaitUntil } from '../support/await-until.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
-import { FAULTS, type FaultRates } from '../support/stores/faults.ts';
-import { startTestStore, type TestStore } from '../support/stores/test-store.ts';
+import { suiteStore } from '../support/stores/available.ts';
+import { BREAKING, FAULTS, type FaultRates } from '../support/stores/faults.ts';
 import type { RunningCommand } from '../support/waybill.ts';
 import { createShop, startWorkload, testSeed } from '../support/workload.ts';
 import { ending, Migration, said } from './migration.ts';
@@ -18,15 +18,8 @@ const ORDERS = 2000;
 const RACES = 3;
 
 const RATES: FaultRates = {
-  latency: 0.05,
-  'reset-before': 0.02,
+  ...BREAKING,
   'reset-in-request': 0.1,
-  'reset-in-answer': 0.02,
-  truncated: 0.02,
-  'lost-answer': 0.03,
-  'error-500': 0.01,
-  'slow-down': 0.005,
-  'too-many': 0.005,
   // Few: a store that is stale often is refused by the probe, as it should be.
   'stale-missing': 0.03,
   'stale-list': 0.03,
@@ -36,17 +29,13 @@ for (const kind of ['s3', 'gcs'] as const) {
   await describeWithServer(
     `a migration through ${kind}`,
     (servers) => {
-      let store: TestStore;
-      beforeAll(async () => {
-        store = await startTestStore(kind);
-      });
-      afterAll(() => store[Symbol.asyncDispose]());
+      const store = suiteStore(kind);
 
       it('ends with no difference, whatever breaks and whoever takes the stream over', async () => {
         const seed = testSeed();
         const database = uniqueName(`store_${kind}`);
         const { uri } = servers.source;
-        await using proxy = await store.proxy({ seed, rates: RATES, latencyMs: 50, silenceMs: 1500 });
+        await using proxy = await store().proxy({ seed, rates: RATES, latencyMs: 50, silenceMs: 1500 });
         await createShop({ uri, database, seed, orders: ORDERS });
         await using workload = await startWorkload({
           uri,
@@ -61,10 +50,10 @@ for (const kind of ['s3', 'gcs'] as const) {
           databases: [database],
           capture: ['--segment-size', '1MiB', '--chunk-size', '1MiB'],
           place: {
-            url: await store.newBucket(),
+            url: await store().newBucket(),
             args: ['--bucket-endpoint', proxy.endpoint, '--bucket-timeout', '1s'],
-            env: store.env,
-            store: { endpoint: store.endpoint },
+            env: store().env,
+            store: { endpoint: store().endpoint },
           },
         });
         let capture = migration.start('capture');

@@ -6,11 +6,10 @@ import { hasCode } from '@waybill/shared/errors';
 import type { Commit } from '@waybill/shared/manifest/commit';
 import { readCommits, readManifest } from '@waybill/shared/manifest/log';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { Random } from 'waybill/demo/random';
-import { describeWithStores } from '../support/stores/available.ts';
+import { describeWithStores, suiteStore } from '../support/stores/available.ts';
 import type { FaultRates } from '../support/stores/faults.ts';
-import { startTestStore, type TestStore } from '../support/stores/test-store.ts';
 import { testSeed } from '../support/workload.ts';
 
 const ROUNDS = 100;
@@ -32,23 +31,19 @@ const RATES: FaultRates = {
 
 for (const kind of ['s3', 'gcs'] as const) {
   await describeWithStores(`two owners of one log on ${kind}`, [kind], () => {
-    let store: TestStore;
-    beforeAll(async () => {
-      store = await startTestStore(kind);
-    });
-    afterAll(() => store[Symbol.asyncDispose]());
+    const store = suiteStore(kind);
 
     it(`leave one winner of every number and lose no commit, ${ROUNDS} rounds`, async () => {
       const seed = testSeed();
       const random = new Random(seed);
-      await using proxy = await store.proxy({ seed, latencyMs: 15, silenceMs: 60 });
+      await using proxy = await store().proxy({ seed, latencyMs: 15, silenceMs: 60 });
       proxy.set(RATES);
-      const url = await store.newBucket();
-      const quiet = await openBucket(url, { store: { endpoint: store.endpoint } });
+      const url = await store().newBucket();
+      const quiet = await openBucket(url, { store: { endpoint: store().endpoint } });
       let commits = 0;
       const play = async (round: number): Promise<void> => {
         // Every other round has a connection that breaks.
-        const at = { endpoint: round % 2 ? proxy.endpoint : store.endpoint };
+        const at = { endpoint: round % 2 ? proxy.endpoint : store().endpoint };
         const buckets = await Promise.all([openBucket(url, { store: at }), openBucket(url, { store: at })]);
         const prefix = `round-${round}`;
         const race: Race = { isDecided: false };

@@ -1,5 +1,7 @@
+import { afterAll, beforeAll } from 'vitest';
 import { describeOrLeaveOut, type Suite, whyMissing } from '../left-out.ts';
 import { type StoreKind, storeBinary } from './programs.ts';
+import { type CloudKind, startTestStore, type TestStore } from './test-store.ts';
 
 /**
  * A suite that needs object stores: `await describeWithStores('name', ['s3'], () => { it(…) })` at the top level of a
@@ -11,4 +13,17 @@ export async function describeWithStores(
   suite: Suite,
 ): Promise<void> {
   describeOrLeaveOut(name, await whyMissing(kinds.map((kind) => () => storeBinary(kind))), suite);
+}
+
+/** The store of a suite, known in its hooks and tests: started before them and stopped after them. */
+export function suiteStore(kind: CloudKind): () => TestStore {
+  let store: TestStore | undefined;
+  beforeAll(async () => {
+    store = await startTestStore(kind);
+  });
+  afterAll(() => store?.[Symbol.asyncDispose]());
+  return () => {
+    if (!store) throw new Error('Stores are known in hooks and tests, not while tests are collected');
+    return store;
+  };
 }

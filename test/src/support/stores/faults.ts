@@ -30,6 +30,19 @@ export type Fault = (typeof FAULTS)[number];
 /** Of one request each, 0 to 1; what is not named does not happen. Together at most 1. */
 export type FaultRates = Partial<Readonly<Record<Fault, number>>>;
 
+/** A connection that breaks in every way now and then. How stale its store is, is up to the test. */
+export const BREAKING: FaultRates = {
+  latency: 0.05,
+  'reset-before': 0.02,
+  'reset-in-request': 0.02,
+  'reset-in-answer': 0.02,
+  truncated: 0.02,
+  'lost-answer': 0.03,
+  'error-500': 0.01,
+  'slow-down': 0.005,
+  'too-many': 0.005,
+};
+
 /** These come in bursts: a store that is overloaded stays so for a while. */
 const BURSTS: ReadonlySet<Fault> = new Set(['error-500', 'slow-down', 'too-many']);
 const LONGEST_BURST = 5;
