@@ -2,7 +2,8 @@
  * The capture service: what runs when. Tailer and snapshot side by side from the start; the watch over milestones beside them.
  *
  * Two ways to end: `stop` (asked for, or the milestone of `until` reached) lets everything finish what it has begun; `abort` (an
- * error anywhere) ends everything at once, and leaves what a crash would leave.
+ * error anywhere, or a bucket that lets a stop that was asked for wait too long) ends everything at once, and leaves what a
+ * crash would leave.
  */
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { hasCode } from '@waybill/shared/errors';
@@ -16,6 +17,7 @@ import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
 import { type ClusterTime, parseClusterTime } from '@waybill/shared/position';
 import { retry } from '@waybill/shared/retry';
 import type { CaptureStats } from '@waybill/shared/stats';
+import { StopGrace } from '@waybill/shared/stop-grace';
 import { bucketRetryNotice } from './bucket-retry.ts';
 import { milestone } from './commit/committer.ts';
 import type { CaptureSettings } from './settings.ts';
@@ -51,14 +53,15 @@ const POLL_MS = 1000;
  */
 export async function runCapture(settings: CaptureSettings, deps: CaptureDeps): Promise<CaptureResult> {
   using stop = new LinkedAbort(deps.signal);
+  using grace = new StopGrace(deps.signal);
   let stream: StartedStream;
   try {
-    stream = await startStream(settings, deps);
+    stream = await startStream(settings, { ...deps, giveUp: grace.signal });
   } catch (error) {
     if (deps.signal.aborted && hasCode(error, 'INTERRUPTED')) return NOTHING_YET;
     throw error;
   }
-  const capture = new Capture(settings, deps, stream, stop);
+  const capture = new Capture(settings, deps, stream, { stop, giveUp: grace.signal });
   try {
     const ended = await capture.run();
     const { state } = stream.committer;
@@ -86,17 +89,27 @@ class Capture {
   readonly #deps: CaptureDeps;
   readonly #stream: StartedStream;
   readonly #stop: LinkedAbort;
-  readonly #abort = new LinkedAbort();
+  readonly #giveUp: AbortSignal;
+  readonly #abort: LinkedAbort;
   readonly #tailer: Tailing['tailer'];
   readonly #listing: Tailing['listing'];
   #failure: { readonly error: unknown } | null = null;
+  /** Something that was read when the stop came could not be committed. */
+  #leavesSomething = false;
   #ended: CaptureResult['ended'] = 'stopped';
 
-  constructor(settings: CaptureSettings, deps: CaptureDeps, stream: StartedStream, stop: LinkedAbort) {
+  constructor(
+    settings: CaptureSettings,
+    deps: CaptureDeps,
+    stream: StartedStream,
+    { stop, giveUp }: { readonly stop: LinkedAbort; readonly giveUp: AbortSignal },
+  ) {
     this.#settings = settings;
     this.#deps = deps;
     this.#stream = stream;
     this.#stop = stop;
+    this.#giveUp = giveUp;
+    this.#abort = new LinkedAbort(giveUp);
     const { tailer, listing } = createTailer({
       settings,
       deps,
@@ -116,17 +129,32 @@ class Capture {
     this.#abort[Symbol.dispose]();
     stats.phase = 'stopping';
     if (this.#failure) throw await this.#recorded(this.#failure.error);
+    if (this.#leavesSomething || this.#giveUp.aborted) this.#tellWhatIsLeft();
     return this.#ended;
   }
 
   /** The first failure ends everything; that others are interrupted by it says nothing. */
   #fail(error: unknown): void {
     if (this.#stop.signal.aborted && hasCode(error, 'INTERRUPTED')) return;
+    // Whoever asked for a stop gets one: what a bucket that is away does not take is nothing that the next start cannot read.
+    if (this.#deps.signal.aborted && hasCode(error, 'BUCKET_UNAVAILABLE')) {
+      this.#leavesSomething = true;
+      return;
+    }
     if (this.#failure) return;
     this.#failure = { error };
     const reason = interrupted('another part of the capture failed', error);
     this.#abort.abort(reason);
     this.#stop.abort(reason);
+  }
+
+  #tellWhatIsLeft(): void {
+    const { lastCommitAt } = this.#stream.committer;
+    const seconds = Math.ceil((performance.now() - lastCommitAt) / 1000);
+    this.#deps.logger.warn(
+      'the bucket did not take the last commit in time; what was read since the one before is read again by the next start',
+      { seconds },
+    );
   }
 
   /** That the source's history is lost is a fact of the stream, for whoever reads it. */
@@ -202,7 +230,7 @@ class Capture {
     const { signal } = this.#stop;
     for (;;) {
       await sleep(POLL_MS, signal);
-      if (performance.now() - committer.lastCommitAt >= POLL_MS) await committer.poll();
+      if (performance.now() - committer.lastCommitAt >= POLL_MS) await committer.poll(signal);
       const stopped = milestoneOf(committer.state, 'writes-stopped');
       const time = stopped && parseClusterTime(stopped.clusterTime ?? '');
       if (time === undefined || isDrained(committer.state.milestones, time)) continue;

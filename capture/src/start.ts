@@ -47,6 +47,8 @@ export interface StartDeps {
   readonly stats: CaptureStats;
   readonly metrics: Metrics;
   readonly signal: AbortSignal;
+  /** Later than the signal: ends the commits under way. */
+  readonly giveUp: AbortSignal;
 }
 
 export interface StartedStream {
@@ -68,7 +70,7 @@ const DEFINITIONS_IN_COMMIT = 50;
 
 /** Errors: STREAM_FOREIGN_SOURCE, STREAM_OPTIONS_CHANGED, SOURCE_*, MONGO_*, MANIFEST_*, BUCKET_*. */
 export async function startStream(settings: CaptureSettings, deps: StartDeps): Promise<StartedStream> {
-  const { bucket, source, logger, stats, signal } = deps;
+  const { bucket, source, logger, stats, signal, giveUp } = deps;
   const prefix = streamPrefix(settings.stream);
   const filter = new NamespaceFilter({
     include: settings.include,
@@ -118,7 +120,7 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
     signal,
     onRetry: bucketRetryNotice(deps),
   });
-  const committer = new Committer({ writer, stats, logger, optionsHash: hash });
+  const committer = new Committer({ writer, stats, logger, optionsHash: hash, giveUp });
   const { state } = writer;
   const position = positionOf(state);
   const isOurs = opened !== null && position.clusterTime === opened.clusterTime;

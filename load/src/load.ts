@@ -16,6 +16,7 @@ import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { ClusterTime } from '@waybill/shared/position';
 import type { RetryOptions } from '@waybill/shared/retry';
 import type { LoadStats } from '@waybill/shared/stats';
+import { StopGrace } from '@waybill/shared/stop-grace';
 import { recordedFilter, settleFilter } from './load-filter.ts';
 import { LoadRun } from './load-run.ts';
 import { LoadLog } from './progress/load-log.ts';
@@ -60,7 +61,8 @@ export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<L
   assertNotCutOver(before, settings);
   // Before the owner is fenced: a start with other options must not stop one that works.
   settleFilter(settings, recordedFilter(before), identity, settings.load);
-  const log = await LoadLog.acquire({ bucket, ...settings, signal });
+  using grace = new StopGrace(signal);
+  const log = await LoadLog.acquire({ bucket, ...settings, signal, giveUp: grace.signal });
   const ownership = await Ownership.acquire(
     { ...settings, stream: streamIdentityText(identity), epoch: log.epoch },
     { target, logger, signal },

@@ -40,6 +40,7 @@ export class Committer {
   readonly #stats: CaptureStats;
   readonly #logger: Logger;
   readonly #optionsHash: string;
+  readonly #giveUp: AbortSignal;
   readonly #waiting: Waiting[] = [];
   #gathering = false;
   #lastCommitAt = performance.now();
@@ -49,11 +50,14 @@ export class Committer {
     readonly stats: CaptureStats;
     readonly logger: Logger;
     readonly optionsHash: string;
+    /** Ends a commit under way, whose outcome is then unknown; nothing is committed after it. */
+    readonly giveUp: AbortSignal;
   }) {
     this.#writer = options.writer;
     this.#stats = options.stats;
     this.#logger = options.logger;
     this.#optionsHash = options.optionsHash;
+    this.#giveUp = options.giveUp;
   }
 
   get state(): StreamState {
@@ -70,7 +74,7 @@ export class Committer {
   }
 
   async commit(body: CommitBody): Promise<Commit> {
-    const commit = await this.#writer.commit(body);
+    const commit = await this.#writer.commit(body, this.#giveUp);
     this.#lastCommitAt = performance.now();
     this.#stats.commits++;
     const position = body.position && parseClusterTime(body.position.clusterTime);
@@ -106,8 +110,8 @@ export class Committer {
   }
 
   /** Finds operators' notes, and whether another process has taken the stream. */
-  async poll(): Promise<void> {
-    await this.#writer.poll();
+  async poll(signal: AbortSignal): Promise<void> {
+    await this.#writer.poll(signal);
   }
 
   position(position: StreamPosition): CommittedPosition {

@@ -13,7 +13,10 @@ export interface LoadLogOptions {
   readonly bucket: Bucket;
   readonly stream: string;
   readonly load: string;
+  /** Of taking the log over. */
   readonly signal: AbortSignal;
+  /** Later than the signal: ends a record under way. */
+  readonly giveUp: AbortSignal;
 }
 
 /**
@@ -22,15 +25,17 @@ export interface LoadLogOptions {
  */
 export class LoadLog {
   readonly #writer: ManifestWriter;
+  readonly #giveUp: AbortSignal;
 
-  private constructor(writer: ManifestWriter) {
+  private constructor(writer: ManifestWriter, giveUp: AbortSignal) {
     this.#writer = writer;
+    this.#giveUp = giveUp;
   }
 
-  static async acquire({ bucket, stream, load, signal }: LoadLogOptions): Promise<LoadLog> {
+  static async acquire({ bucket, stream, load, signal, giveUp }: LoadLogOptions): Promise<LoadLog> {
     const writer = `${writerName()}:${randomBytes(4).toString('hex')}`;
     const prefix = loadPrefix(stream, load);
-    return new LoadLog(await ManifestWriter.acquire({ bucket, prefix, writer, signal }));
+    return new LoadLog(await ManifestWriter.acquire({ bucket, prefix, writer, signal }), giveUp);
   }
 
   get epoch(): number {
@@ -59,7 +64,7 @@ export class LoadLog {
       evidence,
     };
     try {
-      await this.#writer.commit({ milestones: [milestone] });
+      await this.#writer.commit({ milestones: [milestone] }, this.#giveUp);
     } catch (error) {
       throw asLoadError(error);
     }

@@ -27,10 +27,15 @@ export function isCheckpointDue(state: StreamState): boolean {
 }
 
 /** The same bytes whoever writes it, so that it does not matter who wins. */
-export async function writeCheckpoint(bucket: Bucket, prefix: string, state: StreamState): Promise<void> {
+export async function writeCheckpoint(
+  bucket: Bucket,
+  prefix: string,
+  state: StreamState,
+  signal?: AbortSignal,
+): Promise<void> {
   try {
     const bytes = encodeCheckpoint(checkpointOf(state));
-    await bucket.put(checkpointKey(prefix, state.seq), bytes, { ifAbsent: true });
+    await bucket.put(checkpointKey(prefix, state.seq), bytes, { ifAbsent: true, signal });
   } catch (error) {
     if (!hasCode(error, 'BUCKET_OBJECT_EXISTS')) throw error;
   }

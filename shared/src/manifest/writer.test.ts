@@ -6,6 +6,7 @@ import type { Bucket } from '../bucket/bucket.ts';
 import { type BucketCall, FaultyBucket } from '../bucket/faulty-bucket.ts';
 import { openFolder } from '../bucket/folder/folder.ts';
 import { hasCode, WaybillError } from '../errors.ts';
+import { abortable } from '../lifecycle.ts';
 import { nextCommit } from './append.ts';
 import { commitKey } from './keys.ts';
 import { readCommits, readManifest } from './log.ts';
@@ -283,4 +284,20 @@ test('a checkpoint that cannot be written harms nothing', async () => {
   for (let i = 0; i < 120; i++) await writer.commit({});
   await writer.close();
   expect(await readManifest(bucket, P)).toEqual(writer.state);
+});
+
+test('a checkpoint under way ends by the signal of its commit, and the writer stays usable', async () => {
+  const begun = Promise.withResolvers<void>();
+  const put: Bucket['put'] = (key, body, options = {}) => {
+    if (!key.includes('/checkpoints/')) return bucket.put(key, body, options);
+    begun.resolve();
+    return abortable(new Promise(() => undefined), options.signal);
+  };
+  const writer = await acquire('a', Object.assign(new FaultyBucket(bucket, () => undefined), { put }));
+  const stop = new AbortController();
+  for (let n = 2; n <= 100; n++) await writer.commit({}, stop.signal);
+  await begun.promise;
+  stop.abort(new WaybillError('INTERRUPTED', 'enough'));
+  await writer.close();
+  expect((await writer.commit({})).seq).toBe(101);
 });

@@ -73,7 +73,8 @@ export class ManifestWriter {
   }
 
   /**
-   * Makes one commit. Waits for those before it; the body is looked at when its turn comes.
+   * Makes one commit. Waits for those before it; the body is looked at when its turn comes. The signal also ends the
+   * checkpoint that may follow it.
    * @throws MANIFEST_FENCED for good once another writer has taken the log over; INTERNAL if the body does not fit the
    * state, and then nothing is written and the writer stays usable
    */
@@ -128,7 +129,7 @@ export class ManifestWriter {
         continue;
       }
       this.#state = after;
-      this.#startCheckpoint();
+      this.#startCheckpoint(signal);
       return next.commit;
     }
   }
@@ -192,11 +193,12 @@ export class ManifestWriter {
   }
 
   /** Best effort and beside the commits; one at a time. A crash here costs the next cold start some reading. */
-  #startCheckpoint(): void {
+  #startCheckpoint(signal: AbortSignal | undefined): void {
     if (this.#checkpoint || !isCheckpointDue(this.#state)) return;
-    this.#checkpoint = writeCheckpoint(this.#bucket, this.#prefix, this.#state)
+    this.#checkpoint = writeCheckpoint(this.#bucket, this.#prefix, this.#state, signal)
       .catch((error: unknown) => {
-        if (!hasCode(error, 'BUCKET_UNAVAILABLE', 'BUCKET_ACCESS_DENIED')) this.#broken ??= error;
+        if (!hasCode(error, 'BUCKET_UNAVAILABLE', 'BUCKET_ACCESS_DENIED', 'INTERRUPTED'))
+          this.#broken ??= error;
       })
       .finally(() => {
         this.#checkpoint = undefined;

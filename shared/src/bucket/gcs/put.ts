@@ -12,7 +12,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { isTransient } from '../../errors.ts';
-import { sleep } from '../../lifecycle.ts';
+import { sleep, throwIfAborted } from '../../lifecycle.ts';
 import type { PutOptions } from '../bucket.ts';
 import { cutParts } from '../cut-parts.ts';
 import { STORAGE_CLASS_FROM_BYTES } from '../store-options.ts';
@@ -129,6 +129,8 @@ class Put {
       const found = await this.#read().catch(() => null);
       if (found && isOurs(found, this.#id)) return this.#check(found, crc32c);
       if (found && this.#ifAbsent) throw objectExists(this.#asked);
+      // The look was cut short: that is what has come of it.
+      throwIfAborted(this.#signal);
       throw error;
     }
     if (answer.status < 300) return this.#check(resourceOf(answer, this.#asked), crc32c);

@@ -12,7 +12,7 @@
 import { randomUUID } from 'node:crypto';
 import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { hasCode, WaybillError } from '../../errors.ts';
-import { sleep } from '../../lifecycle.ts';
+import { sleep, throwIfAborted } from '../../lifecycle.ts';
 import { type RetryPolicy, retry } from '../../retry.ts';
 import type { PutOptions } from '../bucket.ts';
 import { cutParts } from '../cut-parts.ts';
@@ -121,6 +121,8 @@ async function decided(calls: S3Calls, request: PutRequest, send: () => Promise<
       const found = await look(calls, request, isTaken(error) ? LOOKS_MS : [0]);
       if (found === request.token) return;
       if (header && found !== null) throw taken(key);
+      // The look was cut short: that is what has come of it.
+      throwIfAborted(signal);
       if (isConflict(error)) throw new Conflict();
       throw isTaken(error) ? gone(key) : mapped;
     }

@@ -21,6 +21,8 @@ import type { NewObject, PutRequest } from './put.ts';
 /** Parts on their way at once: with the one being filled, the memory of an upload. */
 const PARTS_AT_ONCE = 2;
 const CLEANING_MS = 10_000;
+/** Where somebody waits for a stop. */
+const STOPPED_CLEANING_MS = 1000;
 
 export class Upload {
   readonly #calls: S3Calls;
@@ -113,7 +115,8 @@ export class Upload {
       ...this.#calls.at(this.#request.key),
       UploadId: this.#id,
     });
-    await this.#calls.send(command, { signal: AbortSignal.timeout(CLEANING_MS) }).catch(() => undefined);
+    const limitMs = this.#request.signal?.aborted ? STOPPED_CLEANING_MS : CLEANING_MS;
+    await this.#calls.send(command, { signal: AbortSignal.timeout(limitMs) }).catch(() => undefined);
   }
 
   async #send(number: number, part: Uint8Array): Promise<void> {
