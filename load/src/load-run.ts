@@ -125,7 +125,11 @@ export class LoadRun {
       known.bytes += documentBytes;
       known.done = phases.snapshotApplied;
     }
-    if (phases.snapshotApplied) return from;
+    if (phases.snapshotApplied) {
+      const documents = finished.reduce((sum, { records }) => sum + records, 0);
+      await this.#recordOnce('snapshot-applied', { documents, segments: finished.length });
+      return from;
+    }
     stats.phase = 'snapshot';
     const { changesAfter, ...counts } = await applySnapshot({
       bucket,
@@ -156,7 +160,9 @@ export class LoadRun {
     stats.indexesTotal = countWanted(indexes);
     stats.indexesBuilt = indexes.filter(({ state }) => state === 'built').length;
     if (this.#settings.indexes !== 'after-snapshot') return;
-    if (phases.indexesBuilt && !indexes.some(({ state }) => state === 'waiting')) return;
+    if (phases.indexesBuilt && !indexes.some(({ state }) => state === 'waiting')) {
+      return this.#recordOnce('indexes-built', countVerdicts(structure));
+    }
     await this.#buildIndexes(structure);
   }
 
