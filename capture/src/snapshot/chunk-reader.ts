@@ -15,6 +15,7 @@ import type { Logger } from '@waybill/shared/logger';
 import type { ChunkProgress, SegmentEntry, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { newSnapshotSegmentKey, segmentKey } from '@waybill/shared/manifest/keys';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import { NaturalReader } from '@waybill/shared/mongo/natural-reader';
 import { type RangeReader, readRange } from '@waybill/shared/mongo/range-reader';
 import type { ClusterTime } from '@waybill/shared/position';
 import { type RetryOptions, retry } from '@waybill/shared/retry';
@@ -49,6 +50,8 @@ export interface ChunkOptions {
 
 /** Two batches are held by each reader. */
 const BATCH_BYTES = 4 << 20;
+/** Of segments: where the document at a position was deleted, the one before is taken, and a segment is read again. */
+const KEPT_POSITIONS = 4;
 
 export class ChunkReader {
   readonly #options: ChunkOptions;
@@ -101,12 +104,13 @@ export class ChunkReader {
   }
 
   /** Documents into segments; the last segment is left open, unless we are stopped: then it is closed and committed. */
-  async #readInto(reader: RangeReader): Promise<void> {
+  async #readInto(reader: RangeReader | NaturalReader): Promise<void> {
     const { segmentBytes, rate, stop, abort } = this.#options;
     try {
-      for await (const { places, bytes } of reader) {
+      for await (const { places, bytes, position } of reader) {
         this.#segment ??= this.#openSegment();
         await this.#segment.append(places);
+        if (position) this.#segment.position = position.toString('base64');
         if (this.#segment.documentBytes >= segmentBytes) await this.#seal(this.#segment, false);
         await rate.take(bytes, stop);
       }
@@ -118,18 +122,12 @@ export class ChunkReader {
     }
   }
 
-  #reader(): RangeReader {
+  #reader(): RangeReader | NaturalReader {
     const { connection, readPreference, t0, stop, logger } = this.#options;
     const { definition, plan } = this.#chunk;
-    const bytesOf = (text: string | null): Buffer | null =>
-      text === null ? null : Buffer.from(text, 'base64');
-    return readRange(connection, plan.namespace, {
+    const { namespace, chunk } = plan;
+    const common = {
       uuid: bytesOfHex(definition.uuid),
-      lower: bytesOf(plan.lower),
-      upper: bytesOf(plan.upper),
-      after: bytesOf(this.#progress.lastId),
-      // Capped: the order is data. Time-series: there is no _id index.
-      natural: definition.capped || isTimeSeries(definition),
       // Changes are captured from T0 on, so what is read must hold all before it. T0 itself may still be to come.
       notBefore: t0 - 1n,
       readPreference,
@@ -137,14 +135,34 @@ export class ChunkReader {
       bulk: true,
       batchBytes: BATCH_BYTES,
       signal: stop,
-      onRetry: (error, attempt, delayMs) =>
+      onRetry: (error: unknown, attempt: number, delayMs: number) =>
         logger.warn('reading a chunk failed; trying again', {
           err: error,
-          namespace: plan.namespace,
-          chunk: plan.chunk,
+          namespace,
+          chunk,
           attempt,
           delayMs,
         }),
+    };
+    if (plan.natural) {
+      return new NaturalReader(connection, namespace, {
+        ...common,
+        positions: this.#progress.positions?.map((position) => Buffer.from(position, 'base64')),
+        onStartOver: () =>
+          logger.warn('the server that reads in natural order is another one; the collection is read again', {
+            namespace,
+          }),
+      });
+    }
+    const bytesOf = (text: string | null): Buffer | null =>
+      text === null ? null : Buffer.from(text, 'base64');
+    return readRange(connection, namespace, {
+      ...common,
+      lower: bytesOf(plan.lower),
+      upper: bytesOf(plan.upper),
+      after: bytesOf(this.#progress.lastId),
+      // Capped: the order is data. Time-series: there is no _id index.
+      natural: definition.capped || isTimeSeries(definition),
     });
   }
 
@@ -197,8 +215,12 @@ export class ChunkReader {
       chunk: plan.chunk,
       part: segment.part,
     };
+    const positions = [segment.position, ...(this.#progress.positions ?? [])]
+      .filter((position) => position !== null)
+      .slice(0, KEPT_POSITIONS);
     await this.#commit(entry, {
       ...this.#progress,
+      ...(positions.length > 0 && { positions }),
       lastId: lastId === null ? this.#progress.lastId : buildDocument([['_id', lastId]]).toString('base64'),
       records: this.#progress.records + summary.records,
       done,
@@ -238,6 +260,8 @@ type Summary = Awaited<ReturnType<SnapshotSegmentWriter['finish']>>;
 class OpenSegment {
   readonly key: string;
   readonly part: number;
+  /** In natural order: after its last document. */
+  position: string | null = null;
   readonly #writer: SnapshotSegmentWriter;
   readonly #put: Promise<void>;
 

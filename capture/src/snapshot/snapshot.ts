@@ -1,16 +1,18 @@
 /** The snapshot: every collection of T0, cut into chunks, read by a few readers at once, largest first. */
 import { LinkedAbort } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
-import type { ChunkPlan, CollectionDefinition } from '@waybill/shared/manifest/commit';
+import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { planRanges } from '@waybill/shared/mongo/range-plan';
+import { isScattered } from '@waybill/shared/mongo/id-locality';
+import { givesPositions } from '@waybill/shared/mongo/natural-reader';
+import { type PlannedCollection, planRanges } from '@waybill/shared/mongo/range-plan';
 import { splitNamespace } from '@waybill/shared/record';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
 import { type CaptureStats, collectionProgress } from '@waybill/shared/stats';
 import PQueue from 'p-queue';
 import { type Committer, milestone, type SnapshotProgress } from '../commit/committer.ts';
 import { type ChunkOptions, ChunkReader } from './chunk-reader.ts';
-import { chunkPlans, type PendingChunk, pieces, snapshotWork } from './plan.ts';
+import { chunkPlans, type PendingChunk, pieces, snapshotWork, wholePlan } from './plan.ts';
 
 export interface SnapshotOptions extends Omit<ChunkOptions, 'commit' | 'connection'> {
   readonly connection: MongoConnection;
@@ -58,7 +60,7 @@ async function planLarge(
   definition: CollectionDefinition,
   options: SnapshotOptions,
 ): Promise<PendingChunk[]> {
-  const { connection, committer, chunkBytes, stop } = options;
+  const { connection, committer, chunkBytes, stop, logger } = options;
   const { database, collection: name } = splitNamespace(definition.namespace);
   const planned = {
     database,
@@ -69,30 +71,49 @@ async function planLarge(
     documents: definition.documents,
     bytes: definition.bytes,
   } as const;
-  const ranges = await retry(
-    () => planRanges(connection, planned, { rangeBytes: chunkBytes, signal: stop }),
+  const plans = await retry(
+    async () => {
+      const { ranges, sampled } = await planRanges(connection, planned, {
+        rangeBytes: chunkBytes,
+        signal: stop,
+      });
+      if (!(await isBetterNatural(connection, planned, sampled, stop))) {
+        return chunkPlans(definition.namespace, ranges);
+      }
+      logger.info('its _ids are scattered; it is read in natural order', { namespace: definition.namespace });
+      return [wholePlan(definition.namespace, true)];
+    },
     DEFAULT_RETRY,
     { signal: stop },
   );
-  const plans = chunkPlans(definition.namespace, ranges);
   // All of a collection's chunks in one commit: a plan that was cut by a crash would look whole.
   await committer.commit({ plan: plans });
   return plans.map((plan) => ({ definition, plan, progress: null, part: 0 }));
+}
+
+/** By `_id` the server would jump about in the collection's file; and it can say where it is in natural order. */
+async function isBetterNatural(
+  connection: MongoConnection,
+  planned: PlannedCollection,
+  sampled: readonly Buffer[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (!(await isScattered(connection, planned, sampled, signal))) return false;
+  return givesPositions(connection, planned, signal);
 }
 
 async function planWhole(
   definitions: readonly CollectionDefinition[],
   committer: Committer,
 ): Promise<PendingChunk[]> {
-  const whole = ({ namespace }: CollectionDefinition): ChunkPlan[] =>
-    chunkPlans(namespace, [{ lower: null, upper: null }]);
-  await committer.commit({ plan: definitions.flatMap(whole) });
-  return definitions.map((definition) => ({
+  const chunks = definitions.map((definition) => ({
     definition,
-    plan: whole(definition)[0]!,
+    plan: wholePlan(definition.namespace),
     progress: null,
     part: 0,
   }));
+  await committer.commit({ plan: chunks.map(({ plan }) => plan) });
+  return chunks;
 }
 
 /** Chunk readers, a few at a time. The first failure stops the others. */

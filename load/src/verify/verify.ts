@@ -107,7 +107,10 @@ class Verification {
     for (const entry of shared) {
       const tally = this.#tallyOf(entry.namespace);
       const { rangeBytes } = this.#settings;
-      const ranges = await planRanges(this.#deps.source, entry, { rangeBytes, signal: this.#deps.signal });
+      const { ranges } = await planRanges(this.#deps.source, entry, {
+        rangeBytes,
+        signal: this.#deps.signal,
+      });
       for (const range of ranges) {
         const done = this.#queue.add(() => this.#compare(entry, range, tally));
         done.catch(() => {

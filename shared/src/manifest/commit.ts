@@ -126,6 +126,8 @@ export interface ChunkPlan {
   /** Raw BSON of `{_id: bound}`, base64. */
   readonly lower: string | null;
   readonly upper: string | null;
+  /** Read in natural order instead: the whole collection, as one chunk; documents may come more than once. */
+  readonly natural?: true;
 }
 
 export interface ChunkProgress {
@@ -133,6 +135,8 @@ export interface ChunkProgress {
   readonly chunk: number;
   /** Raw BSON of `{_id: …}` of the last document in a committed segment, base64; null before the first. */
   readonly lastId: string | null;
+  /** In natural order: the server's positions after committed segments, raw BSON in base64, the newest first. */
+  readonly positions?: readonly string[];
   readonly done: boolean;
   /** Documents so far. */
   readonly records: number;

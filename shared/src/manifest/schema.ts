@@ -95,12 +95,14 @@ export const chunkPlanSchema = z.strictObject({
   chunk: count,
   lower: base64.nullable(),
   upper: base64.nullable(),
+  natural: z.literal(true).exactOptional(),
 });
 
 export const chunkProgressSchema = z.strictObject({
   namespace: z.string(),
   chunk: count,
   lastId: base64.nullable(),
+  positions: z.array(base64).exactOptional(),
   done: z.boolean(),
   records: count,
   skipped: z.literal(true).exactOptional(),

@@ -27,7 +27,13 @@ export type PlannedCollection = Pick<
   'database' | 'name' | 'type' | 'uuid' | 'capped' | 'documents' | 'bytes'
 >;
 
-const WHOLE: readonly Range[] = [{ lower: null, upper: null }];
+export interface RangePlan {
+  readonly ranges: readonly Range[];
+  /** Documents `{_id: …}` that were looked at, in the order of the index; none where one range is enough. */
+  readonly sampled: readonly Buffer[];
+}
+
+const WHOLE: RangePlan = { ranges: [{ lower: null, upper: null }], sampled: [] };
 const DEFAULT_RANGE_BYTES = 128 * 1024 * 1024;
 const DEFAULT_MAX_RANGES = 10_000;
 const SAMPLES_A_RANGE = 20;
@@ -44,7 +50,7 @@ export async function planRanges(
   connection: MongoConnection,
   collection: PlannedCollection,
   options: PlanOptions = {},
-): Promise<readonly Range[]> {
+): Promise<RangePlan> {
   const { rangeBytes = DEFAULT_RANGE_BYTES, maxRanges = DEFAULT_MAX_RANGES, signal } = options;
   const wanted = Math.min(maxRanges, Math.ceil(collection.bytes / rangeBytes), collection.documents);
   if (wanted < 2 || collection.capped || collection.type !== 'collection') return WHOLE;
@@ -56,7 +62,8 @@ export async function planRanges(
     : [{ $sample: { size: samples } }, { $project: { _id: 1 } }, { $sort: { _id: 1 } }];
   try {
     const every = few ? Math.max(1, Math.floor(collection.documents / (wanted * SAMPLES_A_RANGE))) : 1;
-    return cut(await sampledIds(connection, collection, pipeline, every, signal), wanted);
+    const sampled = await sampledIds(connection, collection, pipeline, every, signal);
+    return { ranges: cut(sampled, wanted), sampled };
   } catch (error) {
     // Dropped or renamed since it was listed: reading it will find out. Or a target that cannot sample.
     if (hasCode(error, 'MONGO_COMMAND_FAILED')) return WHOLE;

@@ -50,6 +50,8 @@ export interface ReadRangeOptions extends Partial<Range> {
 /** Documents in order; never empty. */
 export class RangeBatch {
   readonly places: DocumentPlaces;
+  /** One goes on after its last `_id`. */
+  readonly position = null;
   #documents: Buffer[] | null = null;
 
   constructor(places: DocumentPlaces) {
@@ -71,7 +73,7 @@ export class RangeBatch {
  * Also worth a new cursor, beside what is transient: what 4.0 says to a getMore after the collection was dropped or renamed
  * (the next open finds out which), a capped collection that overtook the cursor, and an operation that somebody killed.
  */
-const REOPEN_CODES: ReadonlySet<number | undefined> = new Set([96, 136, 11601]);
+export const REOPEN_CODES: ReadonlySet<number | undefined> = new Set([96, 136, 11601]);
 
 /** dropped: the collection of that uuid is not in its database any more, so the range may be incomplete. */
 export type RangeOutcome = 'complete' | 'dropped';

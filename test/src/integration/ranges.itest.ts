@@ -130,7 +130,7 @@ await describeRanges('ranges', (ranges) => {
 
     it('covers the collection by planned ranges', async () => {
       const entry = await ranges.entryOf('mixed');
-      const planned = await planRanges(ranges.connection, entry, { rangeBytes: 8 * 1024 });
+      const { ranges: planned } = await planRanges(ranges.connection, entry, { rangeBytes: 8 * 1024 });
       expect(planned.length).toBeGreaterThan(5);
       await expectCovered('mixed', planned, entry.uuid);
     });
@@ -155,7 +155,7 @@ await describeRanges('ranges', (ranges) => {
     it('covers the collection by planned ranges', async () => {
       const entry = await ranges.entryOf('words');
       expect(entry.collated).toBe(true);
-      const planned = await planRanges(ranges.connection, entry, { rangeBytes: 1024 });
+      const { ranges: planned } = await planRanges(ranges.connection, entry, { rangeBytes: 1024 });
       expect(planned.length).toBeGreaterThan(4);
       await expectCovered('words', planned, entry.uuid);
     });
@@ -176,7 +176,7 @@ await describeRanges('ranges', (ranges) => {
     );
     const entry = await ranges.entryOf('clustered');
     expect(entry.clustered).toBe(true);
-    const planned = await planRanges(ranges.connection, entry, { rangeBytes: 8 * 1024 });
+    const { ranges: planned } = await planRanges(ranges.connection, entry, { rangeBytes: 8 * 1024 });
     expect(planned.length).toBeGreaterThan(5);
     await expectCovered('clustered', planned, entry.uuid);
     await expectEveryCut('clustered', entry.uuid);
@@ -189,7 +189,9 @@ await describeRanges('ranges', (ranges) => {
     );
     const entry = await ranges.entryOf('large');
     expect(entry.documents).toBe(20_000);
-    const planned = await planRanges(ranges.connection, entry, { rangeBytes: Math.ceil(entry.bytes / 8) });
+    const { ranges: planned } = await planRanges(ranges.connection, entry, {
+      rangeBytes: Math.ceil(entry.bytes / 8),
+    });
     expect(planned.length).toBeGreaterThanOrEqual(6);
     await expectCovered('large', planned, entry.uuid);
   });
@@ -200,7 +202,7 @@ await describeRanges('ranges', (ranges) => {
     await ranges.insert('capped', documents);
     const entry = await ranges.entryOf('capped');
     expect(entry.capped).toBe(true);
-    expect(await planRanges(ranges.connection, entry, { rangeBytes: 1000 })).toEqual([
+    expect((await planRanges(ranges.connection, entry, { rangeBytes: 1000 })).ranges).toEqual([
       { lower: null, upper: null },
     ]);
     const options = { natural: true, ...(await ranges.settled(entry.uuid)) };
