@@ -43,8 +43,6 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
       write: (text) => process.stderr.write(text),
     });
   }
-  // All is said and done: a stop that comes now asks for what happens anyway, and must not end as a death by a signal.
-  for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => process.exit());
   setTimeout(() => process.exit(), LINGER_MS).unref();
 }
 
@@ -67,6 +65,10 @@ async function execute({ command, flags }: Invocation, main: MainOptions): Promi
     if (!(command.stopsCleanly && stop.signal.aborted && hasCode(error, 'INTERRUPTED'))) throw error;
     logger.info('stopped', { command: command.name });
     return 0;
+  } finally {
+    // All but said and done: a stop that comes now asks for what happens anyway, and must not end as a death by a signal. Before
+    // the other listeners go, for with the last one the system kills again.
+    for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => process.exit());
   }
 }
 
