@@ -64,7 +64,7 @@ for (const { kind, following, reading } of CASES) {
         await client.client.db(database).collection<Numbered>('orders').insertMany(documents);
       }
 
-      it.each(following)('(%s) of what follows the source', { timeout: 120_000 }, async (away) => {
+      it.concurrent.each(following)('(%s) of what follows the source', { timeout: 120_000 }, async (away) => {
         await using cable = await Cable.start(store.endpoint);
         const database = uniqueName(`away_${kind}`);
         await insert(database, 0, 1000);
@@ -82,7 +82,7 @@ for (const { kind, following, reading } of CASES) {
         expect(await migration.finish()).toEqual([]);
       });
 
-      it.each(reading)('(%s) of a snapshot', { timeout: 120_000 }, async (away) => {
+      it.concurrent.each(reading)('(%s) of a snapshot', { timeout: 120_000 }, async (away) => {
         await using cable = await Cable.start(store.endpoint);
         const database = uniqueName(`away_${kind}`);
         await insert(database, 0, 600, 64 * KIB);
