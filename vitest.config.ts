@@ -12,6 +12,8 @@ export default defineConfig({
           exclude: ['**/*.itest.ts', '**/node_modules/**'],
           pool: 'forks',
           maxWorkers: 2,
+          // A net, not a measure: the longest take a second or two, and several on a machine that is busy.
+          testTimeout: 30_000,
         },
       },
       {
