@@ -1,0 +1,52 @@
+import type { DocumentPlaces } from '@waybill/shared/bson/document-places';
+import type { SnapshotSegmentWriter } from '@waybill/shared/segment/snapshot-writer';
+
+type Summary = Awaited<ReturnType<SnapshotSegmentWriter['finish']>>;
+
+/** A writer and the put that takes its bytes. */
+export class OpenSegment {
+  readonly key: string;
+  readonly part: number;
+  /** In natural order: after its last document. */
+  position: string | null = null;
+  readonly #writer: SnapshotSegmentWriter;
+  readonly #put: Promise<void>;
+
+  constructor(writer: SnapshotSegmentWriter, key: string, part: number, put: Promise<void>) {
+    this.#writer = writer;
+    this.key = key;
+    this.part = part;
+    this.#put = put;
+    // Whoever appends or finishes must not wait for a consumer that is gone.
+    put.catch((error: unknown) => writer.abort(error));
+  }
+
+  get documentBytes(): number {
+    return this.#writer.documentBytes;
+  }
+
+  append(documents: DocumentPlaces): Promise<void> {
+    return this.#orPutFailure(this.#writer.append(documents));
+  }
+
+  /** Fulfilled when the object is in the bucket, whole. */
+  async finish(): Promise<Summary> {
+    const [summary] = await Promise.all([this.#orPutFailure(this.#writer.finish()), this.#put]);
+    return summary;
+  }
+
+  /** A put that fails leaves its body before it says why, and of the body one hears only that: the reason is the put's to tell. */
+  async #orPutFailure<T>(writing: Promise<T>): Promise<T> {
+    try {
+      return await writing;
+    } catch (error) {
+      await this.#put;
+      throw error;
+    }
+  }
+
+  abandon(reason: unknown): void {
+    this.#put.catch(() => undefined);
+    this.#writer.abort(reason);
+  }
+}
