@@ -149,9 +149,12 @@ export class ChunkReader {
         ...common,
         positions: this.#progress.positions?.map((position) => Buffer.from(position, 'base64')),
         onStartOver: () =>
-          logger.warn('the server that reads in natural order is another one; the collection is read again', {
-            namespace,
-          }),
+          logger.warn(
+            'the source takes none of the positions in natural order any more; the collection is read again',
+            {
+              namespace,
+            },
+          ),
       });
     }
     const bytesOf = (text: string | null): Buffer | null =>

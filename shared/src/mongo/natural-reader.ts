@@ -11,17 +11,16 @@
  * several are kept, the newest first, and where none is left the collection is read from its beginning. Servers whose tokens do
  * not name the copy could go on at the wrong place without a word: for them there is no reading in this way.
  */
-import { buildDocument, string, timestamp } from '../bson/build.ts';
 import type { DocumentPlaces } from '../bson/document-places.ts';
 import { BsonType, findElement } from '../bson/raw.ts';
-import { hasCode, isTransient } from '../errors.ts';
+import { hasCode } from '../errors.ts';
 import { splitNamespace } from '../record.ts';
 import { DEFAULT_RETRY, retry } from '../retry.ts';
 import { serverCode } from './classify.ts';
 import { collectionUuidField, openByIdentity } from './collection-identity.ts';
 import type { MongoConnection } from './connection.ts';
 import { openCursor, type RawCursor } from './cursor.ts';
-import { type RangeOutcome, REOPEN_CODES, type ReadRangeOptions } from './range-reader.ts';
+import { isWorthReopening, type RangeOutcome, type ReadRangeOptions, readConcernOf } from './range-reader.ts';
 import { rawDocument } from './raw-value.ts';
 
 export interface ReadNaturalOptions
@@ -110,7 +109,7 @@ export class NaturalReader implements AsyncIterable<NaturalBatch> {
         }
       },
       this.#options.retry ?? DEFAULT_RETRY,
-      { signal, onRetry, retryable: (error) => isTransient(error) || REOPEN_CODES.has(serverCode(error)) },
+      { signal, onRetry, retryable: isWorthReopening },
     );
   }
 
@@ -142,17 +141,13 @@ export class NaturalReader implements AsyncIterable<NaturalBatch> {
   #command(collection: string): Record<string, unknown> {
     const { uuid = null, notBefore } = this.#options;
     const [position] = this.#positions;
-    const readConcern = buildDocument([
-      ['level', string('majority')],
-      ...(notBefore === undefined ? [] : [['afterClusterTime', timestamp(notBefore)] as const]),
-    ]);
     return {
       find: collection,
       hint: { $natural: 1 },
       $_requestResumeToken: true,
       ...(position && { $_resumeAfter: rawDocument(position) }),
       ...collectionUuidField(this.#connection.server, uuid),
-      readConcern: rawDocument(readConcern),
+      readConcern: readConcernOf('majority', notBefore),
     };
   }
 }

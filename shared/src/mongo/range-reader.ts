@@ -73,7 +73,22 @@ export class RangeBatch {
  * Also worth a new cursor, beside what is transient: what 4.0 says to a getMore after the collection was dropped or renamed
  * (the next open finds out which), a capped collection that overtook the cursor, and an operation that somebody killed.
  */
-export const REOPEN_CODES: ReadonlySet<number | undefined> = new Set([96, 136, 11601]);
+const REOPEN_CODES: ReadonlySet<number | undefined> = new Set([96, 136, 11601]);
+
+/** Whether a reading that failed so can go on through a new cursor. */
+export function isWorthReopening(error: unknown): boolean {
+  return isTransient(error) || REOPEN_CODES.has(serverCode(error));
+}
+
+/** Of a command that reads nothing older than `notBefore`, where that is given. */
+export function readConcernOf(level: 'majority' | 'local', notBefore: ClusterTime | undefined): RawField {
+  return rawDocument(
+    buildDocument([
+      ['level', string(level)],
+      ...(notBefore === undefined ? [] : [['afterClusterTime', timestamp(notBefore)] as const]),
+    ]),
+  );
+}
 
 /** dropped: the collection of that uuid is not in its database any more, so the range may be incomplete. */
 export type RangeOutcome = 'complete' | 'dropped';
@@ -151,7 +166,7 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
         }
       },
       this.#options.retry ?? DEFAULT_RETRY,
-      { signal, onRetry, retryable: (error) => isTransient(error) || REOPEN_CODES.has(serverCode(error)) },
+      { signal, onRetry, retryable: isWorthReopening },
     );
   }
 
@@ -241,26 +256,13 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
   }
 
   #command(collection: string): Record<string, unknown> {
-    const { uuid = null } = this.#options;
-    const readConcern = this.#readConcern();
+    const { uuid = null, readConcern = 'majority', notBefore } = this.#options;
     return {
       find: collection,
       ...this.#selection(),
       ...collectionUuidField(this.#connection.server, uuid),
-      ...(readConcern && { readConcern }),
+      ...(readConcern && { readConcern: readConcernOf(readConcern, notBefore) }),
     };
-  }
-
-  #readConcern(): RawField | { level: string } | null {
-    const { readConcern = 'majority', notBefore } = this.#options;
-    if (readConcern === null) return null;
-    if (notBefore === undefined) return { level: readConcern };
-    return rawDocument(
-      buildDocument([
-        ['level', string(readConcern)],
-        ['afterClusterTime', timestamp(notBefore)],
-      ]),
-    );
   }
 }
 
