@@ -3,6 +3,7 @@
  * its own, and so is `<load>/<kind>/`.
  */
 export const ownerId = (load: string): string => `${load}/owner`;
+export const slotId = (load: string, slot: number): string => `${load}/slot/${slot}`;
 export const stateId = (load: string): string => `${load}/state`;
 export const lanePrefix = (load: string): string => `${load}/lane/`;
 export const laneId = (load: string, lane: number): string =>

@@ -11,9 +11,9 @@
 import type { SegmentEntry } from '@waybill/shared/manifest/commit';
 import type { LogPoint } from '@waybill/shared/manifest/log';
 import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/position';
+import { fencedError } from '../target/fenced.ts';
 import type { ProgressChange, ProgressDocument, ProgressStore } from '../target/target.ts';
 import { laneId, lanePrefix, segmentId, segmentPrefix, stateId } from './keys.ts';
-import { fencedError } from './ownership.ts';
 
 /** Everything of a lane up to and with this commit is applied. */
 export interface LaneCursor extends LogPoint {
@@ -66,21 +66,26 @@ export class Progress {
     this.#owner = owner;
   }
 
-  /** Raises every cursor to our epoch, then reads: in that order, so that nobody moves one after it was read. */
+  /**
+   * Raises every cursor to our epoch, then reads: in that order, so that nobody moves one after it was read. One who comes
+   * too late lowers none. @throws LOAD_FENCED
+   */
   async takeOver(): Promise<LoadedProgress> {
     const { load, epoch, lanes } = this.#owner;
+    const when = { epoch: { $lte: epoch } };
     const raise = Array.from({ length: lanes }, (_, lane): ProgressChange => {
       const setOnInsert = { kind: 'lane', load, lane, ...cursorFields(START) };
-      return { id: laneId(load, lane), set: { epoch }, setOnInsert, upsert: true };
+      return { id: laneId(load, lane), when, set: { epoch }, setOnInsert, upsert: true };
     });
     const phases = { kind: 'state', load, snapshotApplied: false, indexesBuilt: false };
     raise.push({
       id: stateId(load),
+      when,
       set: { epoch },
       setOnInsert: { ...phases, barrierSeq: 0, barrierDone: 0 },
       upsert: true,
     });
-    await this.#store.update(raise);
+    if ((await this.#store.update(raise)) < raise.length) throw fencedError(load, epoch);
     return readProgress(this.#store, load, lanes);
   }
 

@@ -129,7 +129,7 @@ async function dropOne(context: StructureContext, namespace: string, event: DdlE
   if (existing) {
     // A view holds no documents.
     if (existing.type !== 'view' && !settings.allowDrop) throw dropNotAllowed(namespace, event);
-    await attempt(context, () => target.drop(namespace, ownership.tag));
+    await attempt(context, () => target.drop(existing, ownership.tag));
   }
   if (record) await forget(context, namespace);
   return true;
@@ -150,7 +150,7 @@ async function applyRename(context: StructureContext, event: DdlEvent): Promise<
   if (isThere) {
     // The inventory came after the rename, and what the old name collected since is in the new one already; or
     // this is a repeat, and only the old record may be left.
-    if (source && registry.get(from)) await attempt(context, () => target.drop(from, ownership.tag));
+    if (source && registry.get(from)) await attempt(context, () => target.drop(source, ownership.tag));
     if (registry.get(from)) await forget(context, from);
     return;
   }
@@ -163,7 +163,7 @@ async function applyRename(context: StructureContext, event: DdlEvent): Promise<
   }
   // Either the source renamed over it (dropTarget), or the stream makes this one later.
   if (existing && !(await dropOne(context, to, event))) throw inTheWay(to, event);
-  await attempt(context, () => target.rename(from, to, ownership.tag));
+  await attempt(context, () => target.rename(source, to, ownership.tag));
   await attempt(context, () => registry.move(from, to));
 }
 

@@ -58,6 +58,8 @@ export interface TargetCapabilities {
 export interface TargetCollection {
   readonly namespace: string;
   readonly type: string;
+  /** Sixteen bytes; null for views, and on targets that have none. */
+  readonly uuid: Buffer | null;
   /** Raw BSON of listCollections' `options`. */
   readonly options: Buffer;
 }
@@ -77,15 +79,21 @@ export interface WriteTag {
   readonly epoch: number;
 }
 
-export interface Target {
-  /** The host list, for messages. */
-  readonly url: string;
-  readonly limits: TargetLimits;
-  readonly capabilities: TargetCapabilities;
-  readonly progress: ProgressStore;
+/** {@link Target.shutOut} */
+export interface FenceRequest {
+  readonly tag: WriteTag;
+  /** Random; all owners of the load have the same, and nobody else, not even a load of that name that was begun anew. */
+  readonly key: string;
+  /** Batches that this owner has under way at once, at most. */
+  readonly slots: number;
+  /** The most that any owner before could have. */
+  readonly olderSlots: number;
+  /** A document of the progress collection for each slot, counted from 0. */
+  readonly documentOf: (slot: number) => string;
+}
 
-  write(batch: WriteBatch, tag: WriteTag): Promise<WriteResult>;
-
+/** What stands on the target, and how it is changed. */
+export interface TargetStructure {
   collection(namespace: string): Promise<TargetCollection | null>;
   collections(database: string): Promise<readonly TargetCollection[]>;
   /** Raw BSON of each listIndexes entry; none for a missing collection or a view. */
@@ -93,10 +101,10 @@ export interface Target {
   isEmpty(namespace: string): Promise<boolean>;
   /** False where a collection or view of that name exists already. */
   create(namespace: string, options: Fields, tag: WriteTag): Promise<boolean>;
-  /** False where there is none. */
-  drop(namespace: string, tag: WriteTag): Promise<boolean>;
-  /** False where `from` does not exist. An existing `to` is an error. */
-  rename(from: string, to: string, tag: WriteTag): Promise<boolean>;
+  /** False where it is gone; one that has its name by now is left, where the server has uuids (6.0). */
+  drop(collection: TargetCollection, tag: WriteTag): Promise<boolean>;
+  /** The like. An existing `to` is an error. */
+  rename(from: TargetCollection, to: string, tag: WriteTag): Promise<boolean>;
   /** Builds all and waits; an index that exists with the same options is fine. Not limited in time. */
   createIndexes(
     namespace: string,
@@ -116,6 +124,25 @@ export interface Target {
    * stands. Safe to repeat.
    */
   makeNonUnique(namespace: string, indexName: string, isUnique: boolean, tag: WriteTag): Promise<boolean>;
+}
+
+export interface Target extends TargetStructure {
+  /** The host list, for messages. */
+  readonly url: string;
+  readonly limits: TargetLimits;
+  readonly capabilities: TargetCapabilities;
+  readonly progress: ProgressStore;
+
+  /**
+   * Once it is fulfilled with true, no batch of this load with an epoch below the tag's runs, and the server refuses those
+   * that still come: their {@link write} rejects with LOAD_FENCED. False where the server can not do so; then time alone keeps
+   * owners apart. Before the first write; from then on no more than `slots` writes at once. @throws LOAD_FENCED
+   */
+  shutOut(request: FenceRequest): Promise<boolean>;
+  /** Keeps the server from forgetting whom it shuts out: at least every half hour. */
+  keepShutOut(): Promise<void>;
+
+  write(batch: WriteBatch, tag: WriteTag): Promise<WriteResult>;
 
   /** Whether writes of this load with an epoch below the tag's still run. Null where the server does not tell. */
   olderWritesRun(tag: WriteTag): Promise<boolean | null>;

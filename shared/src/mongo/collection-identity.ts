@@ -9,7 +9,7 @@ import type { MongoConnection } from './connection.ts';
 import { RawField } from './raw-value.ts';
 import { isAtLeast, type ServerInfo } from './server-info.ts';
 
-const COLLECTION_UUID_MISMATCH = 361;
+export const COLLECTION_UUID_MISMATCH = 361;
 
 /** Whether commands can name the collection by uuid. */
 function readsByUuid(server: ServerInfo): boolean {

@@ -9,6 +9,7 @@ import { abortable, throwIfAborted } from '../lifecycle.ts';
 import { BulkConnection } from './bulk/connection.ts';
 import { type Attempted, classifyMongoError } from './classify.ts';
 import { type Driver, loadDriver } from './driver.ts';
+import { nameSession } from './named-session.ts';
 import { type CommandEncoder, commandEncoder } from './raw-command.ts';
 import { COMMAND_OPTIONS, type CommandReply, plainReply } from './reply.ts';
 import { readServerInfo, type ServerInfo } from './server-info.ts';
@@ -57,6 +58,8 @@ export interface SessionOptions {
    * a reply are overwritten by the command after the next one, or after the session's end.
    */
   readonly bulk?: boolean | undefined;
+  /** The session's id on the server, 16 bytes; by default one of its own. Such a session outlives its end here, since others may use the id too. */
+  readonly id?: Uint8Array | undefined;
 }
 
 export interface MongoConnection extends AsyncDisposable {
@@ -245,10 +248,19 @@ class DriverConnection implements MongoConnection {
     }
   }
 
-  async startSession({ readPreference = 'primary', signal, bulk }: SessionOptions = {}): Promise<Session> {
+  async startSession({
+    readPreference = 'primary',
+    signal,
+    bulk,
+    id,
+  }: SessionOptions = {}): Promise<Session> {
     try {
       const pinned = await abortable(this.#pins.clientFor(readPreference), signal);
-      if (!bulk) return new DriverSession(pinned, readPreference, null);
+      if (!bulk) {
+        const session = new DriverSession(pinned, readPreference, null);
+        if (id) nameSession(this.#driver, session.handle, id);
+        return session;
+      }
       const opening = BulkConnection.open(this.#driver, pinned, readPreference);
       // One that comes after an abort has nobody to close it.
       if (signal) opening.then((late) => signal.aborted && late?.close()).catch(() => undefined);

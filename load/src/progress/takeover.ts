@@ -1,0 +1,175 @@
+/** How a load comes from its old owner to a new one; ownership.ts has the picture, and the reasons. */
+import { randomUUID } from 'node:crypto';
+import { WaybillError } from '@waybill/shared/errors';
+import { sleep } from '@waybill/shared/lifecycle';
+import type { Logger } from '@waybill/shared/logger';
+import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+import { fencedError } from '../target/fenced.ts';
+import type { ProgressDocument, Target } from '../target/target.ts';
+import { ownerId, slotId } from './keys.ts';
+import { isCertainlyDead, processIdentity, writerName } from './process-identity.ts';
+
+export interface OwnershipSettings {
+  readonly load: string;
+  /** Identity of the stream: {@link streamIdentityText}. */
+  readonly stream: string;
+  readonly epoch: number;
+  readonly confirmMs: number;
+  readonly leaseMs: number;
+  readonly maxWriteMs: number;
+  /** Batches under way at once, at most. */
+  readonly workers: number;
+}
+
+export interface OwnershipDeps {
+  readonly target: Pick<Target, 'keepShutOut' | 'olderWritesRun' | 'progress' | 'shutOut' | 'url'>;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Bytes that a process had handed to its kernel before it stopped or died may still reach the server. */
+const UNDER_WAY_MS = 750;
+const DRAIN_POLL_MS = 100;
+
+/** Of the owner document; what {@link Target.shutOut} needs. */
+interface FenceFields {
+  readonly fenceKey: string;
+  /** The most batches that any owner could have under way, the latest included. */
+  readonly slots: number;
+}
+
+export interface Raised {
+  /** The owner document as it was; null for a load that nobody has run yet. */
+  readonly previous: ProgressDocument | null;
+  readonly fence: FenceFields;
+  /** When the raising write began, by our monotonic clock. */
+  readonly at: number;
+}
+
+/** Compares and sets the owner document, so that what was read of the old owner is what was replaced. */
+export async function raise(settings: OwnershipSettings, deps: OwnershipDeps): Promise<Raised> {
+  const { load, stream, epoch } = settings;
+  const store = deps.target.progress;
+  const id = ownerId(load);
+  const identity = processIdentity();
+  let previous: ProgressDocument | null = null;
+  return retry(
+    async () => {
+      for (;;) {
+        const [found] = (await store.find(id)).filter((document) => document._id === id);
+        const before = found ?? null;
+        if (before && before.stream !== stream) throw foreign(settings, before, deps.target.url);
+        const had = before ? Number(before.epoch) : 0;
+        // An earlier attempt of ours that succeeded without our hearing of it.
+        const isOurs = had === epoch && before?.process === identity && before.writer === writerName();
+        if (!isOurs && had >= epoch) throw fencedError(load, epoch);
+        if (!isOurs) previous = before;
+        const fence = fenceFields(before, settings);
+        const at = performance.now();
+        const matched = await store.update([
+          {
+            id,
+            when: before ? { epoch: had } : { epoch: 0 },
+            set: {
+              kind: 'owner',
+              load,
+              stream,
+              epoch,
+              writer: writerName(),
+              process: identity,
+              ...fence,
+              leaseMs: settings.leaseMs,
+              released: false,
+              confirmedAt: new Date(),
+            },
+            upsert: before === null,
+          },
+        ]);
+        if (matched === 1) return { previous, fence, at };
+      }
+    },
+    DEFAULT_RETRY,
+    { signal: deps.signal },
+  );
+}
+
+/** The key goes from owner to owner. With new progress begins a new one, whose sessions have seen no number yet. */
+function fenceFields(before: ProgressDocument | null, { workers }: OwnershipSettings): FenceFields {
+  return {
+    fenceKey: typeof before?.fenceKey === 'string' ? before.fenceKey : randomUUID(),
+    slots: Math.max(Number(before?.slots ?? 0), workers),
+  };
+}
+
+/** Fulfilled when nobody who came before writes any more. */
+export async function expel(raised: Raised, settings: OwnershipSettings, deps: OwnershipDeps): Promise<void> {
+  await shutOut(raised.fence, settings, deps);
+  if (!raised.previous) return;
+  await waitOut(raised.previous, settings, deps);
+  await drain(settings, raised.previous.released === true, deps);
+}
+
+async function shutOut(
+  { fenceKey, slots }: FenceFields,
+  { load, epoch, workers, leaseMs }: OwnershipSettings,
+  { target, logger }: OwnershipDeps,
+): Promise<void> {
+  const isFenced = await target.shutOut({
+    tag: { load, epoch },
+    key: fenceKey,
+    slots: workers,
+    olderSlots: slots,
+    documentOf: (slot) => slotId(load, slot),
+  });
+  if (isFenced) return;
+  logger.info('the target can not refuse writes of an earlier owner; its lease alone keeps them out', {
+    leaseMs,
+  });
+}
+
+async function waitOut(
+  previous: ProgressDocument,
+  settings: OwnershipSettings,
+  deps: OwnershipDeps,
+): Promise<void> {
+  if (previous.released === true) return;
+  const isDead = typeof previous.process === 'string' && isCertainlyDead(previous.process);
+  const leaseMs = isDead ? 0 : Math.max(Number(previous.leaseMs) || 0, settings.leaseMs);
+  if (!isDead) {
+    deps.logger.info('waiting until the previous owner of the load can no longer write', {
+      previous: String(previous.writer),
+      leaseMs,
+    });
+  }
+  await sleep(leaseMs + UNDER_WAY_MS, deps.signal);
+}
+
+/** The server's longest write bounds this, since every write carries maxTimeMS. A released load had none left. */
+async function drain(
+  { load, epoch, maxWriteMs }: OwnershipSettings,
+  wasReleased: boolean,
+  deps: OwnershipDeps,
+): Promise<void> {
+  for (;;) {
+    const running = await retry(() => deps.target.olderWritesRun({ load, epoch }), DEFAULT_RETRY, {
+      signal: deps.signal,
+    });
+    if (running === false || (running === null && wasReleased)) return;
+    if (running === null) {
+      deps.logger.info('the target does not show running writes; waiting for the longest they may take', {
+        maxWriteMs,
+      });
+      await sleep(maxWriteMs, deps.signal);
+      return;
+    }
+    await sleep(DRAIN_POLL_MS, deps.signal);
+  }
+}
+
+function foreign(settings: OwnershipSettings, found: ProgressDocument, url: string): WaybillError {
+  return new WaybillError(
+    'LOAD_FOREIGN',
+    `the target ${url} holds the progress of another stream (${String(found.stream)}) under load ${settings.load}`,
+    { hint: 'Choose another --load, or another target.', context: { load: settings.load } },
+  );
+}

@@ -1,0 +1,207 @@
+/** What stands on a target of MongoDB's kind, and the commands that change it. */
+import { buildArray, doc } from '@waybill/shared/bson/build';
+import { hasCode, WaybillError } from '@waybill/shared/errors';
+import { failureOf, serverCode } from '@waybill/shared/mongo/classify';
+import { COLLECTION_UUID_MISMATCH, collectionUuidField } from '@waybill/shared/mongo/collection-identity';
+import { listCollections } from '@waybill/shared/mongo/collections';
+import type { CommandReply, MongoConnection } from '@waybill/shared/mongo/connection';
+import { openCursor } from '@waybill/shared/mongo/cursor';
+import { RawField, rawArray } from '@waybill/shared/mongo/raw-value';
+import { isAtLeast } from '@waybill/shared/mongo/server-info';
+import { type WriteConcernFailure, writeOutcome } from '@waybill/shared/mongo/write-outcome';
+import { splitNamespace } from '@waybill/shared/record';
+import type {
+  Fields,
+  TargetCapabilities,
+  TargetCollection,
+  TargetStructure,
+  UniqueConversion,
+  WriteTag,
+} from './target.ts';
+
+const INDEX_NOT_FOUND = 27;
+const NAMESPACE_NOT_FOUND = 26;
+const NAMESPACE_EXISTS = 48;
+const NOT_SUPPORTED_ON_VIEW = 166;
+const CANNOT_CONVERT_TO_UNIQUE = 359;
+/** Of a collection that was meant by its uuid: it is not there any more, whatever has its name now. */
+const COLLECTION_GONE = [NAMESPACE_NOT_FOUND, COLLECTION_UUID_MISMATCH];
+
+export const MAJORITY = { w: 'majority' } as const;
+
+export class MongodbStructure implements TargetStructure {
+  readonly capabilities: TargetCapabilities;
+  protected readonly connection: MongoConnection;
+  /** From 4.4 every command takes a comment. */
+  protected readonly takesComments: boolean;
+
+  constructor(connection: MongoConnection, capabilities: TargetCapabilities) {
+    this.connection = connection;
+    this.capabilities = capabilities;
+    this.takesComments = isAtLeast(connection.server, 4, 4);
+  }
+
+  async collection(namespace: string): Promise<TargetCollection | null> {
+    const { database, collection } = splitNamespace(namespace);
+    const [found] = await this.collections(database, collection);
+    return found ?? null;
+  }
+
+  async collections(database: string, name?: string): Promise<readonly TargetCollection[]> {
+    const found = await listCollections(this.connection, database, { name });
+    return found.map(({ name: collection, ...rest }) => ({
+      namespace: `${database}.${collection}`,
+      ...rest,
+    }));
+  }
+
+  async indexes(namespace: string): Promise<readonly Buffer[]> {
+    const { database, collection } = splitNamespace(namespace);
+    try {
+      const documents = await this.all(database, { listIndexes: collection });
+      return documents.map((document) => Buffer.from(document));
+    } catch (error) {
+      if (serverCode(error) === NAMESPACE_NOT_FOUND || serverCode(error) === NOT_SUPPORTED_ON_VIEW) return [];
+      throw error;
+    }
+  }
+
+  async isEmpty(namespace: string): Promise<boolean> {
+    const { database, collection } = splitNamespace(namespace);
+    const find = { find: collection, projection: { _id: 1 }, limit: 1, singleBatch: true };
+    return (await this.all(database, find)).length === 0;
+  }
+
+  async create(namespace: string, options: Fields, tag: WriteTag): Promise<boolean> {
+    const { database, collection } = splitNamespace(namespace);
+    const command = { create: collection, ...rawFields(options) };
+    return this.#unless([NAMESPACE_EXISTS], database, command, tag);
+  }
+
+  async drop({ namespace, uuid }: TargetCollection, tag: WriteTag): Promise<boolean> {
+    const { database, collection } = splitNamespace(namespace);
+    const command = { drop: collection, ...this.#only(uuid) };
+    return this.#unless(COLLECTION_GONE, database, command, tag);
+  }
+
+  async rename({ namespace, uuid }: TargetCollection, to: string, tag: WriteTag): Promise<boolean> {
+    const command = { renameCollection: namespace, to, dropTarget: false, ...this.#only(uuid) };
+    return this.#unless(COLLECTION_GONE, 'admin', command, tag);
+  }
+
+  async createIndexes(
+    namespace: string,
+    specs: readonly Uint8Array[],
+    tag: WriteTag,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const { database, collection } = splitNamespace(namespace);
+    const indexes = rawArray(buildArray(specs.map((spec) => doc(spec))));
+    await this.#structure(database, { createIndexes: collection, indexes }, tag, signal);
+  }
+
+  async dropIndex(namespace: string, name: string, tag: WriteTag): Promise<boolean> {
+    const { database, collection } = splitNamespace(namespace);
+    const gone = [INDEX_NOT_FOUND, NAMESPACE_NOT_FOUND];
+    return this.#unless(gone, database, { dropIndexes: collection, index: name }, tag);
+  }
+
+  async modify(namespace: string, fields: Fields, tag: WriteTag): Promise<void> {
+    const { database, collection } = splitNamespace(namespace);
+    await this.#structure(database, { collMod: collection, ...rawFields(fields) }, tag);
+  }
+
+  /** prepareUnique first: from then on no new violation comes, and what is there is counted. */
+  async makeUnique(namespace: string, indexName: string, tag: WriteTag): Promise<UniqueConversion> {
+    const { database, collection } = splitNamespace(namespace);
+    const change = (index: object): Promise<CommandReply> =>
+      this.#structure(database, { collMod: collection, index: { name: indexName, ...index } }, tag);
+    await change({ prepareUnique: true });
+    try {
+      await change({ unique: true });
+      return { unique: true, violations: 0 };
+    } catch (error) {
+      if (serverCode(error) !== CANNOT_CONVERT_TO_UNIQUE) throw error;
+      await change({ prepareUnique: false });
+      return { unique: false, violations: failureOf(error)?.violations ?? 1 };
+    }
+  }
+
+  async makeNonUnique(
+    namespace: string,
+    indexName: string,
+    isUnique: boolean,
+    tag: WriteTag,
+  ): Promise<boolean> {
+    if (!this.capabilities.convertsToUnique) return false;
+    const { database, collection } = splitNamespace(namespace);
+    const change = isUnique ? { forceNonUnique: true } : { prepareUnique: false };
+    const index = { name: indexName, ...change };
+    try {
+      await this.#structure(database, { collMod: collection, index }, tag);
+      return true;
+    } catch (error) {
+      // Servers that only resemble 6.0 know the way there, and not back.
+      if (isUnique && hasCode(error, 'MONGO_COMMAND_FAILED')) return false;
+      throw error;
+    }
+  }
+
+  #only(uuid: Buffer | null): { collectionUUID?: RawField } {
+    return collectionUuidField(this.connection.server, uuid);
+  }
+
+  async #unless(
+    codes: readonly number[],
+    database: string,
+    command: Readonly<Record<string, unknown>>,
+    tag: WriteTag,
+  ): Promise<boolean> {
+    try {
+      await this.#structure(database, command, tag);
+      return true;
+    } catch (error) {
+      if (codes.includes(serverCode(error) ?? 0)) return false;
+      throw error;
+    }
+  }
+
+  async #structure(
+    database: string,
+    command: Readonly<Record<string, unknown>>,
+    tag: WriteTag,
+    signal?: AbortSignal,
+  ): Promise<CommandReply> {
+    const reply = await this.connection.command(
+      database,
+      { ...command, writeConcern: MAJORITY, ...this.comment(tag) },
+      { signal },
+    );
+    const { writeConcernError } = writeOutcome(reply);
+    if (writeConcernError) throw notDurable(database, writeConcernError);
+    return reply;
+  }
+
+  protected comment({ load, epoch }: WriteTag): { comment?: string } {
+    return this.takesComments ? { comment: `waybill ${load} ${epoch}` } : {};
+  }
+
+  protected async all(database: string, command: Readonly<Record<string, unknown>>): Promise<Buffer[]> {
+    await using cursor = await openCursor(this.connection, database, command);
+    const all: Buffer[] = [];
+    for (let batch = await cursor.next(); batch; batch = await cursor.next()) all.push(...batch.documents);
+    return all;
+  }
+}
+
+function rawFields(fields: Fields): Record<string, RawField> {
+  return Object.fromEntries(fields.map(([name, value]) => [name, new RawField(value)]));
+}
+
+export function notDurable(what: string, failure: WriteConcernFailure): WaybillError {
+  return new WaybillError(
+    'MONGO_TRANSIENT',
+    `a write to ${what} was not acknowledged by a majority: ${failure.message}`,
+    failure.transient ? {} : { kind: 'failed', hint: 'Check the members of the target replica set.' },
+  );
+}

@@ -1,0 +1,179 @@
+/**
+ * Batches that the server itself refuses once a later owner of the load has come, however late they arrive: also one that
+ * its process looked at, was suspended with, and sent when it woke up (decision 0004).
+ *
+ *   slot      a logical session whose id every owner of the load derives alike, from a key in the owner document; one batch at a time goes through it
+ *   number    the session's transaction number: the owner's epoch, then a count
+ *   shut out  an ordinary retryable write of the new owner through every slot, with the first number of its epoch
+ *
+ * 1. A server refuses a number below the highest that it has seen in that session, and lets one command at a time into it.
+ *    So the new owner's write waits for what runs there, and what comes with an older epoch later is refused.
+ * 2. It keeps the number of a retryable write in the replicated `config.transactions`, so an election changes nothing.
+ *
+ * The price is what any driver's retryable writes cost, which most programs use: nothing much for inserts, two fifths more of a server's
+ * time for updates and deletes. (Rejected: batches whose statements have the internal id -1, of which a server records nothing: free on 8.2, and
+ * an insert of that kind ends the process of a 4.0 server.)
+ *
+ * Whether a server does so is tried out whenever a load is taken over. A mongos does not: each shard would have to see the new number.
+ */
+import { createHash } from 'node:crypto';
+import { buildArray, buildDocument, doc, uuid } from '@waybill/shared/bson/build';
+import { hasCode, WaybillError } from '@waybill/shared/errors';
+import { serverCode } from '@waybill/shared/mongo/classify';
+import type { CommandReply, MongoConnection, Session } from '@waybill/shared/mongo/connection';
+import { rawArray } from '@waybill/shared/mongo/raw-value';
+import { writeOutcome } from '@waybill/shared/mongo/write-outcome';
+import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+import { fencedError } from './fenced.ts';
+import { PROGRESS_COLLECTION } from './mongodb-progress.ts';
+import type { FenceRequest } from './target.ts';
+
+/** A later owner's number was seen in this session. */
+const TRANSACTION_TOO_OLD = 225;
+
+interface Slot {
+  readonly id: Buffer;
+  readonly session: Session;
+  /** The last one used. */
+  number: bigint;
+}
+
+export interface WriteFenceDeps {
+  readonly connection: MongoConnection;
+  readonly progressDatabase: string;
+  /** As long as an older batch may run: what waits for it must not give up before. */
+  readonly maxWriteMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+export class WriteFence {
+  readonly #deps: WriteFenceDeps;
+  readonly #request: FenceRequest;
+  readonly #slots: readonly Slot[];
+  readonly #free: Slot[];
+
+  private constructor(deps: WriteFenceDeps, request: FenceRequest, slots: readonly Slot[]) {
+    this.#deps = deps;
+    this.#request = request;
+    this.#slots = slots;
+    this.#free = slots.slice(0, request.slots);
+  }
+
+  /** Null where the server can not do so. @throws LOAD_FENCED, MONGO_*, the signal's reason */
+  static async raise(deps: WriteFenceDeps, request: FenceRequest): Promise<WriteFence | null> {
+    if (deps.connection.server.topology !== 'replicaSet') return null;
+    const { epoch } = request.tag;
+    const slots = await Promise.all(
+      Array.from({ length: Math.max(request.slots, request.olderSlots) }, async (_, index) => {
+        const id = slotId(request, index);
+        return { id, session: await deps.connection.startSession({ id }), number: BigInt(epoch) << 32n };
+      }),
+    );
+    const fence = new WriteFence(deps, request, slots);
+    if (await fence.#shutOut()) return fence;
+    await Promise.all(slots.map(({ session }) => session.end()));
+    return null;
+  }
+
+  /** Sends a batch: `execute` is given what to add to the command, and its session. */
+  async send(
+    execute: (fields: Readonly<Record<string, unknown>>, session: Session) => Promise<CommandReply>,
+  ): Promise<CommandReply> {
+    const slot = this.#free.pop();
+    if (!slot) throw new WaybillError('INTERNAL', 'more batches are sent at once than there are slots');
+    slot.number++;
+    try {
+      return await execute({ txnNumber: slot.number }, slot.session);
+    } catch (error) {
+      throw this.#isFenced(error) ? this.#fenced() : error;
+    } finally {
+      this.#free.push(slot);
+    }
+  }
+
+  /** Servers forget sessions that nobody used for half an hour, and with them the highest number. */
+  async refresh(): Promise<void> {
+    const ids = this.#slots.map(({ id }) => doc(buildDocument([['id', uuid(id)]])));
+    await this.#deps.connection.command('admin', { refreshSessions: rawArray(buildArray(ids)) });
+  }
+
+  async #shutOut(): Promise<boolean> {
+    try {
+      await Promise.all(this.#slots.map((slot, index) => this.#announce(slot, index)));
+      const [slot] = this.#slots;
+      return slot === undefined || (await this.#refusesOlder(slot));
+    } catch (error) {
+      if (this.#isFenced(error)) throw this.#fenced();
+      // Servers that only resemble MongoDB refuse transaction numbers in words of their own.
+      if (hasCode(error, 'MONGO_COMMAND_FAILED')) return false;
+      throw error;
+    }
+  }
+
+  /** It has to change something: a write that changes nothing leaves no trace in `config.transactions`. */
+  async #announce({ session, number }: Slot, index: number): Promise<void> {
+    const { tag, documentOf } = this.#request;
+    const update = { q: { _id: documentOf(index) }, u: { $set: { kind: 'slot', ...tag } } };
+    await this.#update({ ...update, upsert: true }, number, session);
+  }
+
+  async #refusesOlder(slot: Slot): Promise<boolean> {
+    const nothing = { q: { _id: '/probe' }, u: { $set: { probe: true } } };
+    const attempt = (number: bigint): Promise<void> => this.#update(nothing, number, slot.session);
+    const announced = slot.number;
+    slot.number++;
+    // This one is a later owner's to refuse; the other must be refused by what was just announced.
+    await attempt(slot.number);
+    try {
+      await attempt(announced - 1n);
+      return false;
+    } catch (error) {
+      if (!this.#isFenced(error)) throw error;
+      return true;
+    }
+  }
+
+  async #update(update: object, txnNumber: bigint, session: Session): Promise<void> {
+    const { connection, progressDatabase, maxWriteMs, signal } = this.#deps;
+    const command = {
+      update: PROGRESS_COLLECTION,
+      updates: [update],
+      writeConcern: { w: 'majority' },
+      maxTimeMS: maxWriteMs,
+      txnNumber,
+    };
+    await retry(
+      async () => {
+        const reply = await connection.command(progressDatabase, command, { session, signal });
+        const { writeErrors, writeConcernError } = writeOutcome(reply);
+        const failed = writeErrors[0] ?? writeConcernError;
+        if (failed) throw notAnnounced(failed.message, writeErrors.length > 0);
+      },
+      DEFAULT_RETRY,
+      { signal },
+    );
+  }
+
+  #isFenced(error: unknown): boolean {
+    return serverCode(error) === TRANSACTION_TOO_OLD;
+  }
+
+  #fenced(): WaybillError {
+    return fencedError(this.#request.tag.load, this.#request.tag.epoch);
+  }
+}
+
+/** Alike for all who have the key. */
+function slotId({ key }: FenceRequest, index: number): Buffer {
+  const hash = createHash('sha256').update(`waybill ${key} ${index}`);
+  const id = hash.digest().subarray(0, 16);
+  // A UUID of version 8: of the maker's own choice.
+  id[6] = (id[6]! & 0x0f) | 0x80;
+  id[8] = (id[8]! & 0x3f) | 0x80;
+  return id;
+}
+
+function notAnnounced(message: string, isRefused: boolean): WaybillError {
+  const code = isRefused ? 'MONGO_COMMAND_FAILED' : 'MONGO_TRANSIENT';
+  return new WaybillError(code, `the target did not take the announcement of the load's owner: ${message}`);
+}
