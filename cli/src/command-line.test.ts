@@ -45,6 +45,11 @@ describe('values', () => {
     expect((await read('status')).flags).toEqual({});
   });
 
+  it('of a switch are not the command that stands behind it', async () => {
+    const { command, flags } = await read('--json', 'status', '--watch', 'false');
+    expect({ name: command.name, ...flags }).toEqual({ name: 'status', json: 'true', watch: 'false' });
+  });
+
   it.each([
     [['run', '-c', 'w.yaml']],
     [['run', '-c=w.yaml']],

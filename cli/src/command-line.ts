@@ -23,7 +23,8 @@ export async function readCommandLine(
 ): Promise<Invocation | null> {
   const reader = newReader();
   // Whatever stands behind an unknown option is unknown as well: the command may be.
-  const { operands, unknown } = reader.parseOptions(argv.map(longName));
+  const words = switchesBeforeCommand(argv.map(longName), commands);
+  const { operands, unknown } = reader.parseOptions(words);
   const named = [...operands, ...unknown].find((word) => commands.some(({ name }) => name === word));
   const command = commands.find(({ name }) => name === named);
   if (reader.getOptionValue('help') || operands.includes('help')) {
@@ -90,6 +91,18 @@ const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
 function longName(typed: string): string {
   const [, name, rest] = /^-([a-z][^=]*)(.*)$/is.exec(typed) ?? [];
   return name === undefined ? typed : `--${SHORT_NAMES.get(name) ?? name}${rest}`;
+}
+
+const SWITCHES: ReadonlySet<string> = new Set(
+  [...OPTION_SPECS].filter(([, { type }]) => type === 'boolean').map(([name]) => `--${name}`),
+);
+
+/** A switch takes `true` or `false`, but the command that stands behind it is not its value. */
+function switchesBeforeCommand(words: readonly string[], commands: readonly Command[]): string[] {
+  return words.map((word, index) => {
+    const isBeforeCommand = commands.some(({ name }) => name === words[index + 1]);
+    return isBeforeCommand && SWITCHES.has(word) ? `${word}=true` : word;
+  });
 }
 
 function knownFlags(reader: Commander): Record<string, unknown> {
