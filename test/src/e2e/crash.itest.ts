@@ -75,6 +75,7 @@ async function survive({ orders, kills: each, structure }: Variant, servers: Tes
     start: start('capture'),
     random: new Random(random.int(1e9)),
     kills: each,
+    enough: () => phases.changes > 0,
     begun: /new stream|stream goes on/,
     maxLifeMs: 3000,
     moments: [/collection-completed/, /snapshot-completed/, /caught-up/],
@@ -103,7 +104,7 @@ async function survive({ orders, kills: each, structure }: Variant, servers: Tes
       `${written.operations} operations, ${totals.changeRecords} changes, ${totals.ddlEvents} structure changes`,
   );
   expect(found).toEqual([]);
-  expect(kills.length).toBe(2 * each);
+  expect(kills.length).toBeGreaterThanOrEqual(2 * each);
   // The larger shop takes longer than one capture lives.
   if (structure) expect(phases.snapshot).toBeGreaterThan(0);
   expect(phases.changes).toBeGreaterThan(0);

@@ -15,7 +15,10 @@ export interface KillerOptions {
   readonly who: string;
   readonly start: () => RunningCommand;
   readonly random: Random;
+  /** At least. */
   readonly kills: number;
+  /** Asked when it was killed so often: kills go on until it says yes, to four times as many. Default: yes. */
+  readonly enough?: () => boolean;
   /** What it says when it has begun with its work. */
   readonly begun: RegExp;
   /** Longest life from then on, in milliseconds. */
@@ -29,9 +32,9 @@ export interface KillerOptions {
  * any kill must go on.
  */
 export async function killAgainAndAgain(options: KillerOptions): Promise<Kill[]> {
-  const { who, start, random, kills } = options;
+  const { who, start, random, kills, enough = () => true } = options;
   const done: Kill[] = [];
-  while (done.length < kills) {
+  while (done.length < kills || (done.length < 4 * kills && !enough())) {
     const startedAt = performance.now();
     await using command = start();
     await fate(command, options);
