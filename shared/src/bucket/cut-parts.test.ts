@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { WaybillError } from '../errors.ts';
 import { cutParts } from './cut-parts.ts';
+import { PartMemory } from './part-memory.ts';
 
 describe('a body in parts', () => {
   test('is the same bytes, in parts of the size and one rest, however it came', async () => {
@@ -19,7 +20,7 @@ describe('a body in parts', () => {
           }
         }
         for (const body of [whole, stream()]) {
-          const parts = await Array.fromAsync(cutParts(body, size, undefined));
+          const parts = await Array.fromAsync(cutParts(body, new PartMemory(size, 2), undefined));
           expect(Buffer.concat(parts.map(({ bytes }) => bytes)).equals(whole)).toBe(true);
           expect(parts.map(({ isLast }) => isLast)).toEqual(parts.map((_, i) => i === parts.length - 1));
           expect(parts.map(({ bytes }) => bytes.length)).toEqual([
@@ -40,7 +41,7 @@ describe('a body in parts', () => {
         ended = true;
       }
     }
-    for await (const { bytes } of cutParts(endless(), 10, undefined)) {
+    for await (const { bytes } of cutParts(endless(), new PartMemory(10, 2), undefined)) {
       expect(bytes).toHaveLength(10);
       break;
     }
@@ -50,7 +51,9 @@ describe('a body in parts', () => {
       yield Buffer.alloc(5);
       throw failure;
     }
-    await expect(Array.fromAsync(cutParts(failing(), 10, undefined))).rejects.toBe(failure);
+    await expect(Array.fromAsync(cutParts(failing(), new PartMemory(10, 2), undefined))).rejects.toBe(
+      failure,
+    );
   });
 
   test('ends with the reason of an abort, also where the body hangs', async () => {
@@ -61,6 +64,33 @@ describe('a body in parts', () => {
       controller.abort(reason);
       await new Promise(() => undefined);
     }
-    await expect(Array.fromAsync(cutParts(hanging(), 10, controller.signal))).rejects.toBe(reason);
+    await expect(Array.fromAsync(cutParts(hanging(), new PartMemory(10, 2), controller.signal))).rejects.toBe(
+      reason,
+    );
+  });
+
+  test('uses the memory of a part again once it is released, and not before', async () => {
+    const memory = new PartMemory(4, 1);
+    async function* body(): AsyncGenerator<Uint8Array> {
+      for (let n = 0; n < 5; n++) yield Buffer.alloc(4, n);
+    }
+    const seen: { readonly bytes: Uint8Array; readonly copy: Buffer }[] = [];
+    for await (const { bytes, release } of cutParts(body(), memory, undefined)) {
+      const copy = Buffer.from(bytes);
+      // The third is still being read when the others come.
+      if (copy[0] === 2) seen.push({ bytes, copy });
+      else release();
+    }
+    expect(seen.map(({ bytes, copy }) => copy.equals(bytes))).toEqual([true]);
+    expect(memory.take()).not.toBe(memory.take());
+  });
+
+  test('gives the memory back, and keeps no more of it than it may', () => {
+    const memory = new PartMemory(4, 1);
+    const [first, second] = [memory.take(), memory.take()];
+    memory.give(first);
+    memory.give(second);
+    expect(memory.take()).toBe(first);
+    expect(memory.take()).not.toBe(second);
   });
 });

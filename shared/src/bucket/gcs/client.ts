@@ -14,6 +14,7 @@ import type { Storage } from '@google-cloud/storage';
 import { abortable } from '../../lifecycle.ts';
 import { type RetryPolicy, retry } from '../../retry.ts';
 import { RequestLimiter } from '../limiter.ts';
+import { PartMemory } from '../part-memory.ts';
 import { type Asked, noAnswer, noCredentials, timedOut } from './error.ts';
 import { IdleAbort } from './idle-abort.ts';
 import { type Exchange, OpenAnswer } from './open-answer.ts';
@@ -54,7 +55,12 @@ export interface ClientOptions {
   readonly timeoutMs: number;
 }
 
+/** What one put holds of its body, in bytes; a multiple of 256 KiB, which the store wants. */
+const CHUNK_BYTES = 8 * 1024 * 1024;
+const SPARE_CHUNKS = 4;
+
 export class GcsClient {
+  readonly partMemory = new PartMemory(CHUNK_BYTES, SPARE_CHUNKS);
   readonly #options: ClientOptions;
   readonly #limiter = new RequestLimiter({ isThrottling });
 

@@ -23,8 +23,6 @@ import { asked, type ObjectResource, objectName, objectPath, objectsPath, type P
 import { readObject, resourceOf } from './resource.ts';
 import { UploadSession } from './upload-session.ts';
 
-/** What one put holds of its body, in bytes; a multiple of 256 KiB, which the store wants. */
-const CHUNK_BYTES = 8 * 1024 * 1024;
 /** A body in memory up to this goes in one request. */
 const WHOLE_BYTES = 16 * 1024 * 1024;
 /** The key of the put's id in the object's metadata. */
@@ -86,13 +84,22 @@ class Put {
     let offset = 0;
     let session: UploadSession | undefined;
     try {
-      for await (const { bytes, isLast } of cutParts(body, CHUNK_BYTES, this.#signal)) {
-        if (isLast && !session) return await this.whole(bytes);
+      for await (const { bytes, isLast, release } of cutParts(body, this.#client.partMemory, this.#signal)) {
+        if (isLast && !session) {
+          await this.whole(bytes);
+          release();
+          return;
+        }
         session ??= await this.#begin();
         crc32c.update(bytes);
-        if (isLast) return await this.#finish(session, bytes, offset, crc32c.toString());
+        if (isLast) {
+          await this.#finish(session, bytes, offset, crc32c.toString());
+          release();
+          return;
+        }
         const end = await session.send({ bytes, offset });
         if (end) throw brokenAnswer('the store ended the upload before its last chunk', this.#asked);
+        release();
         offset += bytes.length;
       }
       await this.whole(Buffer.alloc(0));
@@ -103,7 +110,7 @@ class Put {
   }
 
   async #begin(): Promise<UploadSession> {
-    const body = [Buffer.from(JSON.stringify(this.#description(CHUNK_BYTES)))];
+    const body = [Buffer.from(JSON.stringify(this.#description(this.#client.partMemory.size)))];
     const headers = { 'Content-Type': 'application/json' };
     const request = { ...this.#upload('resumable'), headers, body };
     const session = await UploadSession.begin(this.#client, request, this.#signal);

@@ -3,6 +3,7 @@ import type { $Command, S3Client, ServiceInputTypes, ServiceOutputTypes } from '
 import { HeadObjectCommand, type S3ClientResolvedConfig } from '@aws-sdk/client-s3';
 import { abortable, abortReason, throwIfAborted } from '../../lifecycle.ts';
 import { RequestLimiter } from '../limiter.ts';
+import { PartMemory } from '../part-memory.ts';
 import type { StoreOptions } from '../store-options.ts';
 import { type Dialect, dialectOf, OTHER } from './dialect.ts';
 import { isThrottling } from './error.ts';
@@ -25,9 +26,14 @@ interface HttpMessage {
   readonly headers: Record<string, string>;
 }
 
+/** Of a part of an upload. Smaller bodies go in one request; the store's least is 5 MiB. */
+const PART_BYTES = 8 * 1024 * 1024;
+const SPARE_PARTS = 4;
+
 export class S3Calls {
   readonly store: StoreOptions;
   readonly bucket: string;
+  readonly partMemory = new PartMemory(PART_BYTES, SPARE_PARTS);
   readonly #client: S3Client;
   readonly #limiter = new RequestLimiter({ isThrottling });
   readonly #prefix: string;

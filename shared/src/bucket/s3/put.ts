@@ -23,8 +23,6 @@ import type { Dialect } from './dialect.ts';
 import { faultOf, isConflict, isTaken, s3Error } from './error.ts';
 import { Upload } from './upload.ts';
 
-/** Of a part. Smaller bodies go in one request; the store's least is 5 MiB. */
-const PART_BYTES = 8 * 1024 * 1024;
 const TOKEN = 'waybill-put';
 
 const LOOKS_MS = [0, 100, 400];
@@ -61,10 +59,14 @@ export async function putObject(
   const request: PutRequest = { key, token: randomUUID(), dialect, header, signal };
   let upload: Upload | undefined;
   try {
-    for await (const { bytes, isLast } of cutParts(body, PART_BYTES, signal)) {
-      if (isLast && !upload) return await putWhole(calls, request, bytes);
-      upload ??= await Upload.begin(calls, request, newObject(calls.store, request.token, PART_BYTES));
-      await upload.add(bytes);
+    for await (const part of cutParts(body, calls.partMemory, signal)) {
+      if (part.isLast && !upload) {
+        await putWhole(calls, request, part.bytes);
+        part.release();
+        return;
+      }
+      upload ??= await Upload.begin(calls, request, newObject(calls.store, request.token, part.bytes.length));
+      await upload.add(part);
     }
     if (!upload) return await putWhole(calls, request, Buffer.alloc(0));
     await upload.uploaded();

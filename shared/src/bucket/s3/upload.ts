@@ -13,6 +13,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { WaybillError } from '../../errors.ts';
 import { LinkedAbort } from '../../lifecycle.ts';
+import type { Part } from '../cut-parts.ts';
 import type { S3Calls } from './calls.ts';
 import { bodyChecksum, crc32Base64 } from './checksum.ts';
 import { s3Error } from './error.ts';
@@ -62,13 +63,14 @@ export class Upload {
   }
 
   /** Waits until there is room for the part, not until it is there. */
-  async add(part: Uint8Array): Promise<void> {
+  async add({ bytes, release }: Part): Promise<void> {
     while (this.#underway.size >= PARTS_AT_ONCE) await Promise.race(this.#underway);
     if (this.#failure) throw this.#failure.error;
     const number = ++this.#number;
-    this.#bytes += part.length;
-    if (this.#request.dialect.checksum === 'crc32') this.#crc = crc32(part, this.#crc);
-    const sending: Promise<void> = this.#send(number, part)
+    this.#bytes += bytes.length;
+    if (this.#request.dialect.checksum === 'crc32') this.#crc = crc32(bytes, this.#crc);
+    const sending: Promise<void> = this.#send(number, bytes)
+      .then(release)
       .catch((error: unknown) => {
         this.#failure ??= { error: s3Error(error, 'write', this.#request.key) };
         this.#abort.abort();
