@@ -2,7 +2,7 @@ import { findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
 import { hasCode } from '@waybill/shared/errors';
 import { serverCode } from '@waybill/shared/mongo/classify';
-import type { CommandReply, MongoConnection, Session } from '@waybill/shared/mongo/connection';
+import type { CommandReply, MongoConnection } from '@waybill/shared/mongo/connection';
 import { RawSequence } from '@waybill/shared/mongo/raw-value';
 import { isAtLeast } from '@waybill/shared/mongo/server-info';
 import { DUPLICATE_KEY, writeOutcome } from '@waybill/shared/mongo/write-outcome';
@@ -19,7 +19,7 @@ import type {
   WriteResult,
   WriteTag,
 } from './target.ts';
-import { WriteFence } from './write-fence.ts';
+import { type Execute, WriteFence } from './write-fence.ts';
 
 export interface MongodbTargetSettings {
   readonly progressDatabase: string;
@@ -33,6 +33,11 @@ const UNAUTHORIZED = 13;
 const STATEMENT_FIELDS = { insert: 'documents', update: 'updates', delete: 'deletes' } as const;
 /** Of a message, for everything that is not the statements. */
 const MESSAGE_ROOM = 1 << 20;
+
+/** Smaller batches are not worth the second message. */
+const TRANSACTION_STATEMENTS = 20;
+/** 4.0 takes no larger ones, and what a transaction has written stays in the server's cache until its end. */
+const TRANSACTION_BYTES = 8 << 20;
 
 /** Asks the server what it can do. */
 export async function openMongodbTarget(
@@ -110,15 +115,14 @@ class MongodbTarget extends MongodbStructure implements Target {
       [batch.kind]: collection,
       [STATEMENT_FIELDS[batch.kind]]: new RawSequence(batch.statements),
       ordered: false,
-      writeConcern: MAJORITY,
       maxTimeMS: this.#settings.maxWriteMs,
       ...(takesDocuments && batch.bypassValidation && { bypassDocumentValidation: true }),
       ...(takesDocuments && this.capabilities.keepsEmptyTimestamps && { bypassEmptyTsReplacement: true }),
       ...this.comment(tag),
     };
-    const send = (fields?: object, session?: Session): Promise<CommandReply> =>
-      this.connection.command(database, { ...command, ...fields }, { session });
-    const reply = await (this.#fence ? this.#fence.send(send) : send());
+    const reply = await this.#send(batch, (fields, session) =>
+      this.connection.command(database, { ...command, ...fields }, { session }),
+    );
     const { n, writeErrors, writeConcernError } = writeOutcome(reply);
     if (writeConcernError) throw notDurable(batch.namespace, writeConcernError);
     const failures = writeErrors.map(({ index, code, duplicateIndex, message }) => ({
@@ -130,6 +134,13 @@ class MongodbTarget extends MongodbStructure implements Target {
       indexName: duplicateIndex,
     }));
     return { n, failures };
+  }
+
+  /** What a transaction did not do goes as single writes, which tell of each statement what became of it. */
+  async #send(batch: WriteBatch, execute: Execute): Promise<CommandReply> {
+    if (!this.#fence) return execute({ writeConcern: MAJORITY });
+    const whole = goesWhole(batch) ? await this.#fence.sendWhole(execute) : null;
+    return whole ?? this.#fence.send(execute);
   }
 
   async olderWritesRun(tag: WriteTag): Promise<boolean | null> {
@@ -158,6 +169,12 @@ class MongodbTarget extends MongodbStructure implements Target {
       .filter((comment) => comment.startsWith(prefix))
       .map((comment) => Number(comment.slice(prefix.length)));
   }
+}
+
+/** Inserts gain nothing, and capped collections take no part in transactions. */
+function goesWhole({ kind, keepsOrder, statements }: WriteBatch): boolean {
+  if (kind === 'insert' || keepsOrder || statements.length < TRANSACTION_STATEMENTS) return false;
+  return statements.reduce((bytes, { length }) => bytes + length, 0) <= TRANSACTION_BYTES;
 }
 
 function text(document: Buffer, name: string): string {

@@ -19,6 +19,8 @@ export interface WriteBatch {
   readonly statements: readonly Uint8Array[];
   /** Writes past the collection's validator: it is the source's own, and the source accepted the document. */
   readonly bypassValidation: boolean;
+  /** Into a capped collection. */
+  readonly keepsOrder: boolean;
 }
 
 /** One statement that the server refused; the others of the batch were executed. */

@@ -9,7 +9,7 @@ import { abortable, throwIfAborted } from '../lifecycle.ts';
 import { BulkConnection } from './bulk/connection.ts';
 import { type Attempted, classifyMongoError } from './classify.ts';
 import { type Driver, loadDriver } from './driver.ts';
-import { nameSession } from './named-session.ts';
+import { nameSession, numberSession } from './named-session.ts';
 import { type CommandEncoder, commandEncoder } from './raw-command.ts';
 import { COMMAND_OPTIONS, type CommandReply, plainReply } from './reply.ts';
 import { readServerInfo, type ServerInfo } from './server-info.ts';
@@ -234,6 +234,7 @@ class DriverConnection implements MongoConnection {
           await bulk.command(database, this.#encode(command), { sessionId: handle.id, signal }),
         );
       }
+      if (session && typeof command.txnNumber === 'bigint') numberSession(session.handle, command.txnNumber);
       const sent = (session?.client ?? this.#client).db(database).command(this.#encode(command), {
         ...COMMAND_OPTIONS,
         readPreference: mode,

@@ -99,7 +99,9 @@ await describeWithServer('two at once', (servers) => {
     await changeAll(6);
     await migration.captured();
     // In small batches, one at a time, so that it is stopped with most of them still to send.
-    const sleeper = migration.start('load', '--batch-records', '5', '--workers', '1');
+    // The larger ones go as transactions.
+    const records = random.pick(['5', '20']);
+    const sleeper = migration.start('load', '--batch-records', records, '--workers', '1');
     await said(sleeper, AT_WORK);
     await sleep(200 + random.int(300));
     sleeper.kill('SIGSTOP');

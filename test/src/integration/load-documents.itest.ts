@@ -224,7 +224,13 @@ await describeWithServer('load', (servers) => {
     await using connection = await connect(servers.target.uri, { role: 'target' });
     const target = await openMongodbTarget(connection, { progressDatabase: 'waybill', maxWriteMs: 60_000 });
     const statements = [order(int32(1), 0)];
-    const batch = { kind: 'insert', namespace: orders, statements, bypassValidation: true } as const;
+    const batch = {
+      kind: 'insert',
+      namespace: orders,
+      statements,
+      bypassValidation: true,
+      keepsOrder: false,
+    } as const;
     await client.client.db(database).createCollection('orders');
     await client.command('admin', { fsync: 1, lock: true });
     let writing: Promise<unknown>;

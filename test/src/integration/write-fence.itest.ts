@@ -1,6 +1,7 @@
 /**
  * What load/target/write-fence.ts leans on: that a server refuses a late batch by the transaction number in its session, whenever it comes: with both drivers, after an election, and where a server can not.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openMongodbTarget } from '@waybill/load/target/mongodb';
 import type { FenceRequest, Target, WriteBatch, WriteResult } from '@waybill/load/target/target';
 import { deleteStatement, replaceStatement } from '@waybill/shared/bson/statement';
@@ -49,7 +50,7 @@ class Owner implements AsyncDisposable {
   }
 
   write(kind: WriteBatch['kind'], namespace: string, statements: readonly Buffer[]): Promise<WriteResult> {
-    const batch = { kind, namespace, statements, bypassValidation: true };
+    const batch = { kind, namespace, statements, bypassValidation: true, keepsOrder: false };
     return this.#target.write(batch, { load: LOAD, epoch: this.#epoch });
   }
 
@@ -116,6 +117,53 @@ for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[
         for (let n = 0; n < 8; n++) {
           await expect(older.write('update', things, [replacement(1, 9)])).rejects.toMatchObject(FENCED);
         }
+      });
+
+      it('are refused where they go as transactions', async () => {
+        await using older = await owner(1);
+        await using newer = await owner(2);
+        await older.shutOut();
+        const all = Array.from({ length: 50 }, (_, id) => id);
+        const puts = (n: number): Buffer[] => all.map((id) => replacement(id, n));
+        expect(await older.write('update', things, puts(1))).toEqual({ n: 50, failures: [] });
+        const oplog = client.client.db('local').collection('oplog.rs');
+        const newest = { sort: { $natural: -1 }, projection: { 'o.applyOps.ns': 1 } } as const;
+        const entry = await oplog.findOne({ 'o.applyOps.ns': things }, newest);
+        expect(entry?.o.applyOps).toEqual(all.map(() => ({ ns: things })));
+        await newer.shutOut();
+        await expect(older.write('update', things, puts(9))).rejects.toMatchObject(FENCED);
+        await expect(older.write('delete', things, all.map(deletion))).rejects.toMatchObject(FENCED);
+        expect(await stored()).toEqual(all.map((_id) => ({ _id, n: 1 })));
+      });
+
+      it('are done whole or not at all where they go as transactions', async () => {
+        await using older = await owner(1);
+        await using newer = await owner(2);
+        await older.shutOut();
+        const puts = Array.from({ length: 80_000 }, (_, id) => replacement(id, 1));
+        const writing = older.write('update', things, puts).catch((error: unknown) => error);
+        await sleep(100);
+        await newer.shutOut();
+        const left = await client.client.db(database).collection('things').countDocuments();
+        // Both are right: it depends on who had the session first, the commit or the newer owner.
+        const isDone = left > 0;
+        expect(left).toBe(isDone ? puts.length : 0);
+        expect(await writing).toMatchObject(isDone ? { n: puts.length } : FENCED);
+        expect(await client.client.db(database).collection('things').countDocuments()).toBe(left);
+      });
+
+      it('are told statement by statement what became of them', async () => {
+        await using one = await owner(1);
+        await one.shutOut();
+        await client.client.db(database).collection('things').createIndex({ n: 1 }, { unique: true });
+        // Every document has a value of its own, but for one.
+        const puts = Array.from({ length: 50 }, (_, id) => replacement(id, id === 30 ? 3 : id));
+        const { n, failures } = await one.write('update', things, puts);
+        expect({ n, failures }).toMatchObject({
+          n: 49,
+          failures: [{ index: 30, code: 11000, indexName: 'n_1' }],
+        });
+        expect(await stored()).toHaveLength(49);
       });
 
       it('are waited for where the server runs them', async () => {
