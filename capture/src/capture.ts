@@ -170,12 +170,17 @@ class Capture {
   async #snapshotThenMilestones(): Promise<void> {
     const { stats } = this.#deps;
     const { committer } = this.#stream;
+    let reaching: Promise<ClusterTime> | undefined;
     if (!milestoneOf(committer.state, 'snapshot-completed')) {
       stats.phase = 'snapshot';
-      await this.#snapshot();
+      await this.#snapshot(() => {
+        // All that the snapshot holds had happened by now: the proof need not wait for its last segments.
+        reaching = this.#reachNow();
+        reaching.catch(() => undefined);
+      });
     }
     stats.phase = 'changes';
-    const time = await this.#reachNow();
+    const time = await (reaching ?? this.#reachNow());
     // The files up to here make a consistent whole: the snapshot, and all that happened while it was read.
     if (this.#settings.until === 'snapshot-completed') return this.#end('snapshot-completed');
     // Whoever ends here may load, verify and switch without a capture that runs.
@@ -186,7 +191,7 @@ class Capture {
     if (this.#settings.until === 'caught-up') this.#end('caught-up');
   }
 
-  #snapshot(): Promise<void> {
+  #snapshot(onAllRead: () => void): Promise<void> {
     const { settings, deps, stream } = { settings: this.#settings, deps: this.#deps, stream: this.#stream };
     return runSnapshot({
       connection: deps.source,
@@ -205,6 +210,7 @@ class Capture {
       stats: deps.stats,
       logger: deps.logger,
       onBucketRetry: bucketRetryNotice(deps),
+      onAllRead,
       stop: this.#stop.signal,
       abort: this.#abort.signal,
     });

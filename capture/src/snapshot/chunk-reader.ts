@@ -42,6 +42,8 @@ export interface ChunkOptions {
   readonly stats: CaptureStats;
   readonly logger: Logger;
   readonly onBucketRetry: RetryOptions['onRetry'];
+  /** With true when the chunk's last document has been read; with false where it has to be read again. */
+  readonly onRead: (isRead: boolean) => void;
   /** Stop reading; what is committed stays. */
   readonly stop: AbortSignal;
   /** Give up whatever is under way. */
@@ -63,6 +65,7 @@ export class ChunkReader {
   #segment: OpenSegment | null = null;
   /** The closing and the commit of the segment before. */
   #committing: Promise<void> = Promise.resolve();
+  #isRead = false;
 
   constructor(chunk: PendingChunk, options: ChunkOptions) {
     this.#options = options;
@@ -89,9 +92,11 @@ export class ChunkReader {
     // What the attempt before was committing has settled before its progress is built on; a failure ended that attempt.
     await this.#committing.catch(() => undefined);
     this.#committing = Promise.resolve();
+    this.#setRead(false);
     const reader = this.#reader();
     try {
       await this.#readInto(reader);
+      this.#setRead(true);
       if (reader.outcome === 'dropped') await this.#skip();
       else if (this.#segment) await this.#seal(this.#segment, true);
       else await this.#finish();
@@ -101,6 +106,11 @@ export class ChunkReader {
       this.#segment = null;
       throw error;
     }
+  }
+
+  #setRead(isRead: boolean): void {
+    if (isRead !== this.#isRead) this.#options.onRead(isRead);
+    this.#isRead = isRead;
   }
 
   /** Documents into segments; the last segment is left open, unless we are stopped: then it is closed and committed. */

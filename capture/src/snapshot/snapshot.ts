@@ -14,13 +14,18 @@ import { type Committer, milestone, type SnapshotProgress } from '../commit/comm
 import { type ChunkOptions, ChunkReader } from './chunk-reader.ts';
 import { chunkPlans, type PendingChunk, pieces, snapshotWork, wholePlan } from './plan.ts';
 
-export interface SnapshotOptions extends Omit<ChunkOptions, 'commit' | 'connection'> {
+export interface SnapshotOptions extends Omit<ChunkOptions, 'commit' | 'connection' | 'onRead'> {
   readonly connection: MongoConnection;
   readonly committer: Committer;
   readonly chunkBytes: number;
   readonly readers: number;
   readonly stats: CaptureStats;
   readonly logger: Logger;
+  /**
+   * Nothing is left to be read; the last segments are still to be closed and committed. Called again where something had to be
+   * read once more: the last call counts.
+   */
+  readonly onAllRead: () => void;
 }
 
 /** Chunks in one commit of a plan. */
@@ -41,6 +46,7 @@ export async function runSnapshot(options: SnapshotOptions): Promise<void> {
     for (const definition of large) readers.add(await planLarge(definition, options));
     const small = unplanned.filter((definition) => !large.includes(definition));
     for (const some of pieces(small, PLANS_IN_COMMIT)) readers.add(await planWhole(some, committer));
+    readers.allAdded();
     await readers.finished();
   } catch (error) {
     await readers.stop();
@@ -123,6 +129,8 @@ class Readers {
   readonly #abort: LinkedAbort;
   /** Chunks of each collection that are not done. */
   readonly #left = new Map<string, number>();
+  #unread = 0;
+  #isAllAdded = false;
   #failure: { readonly error: unknown } | null = null;
 
   constructor(options: SnapshotOptions) {
@@ -132,12 +140,18 @@ class Readers {
   }
 
   add(chunks: readonly PendingChunk[]): void {
+    this.#unread += chunks.length;
     for (const { plan } of chunks) {
       this.#left.set(plan.namespace, (this.#left.get(plan.namespace) ?? 0) + 1);
     }
     for (const chunk of chunks) {
       this.#queue.add(() => this.#read(chunk)).catch((error: unknown) => this.#fail(error));
     }
+  }
+
+  allAdded(): void {
+    this.#isAllAdded = true;
+    this.#tellAllRead();
   }
 
   /** Everything added is committed. */
@@ -158,7 +172,15 @@ class Readers {
     const stop = this.#abort.signal;
     if (stop.aborted) throw stop.reason;
     const commit = (progress: SnapshotProgress): Promise<void> => this.#commit(progress);
-    await new ChunkReader(chunk, { ...this.#options, commit, stop }).run();
+    const onRead = (isRead: boolean): void => {
+      this.#unread += isRead ? -1 : 1;
+      this.#tellAllRead();
+    };
+    await new ChunkReader(chunk, { ...this.#options, commit, onRead, stop }).run();
+  }
+
+  #tellAllRead(): void {
+    if (this.#isAllAdded && this.#unread === 0) this.#options.onAllRead();
   }
 
   /** The last chunk of a collection brings its milestone along. */
