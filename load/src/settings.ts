@@ -64,7 +64,7 @@ export const LOAD_DEFAULTS = {
   snapshotBatchDocuments: 1000,
   snapshotBatchBytes: 2 * MEBIBYTE,
   changeBatchRecords: 5000,
-  changeBatchBytes: 16 * MEBIBYTE,
+  changeBatchBytes: 8 * MEBIBYTE,
   windowBytes: 16 * MEBIBYTE,
   windows: 2,
   readAheadBytes: 16 * MEBIBYTE,

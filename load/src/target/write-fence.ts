@@ -102,16 +102,17 @@ export class WriteFence {
         connection.command('admin', { ...command, ...transaction }, { session });
       try {
         const reply = await execute({ ...transaction, startTransaction: true }, session);
-        if (writeOutcome(reply).writeErrors.length > 0) return null;
-        const ending = await end({ commitTransaction: 1, writeConcern: MAJORITY, maxTimeMS: maxWriteMs });
-        return { ...reply, writeConcernError: ending.writeConcernError };
+        if (writeOutcome(reply).writeErrors.length === 0) {
+          const ending = await end({ commitTransaction: 1, writeConcern: MAJORITY, maxTimeMS: maxWriteMs });
+          return { ...reply, writeConcernError: ending.writeConcernError };
+        }
       } catch (error) {
         // Without an answer the batch's next attempt is as good: its number ends what is left of this one.
         if (this.#isFenced(error) || serverCode(error) === undefined) throw error;
-        // It would hold its locks until the slot's next batch, or for a minute. Mostly the server has ended it by itself.
-        await end({ abortTransaction: 1 }).catch(() => undefined);
-        return null;
       }
+      // It would hold its locks until the slot's next batch, or for a minute. Mostly the server has ended it by itself.
+      await end({ abortTransaction: 1 }).catch(() => undefined);
+      return null;
     });
   }
 

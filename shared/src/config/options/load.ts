@@ -63,7 +63,8 @@ export const LOAD_OPTIONS = {
     commands: LOADING,
     min: 64 * 1024,
     max: 48 * MiB,
-    default: '16MiB',
-    describe: 'The most bytes of changed documents in one batch.',
+    default: '8MiB',
+    describe:
+      'The most bytes of changed documents in one batch. Above 12 MiB a batch does not go as a transaction, which costs the target more.',
   },
 } as const satisfies Readonly<Record<string, OptionSpec>>;
