@@ -29,12 +29,11 @@ import { writeOutcome } from '@waybill/shared/mongo/write-outcome';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
 import { fencedError } from './fenced.ts';
 import { PROGRESS_COLLECTION } from './mongodb-progress.ts';
+import { MAJORITY } from './mongodb-structure.ts';
 import type { FenceRequest } from './target.ts';
 
 /** A later owner's number was seen in this session. */
 const TRANSACTION_TOO_OLD = 225;
-
-const MAJORITY = { w: 'majority' } as const;
 
 /** Sends a batch with these fields in its command, in this session. */
 export type Execute = (fields: Readonly<Record<string, unknown>>, session?: Session) => Promise<CommandReply>;

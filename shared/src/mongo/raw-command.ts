@@ -1,5 +1,5 @@
 /**
- * Raw BSON into a driver's commands. Beside bulk/handshake.ts the only file that leans on the inside of the drivers; a contract test
+ * Raw BSON into a driver's commands. With bulk/handshake.ts and named-session.ts the only files that lean on the inside of the drivers; a contract test
  * (test/src/integration/raw-command.itest.ts) proves that the bytes arrive as they are with both of them.
  *
  * A field: js-bson lets an ObjectId write itself (`serializeInto`) after it has written the type byte, the key and its

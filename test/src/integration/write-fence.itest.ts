@@ -247,6 +247,11 @@ await describeWithServer('batches of an owner that logs in', () => {
     await newer.keepShutOut();
     await expect(older.write('insert', 'fence.things', [thing(1, 0)])).rejects.toMatchObject(FENCED);
     expect(await newer.write('insert', 'fence.things', [thing(1, 0)])).toEqual({ n: 1, failures: [] });
+    const puts = Array.from({ length: 50 }, (_, id) => replacement(id, 1));
+    expect(await newer.write('update', 'fence.things', puts)).toEqual({ n: 50, failures: [] });
+    const oplog = admin.client.db('local').collection('oplog.rs');
+    const isWhole = { 'o.applyOps.ns': 'fence.things' };
+    expect((await oplog.findOne(isWhole, { sort: { $natural: -1 } }))?.o.applyOps).toHaveLength(50);
   });
 });
 
