@@ -115,14 +115,18 @@ export class Ownership {
     while (!signal.aborted) {
       await sleep(this.#settings.confirmMs, signal).catch(() => undefined);
       if (signal.aborted) return;
-      try {
-        await this.#confirm();
-        if (performance.now() - keptAt < KEEP_SHUT_OUT_MS) continue;
-        await this.#target.keepShutOut();
-        keptAt = performance.now();
-      } catch (error) {
-        this.#logger.warnThrottled('ownership of the load could not be confirmed', { err: error });
-      }
+      await this.#confirm().catch((error: unknown) =>
+        this.#logger.warnThrottled('ownership of the load could not be confirmed', { err: error }),
+      );
+      if (performance.now() - keptAt < KEEP_SHUT_OUT_MS) continue;
+      keptAt = performance.now();
+      await this.#target
+        .keepShutOut()
+        .catch((error: unknown) =>
+          this.#logger.warnThrottled('earlier owners of the load may be let in again in half an hour', {
+            err: error,
+          }),
+        );
     }
   }
 }

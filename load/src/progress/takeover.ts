@@ -118,7 +118,7 @@ async function shutOut(
     tag: { load, epoch },
     key: fenceKey,
     slots: workers,
-    olderSlots: slots,
+    allSlots: slots,
     documentOf: (slot) => slotId(load, slot),
   });
   if (isFenced) return;

@@ -1,20 +1,22 @@
 import { elements } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
 import { WaybillError } from '@waybill/shared/errors';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import type { CommandOptions, MongoConnection } from '@waybill/shared/mongo/connection';
 import { openCursor } from '@waybill/shared/mongo/cursor';
 import type { RawElement } from '@waybill/shared/mongo/raw-value';
 import { DUPLICATE_KEY, writeOutcome } from '@waybill/shared/mongo/write-outcome';
 import type { ProgressChange, ProgressDocument, ProgressStore, ProgressValue } from './target.ts';
 
 export const PROGRESS_COLLECTION = 'progress';
+/** Matches nothing: what becomes of it tells what the server makes of the command around it. */
+export const PROBE: ProgressChange = { id: '/probe', set: { probe: true } };
 /** The load's own data comes first: this is not given up before the ownership itself is. */
 const MAX_TIME_MS = 30_000;
 
 export function mongodbProgressStore(connection: MongoConnection, database: string): ProgressStore {
   return {
     find: (prefix) => find(connection, database, prefix),
-    update: (changes) => update(connection, database, changes),
+    update: (changes) => updateProgress(connection, database, changes),
     remove: (ids) => remove(connection, database, ids),
   };
 }
@@ -35,13 +37,20 @@ async function find(
   return found;
 }
 
-async function update(
+export interface UpdateOptions extends CommandOptions {
+  /** Further ones of the command, or others than ours. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+}
+
+/** {@link ProgressStore.update} */
+export async function updateProgress(
   connection: MongoConnection,
   database: string,
   changes: readonly ProgressChange[],
+  { fields, ...options }: UpdateOptions = {},
 ): Promise<number> {
   if (changes.length === 0) return 0;
-  const reply = await connection.command(database, {
+  const command = {
     update: PROGRESS_COLLECTION,
     updates: changes.map(({ id, when, set, setOnInsert, upsert }) => ({
       q: { _id: id, ...when },
@@ -53,7 +62,9 @@ async function update(
     // acknowledged before this is on disk too.
     writeConcern: { w: 'majority', j: true },
     maxTimeMS: MAX_TIME_MS,
-  });
+    ...fields,
+  };
+  const reply = await connection.command(database, command, options);
   const { n, writeErrors, writeConcernError } = writeOutcome(reply);
   if (writeConcernError) {
     throw new WaybillError(

@@ -7,7 +7,7 @@ import { RawSequence } from '@waybill/shared/mongo/raw-value';
 import { isAtLeast } from '@waybill/shared/mongo/server-info';
 import { DUPLICATE_KEY, writeOutcome } from '@waybill/shared/mongo/write-outcome';
 import { splitNamespace } from '@waybill/shared/record';
-import { mongodbProgressStore, PROGRESS_COLLECTION } from './mongodb-progress.ts';
+import { mongodbProgressStore, PROBE, updateProgress } from './mongodb-progress.ts';
 import { MAJORITY, MongodbStructure, notDurable } from './mongodb-structure.ts';
 import type {
   FenceRequest,
@@ -59,15 +59,8 @@ async function keepsEmptyTimestamps(
   { progressDatabase, signal }: MongodbTargetSettings,
 ): Promise<boolean> {
   try {
-    await connection.command(
-      progressDatabase,
-      {
-        update: PROGRESS_COLLECTION,
-        updates: [{ q: { _id: '/probe' }, u: { $set: { probe: true } } }],
-        bypassEmptyTsReplacement: true,
-      },
-      { signal },
-    );
+    const fields = { bypassEmptyTsReplacement: true };
+    await updateProgress(connection, progressDatabase, [PROBE], { fields, signal });
     return true;
   } catch (error) {
     if (hasCode(error, 'MONGO_COMMAND_FAILED')) return false;

@@ -88,8 +88,8 @@ export interface FenceRequest {
   readonly key: string;
   /** Batches that this owner has under way at once, at most. */
   readonly slots: number;
-  /** The most that any owner before could have. */
-  readonly olderSlots: number;
+  /** The most that any owner could have, this one included. */
+  readonly allSlots: number;
   /** A document of the progress collection for each slot, counted from 0. */
   readonly documentOf: (slot: number) => string;
 }

@@ -28,9 +28,9 @@ import { rawArray } from '@waybill/shared/mongo/raw-value';
 import { writeOutcome } from '@waybill/shared/mongo/write-outcome';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
 import { fencedError } from './fenced.ts';
-import { PROGRESS_COLLECTION } from './mongodb-progress.ts';
+import { PROBE, updateProgress } from './mongodb-progress.ts';
 import { MAJORITY } from './mongodb-structure.ts';
-import type { FenceRequest } from './target.ts';
+import type { FenceRequest, ProgressChange } from './target.ts';
 
 /** A later owner's number was seen in this session. */
 const TRANSACTION_TOO_OLD = 225;
@@ -71,7 +71,7 @@ export class WriteFence {
     if (deps.connection.server.topology !== 'replicaSet') return null;
     const { epoch } = request.tag;
     const slots = await Promise.all(
-      Array.from({ length: Math.max(request.slots, request.olderSlots) }, async (_, index) => {
+      Array.from({ length: request.allSlots }, async (_, index) => {
         const id = slotId(request, index);
         return { id, session: await deps.connection.startSession({ id }), number: BigInt(epoch) << 32n };
       }),
@@ -137,8 +137,7 @@ export class WriteFence {
   async #shutOut(): Promise<boolean> {
     try {
       await Promise.all(this.#slots.map((slot, index) => this.#announce(slot, index)));
-      const [slot] = this.#slots;
-      return slot === undefined || (await this.#refusesOlder(slot));
+      return await this.#refusesOlder(this.#slots[0]!);
     } catch (error) {
       if (this.#isFenced(error)) throw this.#fenced();
       // Servers that only resemble MongoDB refuse transaction numbers in words of their own.
@@ -148,21 +147,19 @@ export class WriteFence {
   }
 
   /** It has to change something: a write that changes nothing leaves no trace in `config.transactions`. */
-  async #announce({ session, number }: Slot, index: number): Promise<void> {
+  async #announce(slot: Slot, index: number): Promise<void> {
     const { tag, documentOf } = this.#request;
-    const update = { q: { _id: documentOf(index) }, u: { $set: { kind: 'slot', ...tag } } };
-    await this.#update({ ...update, upsert: true }, number, session);
+    const change = { id: documentOf(index), set: { kind: 'slot', ...tag }, upsert: true };
+    await this.#update(change, slot, slot.number);
   }
 
   async #refusesOlder(slot: Slot): Promise<boolean> {
-    const nothing = { q: { _id: '/probe' }, u: { $set: { probe: true } } };
-    const attempt = (number: bigint): Promise<void> => this.#update(nothing, number, slot.session);
     const announced = slot.number;
     slot.number++;
     // This one is a later owner's to refuse; the other must be refused by what was just announced.
-    await attempt(slot.number);
+    await this.#update(PROBE, slot, slot.number);
     try {
-      await attempt(announced - 1n);
+      await this.#update(PROBE, slot, announced - 1n);
       return false;
     } catch (error) {
       if (!this.#isFenced(error)) throw error;
@@ -170,25 +167,12 @@ export class WriteFence {
     }
   }
 
-  async #update(update: object, txnNumber: bigint, session: Session): Promise<void> {
+  async #update(change: ProgressChange, { session }: Slot, txnNumber: bigint): Promise<void> {
     const { connection, progressDatabase, maxWriteMs, signal } = this.#deps;
-    const command = {
-      update: PROGRESS_COLLECTION,
-      updates: [update],
-      writeConcern: MAJORITY,
-      maxTimeMS: maxWriteMs,
-      txnNumber,
-    };
-    await retry(
-      async () => {
-        const reply = await connection.command(progressDatabase, command, { session, signal });
-        const { writeErrors, writeConcernError } = writeOutcome(reply);
-        const failed = writeErrors[0] ?? writeConcernError;
-        if (failed) throw notAnnounced(failed.message, writeErrors.length > 0);
-      },
-      DEFAULT_RETRY,
-      { signal },
-    );
+    const options = { fields: { txnNumber, maxTimeMS: maxWriteMs }, session, signal };
+    await retry(() => updateProgress(connection, progressDatabase, [change], options), DEFAULT_RETRY, {
+      signal,
+    });
   }
 
   #isFenced(error: unknown): boolean {
@@ -208,9 +192,4 @@ function slotId({ key }: FenceRequest, index: number): Buffer {
   id[6] = (id[6]! & 0x0f) | 0x80;
   id[8] = (id[8]! & 0x3f) | 0x80;
   return id;
-}
-
-function notAnnounced(message: string, isRefused: boolean): WaybillError {
-  const code = isRefused ? 'MONGO_COMMAND_FAILED' : 'MONGO_TRANSIENT';
-  return new WaybillError(code, `the target did not take the announcement of the load's owner: ${message}`);
 }

@@ -46,7 +46,7 @@ class Owner implements AsyncDisposable {
   shutOut(slots: Partial<FenceRequest> = {}): Promise<boolean> {
     const documentOf = (slot: number): string => `${LOAD}/slot/${slot}`;
     const tag = { load: LOAD, epoch: this.#epoch };
-    return this.#target.shutOut({ tag, key: this.#key, slots: 2, olderSlots: 2, documentOf, ...slots });
+    return this.#target.shutOut({ tag, key: this.#key, slots: 2, allSlots: 2, documentOf, ...slots });
   }
 
   write(kind: WriteBatch['kind'], namespace: string, statements: readonly Buffer[]): Promise<WriteResult> {
@@ -111,9 +111,9 @@ for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[
       it('are refused in each of their slots, also where the newer owner has fewer', async () => {
         await using older = await owner(1);
         await using newer = await owner(2);
-        await older.shutOut({ slots: 4, olderSlots: 4 });
+        await older.shutOut({ slots: 4, allSlots: 4 });
         await Promise.all([1, 2, 3, 4].map((id) => older.write('insert', things, [thing(id, 0)])));
-        await newer.shutOut({ slots: 1, olderSlots: 4 });
+        await newer.shutOut({ slots: 1, allSlots: 4 });
         for (let n = 0; n < 8; n++) {
           await expect(older.write('update', things, [replacement(1, 9)])).rejects.toMatchObject(FENCED);
         }
