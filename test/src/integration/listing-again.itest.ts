@@ -14,7 +14,7 @@ import { expect, it } from 'vitest';
 import { Migration } from '../e2e/migration.ts';
 import { awaitUntil } from '../support/await-until.ts';
 import { temporaryBucket } from '../support/bucket.ts';
-import { connectSource, startCapture } from '../support/capturing.ts';
+import { atClockReadings, connectSource, startCapture } from '../support/capturing.ts';
 import { compareDeployments } from '../support/compare.ts';
 import { testClient } from '../support/raw.ts';
 import { replayStream } from '../support/replay.ts';
@@ -216,7 +216,7 @@ await describeWithServer(
       await db.collection('still').insertOne({ a: 1 });
       let listings = 0;
       let meanwhile = async (): Promise<void> => undefined;
-      const watched = atTheEndOfListings(source, async () => {
+      const watched = atClockReadings(source, async () => {
         listings++;
         await meanwhile();
       });
@@ -283,22 +283,6 @@ async function sayStopped(source: MongoConnection, bucket: Bucket): Promise<Clus
 async function isDrained(bucket: Bucket, time: ClusterTime): Promise<boolean> {
   const milestone = milestoneOf(await readManifest(bucket, 'default'), 'drained');
   return (parseClusterTime(milestone?.clusterTime ?? '') ?? 0n) >= time;
-}
-
-/** A capture asks for the time after each listing. */
-function atTheEndOfListings(source: MongoConnection, then: () => Promise<void>): MongoConnection {
-  return {
-    role: source.role,
-    url: source.url,
-    server: source.server,
-    command: async (database, command, options) => {
-      if (command.find === 'clock') await then();
-      return source.command(database, command, options);
-    },
-    startSession: (options) => source.startSession(options),
-    close: () => source.close(),
-    [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
-  };
 }
 
 /** The structure changes of each commit behind the first `writes-stopped`. */

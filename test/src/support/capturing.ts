@@ -50,6 +50,22 @@ export function connectSource(uri: string): Promise<MongoConnection> {
   return connect(uri, { role: 'source' });
 }
 
+/** The source, with something done before each reading of its clock: a capture does so when it proves how far it is. */
+export function atClockReadings(source: MongoConnection, then: () => Promise<void>): MongoConnection {
+  return {
+    role: source.role,
+    url: source.url,
+    server: source.server,
+    command: async (database, command, options) => {
+      if (command.find === 'clock') await then();
+      return source.command(database, command, options);
+    },
+    startSession: (options) => source.startSession(options),
+    close: () => source.close(),
+    [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
+  };
+}
+
 /** Waits until the stream `default` has caught up. */
 export function caughtUp(bucket: Bucket): Promise<Milestone> {
   return awaitUntil('it has caught up', async () =>
