@@ -120,13 +120,11 @@ export class Ownership {
       );
       if (performance.now() - keptAt < KEEP_SHUT_OUT_MS) continue;
       keptAt = performance.now();
-      await this.#target
-        .keepShutOut()
-        .catch((error: unknown) =>
-          this.#logger.warnThrottled('earlier owners of the load may be let in again in half an hour', {
-            err: error,
-          }),
-        );
+      await this.#target.keepShutOut().catch((error: unknown) =>
+        this.#logger.warnThrottled('earlier owners of the load may be let in again in half an hour', {
+          err: error,
+        }),
+      );
     }
   }
 }
