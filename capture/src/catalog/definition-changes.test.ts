@@ -127,6 +127,29 @@ describe('definitionChanges', () => {
     ]);
   });
 
+  it('tells of what changes by its types alone: a yes is not 1, and a long is exact', () => {
+    const [flag, big] = [
+      [{ a: true }, { a: 1 }],
+      [{ a: 9007199254740993n }, { a: 9007199254740992n }],
+    ] as const;
+    for (const [before, after] of [flag, big]) {
+      const of = (rule: Plain) => [
+        collection('s.a', { validator: rule }, [{ ...EMAIL, partialFilterExpression: rule }]),
+        view('s.v', { viewOn: 'a', pipeline: [{ $match: rule }] }),
+      ];
+      const operations = told(of(before), of(after)).map(
+        ([operation, namespace]) => `${operation} ${namespace}`,
+      );
+      expect(operations).toEqual([
+        'drop s.v',
+        'modify s.a',
+        'dropIndexes s.a',
+        'createIndexes s.a',
+        'create s.v',
+      ]);
+    }
+  });
+
   it('changes and takes away the expiry of a clustered collection', () => {
     const known = [collection('s.a', { expireAfterSeconds: 60n })];
     expect(told(known, [collection('s.a')])).toEqual([['modify', 's.a', { expireAfterSeconds: 'off' }]]);

@@ -44,6 +44,12 @@ describe('identityDifferences', () => {
     const other = fromObject({ capped: true, size: 4096n, validator: { a: 1 } });
     expect(identityDifferences(one, other)).toEqual([]);
   });
+
+  it('knows a collation, whatever library a server has and in what order it writes it down', () => {
+    const one = fromObject({ collation: { locale: 'de', strength: 1, version: '57.1' } });
+    const other = fromObject({ collation: { strength: 1n, locale: 'de', version: '58.2' } });
+    expect(identityDifferences(one, other)).toEqual([]);
+  });
 });
 
 describe('validators', () => {

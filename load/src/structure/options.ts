@@ -2,6 +2,7 @@
 import { buildDocument, type Field, fromObject } from '@waybill/shared/bson/build';
 import { BsonType, elements, findElement, type RawElement } from '@waybill/shared/bson/raw';
 import { WaybillError } from '@waybill/shared/errors';
+import { differing, optionFields } from '@waybill/shared/mongo/definition-fields';
 import type { Fields } from '../target/target.ts';
 
 export const NO_OPTIONS = fromObject({});
@@ -51,22 +52,27 @@ export function createOptions(namespace: string, options: Uint8Array): Fields {
 
 /** Names of the options by which the existing collection is another one than the wanted. */
 export function identityDifferences(existing: Uint8Array, wanted: Uint8Array): string[] {
-  return IDENTITY.filter((name) => !sameOption(findElement(existing, name), findElement(wanted, name)));
+  return optionDifferences(existing, wanted, IDENTITY);
+}
+
+function optionDifferences(existing: Uint8Array, wanted: Uint8Array, names: readonly string[]): string[] {
+  const differences = new Set(differing(optionFields(existing), optionFields(wanted)));
+  return names.filter((name) => differences.has(name));
 }
 
 /** Whether the existing collection has a validator of its own. */
 export function hasForeignValidator(existing: Uint8Array, wanted: Uint8Array): boolean {
   const validator = findElement(existing, 'validator');
   if (!validator || validator.bytes.length <= 5) return false;
-  return VALIDATION.some((name) => !sameOption(findElement(existing, name), findElement(wanted, name)));
+  return optionDifferences(existing, wanted, VALIDATION).length > 0;
 }
 
 /** What collMod has to say so that an existing collection, taken over, has the wanted options that are no part of its identity. */
 export function missingOptions(existing: Uint8Array, wanted: Uint8Array): Fields {
   const names = [...VALIDATION, 'changeStreamPreAndPostImages'];
-  return names.flatMap((name) => {
+  return optionDifferences(existing, wanted, names).flatMap((name) => {
     const element = findElement(wanted, name);
-    return element && !sameOption(findElement(existing, name), element) ? [[name, element] as const] : [];
+    return element ? [[name, element] as const] : [];
   });
 }
 
@@ -97,23 +103,6 @@ export function isCapped(options: Uint8Array): boolean {
 
 export function isCollated(options: Uint8Array): boolean {
   return findElement(options, 'collation') !== undefined;
-}
-
-function sameOption(a: RawElement | undefined, b: RawElement | undefined): boolean {
-  const one = meaningful(a);
-  const other = meaningful(b);
-  if (!one || !other) return one === other;
-  const left = numberOf(one);
-  const right = numberOf(other);
-  if (left !== undefined || right !== undefined) return left === right;
-  return one.type === other.type && Buffer.compare(one.bytes, other.bytes) === 0;
-}
-
-/** `capped: false` and `max: 0` say the same as nothing. */
-function meaningful(element: RawElement | undefined): RawElement | undefined {
-  if (!element) return undefined;
-  const isScalar = element.type === BsonType.boolean || numberOf(element) !== undefined;
-  return isScalar && !truthy(element) ? undefined : element;
 }
 
 function truthy(element: RawElement): boolean {

@@ -1,4 +1,4 @@
-import { fromObject } from '@waybill/shared/bson/build';
+import { double, fromObject, string } from '@waybill/shared/bson/build';
 import type { CatalogEntry } from '@waybill/shared/mongo/catalog';
 import { describe, expect, test } from 'vitest';
 import { NEVER_EXPIRES_SECONDS } from '../structure/index-spec.ts';
@@ -109,6 +109,33 @@ describe('structure', () => {
       ],
     );
     expect(brief([source], [target])).toEqual([]);
+  });
+
+  test('types and exact values in what servers evaluate on documents are told apart', () => {
+    const pairs: readonly (readonly [Plain, Plain])[] = [
+      [{ a: true }, { a: 1 }],
+      [{ a: 9007199254740993n }, { a: 9007199254740992n }],
+      [{ a: -0 }, { a: double(0) }],
+      [{ a: double(1) }, { a: 1 }],
+      [{ a: string(Buffer.of(0xff)) }, { a: string(Buffer.of(0xfe)) }],
+      [{ weights: { a: 1, b: 2 } }, { weights: { b: 2, a: 1 } }],
+      [{ collation: { version: 1 } }, { collation: { version: 2 } }],
+    ];
+    for (const [one, other] of pairs) {
+      const of = (rule: Plain) => [
+        entry('shop.ruled', { validator: rule }, [{ ...email, partialFilterExpression: rule }]),
+        {
+          ...entry('shop.view', { viewOn: 'ruled', pipeline: [{ $match: rule }] }, []),
+          type: 'view' as const,
+        },
+      ];
+      expect(brief(of(one), of(one))).toEqual([]);
+      expect(brief(of(one), of(other))).toEqual([
+        'shop.ruled options validator',
+        'shop.ruled index-different email_1: partialFilterExpression',
+        'shop.view options pipeline',
+      ]);
+    }
   });
 
   test('an expiry of 0, an empty validator and a key in other order are told from their likes', () => {

@@ -1,8 +1,16 @@
 /**
- * What collections and indexes are, as fields that can be compared whatever server wrote them down: numbers by value,
- * an option that is off as one that is not there, defaults that only some servers state. Pure.
+ * What collections and indexes are, as fields that can be compared whatever server wrote them down: numbers by their exact value,
+ * an option that is off as one that is not there, defaults that only some servers state. What a server evaluates on documents it keeps as it was
+ * given, and there `true` and `1` are two things: that is compared byte for byte. Pure.
  */
-import { BsonType, elements, findElement, type NamedElement, type RawElement } from '../bson/raw.ts';
+import {
+  asBuffer,
+  BsonType,
+  elements,
+  findElement,
+  type NamedElement,
+  type RawElement,
+} from '../bson/raw.ts';
 import { readString } from '../bson/values.ts';
 
 /** The largest that servers take: 68 years. */
@@ -35,6 +43,8 @@ const INDEX_FIELDS = new Set([
   'clustered',
   'bucketSize',
 ]);
+/** Evaluated on documents; servers from 4.0 on keep them as they were given. */
+const VERBATIM = new Set(['validator', 'pipeline', 'partialFilterExpression']);
 /** Of these every number but 0 is a yes. */
 const FLAGS = new Set(['unique', 'sparse', 'hidden', 'prepareUnique', 'clustered']);
 /** Fields inside which order says nothing. */
@@ -99,19 +109,39 @@ export function expiryText(seconds: number): string {
 
 function comparable(element: NamedElement): string {
   const { name, type, bytes } = element;
-  const number = numberIn(element);
-  if (number !== undefined) return `number ${number}`;
-  if (type === BsonType.string) return JSON.stringify(readString(element));
-  if (type === BsonType.boolean) return bytes[0] === 1 ? 'number 1' : 'number 0';
-  if (type !== BsonType.document && type !== BsonType.array)
-    return `${type} ${Buffer.from(bytes).toString('base64')}`;
-  const parts: string[] = [];
-  for (const part of elements(bytes)) {
-    if (part.name === INCIDENTAL_PARTS.get(name)) continue;
-    parts.push(`${JSON.stringify(part.nameBytes.toString('latin1'))}:${comparable(part)}`);
-  }
+  if (VERBATIM.has(name)) return exactText(element);
+  if (!isNested(element)) return looseText(element);
+  const parts = [...elements(bytes)].filter((part) => part.name !== INCIDENTAL_PARTS.get(name)).map(partText);
   if (UNORDERED.has(name)) parts.sort();
   return `${type}{${parts.join(',')}}`;
+}
+
+function exactText({ type, bytes }: RawElement): string {
+  return `${type} ${asBuffer(bytes).toString('base64')}`;
+}
+
+/** A yes is 1 here, and a number what it is worth, whatever type it has. */
+function looseText(element: RawElement): string {
+  const { type, bytes } = element;
+  const number = numberText(element);
+  if (number !== undefined) return `number ${number}`;
+  if (type === BsonType.boolean) return `number ${bytes[0] === 1 ? 1 : 0}`;
+  if (type === BsonType.string) return stringText(asBuffer(bytes).subarray(4, -1));
+  if (!isNested(element)) return exactText(element);
+  return `${type}{${[...elements(bytes)].map(partText).join(',')}}`;
+}
+
+function partText(part: NamedElement): string {
+  return `${stringText(part.nameBytes)}:${looseText(part)}`;
+}
+
+/** Byte by byte: what is no UTF-8 is told apart too. */
+function stringText(bytes: Buffer): string {
+  return JSON.stringify(bytes.toString('latin1'));
+}
+
+function isNested({ type }: RawElement): boolean {
+  return type === BsonType.document || type === BsonType.array;
 }
 
 /** False and nothing, and of a flag every zero. */
@@ -145,4 +175,12 @@ function numberIn({ type, bytes }: RawElement): number | undefined {
   if (type === BsonType.int32) return view.getInt32(0, true);
   if (type === BsonType.int64) return Number(view.getBigInt64(0, true));
   return type === BsonType.double ? view.getFloat64(0, true) : undefined;
+}
+
+/** Exact: a long may be more than a double can tell. */
+function numberText(element: RawElement): string | undefined {
+  const { type, bytes } = element;
+  if (type === BsonType.int64) return String(asBuffer(bytes).readBigInt64LE(0));
+  const value = numberIn(element);
+  return Number.isInteger(value) ? String(BigInt(value!)) : value?.toString();
 }
