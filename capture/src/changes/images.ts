@@ -13,6 +13,7 @@ import { collectionUuidField, openByIdentity } from '@waybill/shared/mongo/colle
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { openCursor } from '@waybill/shared/mongo/cursor';
 import { rawDocument } from '@waybill/shared/mongo/raw-value';
+import { replyOperationTime } from '@waybill/shared/mongo/reply';
 import type { ClusterTime } from '@waybill/shared/position';
 import { splitNamespace } from '@waybill/shared/record';
 import { retry } from '@waybill/shared/retry';
@@ -120,7 +121,7 @@ export class ImageLookup {
         }),
       signal,
     );
-    if (found === null) return this.#allMissing(part, run);
+    if (found === null) return markMissing(part, run, await this.#now(run));
     await using cursor = found.opened;
     const waiting = new DocumentTable(part.changes.length);
     for (const change of part.changes) waiting.add(change);
@@ -134,27 +135,28 @@ export class ImageLookup {
       // What a closed cursor has given is all; asking again costs a round trip.
       if (batch.done) break;
     }
-    for (const change of part.changes) {
-      if (change.documentOrigin === 'lookup') continue;
-      change.documentOrigin = 'missing';
-      run.missing.push({ change, lookedUpAt });
-    }
+    markMissing(part, run, lookedUpAt);
   }
 
-  /** The collection is gone, and its drop is in the stream. */
-  async #allMissing(part: ImageWants, run: LookupRun): Promise<void> {
+  /** Where the collection is gone, and its drop in the stream. */
+  async #now(run: LookupRun): Promise<ClusterTime> {
     const { connection, signal } = this.#options;
     const reply = await connection.command('admin', { ping: 1 }, { signal });
-    const now = typeof reply.operationTime === 'bigint' ? reply.operationTime : run.asOf;
-    for (const change of part.changes) {
-      change.documentOrigin = 'missing';
-      run.missing.push({ change, lookedUpAt: now });
-    }
+    return replyOperationTime(reply) ?? run.asOf;
   }
 
   #learn(namespace: string, bytes: number): void {
     const before = this.#sizes.get(namespace);
     this.#sizes.set(namespace, before === undefined ? bytes : before + NEWEST * (bytes - before));
+  }
+}
+
+/** What a lost cursor had brought stays: it was read after the event, like what its successor brings. */
+function markMissing(part: ImageWants, run: LookupRun, lookedUpAt: ClusterTime): void {
+  for (const change of part.changes) {
+    if (change.documentOrigin === 'lookup') continue;
+    change.documentOrigin = 'missing';
+    run.missing.push({ change, lookedUpAt });
   }
 }
 

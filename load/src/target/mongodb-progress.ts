@@ -2,7 +2,7 @@ import { elements } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
 import { WaybillError } from '@waybill/shared/errors';
 import type { CommandOptions, MongoConnection } from '@waybill/shared/mongo/connection';
-import { openCursor } from '@waybill/shared/mongo/cursor';
+import { readAll } from '@waybill/shared/mongo/cursor';
 import type { RawElement } from '@waybill/shared/mongo/raw-value';
 import { DUPLICATE_KEY, writeOutcome } from '@waybill/shared/mongo/write-outcome';
 import type { ProgressChange, ProgressDocument, ProgressStore, ProgressValue } from './target.ts';
@@ -29,12 +29,8 @@ async function find(
   // Keys are ASCII but for namespaces, and U+FFFF is no character: everything that starts with the prefix lies below.
   const filter = { _id: { $gte: prefix, $lt: `${prefix}\uffff` } };
   const command = { find: PROGRESS_COLLECTION, filter, sort: { _id: 1 } };
-  await using cursor = await openCursor(connection, database, command);
-  const found: ProgressDocument[] = [];
-  for (let batch = await cursor.next(); batch; batch = await cursor.next()) {
-    for (const document of batch.documents) found.push(readDocument(document) as ProgressDocument);
-  }
-  return found;
+  const found = await readAll(connection, database, command);
+  return found.map((document) => readDocument(document) as ProgressDocument);
 }
 
 export interface UpdateOptions extends CommandOptions {

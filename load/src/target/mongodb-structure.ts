@@ -5,7 +5,7 @@ import { failureOf, serverCode } from '@waybill/shared/mongo/classify';
 import { COLLECTION_UUID_MISMATCH, collectionUuidField } from '@waybill/shared/mongo/collection-identity';
 import { listCollections } from '@waybill/shared/mongo/collections';
 import type { CommandReply, MongoConnection } from '@waybill/shared/mongo/connection';
-import { openCursor } from '@waybill/shared/mongo/cursor';
+import { readAll } from '@waybill/shared/mongo/cursor';
 import { RawField, rawArray } from '@waybill/shared/mongo/raw-value';
 import { isAtLeast } from '@waybill/shared/mongo/server-info';
 import { type WriteConcernFailure, writeOutcome } from '@waybill/shared/mongo/write-outcome';
@@ -186,11 +186,8 @@ export class MongodbStructure implements TargetStructure {
     return this.takesComments ? { comment: `waybill ${load} ${epoch}` } : {};
   }
 
-  protected async all(database: string, command: Readonly<Record<string, unknown>>): Promise<Buffer[]> {
-    await using cursor = await openCursor(this.connection, database, command);
-    const all: Buffer[] = [];
-    for (let batch = await cursor.next(); batch; batch = await cursor.next()) all.push(...batch.documents);
-    return all;
+  protected all(database: string, command: Readonly<Record<string, unknown>>): Promise<Buffer[]> {
+    return readAll(this.connection, database, command);
   }
 }
 

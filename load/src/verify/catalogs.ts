@@ -1,5 +1,7 @@
 /** The structure of both sides: read, and compared once. */
 import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/catalog';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
 import type { StructureDifference } from './report.ts';
 import type { VerifyDeps } from './settings.ts';
 import { compareStructure } from './structure.ts';
@@ -14,11 +16,9 @@ export type Catalogs = readonly [
 ];
 
 export function bothCatalogs({ source, target, filter, load, signal }: StructureDeps): Promise<Catalogs> {
-  return Promise.all([
-    listCatalog(source, filter, signal),
-    listCatalog(target, filter, signal),
-    load ? load.leftOutIndexes(signal) : NONE,
-  ]);
+  const list = (of: MongoConnection): Promise<CatalogEntry[]> =>
+    retry(() => listCatalog(of, filter, signal), DEFAULT_RETRY, { signal });
+  return Promise.all([list(source), list(target), load ? load.leftOutIndexes(signal) : NONE]);
 }
 
 export function compareCatalogs(

@@ -5,10 +5,10 @@
 import PQueue from 'p-queue';
 import { asBuffer, findElement } from '../bson/raw.ts';
 import { hasCode } from '../errors.ts';
-import { serverCode } from './classify.ts';
 import { type CollectionInfo, listCollections } from './collections.ts';
 import type { MongoConnection } from './connection.ts';
-import { openCursor } from './cursor.ts';
+import { readAll } from './cursor.ts';
+import { isGone } from './cursor-failure.ts';
 import type { NamespaceFilter } from './namespace-filter.ts';
 import { replyNumber } from './reply.ts';
 
@@ -31,7 +31,6 @@ export interface CatalogEntry extends CollectionInfo {
 
 /** Collections asked about at once. */
 const CONCURRENCY = 8;
-const NAMESPACE_NOT_FOUND = 26;
 
 /**
  * Sorted by namespace. Each collection is described as what its uuid says, under the name that it has in the end: one that is dropped while
@@ -105,15 +104,12 @@ export async function listIndexes(
   collection: string,
   signal?: AbortSignal,
 ): Promise<Buffer[]> {
-  const found: Buffer[] = [];
   try {
-    await using cursor = await openCursor(connection, database, { listIndexes: collection }, { signal });
-    for (let batch = await cursor.next(); batch; batch = await cursor.next()) found.push(...batch.documents);
+    return await readAll(connection, database, { listIndexes: collection }, { signal });
   } catch (error) {
-    if (serverCode(error) !== NAMESPACE_NOT_FOUND) throw error;
+    if (!isGone(error)) throw error;
+    return [];
   }
-  // Copies: slices would keep whole replies alive for as long as the catalog lives.
-  return found.map((entry) => Buffer.from(entry));
 }
 
 async function describe(

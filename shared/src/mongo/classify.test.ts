@@ -19,6 +19,7 @@ describe('classifyMongoError', () => {
     ['MongoServerError', { code: 189 }, 'MONGO_TRANSIENT', true],
     ['MongoServerError', { code: 11600 }, 'MONGO_TRANSIENT', true],
     ['MongoServerError', { code: 43 }, 'MONGO_TRANSIENT', true],
+    ['MongoServerError', { code: 11601 }, 'MONGO_TRANSIENT', true],
     ['MongoServerError', { code: 99999, errorLabels: ['RetryableWriteError'] }, 'MONGO_TRANSIENT', true],
     ['MongoServerError', { code: 286 }, 'MONGO_COMMAND_FAILED', false],
     ['MongoServerError', { code: 10334 }, 'MONGO_COMMAND_FAILED', false],

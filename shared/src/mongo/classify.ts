@@ -67,10 +67,10 @@ export function failureOf(error: unknown): ServerFailure | undefined {
 const AUTHENTICATION_CODES: ReadonlySet<number> = new Set([11, 18, 8000]);
 const UNAUTHORIZED = 13;
 
-/** Elections, shutdowns, lost cursors, time limits, throttling, moved chunks: the same command may well succeed later. */
+/** Elections, shutdowns, lost cursors, kills, time limits, throttling, moved chunks: the same command may well succeed later. */
 const TRANSIENT_CODES: ReadonlySet<number> = new Set([
   6, 7, 24, 43, 46, 50, 63, 64, 89, 91, 112, 117, 133, 134, 150, 175, 189, 202, 222, 234, 237, 246, 262, 290,
-  314, 365, 462, 9001, 10058, 10107, 11600, 11602, 13388, 13435, 13436, 16500,
+  314, 365, 462, 9001, 10058, 10107, 11600, 11601, 11602, 13388, 13435, 13436, 16500,
 ]);
 
 const TRANSIENT_LABELS = [

@@ -1,7 +1,7 @@
 /** The `listCollections` entries of one database, as bytes. */
 import { asBuffer, elements } from '../bson/raw.ts';
 import type { MongoConnection } from './connection.ts';
-import { openCursor } from './cursor.ts';
+import { readAll } from './cursor.ts';
 
 export interface CollectionInfo {
   readonly name: string;
@@ -21,12 +21,7 @@ export async function listCollections(
 ): Promise<CollectionInfo[]> {
   const { name, signal } = options;
   const command = { listCollections: 1, filter: name === undefined ? {} : { name } };
-  await using cursor = await openCursor(connection, database, command, { signal });
-  const found: CollectionInfo[] = [];
-  for (let batch = await cursor.next(); batch; batch = await cursor.next()) {
-    for (const document of batch.documents) found.push(parse(document));
-  }
-  return found;
+  return (await readAll(connection, database, command, { signal })).map(parse);
 }
 
 function parse(document: Buffer): CollectionInfo {

@@ -1,6 +1,7 @@
 /**
  * Raw cursors: find, aggregate and their getMores as commands, documents as slices of the replies. One cursor is one
- * session, so that the getMores reach the server that holds it. A cursor that failed is not used again: open a new one.
+ * session, so that the getMores reach the server that holds it. A cursor that failed is not used again: open a new one. What its
+ * failure means: cursor-failure.ts.
  *
  * A batch is sized in documents by the protocol; the number is adapted so that a reply comes near `targetBatchBytes`.
  * With `prefetch` one getMore is in flight while the caller works on the batch before it: memory for two batches.
@@ -10,7 +11,9 @@ import { asBuffer, findElement } from '../bson/raw.ts';
 import { WaybillError } from '../errors.ts';
 import { LinkedAbort } from '../lifecycle.ts';
 import type { ClusterTime } from '../position.ts';
+import { type RetryPolicy, retry } from '../retry.ts';
 import type { CommandReply, MongoConnection, ReadPreference, Session } from './connection.ts';
+import { cursorError, isLostCursor } from './cursor-failure.ts';
 import { replyOperationTime } from './reply.ts';
 
 export interface CursorOptions {
@@ -74,8 +77,43 @@ export async function openCursor(
     return new RawCursor(connection, database, session, reply, options);
   } catch (error) {
     await session.end();
-    throw error;
+    throw cursorError(error);
   }
+}
+
+/** Of what is read in one go: a few, soon after one another. Elections and the like are for the caller to wait out. */
+const REOPENINGS: RetryPolicy = {
+  initialMs: 10,
+  maxMs: 500,
+  factor: 2,
+  jitter: 0.5,
+  maxAttempts: 10,
+  maxElapsedMs: 30_000,
+};
+
+/** A short reading, of one cursor: where that is lost it begins anew. */
+export function readAgainIfLost<T>(read: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  return retry(read, REOPENINGS, { signal, retryable: isLostCursor });
+}
+
+/**
+ * All that a short command with a cursor gives, from one cursor. Copies: slices would keep whole replies alive for as long as one
+ * of the documents lives.
+ */
+export function readAll(
+  connection: MongoConnection,
+  database: string,
+  command: Readonly<Record<string, unknown>>,
+  options: Pick<CursorOptions, 'signal'> = {},
+): Promise<Buffer[]> {
+  return readAgainIfLost(async () => {
+    await using cursor = await openCursor(connection, database, command, options);
+    const found: Buffer[] = [];
+    for (let batch = await cursor.next(); batch; batch = await cursor.next()) {
+      for (const document of batch.documents) found.push(Buffer.from(document));
+    }
+    return found;
+  }, options.signal);
 }
 
 export class RawCursor implements AsyncDisposable {
@@ -155,13 +193,17 @@ export class RawCursor implements AsyncDisposable {
       batchSize: this.#batchSize(),
       ...(awaitMs !== undefined && { maxTimeMS: awaitMs }),
     };
-    const reply = await this.#connection.command(this.#database, command, {
-      session: this.#session,
-      signal: this.#abort.signal,
-    });
-    const { id, batch } = parseReply(reply, 'nextBatch');
-    this.#id = id;
-    return this.#learn(batch);
+    try {
+      const reply = await this.#connection.command(this.#database, command, {
+        session: this.#session,
+        signal: this.#abort.signal,
+      });
+      const { id, batch } = parseReply(reply, 'nextBatch');
+      this.#id = id;
+      return this.#learn(batch);
+    } catch (error) {
+      throw cursorError(error);
+    }
   }
 
   #batchSize(): number {

@@ -3,7 +3,7 @@ import { asBuffer, BsonType, findElement, type RawElement } from '../bson/raw.ts
 import { hasCode } from '../errors.ts';
 import { collectionUuidField } from './collection-identity.ts';
 import type { MongoConnection } from './connection.ts';
-import { openCursor } from './cursor.ts';
+import { readAll } from './cursor.ts';
 import type { PlannedCollection } from './range-plan.ts';
 import { rawDocument } from './raw-value.ts';
 
@@ -56,16 +56,10 @@ async function recordIds(
     showRecordId: true,
     ...collectionUuidField(connection.server, uuid),
   };
-  await using cursor = await openCursor(connection, database, command, { signal });
-  const places: bigint[] = [];
-  for (let batch = await cursor.next(); batch; batch = await cursor.next()) {
-    for (const document of batch.documents) {
-      const place = recordId(findElement(document, '$recordId'));
-      if (place === undefined) return [];
-      places.push(place);
-    }
-  }
-  return places;
+  const places = (await readAll(connection, database, command, { signal })).map((document) =>
+    recordId(findElement(document, '$recordId')),
+  );
+  return places.every((place) => place !== undefined) ? places : [];
 }
 
 function recordId(element: RawElement | undefined): bigint | undefined {

@@ -20,7 +20,7 @@ import { serverCode } from './classify.ts';
 import { collectionUuidField, openByIdentity } from './collection-identity.ts';
 import type { MongoConnection } from './connection.ts';
 import { openCursor, type RawCursor } from './cursor.ts';
-import { isWorthReopening, type RangeOutcome, type ReadRangeOptions, readConcernOf } from './range-reader.ts';
+import { type RangeOutcome, type ReadRangeOptions, readConcernOf } from './range-reader.ts';
 import { rawDocument } from './raw-value.ts';
 
 export interface ReadNaturalOptions
@@ -109,7 +109,7 @@ export class NaturalReader implements AsyncIterable<NaturalBatch> {
         }
       },
       this.#options.retry ?? DEFAULT_RETRY,
-      { signal, onRetry, retryable: isWorthReopening },
+      { signal, onRetry },
     );
   }
 

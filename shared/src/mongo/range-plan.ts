@@ -6,7 +6,7 @@ import { hasCode } from '../errors.ts';
 import type { CatalogEntry } from './catalog.ts';
 import { collectionUuidField } from './collection-identity.ts';
 import type { MongoConnection } from './connection.ts';
-import { openCursor } from './cursor.ts';
+import { openCursor, readAgainIfLost } from './cursor.ts';
 
 /** Raw BSON of `{_id: bound}`: lower inclusive, upper exclusive, null open. Together the ranges of a collection cover it. */
 export interface Range {
@@ -62,7 +62,10 @@ export async function planRanges(
     : [{ $sample: { size: samples } }, { $project: { _id: 1 } }, { $sort: { _id: 1 } }];
   try {
     const every = few ? Math.max(1, Math.floor(collection.documents / (wanted * SAMPLES_A_RANGE))) : 1;
-    const sampled = await sampledIds(connection, collection, pipeline, every, signal);
+    const sampled = await readAgainIfLost(
+      () => sampledIds(connection, collection, pipeline, every, signal),
+      signal,
+    );
     return { ranges: cut(sampled, wanted), sampled };
   } catch (error) {
     // Dropped or renamed since it was listed: reading it will find out. Or a target that cannot sample.

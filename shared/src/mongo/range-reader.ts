@@ -15,11 +15,10 @@
 import { buildDocument, maxKey, string, timestamp } from '../bson/build.ts';
 import type { DocumentPlaces } from '../bson/document-places.ts';
 import { BsonType, findElement, type RawElement } from '../bson/raw.ts';
-import { isTransient, WaybillError } from '../errors.ts';
+import { WaybillError } from '../errors.ts';
 import type { ClusterTime } from '../position.ts';
 import { splitNamespace } from '../record.ts';
 import { DEFAULT_RETRY, type RetryPolicy, retry } from '../retry.ts';
-import { serverCode } from './classify.ts';
 import { collectionUuidField, openByIdentity } from './collection-identity.ts';
 import type { MongoConnection, ReadPreference } from './connection.ts';
 import { openCursor, type RawCursor } from './cursor.ts';
@@ -67,17 +66,6 @@ export class RangeBatch {
     this.#documents ??= this.places.toArray();
     return this.#documents;
   }
-}
-
-/**
- * Also worth a new cursor, beside what is transient: what 4.0 says to a getMore after the collection was dropped or renamed
- * (the next open finds out which), a capped collection that overtook the cursor, and an operation that somebody killed.
- */
-const REOPEN_CODES: ReadonlySet<number | undefined> = new Set([96, 136, 11601]);
-
-/** Whether a reading that failed so can go on through a new cursor. */
-export function isWorthReopening(error: unknown): boolean {
-  return isTransient(error) || REOPEN_CODES.has(serverCode(error));
 }
 
 /** Of a command that reads nothing older than `notBefore`, where that is given. */
@@ -166,7 +154,7 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
         }
       },
       this.#options.retry ?? DEFAULT_RETRY,
-      { signal, onRetry, retryable: isWorthReopening },
+      { signal, onRetry },
     );
   }
 

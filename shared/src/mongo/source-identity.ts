@@ -2,7 +2,7 @@
 import { asBuffer, findElement } from '../bson/raw.ts';
 import { hasCode, WaybillError } from '../errors.ts';
 import type { MongoConnection } from './connection.ts';
-import { openCursor } from './cursor.ts';
+import { readAll } from './cursor.ts';
 
 export interface SourceIdentity {
   /** Hex. */
@@ -103,8 +103,7 @@ async function firstDocument(
   command: Record<string, unknown>,
   signal: AbortSignal | undefined,
 ): Promise<Buffer | undefined> {
-  await using cursor = await openCursor(connection, database, command, { signal });
-  return (await cursor.next())?.documents[0];
+  return (await readAll(connection, database, command, { signal }))[0];
 }
 
 function hexOf(document: Uint8Array, name: string): string | null {

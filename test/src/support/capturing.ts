@@ -52,17 +52,25 @@ export function connectSource(uri: string): Promise<MongoConnection> {
 
 /** The source, with something done before each reading of its clock: a capture does so when it proves how far it is. */
 export function atClockReadings(source: MongoConnection, then: () => Promise<void>): MongoConnection {
+  return beforeCommands(source, (command) => (command.find === 'clock' ? then() : undefined));
+}
+
+/** The connection, with something done before commands. */
+export function beforeCommands(
+  connection: MongoConnection,
+  then: (command: Readonly<Record<string, unknown>>) => Promise<void> | undefined,
+): MongoConnection {
   return {
-    role: source.role,
-    url: source.url,
-    server: source.server,
+    role: connection.role,
+    url: connection.url,
+    server: connection.server,
     command: async (database, command, options) => {
-      if (command.find === 'clock') await then();
-      return source.command(database, command, options);
+      await then(command);
+      return connection.command(database, command, options);
     },
-    startSession: (options) => source.startSession(options),
-    close: () => source.close(),
-    [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
+    startSession: (options) => connection.startSession(options),
+    close: () => connection.close(),
+    [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
   };
 }
 
