@@ -15,7 +15,9 @@ import { type Change, EventChange, type StreamPosition } from './change.ts';
 import { type DdlContext, decideDdl, isDataEvent } from './ddl.ts';
 import { judgeDrop } from './doubtful-drop.ts';
 import type { InStreamReader } from './in-stream-reader.ts';
+import { inOwnBytes } from './kept-bytes.ts';
 import type { SealedUnit, Sealer } from './sealing.ts';
+import type { EventBatch } from './stream.ts';
 
 export interface IntakeOptions {
   readonly connection: MongoConnection;
@@ -48,9 +50,11 @@ export class Intake {
   }
 
   /** Takes all events of a batch, in order; waits where the pipeline is full. */
-  async take(events: readonly PackedChangeEvent[]): Promise<void> {
+  async take({ events, bytes }: Pick<EventBatch, 'events' | 'bytes'>): Promise<void> {
     const now = performance.now();
-    for (const event of events) {
+    const isKept = ({ operationType, namespace }: PackedChangeEvent): boolean =>
+      isDataEvent(operationType) && this.#isIncluded(namespace ?? '');
+    for (const event of inOwnBytes(events, bytes, isKept)) {
       if (!isDataEvent(event.operationType)) {
         await this.#takeStructure(event, now);
         continue;

@@ -181,7 +181,7 @@ export class Sealer {
   #seal(into: SealedUnit[], kind: SealedUnit['kind']): void {
     if (kind === 'ddl') {
       if (this.#ddl.length === 0) return;
-      into.push({ kind, ddl: this.#ddl, position: this.#position });
+      into.push({ kind, ddl: this.#ddl, position: inOwnBytes(this.#position) });
       this.#ddl = [];
       return;
     }
@@ -189,8 +189,8 @@ export class Sealer {
     into.push({
       kind,
       changes: this.#changes,
-      before: this.#before,
-      position: this.#position,
+      before: inOwnBytes(this.#before),
+      position: inOwnBytes(this.#position),
       partialTransaction: this.#open,
       bytes: this.#bytes,
     });
@@ -198,4 +198,10 @@ export class Sealer {
     this.#updated = new Set<number>();
     this.#bytes = 0;
   }
+}
+
+/** A token that lies in a reply would keep all of it alive as long as the commit waits. */
+function inOwnBytes(position: StreamPosition): StreamPosition {
+  const { resumeToken } = position;
+  return resumeToken === null ? position : { ...position, resumeToken: Buffer.from(resumeToken) };
 }

@@ -121,7 +121,7 @@ export class Tailer {
     const { intake, sealer, stats } = this.#options;
     this.#lastBatchEvents = batch.events.length;
     this.#emptyBatches = batch.events.length > 0 ? 0 : this.#emptyBatches + 1;
-    await intake.take(batch.events);
+    await intake.take(batch);
     if (batch.token !== null) sealer.batchEnded(batch.token, batch.time, batch.reachedEnd);
     const seen = batch.operationTime;
     if (seen !== null && (stats.sourceTime === null || seen > stats.sourceTime)) stats.sourceTime = seen;

@@ -60,6 +60,7 @@ type Place = number;
 export class PackedChangeEvent implements ChangeEvent {
   /** What the event lies in, together with others. */
   readonly source: Buffer;
+  readonly start: number;
   /** Bytes of the whole event. */
   readonly size: number;
   operationType = '';
@@ -80,8 +81,9 @@ export class PackedChangeEvent implements ChangeEvent {
   operationDescriptionAt: Place = NONE;
   splitAt: Place = NONE;
 
-  constructor(source: Buffer, size: number) {
+  constructor(source: Buffer, start: number, size: number) {
     this.source = source;
+    this.start = start;
     this.size = size;
   }
 
@@ -305,7 +307,7 @@ function knownField(b: Uint8Array, from: number, to: number): KnownField | undef
  */
 export function readChangeEvent(source: Buffer, start = 0): PackedChangeEvent {
   const size = documentSize(source, start);
-  const into = new PackedChangeEvent(source, size);
+  const into = new PackedChangeEvent(source, start, size);
   const limit = start + size - 1;
   let o = start + 4;
   while (o < limit) {

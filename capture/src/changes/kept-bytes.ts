@@ -1,0 +1,28 @@
+import { type PackedChangeEvent, readChangeEvent } from '@waybill/shared/bson/change-event';
+
+/** What waits for its commit may keep this many times its own bytes alive. */
+const MOST = 2;
+
+/**
+ * Events are places in the reply that brought them, so one that waits for its commit keeps the whole reply alive. Where only a small
+ * part of a reply is kept, that part is copied, into one piece of memory: then what waits is what is counted (INV-8), whatever
+ * else the source tells of. The copy costs less than having received the reply did.
+ */
+export function inOwnBytes(
+  events: readonly PackedChangeEvent[],
+  replyBytes: number,
+  isKept: (event: PackedChangeEvent) => boolean,
+): readonly PackedChangeEvent[] {
+  let kept = 0;
+  for (const event of events) if (isKept(event)) kept += event.size;
+  if (kept === 0 || kept * MOST >= replyBytes) return events;
+  // Not from the pool, which others share.
+  const own = Buffer.allocUnsafeSlow(kept);
+  let at = 0;
+  return events.map((event) => {
+    if (!isKept(event)) return event;
+    const start = at;
+    at += event.source.copy(own, start, event.start, event.start + event.size);
+    return readChangeEvent(own, start);
+  });
+}
