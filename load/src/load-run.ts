@@ -6,7 +6,7 @@ import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf } from '@waybill/shared/manifest/state';
 import type { RetryOptions } from '@waybill/shared/retry';
-import { collectionProgress } from '@waybill/shared/stats';
+import { collectionProgress, countEarlier } from '@waybill/shared/stats';
 import PQueue from 'p-queue';
 import { Writer } from './apply/writer.ts';
 import { applyChanges, type Mark } from './changes/changes-phase.ts';
@@ -119,10 +119,9 @@ export class LoadRun {
   ): Promise<LaneCursor> {
     const from = slowest(cursors);
     const { bucket, stats, logger, onReadAgain, signal } = this.#deps;
-    for (const { namespace, records, documentBytes } of finished) {
-      const known = collectionProgress(stats, namespace);
-      known.documents += records;
-      known.bytes += documentBytes;
+    for (const segment of finished) {
+      const known = collectionProgress(stats, segment.namespace);
+      countEarlier(known, segment);
       known.done = phases.snapshotApplied;
     }
     if (phases.snapshotApplied) {

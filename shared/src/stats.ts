@@ -5,13 +5,25 @@
  */
 import type { ClusterTime } from './position.ts';
 
+/** What a segment that is being written holds so far. */
+export interface OpenCount {
+  readonly records: number;
+  readonly documentBytes: number;
+}
+
 export interface CollectionProgress {
+  /** Durable: committed, or on the target. Those of earlier runs are among them. */
   documents: number;
   /** An estimate, from the inventory. */
   documentsTotal: number;
   /** Bytes of BSON documents. */
   bytes: number;
   bytesTotal: number;
+  /** The part of `documents` and `bytes` that earlier runs copied. */
+  earlierDocuments: number;
+  earlierBytes: number;
+  /** Read, but not committed yet. */
+  readonly open: Set<OpenCount>;
   done: boolean;
 }
 
@@ -105,10 +117,30 @@ export function createLoadStats(): LoadStats {
 export function collectionProgress(stats: RunStats, namespace: string): CollectionProgress {
   let progress = stats.collections.get(namespace);
   if (!progress) {
-    progress = { documents: 0, documentsTotal: 0, bytes: 0, bytesTotal: 0, done: false };
+    progress = {
+      documents: 0,
+      documentsTotal: 0,
+      bytes: 0,
+      bytesTotal: 0,
+      earlierDocuments: 0,
+      earlierBytes: 0,
+      open: new Set(),
+      done: false,
+    };
     stats.collections.set(namespace, progress);
   }
   return progress;
+}
+
+/** Adds what an earlier run copied. */
+export function countEarlier(
+  progress: CollectionProgress,
+  { records, documentBytes }: { readonly records: number; readonly documentBytes: number },
+): void {
+  progress.documents += records;
+  progress.bytes += documentBytes;
+  progress.earlierDocuments += records;
+  progress.earlierBytes += documentBytes;
 }
 
 export interface Totals {
@@ -116,6 +148,11 @@ export interface Totals {
   documentsTotal: number;
   bytes: number;
   bytesTotal: number;
+  earlierDocuments: number;
+  earlierBytes: number;
+  /** Read, but not committed yet: beside `documents` and `bytes`, not in them. */
+  openDocuments: number;
+  openBytes: number;
   collections: number;
   collectionsDone: number;
 }
@@ -127,10 +164,20 @@ export function totals(stats: Pick<RunStats, 'collections'>): Totals {
     documentsTotal: 0,
     bytes: 0,
     bytesTotal: 0,
+    earlierDocuments: 0,
+    earlierBytes: 0,
+    openDocuments: 0,
+    openBytes: 0,
     collections: stats.collections.size,
     collectionsDone: 0,
   };
   for (const each of stats.collections.values()) {
+    sum.earlierDocuments += each.earlierDocuments;
+    sum.earlierBytes += each.earlierBytes;
+    for (const { records, documentBytes } of each.open) {
+      sum.openDocuments += records;
+      sum.openBytes += documentBytes;
+    }
     sum.documents += each.documents;
     sum.bytes += each.bytes;
     sum.documentsTotal += each.done ? each.documents : Math.max(each.documents, each.documentsTotal);

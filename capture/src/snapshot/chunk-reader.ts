@@ -20,7 +20,7 @@ import type { ClusterTime } from '@waybill/shared/position';
 import { type RetryOptions, retry } from '@waybill/shared/retry';
 import { segmentExtension } from '@waybill/shared/segment/extension';
 import { SnapshotSegmentWriter } from '@waybill/shared/segment/snapshot-writer';
-import type { CaptureStats } from '@waybill/shared/stats';
+import type { CaptureStats, CollectionProgress } from '@waybill/shared/stats';
 import { isTimeSeries } from '../catalog/definition.ts';
 import type { SnapshotProgress } from '../commit/committer.ts';
 import { OpenSegment } from './open-segment.ts';
@@ -66,11 +66,14 @@ export class ChunkReader {
   /** The closing and the commit of the segment before. */
   #committing: Promise<void> = Promise.resolve();
   #isRead = false;
+  /** What people are shown of the collection's progress. */
+  readonly #shown: CollectionProgress | undefined;
 
   constructor(chunk: PendingChunk, options: ChunkOptions) {
     this.#options = options;
     this.#chunk = chunk;
     this.#part = chunk.part;
+    this.#shown = options.stats.collections.get(chunk.plan.namespace);
     const { namespace, chunk: number } = chunk.plan;
     this.#progress = chunk.progress ?? { namespace, chunk: number, lastId: null, done: false, records: 0 };
   }
@@ -102,8 +105,7 @@ export class ChunkReader {
       else await this.#finish();
       await this.#committing;
     } catch (error) {
-      this.#segment?.abandon(error);
-      this.#segment = null;
+      this.#abandon(error);
       throw error;
     }
   }
@@ -118,7 +120,10 @@ export class ChunkReader {
     const { segmentBytes, rate, stop, abort } = this.#options;
     try {
       for await (const { places, bytes, position } of reader) {
-        this.#segment ??= this.#openSegment();
+        if (!this.#segment) {
+          this.#segment = this.#openSegment();
+          this.#shown?.open.add(this.#segment);
+        }
         await this.#segment.append(places);
         if (position) this.#segment.position = position.toString('base64');
         if (this.#segment.documentBytes >= segmentBytes) await this.#seal(this.#segment, false);
@@ -214,6 +219,14 @@ export class ChunkReader {
   }
 
   async #close(segment: OpenSegment, done: boolean): Promise<void> {
+    try {
+      await this.#finishSegment(segment, done);
+    } finally {
+      this.#shown?.open.delete(segment);
+    }
+  }
+
+  async #finishSegment(segment: OpenSegment, done: boolean): Promise<void> {
     const { format, codec } = this.#options.identity;
     const { definition, plan } = this.#chunk;
     const { lastId, ...summary } = await segment.finish();
@@ -240,14 +253,19 @@ export class ChunkReader {
     });
   }
 
+  #abandon(reason: unknown): void {
+    if (!this.#segment) return;
+    this.#shown?.open.delete(this.#segment);
+    this.#segment.abandon(reason);
+    this.#segment = null;
+  }
+
   async #commit(segment: SegmentEntry | null, chunk: ChunkProgress): Promise<void> {
-    const { commit, stats } = this.#options;
-    await commit({ segment, chunk });
+    await this.#options.commit({ segment, chunk });
     this.#progress = chunk;
-    const progress = stats.collections.get(chunk.namespace);
-    if (!progress || !segment) return;
-    progress.documents += segment.records;
-    progress.bytes += segment.documentBytes;
+    if (!this.#shown || !segment) return;
+    this.#shown.documents += segment.records;
+    this.#shown.bytes += segment.documentBytes;
   }
 
   async #finish(): Promise<void> {
@@ -259,8 +277,7 @@ export class ChunkReader {
   async #skip(): Promise<void> {
     const { logger } = this.#options;
     const { namespace, chunk } = this.#chunk.plan;
-    this.#segment?.abandon(new Error('The collection is gone.'));
-    this.#segment = null;
+    this.#abandon(new Error('The collection is gone.'));
     logger.info('a collection was dropped during the snapshot', { namespace, chunk });
     await this.#committing;
     await this.#commit(null, { ...this.#progress, done: true, skipped: true });

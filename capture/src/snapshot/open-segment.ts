@@ -1,10 +1,11 @@
 import type { DocumentPlaces } from '@waybill/shared/bson/document-places';
 import type { SnapshotSegmentWriter } from '@waybill/shared/segment/snapshot-writer';
+import type { OpenCount } from '@waybill/shared/stats';
 
 type Summary = Awaited<ReturnType<SnapshotSegmentWriter['finish']>>;
 
 /** A writer and the put that takes its bytes. */
-export class OpenSegment {
+export class OpenSegment implements OpenCount {
   readonly key: string;
   readonly part: number;
   /** In natural order: after its last document. */
@@ -19,6 +20,10 @@ export class OpenSegment {
     this.#put = put;
     // Whoever appends or finishes must not wait for a consumer that is gone.
     put.catch((error: unknown) => writer.abort(error));
+  }
+
+  get records(): number {
+    return this.#writer.records;
   }
 
   get documentBytes(): number {

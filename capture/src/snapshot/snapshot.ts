@@ -8,7 +8,7 @@ import { givesPositions } from '@waybill/shared/mongo/natural-reader';
 import { type PlannedCollection, planRanges } from '@waybill/shared/mongo/range-plan';
 import { splitNamespace } from '@waybill/shared/record';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
-import { type CaptureStats, collectionProgress } from '@waybill/shared/stats';
+import { type CaptureStats, collectionProgress, countEarlier } from '@waybill/shared/stats';
 import PQueue from 'p-queue';
 import { type Committer, milestone, type SnapshotProgress } from '../commit/committer.ts';
 import { type ChunkOptions, ChunkReader } from './chunk-reader.ts';
@@ -211,9 +211,7 @@ function initialiseProgress(committer: Committer, stats: CaptureStats): void {
     const planned = chunks.get(namespace);
     progress.done = planned !== undefined && [...planned.values()].every((chunk) => chunk.progress?.done);
   }
-  for (const { namespace = '', records, documentBytes } of snapshotSegments) {
-    const progress = collectionProgress(stats, namespace);
-    progress.documents += records;
-    progress.bytes += documentBytes;
+  for (const segment of snapshotSegments) {
+    countEarlier(collectionProgress(stats, segment.namespace ?? ''), segment);
   }
 }

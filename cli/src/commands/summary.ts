@@ -1,7 +1,7 @@
 /** What a capture or a load says when it ends. */
 import type { IndexReport } from '@waybill/load/structure/indexes';
 import { formatClusterTime } from '@waybill/shared/position';
-import { type CaptureStats, type LoadStats, totals } from '@waybill/shared/stats';
+import { type CaptureStats, type LoadStats, type Totals, totals } from '@waybill/shared/stats';
 import { formatBytes, formatCount, formatDuration } from '../output/units.ts';
 import type { CommandContext } from './command.ts';
 
@@ -11,9 +11,11 @@ export interface Summary {
   readonly ended: string;
   readonly stream: string;
   readonly load?: string;
-  /** Of the snapshot; absent where it was done before this run. */
+  /** Of the snapshot, copied by this run; absent where it was done before. */
   readonly documents?: number;
   readonly documentBytes?: number;
+  /** Of the snapshot, copied by earlier runs; absent where this one did not look. */
+  readonly earlierDocuments?: number;
   readonly changes: number;
   readonly sequence: number;
   readonly watermark: string | null;
@@ -34,7 +36,7 @@ export function summarize(
     ended,
     stream: context.options.stream,
     ...(stats.kind === 'load' ? { load: context.options.load } : {}),
-    ...(sum.collections > 0 ? { documents: sum.documents, documentBytes: sum.bytes } : {}),
+    ...(sum.collections > 0 ? snapshotPart(sum) : {}),
     changes: stats.changes,
     sequence: stats.sequence,
     watermark: stats.watermark === null ? null : formatClusterTime(stats.watermark),
@@ -43,12 +45,19 @@ export function summarize(
   };
 }
 
+function snapshotPart(
+  sum: Totals,
+): Required<Pick<Summary, 'documents' | 'documentBytes' | 'earlierDocuments'>> {
+  return {
+    documents: sum.documents - sum.earlierDocuments,
+    documentBytes: sum.bytes - sum.earlierBytes,
+    earlierDocuments: sum.earlierDocuments,
+  };
+}
+
 export function summaryLines(summary: Summary): string {
-  const { documents, documentBytes = 0 } = summary;
   const parts = [
-    ...(documents === undefined
-      ? []
-      : [`${formatCount(documents)} documents (${formatBytes(documentBytes)})`]),
+    ...documentsOf(summary),
     `${formatCount(summary.changes)} changes`,
     `in ${formatDuration(summary.seconds * 1000)}`,
   ];
@@ -58,6 +67,14 @@ export function summaryLines(summary: Summary): string {
       `index ${namespace} ${name}: ${verdict}${note === null ? '' : `, ${note}`}`,
   );
   return [first, ...indexes].join('\n');
+}
+
+function documentsOf({ documents, documentBytes = 0, earlierDocuments = 0 }: Summary): string[] {
+  if (documents === undefined) return [];
+  if (earlierDocuments === 0) return [`${formatCount(documents)} documents (${formatBytes(documentBytes)})`];
+  const earlier = `after ${formatCount(earlierDocuments)} of earlier runs`;
+  if (documents === 0) return [`no more documents (${earlier})`];
+  return [`${formatCount(documents)} documents (${formatBytes(documentBytes)}, ${earlier})`];
 }
 
 export function printSummaries({ options, output }: CommandContext, summaries: readonly Summary[]): void {

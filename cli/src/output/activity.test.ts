@@ -1,10 +1,11 @@
 import { clusterTime } from '@waybill/shared/position';
-import { collectionProgress, createCaptureStats, createLoadStats } from '@waybill/shared/stats';
+import { collectionProgress, countEarlier, createCaptureStats, createLoadStats } from '@waybill/shared/stats';
 import { describe, expect, it } from 'vitest';
 import { ActivityMeter, activityFields, activityLine } from './activity.ts';
 import { RateMeter } from './rate.ts';
 
-const bar = (share: number) => `[${Math.round(share * 100)}]`;
+const bar = (share: number, width: number) => `[${Math.round(share * 100)}${'.'.repeat(width)}]`;
+const wide = { columns: 200, bar };
 
 describe('activity', () => {
   it('tells progress, rate and time left of a snapshot', () => {
@@ -16,10 +17,56 @@ describe('activity', () => {
     meter.sample(0);
     Object.assign(orders, { documents: 1000, bytes: 10 * 2 ** 20 });
     const activity = meter.sample(5000);
-    expect(activityLine(activity, bar)).toBe(
-      'capture  snapshot  [25]  1,000/4,000 documents  10.0 MiB at 2.0 MiB/s  15.0 s left',
+    expect(activityLine(activity, wide)).toBe(
+      'capture  snapshot  [25........................]  1,000/4,000 documents  10.0 MiB at 2.0 MiB/s  15.0 s left',
     );
     expect(activityFields(activity)).toMatchObject({ documents: 1000, etaSeconds: 15 });
+  });
+
+  it('counts neither rate nor time left from what an earlier run copied', () => {
+    const stats = createCaptureStats();
+    const meter = new ActivityMeter(stats);
+    const orders = collectionProgress(stats, 'shop.orders');
+    Object.assign(orders, { documentsTotal: 4000, bytesTotal: 40 * 2 ** 20 });
+    meter.sample(0);
+    countEarlier(orders, { records: 3000, documentBytes: 30 * 2 ** 20 });
+    const first = meter.sample(1000);
+    expect(first).toMatchObject({ bytesPerSecond: 0, documentsPerSecond: 0, etaMs: null });
+    expect(first.totals.documents).toBe(3000);
+    orders.documents += 100;
+    orders.bytes += 2 ** 20;
+    expect(meter.sample(2000)).toMatchObject({ bytesPerSecond: 2 ** 19, documentsPerSecond: 50 });
+  });
+
+  it('moves while the first segment is still being written', () => {
+    const stats = createCaptureStats();
+    const meter = new ActivityMeter(stats);
+    const orders = collectionProgress(stats, 'shop.orders');
+    Object.assign(orders, { documentsTotal: 4000, bytesTotal: 40 * 2 ** 20 });
+    meter.sample(0);
+    orders.open.add({ records: 1000, documentBytes: 10 * 2 ** 20 });
+    const activity = meter.sample(5000);
+    expect(activityLine(activity, wide)).toContain(
+      ']  1,000/4,000 documents  10.0 MiB at 2.0 MiB/s  15.0 s left',
+    );
+    // A log line tells apart what is durable.
+    expect(activityFields(activity)).toMatchObject({ documents: 0, uncommittedDocuments: 1000 });
+  });
+
+  it.each([80, 60])('shows rate, time left and lag in %i columns too', (columns) => {
+    const stats = createLoadStats();
+    const meter = new ActivityMeter(stats);
+    stats.phase = 'snapshot';
+    const orders = collectionProgress(stats, 'shop.orders');
+    Object.assign(orders, { documentsTotal: 400_000_000, bytesTotal: 400 * 2 ** 30 });
+    meter.sample(0);
+    Object.assign(orders, { documents: 123_456_789, bytes: 123 * 2 ** 30 });
+    stats.watermark = clusterTime(100, 1);
+    stats.streamWatermark = clusterTime(3703, 1);
+    stats.changes = 1_234_567;
+    const line = activityLine(meter.sample(1_000_000), { columns, bar });
+    expect(line.length).toBeLessThanOrEqual(columns);
+    expect(line).toMatch(/[[]31[.]*] .*126 MiB\/s {2}37m 32s left .*lag 3603 s$/);
   });
 
   it('tells changes and lag of what follows', () => {
@@ -31,7 +78,7 @@ describe('activity', () => {
     stats.changes = 3000;
     stats.watermark = clusterTime(100, 1);
     stats.streamWatermark = clusterTime(103, 1);
-    expect(activityLine(meter.sample(2000), bar)).toBe(
+    expect(activityLine(meter.sample(2000), wide)).toBe(
       'load     changes   7 documents  3,000 changes at 1,500/s  lag 3 s',
     );
   });

@@ -3,8 +3,9 @@ import type { LogFields } from '@waybill/shared/logger';
 import { lagSeconds } from '@waybill/shared/metrics';
 import { formatClusterTime } from '@waybill/shared/position';
 import { type CaptureStats, type LoadStats, type Totals, totals } from '@waybill/shared/stats';
+import { firstThatFits } from './fit.ts';
 import { RateMeter } from './rate.ts';
-import { formatBytes, formatCount, formatDuration, formatRate } from './units.ts';
+import { formatBytes, formatCount, formatDuration, formatRate, formatShortCount } from './units.ts';
 
 export interface Activity {
   readonly kind: 'capture' | 'load';
@@ -37,11 +38,13 @@ export class ActivityMeter {
   sample(at: number): Activity {
     const stats = this.#stats;
     const sum = totals(stats);
-    this.#bytes.add(at, sum.bytes);
-    this.#documents.add(at, sum.documents);
+    const bytes = sum.bytes + sum.openBytes;
+    // What earlier runs copied appears at once, and says nothing of how fast this one is.
+    this.#bytes.add(at, bytes - sum.earlierBytes);
+    this.#documents.add(at, sum.documents + sum.openDocuments - sum.earlierDocuments);
     this.#changes.add(at, stats.changes);
     const bytesPerSecond = this.#bytes.perSecond();
-    const left = sum.bytesTotal - sum.bytes;
+    const left = sum.bytesTotal - bytes;
     const ahead = stats.kind === 'capture' ? stats.sourceTime : stats.streamWatermark;
     const { watermark } = stats;
     return {
@@ -63,27 +66,64 @@ export class ActivityMeter {
   }
 }
 
-/** `bar` draws a share between 0 and 1. */
-export function activityLine(activity: Activity, bar: (share: number) => string): string {
-  const { totals: sum } = activity;
-  const parts = [activity.kind.padEnd(7), activity.phase.padEnd(8)];
+export interface LineForm {
+  /** Of the terminal. */
+  readonly columns: number;
+  /** Draws a share between 0 and 1, `width` characters wide and the percentage. */
+  readonly bar: (share: number, width: number) => string;
+}
+
+/** How much of it all a line has room for, most first. */
+const FORMS = [
+  { bar: 24, documents: 'all', bytes: true, changes: 'all' },
+  { bar: 10, documents: 'all', bytes: false, changes: 'all' },
+  { bar: 10, documents: 'short', bytes: false, changes: 'rate' },
+  { bar: 10, documents: 'none', bytes: false, changes: 'rate' },
+  { bar: 0, documents: 'none', bytes: false, changes: 'none' },
+] as const;
+
+type Form = (typeof FORMS)[number];
+
+/** The fullest form that fits the terminal: rate, time left and lag are in all of them. */
+export function activityLine(activity: Activity, { columns, bar }: LineForm): string {
+  const head = [activity.kind.padEnd(7), activity.phase.padEnd(8)];
+  return firstThatFits(
+    columns,
+    FORMS.map((form) => [...head, ...facts(activity, form, bar)]),
+  );
+}
+
+function facts(activity: Activity, form: Form, bar: LineForm['bar']): string[] {
+  const { totals: sum, indexes } = activity;
   const inSnapshot = sum.collections > 0 && sum.collectionsDone < sum.collections;
-  if (inSnapshot) {
-    parts.push(
-      bar(sum.bytesTotal > 0 ? sum.bytes / sum.bytesTotal : 0),
-      `${formatCount(sum.documents)}/${formatCount(sum.documentsTotal)} documents`,
-      `${formatBytes(sum.bytes)} at ${formatRate(activity.bytesPerSecond)}`,
-    );
-    if (activity.etaMs !== null) parts.push(`${formatDuration(activity.etaMs)} left`);
-  } else if (sum.collections > 0) {
+  const parts = inSnapshot ? snapshotFacts(activity, form, bar) : [];
+  if (!inSnapshot && sum.collections > 0 && form.documents !== 'none') {
     parts.push(`${formatCount(sum.documents)} documents`);
   }
-  if (activity.indexes !== null && activity.phase === 'indexes') parts.push(`indexes ${activity.indexes}`);
-  if (activity.changes > 0 || !inSnapshot) {
-    parts.push(`${formatCount(activity.changes)} changes at ${formatCount(activity.changesPerSecond)}/s`);
+  if (indexes !== null && activity.phase === 'indexes') parts.push(`indexes ${indexes}`);
+  if (!inSnapshot || (activity.changes > 0 && form.changes !== 'none')) {
+    const rate = `${formatCount(activity.changesPerSecond)}/s`;
+    parts.push(
+      form.changes === 'all' ? `${formatCount(activity.changes)} changes at ${rate}` : `changes ${rate}`,
+    );
   }
   if (activity.lagSeconds !== null) parts.push(`lag ${activity.lagSeconds} s`);
-  return parts.join('  ');
+  return parts;
+}
+
+function snapshotFacts(activity: Activity, form: Form, bar: LineForm['bar']): string[] {
+  const { totals: sum, bytesPerSecond, etaMs } = activity;
+  const documents = sum.documents + sum.openDocuments;
+  const bytes = sum.bytes + sum.openBytes;
+  const most = Math.max(documents, sum.documentsTotal);
+  const parts = [bar(sum.bytesTotal > 0 ? Math.min(1, bytes / sum.bytesTotal) : 0, form.bar)];
+  if (form.documents === 'all') parts.push(`${formatCount(documents)}/${formatCount(most)} documents`);
+  if (form.documents === 'short') parts.push(`${formatShortCount(documents)}/${formatShortCount(most)}`);
+  parts.push(
+    form.bytes ? `${formatBytes(bytes)} at ${formatRate(bytesPerSecond)}` : formatRate(bytesPerSecond),
+  );
+  if (etaMs !== null) parts.push(`${formatDuration(etaMs)} left`);
+  return parts;
 }
 
 export function activityFields(activity: Activity): LogFields {
@@ -94,6 +134,7 @@ export function activityFields(activity: Activity): LogFields {
     documents: sum.documents,
     documentsTotal: sum.documentsTotal,
     bytes: sum.bytes,
+    ...(sum.openDocuments > 0 ? { uncommittedDocuments: sum.openDocuments } : {}),
     bytesPerSecond: Math.round(activity.bytesPerSecond),
     ...(activity.etaMs === null ? {} : { etaSeconds: Math.round(activity.etaMs / 1000) }),
     ...(activity.indexes === null ? {} : { indexes: activity.indexes }),

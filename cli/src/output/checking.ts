@@ -1,6 +1,7 @@
 /** Progress of a check: a line that redraws itself on a terminal, log lines every ten seconds elsewhere. */
 import type { FsckStats } from '@waybill/shared/fsck/stats';
 import type { Logger } from '@waybill/shared/logger';
+import { firstThatFits } from './fit.ts';
 import { drawBar, drawLines } from './progress.ts';
 import { RateMeter } from './rate.ts';
 import type { Terminal } from './terminal.ts';
@@ -16,7 +17,7 @@ export function showChecking(
 ): Disposable {
   const rate = new RateMeter();
   if (terminal.canRedraw) {
-    return drawLines(terminal, [() => checkingLine(stats, deep, rate, performance.now())]);
+    return drawLines(terminal, [(columns) => checkingLine(stats, deep, rate, performance.now(), columns)]);
   }
   const timer = setInterval(() => {
     logger.info('checking', {
@@ -32,16 +33,26 @@ export function showChecking(
 }
 
 /** `now` in milliseconds of a monotonic clock. Files are what takes long, where they are read; otherwise commits. */
-export function checkingLine(stats: FsckStats, deep: boolean, rate: RateMeter, now: number): string {
+export function checkingLine(
+  stats: FsckStats,
+  deep: boolean,
+  rate: RateMeter,
+  now: number,
+  columns = Number.POSITIVE_INFINITY,
+): string {
   const { commits, commitsTotal, bytes, bytesTotal } = stats;
   const [done, total] = deep ? [bytes, bytesTotal] : [commits, commitsTotal];
   rate.add(now, done);
   const perSecond = rate.perSecond();
-  const parts = ['fsck ', drawBar(total > 0 ? done / total : 0)];
-  parts.push(`${formatCount(commits)}/${formatCount(commitsTotal)} commits`);
-  if (deep)
-    parts.push(`${formatBytes(bytes)} at ${formatRate(perSecond)}`, `${formatCount(stats.records)} records`);
-  if (perSecond > 0 && done < total)
-    parts.push(`${formatDuration(((total - done) / perSecond) * 1000)} left`);
-  return parts.join('  ');
+  const share = total > 0 ? done / total : 0;
+  const speed = formatRate(perSecond);
+  const read = deep ? [`${formatBytes(bytes)} at ${speed}`, `${formatCount(stats.records)} records`] : [];
+  const left =
+    perSecond > 0 && done < total ? [`${formatDuration(((total - done) / perSecond) * 1000)} left`] : [];
+  const counted = `${formatCount(commits)}/${formatCount(commitsTotal)} commits`;
+  return firstThatFits(columns, [
+    ['fsck ', drawBar(share), counted, ...read, ...left],
+    ['fsck ', drawBar(share, 10), counted, ...(deep ? [speed] : []), ...left],
+    ['fsck ', drawBar(share, 0), ...(deep ? [speed] : []), ...left],
+  ]);
 }

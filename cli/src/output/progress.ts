@@ -11,6 +11,8 @@ import type { Terminal } from './terminal.ts';
 const REDRAW_MS = 250;
 const LOG_MS = 10_000;
 const BAR_WIDTH = 24;
+const DEFAULT_COLUMNS = 80;
+const CLEAR_BELOW = '\u001b[J';
 
 export interface ProgressSettings {
   readonly stats: readonly (CaptureStats | LoadStats)[];
@@ -22,7 +24,8 @@ export interface ProgressSettings {
 export function showProgress(settings: ProgressSettings): Disposable {
   const meters = settings.stats.map((stats) => new ActivityMeter(stats));
   if (!settings.terminal.canRedraw) return logLines(meters, settings);
-  const line = (meter: ActivityMeter) => () => activityLine(meter.sample(performance.now()), drawBar);
+  const line = (meter: ActivityMeter) => (columns: number) =>
+    activityLine(meter.sample(performance.now()), { columns, bar: drawBar });
   return drawLines(settings.terminal, meters.map(line));
 }
 
@@ -38,8 +41,11 @@ function logLines(meters: readonly ActivityMeter[], { logger, stats }: ProgressS
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-/** Lines that redraw themselves, on a terminal that can; log lines go above them. Disposing twice is fine. */
-export function drawLines(terminal: Terminal, texts: readonly (() => string)[]): Disposable {
+/**
+ * Lines that redraw themselves, on a terminal that can; log lines go above them, whole. Each text is told how many columns
+ * there are, and is cut there. Disposing twice is fine.
+ */
+export function drawLines(terminal: Terminal, texts: readonly ((columns: number) => string)[]): Disposable {
   const lines = new MultiBar({
     stream: terminal.stream,
     clearOnComplete: true,
@@ -47,17 +53,22 @@ export function drawLines(terminal: Terminal, texts: readonly (() => string)[]):
     noTTYOutput: false,
     // Signals are ours: see stopSignal.
     gracefulExit: false,
-    linewrap: false,
+    // Lines of ours are cut to fit. The terminal goes on wrapping, or log lines would lose their ends.
+    linewrap: true,
     format: (_options, _parameters, payload: { line: string }) => payload.line,
   });
   const bars = texts.map(() => lines.create(1, 0, { line: '' }));
   const redraw = (): void => {
-    for (const [index, text] of texts.entries()) bars[index]!.update({ line: text() });
+    // One less: some terminals wrap with the last column.
+    const columns = (terminal.stream.columns || DEFAULT_COLUMNS) - 1;
+    for (const [index, text] of texts.entries())
+      bars[index]!.update({ line: text(columns).slice(0, columns) });
   };
   redraw();
   const timer = setInterval(redraw, REDRAW_MS);
   timer.unref();
-  terminal.attach((line) => lines.log(line));
+  // A log line of two rows would end over what is left of a line of ours.
+  terminal.attach((line) => lines.log(`${CLEAR_BELOW}${line}`));
   let drawn = true;
   return {
     [Symbol.dispose]: () => {
@@ -72,7 +83,9 @@ export function drawLines(terminal: Terminal, texts: readonly (() => string)[]):
   };
 }
 
-export function drawBar(share: number): string {
-  const filled = Math.round(Math.min(1, Math.max(0, share)) * BAR_WIDTH);
-  return `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} ${String(Math.floor(share * 100)).padStart(3)} %`;
+export function drawBar(share: number, width = BAR_WIDTH): string {
+  const part = Math.min(1, Math.max(0, share));
+  const filled = Math.round(part * width);
+  const percentage = `${String(Math.floor(part * 100)).padStart(3)} %`;
+  return width === 0 ? percentage : `${'█'.repeat(filled)}${'░'.repeat(width - filled)} ${percentage}`;
 }

@@ -1,5 +1,6 @@
 /** Numbers for people. */
 
+const COUNT_UNITS = ['', 'k', 'M', 'G', 'T'] as const;
 const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 
 /** Three digits at most before the unit: 0 B, 12.3 KiB, 456 MiB. */
@@ -23,6 +24,17 @@ export function formatCount(count: number): string {
   return Math.round(count)
     .toString()
     .replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
+/** Three digits at most before the unit: 950, 12.3 k, 4.0 M. */
+export function formatShortCount(count: number): string {
+  let value = count;
+  let unit = 0;
+  while (value >= 999.5 && unit < COUNT_UNITS.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return unit === 0 ? String(Math.round(value)) : `${threeDigits(value)} ${COUNT_UNITS[unit]}`;
 }
 
 /** 850 ms, 12.3 s, 4m 05s, 2h 03m, 3d 04h */
