@@ -11,6 +11,7 @@ import type { ClusterTime } from '@waybill/shared/position';
 import type { CaptureStats } from '@waybill/shared/stats';
 import type { ChangePipeline } from '../commit/change-pipeline.ts';
 import type { StreamPosition } from './change.ts';
+import { isPositionDue } from './idle.ts';
 import type { Intake } from './intake.ts';
 import type { Sealer } from './sealing.ts';
 import { type ChangeStreamReader, type EventBatch, SMALL_BATCH } from './stream.ts';
@@ -48,11 +49,13 @@ export class Tailer {
   #goals: Goal[] = [];
   #lastPushAt = performance.now();
   #pushedToken: Uint8Array | null = null;
+  #pushedTime: ClusterTime;
   #lastBatchEvents = 0;
   #emptyBatches = 0;
 
   constructor(options: TailerOptions) {
     this.#options = options;
+    this.#pushedTime = options.sealer.position.clusterTime;
   }
 
   /**
@@ -138,7 +141,10 @@ export class Tailer {
       this.#pushed();
       return;
     }
-    if (now - this.#lastPushAt < idleCommitMs || !sealer.isEmpty) return;
+    if (!sealer.isEmpty) return;
+    const reached = sealer.position.clusterTime;
+    const idle = { now, lastPushAt: this.#lastPushAt, idleCommitMs, pushed: this.#pushedTime, reached };
+    if (!isPositionDue(idle)) return;
     if (sealer.position.resumeToken !== this.#pushedToken) {
       await pipeline.push({ kind: 'position', position: sealer.position });
     }
@@ -147,7 +153,9 @@ export class Tailer {
 
   #pushed(): void {
     this.#lastPushAt = performance.now();
-    this.#pushedToken = this.#options.sealer.position.resumeToken;
+    const { resumeToken, clusterTime } = this.#options.sealer.position;
+    this.#pushedToken = resumeToken;
+    this.#pushedTime = clusterTime;
   }
 
   async #checkGoals(batch: EventBatch): Promise<void> {

@@ -7,7 +7,12 @@ import type { Options } from '@waybill/shared/config/options';
 import { required } from '@waybill/shared/config/resolve';
 import { hasCode } from '@waybill/shared/errors';
 import { createMetrics, type Metrics } from '@waybill/shared/metrics';
-import { connect, type MongoConnection, type Role } from '@waybill/shared/mongo/connection';
+import {
+  type ConnectOptions,
+  connect,
+  type MongoConnection,
+  type Role,
+} from '@waybill/shared/mongo/connection';
 import type { RunStats } from '@waybill/shared/stats';
 import type { CommandContext } from './command.ts';
 
@@ -47,9 +52,13 @@ export class Services implements AsyncDisposable {
     return bucket;
   }
 
-  async connect(role: Role): Promise<MongoConnection> {
+  async connect(
+    role: Role,
+    more: Pick<ConnectOptions, 'serverSelectionTimeoutMs'> = {},
+  ): Promise<MongoConnection> {
     const { options, signal } = this.#context;
-    const connection = await connect(required(options, role).reveal(), { role, signal, appName: 'waybill' });
+    const uri = required(options, role).reveal();
+    const connection = await connect(uri, { role, signal, appName: 'waybill', ...more });
     this.#stack.use(connection);
     return connection;
   }

@@ -155,7 +155,7 @@ async function openObserver(stage: Stage, stack: AsyncDisposableStack): Promise<
   const target = stack.use(await connect(stage.target.uri, { role: 'target', signal }));
   const collector = new StatusCollector(
     { stream: 'default', load: 'default' },
-    { bucket, source: null, target, signal },
+    { bucket, source: null, target: async () => target, signal },
   );
   return new Observer(collector, ({ of, name, evidence }) => {
     if (name === 'collection-completed') return;

@@ -6,6 +6,7 @@ import type { Milestone } from '@waybill/shared/manifest/commit';
 import { createStream } from '@waybill/shared/manifest/identity';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
+import { connect } from '@waybill/shared/mongo/connection';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { StatusCollector } from './collect.ts';
 
@@ -22,24 +23,26 @@ const milestone = (name: Milestone['name']): Milestone => ({
   sequence: 0,
 });
 
+const settings = { stream: 'shop', load: 'test' };
+const identity = {
+  stream: 'shop',
+  source: 'abc',
+  sourceTopology: 'replicaSet',
+  lanes: 2,
+  format: 'avro',
+  codec: 'zstandard',
+  include: [],
+  exclude: [],
+  images: 'lookup',
+} as const;
+
 it('sees at each look what was committed since the last one, as a first look would', async () => {
   const bucket = await openBucket(folder);
   const deps = { bucket, source: null, target: null, signal: new AbortController().signal };
-  const settings = { stream: 'shop', load: 'test' };
   const watching = new StatusCollector(settings, deps);
   await expect(watching.collect()).rejects.toMatchObject({ code: 'STREAM_MISSING' });
 
-  await createStream(bucket, streamPrefix('shop'), {
-    stream: 'shop',
-    source: 'abc',
-    sourceTopology: 'replicaSet',
-    lanes: 2,
-    format: 'avro',
-    codec: 'zstandard',
-    include: [],
-    exclude: [],
-    images: 'lookup',
-  });
+  await createStream(bucket, streamPrefix('shop'), identity);
   expect(await watching.collect()).toMatchObject({ capture: { phase: 'starting', commit: 0 }, load: null });
 
   const capture = await ManifestWriter.acquire({ bucket, prefix: streamPrefix('shop'), writer: 'one' });
@@ -62,5 +65,28 @@ it('sees at each look what was committed since the last one, as a first look wou
     ...last,
     capture: { ...last.capture, secondsSinceCommit: 0, watermarkAgeSeconds: 0 },
   });
+  await bucket.close();
+});
+
+it('tells what the bucket knows while the target is away, and asks it again at the next look', async () => {
+  const bucket = await openBucket(folder);
+  const { signal } = new AbortController();
+  let asked = 0;
+  const target = () => {
+    asked++;
+    return connect('mongodb://127.0.0.1:1', { role: 'target', signal, serverSelectionTimeoutMs: 200 });
+  };
+  await createStream(bucket, streamPrefix('shop'), identity);
+  const load = await ManifestWriter.acquire({ bucket, prefix: loadPrefix('shop', 'test'), writer: 'two' });
+  await load.commit({ milestones: [milestone('load-started')] });
+  const collector = new StatusCollector(settings, { bucket, source: null, target, signal });
+  for (const looks of [1, 2]) {
+    expect(await collector.collect()).toMatchObject({
+      capture: { phase: 'starting' },
+      load: { phase: 'snapshot', writer: 'two', watermark: null },
+      unreachable: [{ side: 'target', code: 'MONGO_UNREACHABLE' }],
+    });
+    expect(asked).toBe(looks);
+  }
   await bucket.close();
 });

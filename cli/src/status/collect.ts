@@ -2,6 +2,7 @@
 import { readProgress } from '@waybill/load/progress/progress';
 import { mongodbProgressStore } from '@waybill/load/target/mongodb-progress';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
+import { WaybillError } from '@waybill/shared/errors';
 import { readStream } from '@waybill/shared/manifest/identity';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readCommits, readManifest } from '@waybill/shared/manifest/log';
@@ -9,7 +10,7 @@ import { foldCommit, type StreamState } from '@waybill/shared/manifest/state';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
 import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
-import type { Status } from './shape.ts';
+import type { Status, Unreachable } from './shape.ts';
 import { statusOf } from './status.ts';
 
 export interface CollectSettings {
@@ -17,10 +18,14 @@ export interface CollectSettings {
   readonly load: string;
 }
 
+/** Gives the same connection each time; one that could not be opened is tried again. */
+export type Side = () => Promise<MongoConnection>;
+
 export interface CollectDeps {
   readonly bucket: Bucket;
-  readonly source: MongoConnection | null;
-  readonly target: MongoConnection | null;
+  /** Null where it is not asked. */
+  readonly source: Side | null;
+  readonly target: Side | null;
   readonly signal: AbortSignal;
 }
 
@@ -36,25 +41,32 @@ export class StatusCollector {
     this.#deps = deps;
   }
 
-  /** Errors: STREAM_MISSING, MANIFEST_CORRUPT, and those of the bucket and the servers. */
+  /**
+   * A server that gives no answer is told of in the status, beside what the bucket knows.
+   * @throws STREAM_MISSING, MANIFEST_CORRUPT, and errors of the bucket
+   */
   async collect(): Promise<Status> {
     const { bucket, source, target, signal } = this.#deps;
     const { stream, load } = this.#settings;
     const identity = await readStream(bucket, streamPrefix(stream), { signal });
     // The load's side first: what it has reached must not look like more than the stream has.
     this.#load = await this.#advance(loadPrefix(stream, load), this.#load);
-    const progress = target
-      ? await readProgress(mongodbProgressStore(target, PROGRESS_DATABASE), load, identity.lanes)
-      : null;
+    const unreachable: Unreachable[] = [];
+    const progress = await ask('target', target, unreachable, (connection) =>
+      readProgress(mongodbProgressStore(connection, PROGRESS_DATABASE), load, identity.lanes),
+    );
     this.#stream = await this.#advance(streamPrefix(stream), this.#stream);
     // Last, so that lag is not made smaller by the time that reading took.
-    const sourceTime = source ? await currentOperationTime(source, { signal }) : null;
+    const sourceTime = await ask('source', source, unreachable, (connection) =>
+      currentOperationTime(connection, { signal }),
+    );
     return statusOf({
       bucket: bucket.url,
       identity,
       stream: this.#stream,
       load: { name: load, log: this.#load, progress },
       sourceTime,
+      unreachable,
       now: Date.now(),
     });
   }
@@ -66,5 +78,23 @@ export class StatusCollector {
     for await (const next of readCommits(bucket, prefix, { signal, after: known }))
       state = foldCommit(state, next);
     return state;
+  }
+}
+
+/** Null where it is not asked, or gives no answer: then `unreachable` tells why. */
+async function ask<T>(
+  side: Unreachable['side'],
+  open: Side | null,
+  unreachable: Unreachable[],
+  question: (connection: MongoConnection) => Promise<T>,
+): Promise<T | null> {
+  if (!open) return null;
+  try {
+    return await question(await open());
+  } catch (error) {
+    if (!(error instanceof WaybillError) || !error.code.startsWith('MONGO_')) throw error;
+    if (error.code === 'MONGO_URI_INVALID') throw error;
+    unreachable.push({ side, code: error.code, message: error.message, hint: error.hint ?? null });
+    return null;
   }
 }

@@ -3,53 +3,71 @@ import { filterText, isEverything } from '@waybill/load/load-filter';
 import type { Paint } from '../output/style.ts';
 import { renderTable } from '../output/table.ts';
 import { formatBytes, formatCount, formatDuration, formatShare } from '../output/units.ts';
+import { ALL_ROOM, cutToFit, type Room, rowsFor } from './room.ts';
 import type { CaptureStatus, CollectionStatus, LoadStatus, MilestoneStatus, Share, Status } from './shape.ts';
 
-/** A stream of thousands of collections: the biggest that are not done come first, the rest is counted. */
-const MOST_COLLECTIONS = 40;
-const MOST_MILESTONES = 30;
 /** An idle capture commits every ten seconds. */
 const SILENT_SECONDS = 30;
 
-export function renderStatus(status: Status, paint: Paint): string {
+/** In little room the tables are shortened, so that the top stays on the screen. */
+export function renderStatus(status: Status, paint: Paint, room: Room = ALL_ROOM): string {
   const title = `${paint('bold', `stream ${status.stream}`)}  ${status.bucket}`;
   const facts = paint('dim', `source ${status.source}, ${status.format}, ${status.lanes} lanes`);
-  const parts = [`${title}\n${facts}`, sides(status, paint)];
-  if (status.collections.length > 0) parts.push(collections(status, paint));
-  if (status.milestones.length > 0) parts.push(milestones(status.milestones, paint));
-  return parts.join('\n\n');
+  const top = [title, facts, '', ...sides(status, paint)];
+  const told = status.milestones.filter(({ name }) => name !== 'collection-completed');
+  const { collections: some, milestones: last } = rowsFor(room, top, status.collections.length, told.length);
+  const parts = [top.join('\n')];
+  if (some > 0) parts.push(collections(status, some, paint));
+  if (last > 0) parts.push(milestones(told.slice(-last), paint));
+  return cutToFit(parts.join('\n\n'), room);
 }
 
-function sides({ capture, load }: Status, paint: Paint): string {
-  const lines = [
-    `${paint('bold', 'capture')}  ${paint('cyan', capture.phase)}  ${captureFacts(capture, paint).join(', ')}`,
-  ];
-  if (load) {
-    lines.push(`${paint('bold', 'load')}     ${paint('cyan', load.phase)}  ${loadFacts(load).join(', ')}`);
-    if (!isEverything(load)) lines.push(`         takes ${filterText(load)}`);
-  } else lines.push(`${paint('bold', 'load')}     none of this name`);
-  return lines.join('\n');
+function sides(status: Status, paint: Paint): string[] {
+  const { capture, load, unreachable } = status;
+  const isOver = load?.phase === 'cutover';
+  const lines = unreachable.map(({ side, code, message, hint }) => {
+    const told = `${paint('bold', side.padEnd(7))}  ${paint('red', 'no answer')}  ${code}: ${message}`;
+    return hint === null ? told : `${told}\n         ${hint}`;
+  });
+  const name = paint('bold', 'capture');
+  lines.push(`${name}  ${paint('cyan', capture.phase)}  ${captureFacts(capture, isOver, paint).join(', ')}`);
+  const title = paint('bold', 'load');
+  if (!load) return [...lines, `${title}     none of this name`];
+  const facts = isOver ? [cutOver(status)] : loadFacts(load, unreachable);
+  lines.push(`${title}     ${paint(isOver ? 'green' : 'cyan', load.phase)}  ${facts.join(', ')}`);
+  if (!isEverything(load)) lines.push(`         takes ${filterText(load)}`);
+  return lines;
 }
 
-function captureFacts(capture: CaptureStatus, paint: Paint): string[] {
+/** The end: nothing lags any more, and nothing has to run. */
+function cutOver({ milestones: all }: Status): string {
+  const at = all.findLast(({ of, name }) => of === 'load' && name === 'cutover')?.at ?? '';
+  return `finished at ${at.slice(0, 19).replace('T', ' ')} UTC: the target is on its own, and nothing is loaded into it any more`;
+}
+
+function captureFacts(capture: CaptureStatus, isOver: boolean, paint: Paint): string[] {
   const facts: string[] = [];
   if (!capture.snapshot.done) facts.push(share(capture.snapshot));
   if (capture.etaSeconds !== null) facts.push(`about ${formatDuration(capture.etaSeconds * 1000)} left`);
   facts.push(`${formatCount(capture.changes)} changes`);
-  if (capture.lagSeconds !== null) facts.push(`lag ${capture.lagSeconds} s`);
+  const isSilent = capture.secondsSinceCommit > SILENT_SECONDS;
+  // Who was told to stop, or has nothing left to do, lags behind nothing.
+  const mayStop = isOver || capture.phase === 'closed';
+  if (capture.lagSeconds !== null && !(mayStop && isSilent)) facts.push(`lag ${capture.lagSeconds} s`);
   else if (capture.watermarkAgeSeconds !== null) {
     facts.push(`watermark ${formatDuration(capture.watermarkAgeSeconds * 1000)} old`);
   }
   facts.push(`${formatBytes(capture.bucketBytes)} in ${formatCount(capture.segments)} segments`);
   const silent = `last commit ${formatDuration(capture.secondsSinceCommit * 1000)} ago`;
-  facts.push(
-    capture.secondsSinceCommit > SILENT_SECONDS ? paint('yellow', `${silent}, not running?`) : silent,
-  );
+  facts.push(isSilent && !mayStop ? paint('yellow', `${silent}, not running?`) : silent);
   return facts;
 }
 
-function loadFacts(load: LoadStatus): string[] {
-  if (load.snapshotSegments === null) return ['give --target for its progress'];
+function loadFacts(load: LoadStatus, unreachable: Status['unreachable']): string[] {
+  if (load.snapshotSegments === null) {
+    const isAsked = unreachable.some(({ side }) => side === 'target');
+    return [isAsked ? 'its progress stands on the target' : 'give --target for its progress'];
+  }
   const facts = [
     `${formatShare(load.snapshotSegments, load.snapshotSegmentsTotal)} of the snapshot captured so far`,
     `${formatCount(load.snapshotDocuments ?? 0)} documents`,
@@ -64,10 +82,10 @@ function share(part: Share): string {
   return `${formatShare(part.bytes, part.bytesTotal)}, ${documents}`;
 }
 
-function collections({ collections: all }: Status, paint: Paint): string {
+function collections({ collections: all }: Status, most: number, paint: Paint): string {
   const rank = { copying: 0, waiting: 1, done: 2, skipped: 3, view: 4 } as const;
   const sorted = [...all].sort((a, b) => rank[a.state] - rank[b.state] || b.bytesTotal - a.bytesTotal);
-  const shown = sorted.slice(0, MOST_COLLECTIONS);
+  const shown = sorted.slice(0, most);
   const hasTarget = shown.some((each) => each.applied !== null);
   const table = renderTable(
     [
@@ -99,8 +117,7 @@ function row(each: CollectionStatus, hasTarget: boolean): string[] {
   return cells;
 }
 
-function milestones(all: readonly MilestoneStatus[], paint: Paint): string {
-  const told = all.filter((each) => each.name !== 'collection-completed').slice(-MOST_MILESTONES);
+function milestones(told: readonly MilestoneStatus[], paint: Paint): string {
   return renderTable(
     [
       { head: 'time (UTC)' },

@@ -18,10 +18,20 @@ export interface Status {
   readonly source: string;
   readonly format: string;
   readonly lanes: number;
+  /** Sides that were asked and gave no answer: what they alone know is null below. */
+  readonly unreachable: readonly Unreachable[];
   readonly capture: CaptureStatus;
   readonly load: LoadStatus | null;
   readonly collections: readonly CollectionStatus[];
   readonly milestones: readonly MilestoneStatus[];
+}
+
+export interface Unreachable {
+  readonly side: 'source' | 'target';
+  /** Of the error codes. */
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | null;
 }
 
 export interface CaptureStatus {

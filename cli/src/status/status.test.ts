@@ -30,11 +30,11 @@ const identity: StreamIdentity = {
   images: 'lookup',
 };
 
-const milestone = (name: Milestone['name'], seconds: number): Milestone => ({
+const milestone = (name: Milestone['name'], seconds: number, sequence = 0): Milestone => ({
   name,
   at: at(seconds),
   clusterTime: `${T + seconds}:1`,
-  sequence: 0,
+  sequence,
 });
 
 const collection = (namespace: string, more: Partial<CollectionDefinition> = {}): CollectionDefinition => ({
@@ -150,8 +150,29 @@ describe('statusOf a capture', () => {
     ['history-lost', ['snapshot-started', 'snapshot-completed', 'history-lost']],
     ['closed', ['snapshot-started', 'drained', 'stream-closed']],
   ])('is %s after %j', (phase, names) => {
-    const milestones = names.map((name, index) => milestone(name, index));
+    const milestones = names.map((name, index) => milestone(name, index, 50));
     expect(status({ stream: { ...inSnapshot, milestones } }).capture.phase).toBe(phase);
+  });
+});
+
+describe('a cutover that was given up', () => {
+  const milestones = [milestone('snapshot-completed', 1), milestone('drained', 2, 50)];
+  const drained = { ...milestone('drained', 3), evidence: { streamClusterTime: `${T + 2}:1` } };
+  const log = { ...EMPTY_STATE, seq: 4, milestones: [milestone('indexes-built', 1), drained] };
+  const load = { name: 'default', log, progress: null };
+  const phases = (stream: Partial<StreamState>) => {
+    const { capture, load: of } = status({ stream: { ...inSnapshot, milestones, ...stream }, load });
+    return [capture.phase, of?.phase];
+  };
+
+  it('leaves both sides drained until something new comes', () => {
+    expect(phases({})).toEqual(['drained', 'drained']);
+    expect(phases({ lastSequence: 51 })).toEqual(['changes', 'changes']);
+  });
+
+  it('does not make a load look drained that has not reached the latest drain', () => {
+    const again = [...milestones, milestone('drained', 9, 51)];
+    expect(phases({ lastSequence: 51, milestones: again })).toEqual(['drained', 'changes']);
   });
 });
 
@@ -247,5 +268,55 @@ describe('renderStatus', () => {
     expect(renderStatus(status({ now: AT + 200_000 }), plain)).toContain(
       'last commit 1m 40s ago, not running?',
     );
+  });
+
+  const cutOver = {
+    ...EMPTY_STATE,
+    seq: 4,
+    milestones: [milestone('load-started', 1), milestone('cutover', 60)],
+  };
+  const done = { name: 'default', log: cutOver, progress: null };
+
+  it('shows a finished migration as finished, however long ago its capture ended', () => {
+    const over = { ...inSnapshot, milestones: [milestone('snapshot-completed', 1)] };
+    const text = renderStatus(
+      status({ stream: over, load: done, now: AT + 9_000_000, sourceTime: clusterTime(T + 9000, 1) }),
+      plain,
+    );
+    expect(text).toContain('load     cutover  finished at 2026-11-20 10:01:00 UTC: the target is on its own');
+    expect(text).not.toMatch(/not running|lag|give --target/);
+  });
+
+  it('tells which side gave no answer, beside what the bucket knows', () => {
+    const unreachable = [
+      { side: 'target', code: 'MONGO_UNREACHABLE', message: 'nobody at db:27017', hint: 'Is it up?' },
+    ] as const;
+    const text = renderStatus(
+      status({ unreachable, load: { ...done, log: { ...cutOver, milestones: [] } } }),
+      plain,
+    );
+    expect(text).toContain('target   no answer  MONGO_UNREACHABLE: nobody at db:27017\n         Is it up?');
+    expect(text).toContain('400 of 1,010 documents');
+    expect(text).toContain('its progress stands on the target');
+  });
+
+  it.each([24, 12])('keeps its top on a terminal of 80 columns and %i rows', (rows) => {
+    const collections = Array.from({ length: 60 }, (_, index) => collection(`shop.c${index}`));
+    const milestones = Array.from({ length: 50 }, (_, index) => milestone('caught-up', index));
+    const stream = {
+      ...inSnapshot,
+      collections: new Map(collections.map((each) => [each.namespace, each])),
+      milestones,
+    };
+    const lines = renderStatus(status({ stream }), plain, { rows, columns: 80 }).split('\n');
+    const height = lines.reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / 80)), 0);
+    // The cursor stays on the line below.
+    expect(height).toBeLessThan(rows);
+    expect(height).toBeGreaterThan(rows - 4);
+    expect(lines[0]).toBe('stream default  /b');
+    if (rows < 24) return;
+    const shown = lines.filter((line) => line.startsWith('shop.c')).length;
+    expect(lines).toContain(`and ${60 - shown} more`);
+    expect(lines.at(-1)).toContain('10:00:49');
   });
 });

@@ -30,6 +30,7 @@ export interface StatusInput {
     readonly progress: LoadedProgress | null;
   } | null;
   readonly sourceTime: ClusterTime | null;
+  readonly unreachable?: Status['unreachable'];
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -49,6 +50,7 @@ export function statusOf(input: StatusInput): Status {
     source: `${identity.sourceTopology} ${identity.source}`,
     format: `${identity.format} ${identity.codec}`,
     lanes: identity.lanes,
+    unreachable: input.unreachable ?? [],
     capture: captureOf(input, collections),
     load: load && load.log.seq > 0 ? loadOf(stream, load, filter, takes) : null,
     collections,
@@ -92,9 +94,15 @@ function capturePhase(stream: StreamState): CapturePhase {
   );
   if (milestoneOf(stream, 'stream-closed')) return 'closed';
   if (last === 'history-lost') return 'history-lost';
-  if (milestoneOf(stream, 'drained')) return 'drained';
+  if (drainedNow(stream)) return 'drained';
   if (milestoneOf(stream, 'snapshot-completed')) return 'changes';
   return milestoneOf(stream, 'snapshot-started') ? 'snapshot' : 'starting';
+}
+
+/** The last drain, while nothing has come after it: a cutover that was given up leaves its milestone behind. */
+function drainedNow(stream: StreamState): Milestone | undefined {
+  const drained = milestoneOf(stream, 'drained');
+  return drained && (drained.sequence ?? 0) >= stream.lastSequence ? drained : undefined;
 }
 
 function loadOf(
@@ -109,7 +117,7 @@ function loadOf(
   const reached = cursor?.clusterTime ?? null;
   return {
     load: load.name,
-    phase: loadPhase(log, progress),
+    phase: loadPhase(log, progress, drainedNow(stream)),
     epoch: log.epoch,
     writer: log.writer,
     include,
@@ -125,15 +133,15 @@ function loadOf(
 }
 
 /** The target knows of the first phases at once; of the later ones the load's log is the record. */
-function loadPhase(log: StreamState, progress: LoadedProgress | null): LoadPhase {
-  for (const [name, phase] of [
-    ['aborted', 'aborted'],
-    ['cutover', 'cutover'],
-    ['verified', 'verified'],
-    ['drained', 'drained'],
-  ] as const) {
-    if (milestoneOf(log, name)) return phase;
-  }
+function loadPhase(
+  log: StreamState,
+  progress: LoadedProgress | null,
+  drained: Milestone | undefined,
+): LoadPhase {
+  for (const phase of ['aborted', 'cutover'] as const) if (milestoneOf(log, phase)) return phase;
+  const reached = milestoneOf(log, 'drained')?.evidence?.streamClusterTime;
+  if (drained && reached === drained.clusterTime)
+    return milestoneOf(log, 'verified') ? 'verified' : 'drained';
   if (progress?.phases.indexesBuilt || milestoneOf(log, 'indexes-built')) return 'changes';
   if (progress?.phases.snapshotApplied || milestoneOf(log, 'snapshot-applied')) return 'indexes';
   return milestoneOf(log, 'load-started') ? 'snapshot' : 'starting';
