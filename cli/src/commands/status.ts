@@ -25,7 +25,7 @@ export async function runStatusCommand(context: CommandContext): Promise<number>
     await untilStopped(signal, watch(collector, context));
     return 0;
   }
-  return show(collector, context);
+  return await show(collector, context);
 }
 
 /** Opened when it is first needed, and again at the next look where that failed. */

@@ -53,7 +53,7 @@ function captureFacts(capture: CaptureStatus, isOver: boolean, paint: Paint): st
   const isSilent = capture.secondsSinceCommit > SILENT_SECONDS;
   // Who was told to stop, or has nothing left to do, lags behind nothing.
   const mayStop = isOver || capture.phase === 'closed';
-  if (capture.lagSeconds !== null && !(mayStop && isSilent)) facts.push(`lag ${capture.lagSeconds} s`);
+  if (capture.lagSeconds !== null && !mayStop) facts.push(`lag ${capture.lagSeconds} s`);
   else if (capture.watermarkAgeSeconds !== null) {
     facts.push(`watermark ${formatDuration(capture.watermarkAgeSeconds * 1000)} old`);
   }
