@@ -1,5 +1,5 @@
 /** `--metrics-port`: /metrics for Prometheus, /healthz and /readyz for Kubernetes. */
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { WaybillError } from './errors.ts';
 import type { Metrics } from './metrics.ts';
@@ -20,27 +20,13 @@ export interface MetricsServer extends AsyncDisposable {
 }
 
 export async function startMetricsServer(settings: MetricsServerSettings): Promise<MetricsServer> {
-  const { metrics, port, host = '127.0.0.1', isReady } = settings;
+  const { port, host = '127.0.0.1' } = settings;
   const server = createServer((request, response) => {
-    const answer = (status: number, body: string, type = 'text/plain; charset=utf-8'): void => {
-      response.writeHead(status, { 'content-type': type }).end(body);
-    };
-    switch (new URL(request.url ?? '/', 'http://localhost').pathname) {
-      case '/metrics':
-        metrics.render().then(
-          (text) => answer(200, text, metrics.contentType),
-          () => answer(500, 'metrics could not be collected\n'),
-        );
-        break;
-      case '/healthz':
-        answer(200, 'ok\n');
-        break;
-      case '/readyz':
-        answer(isReady() ? 200 : 503, isReady() ? 'ready\n' : 'starting\n');
-        break;
-      default:
-        answer(404, 'not found\n');
-    }
+    // Whatever somebody asks, and whatever goes wrong in answering: a migration never ends by it.
+    respond(request, settings)
+      .catch((): Answer => ({ status: 500, body: 'the answer could not be made\n' }))
+      .then((answer) => send(response, answer))
+      .catch(() => response.destroy());
   });
   await listen(server, port, host);
   // The server must not keep a finished run alive.
@@ -50,6 +36,34 @@ export async function startMetricsServer(settings: MetricsServerSettings): Promi
     await new Promise<void>((resolve) => server.close(() => resolve()));
   };
   return { port: (server.address() as AddressInfo).port, close, [Symbol.asyncDispose]: close };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly type?: string;
+}
+
+async function respond(
+  { url = '/' }: IncomingMessage,
+  { metrics, isReady }: MetricsServerSettings,
+): Promise<Answer> {
+  // Not by the URL class, which throws: what a client may send here need not be a URL.
+  switch (url.split('?', 1)[0]) {
+    case '/metrics':
+      return { status: 200, body: await metrics.render(), type: metrics.contentType };
+    case '/healthz':
+      return { status: 200, body: 'ok\n' };
+    case '/readyz':
+      return isReady() ? { status: 200, body: 'ready\n' } : { status: 503, body: 'starting\n' };
+    default:
+      return { status: 404, body: 'not found\n' };
+  }
+}
+
+function send(response: ServerResponse, { status, body, type = 'text/plain; charset=utf-8' }: Answer): void {
+  response.on('error', () => response.destroy());
+  response.writeHead(status, { 'content-type': type }).end(body);
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {
