@@ -16,7 +16,7 @@ import { throwIfAborted } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
 import type { CollectionDefinition, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { createStream, type NewStream, readStream } from '@waybill/shared/manifest/identity';
-import { streamPrefix } from '@waybill/shared/manifest/keys';
+import { isUploadOfOurs, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
@@ -165,7 +165,11 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
 /** Best effort: uploads that a crash cut short are no objects and harm nothing, but stores bill their bytes. */
 async function removeLeftovers(bucket: Bucket, prefix: string, { logger, signal }: StartDeps): Promise<void> {
   try {
-    const removed = await bucket.removeUnfinished(`${prefix}/`, { olderThanMs: UNFINISHED_AGE_MS, signal });
+    const removed = await bucket.removeUnfinished(`${prefix}/`, {
+      olderThanMs: UNFINISHED_AGE_MS,
+      isOurs: isUploadOfOurs,
+      signal,
+    });
     if (removed > 0) logger.info('removed uploads that never ended', { removed });
   } catch (error) {
     throwIfAborted(signal);

@@ -43,8 +43,9 @@ export interface Bucket {
   delete(key: string, options?: CallOptions): Promise<void>;
 
   /**
-   * Removes what uploads that never ended have left behind below `prefix`, where they began more than `olderThanMs` ago.
-   * Never an object, and no upload that may still be under way. Returns how many.
+   * Removes what uploads of ours that never ended have left behind below `prefix`, where they began more than `olderThanMs`
+   * ago. Never an object, no upload that may still be under way, and none of somebody else's. Only for who owns a stream, or
+   * has been told to clean one up: opening a bucket, and reading it, removes nothing. Returns how many.
    */
   removeUnfinished(prefix: string, options: UnfinishedOptions): Promise<number>;
 
@@ -79,6 +80,8 @@ export interface ListOptions extends CallOptions {
 export interface UnfinishedOptions extends CallOptions {
   /** Not below {@link UNFINISHED_AGE_MS} while anybody writes. */
   readonly olderThanMs: number;
+  /** Whether an upload to that key can be ours, where uploads have keys: others use the bucket as well. */
+  readonly isOurs: (key: string) => boolean;
 }
 
 /** Far above the longest upload: one this old belongs to a process that is gone. */

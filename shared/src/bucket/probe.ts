@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { hasCode, isTransient, WaybillError } from '../errors.ts';
 import { type RetryPolicy, retry } from '../retry.ts';
-import { type Bucket, type ByteRange, type CallOptions, UNFINISHED_AGE_MS } from './bucket.ts';
+import type { Bucket, ByteRange, CallOptions } from './bucket.ts';
 
 export interface ProbeOptions extends CallOptions {
   /** The operator's word that there is one writer: then a store without put-if-absent passes, unfenced. */
@@ -20,6 +20,13 @@ export interface Probed {
 
 /** No stream's name begins with a dot. */
 export const PROBE_PREFIX = '.waybill-probe-';
+const PROBE = /^\.waybill-probe-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-(?:once|race|plain|clock)$/;
+
+/** Whether it is a name that only a probe makes up. */
+export function isProbeKey(key: string): boolean {
+  return PROBE.test(key);
+}
+
 const BODY = Buffer.from('waybill probe');
 const RACERS = 4;
 const CLEANING_MS = 5000;
@@ -72,7 +79,7 @@ async function probeOnce(bucket: Bucket, options: ProbeOptions): Promise<Probed>
     if (lack !== undefined) bucket.unfenced = true;
     return { unfenced: lack };
   } finally {
-    // Also after an abort; what stays all the same is removed by age.
+    // Also after an abort. What a killed probe leaves is gc's to remove: here nobody knows whose bucket this is.
     const cleaning = AbortSignal.timeout(CLEANING_MS);
     await Promise.allSettled([once, race, plain].map((key) => bucket.delete(key, { signal: cleaning })));
   }
@@ -130,7 +137,6 @@ async function read(
   }
 }
 
-/** Takes the chance to remove what probes have left that were killed. */
 async function assertListed(
   bucket: Bucket,
   key: string,
@@ -138,12 +144,7 @@ async function assertListed(
   signal?: AbortSignal,
 ): Promise<void> {
   let found = false;
-  const old: string[] = [];
-  for await (const info of bucket.list(PROBE_PREFIX, { signal })) {
-    if (info.key === key) found = true;
-    else if (Date.now() - info.modifiedAt > UNFINISHED_AGE_MS) old.push(info.key);
-  }
-  for (const each of old) await bucket.delete(each, { signal });
+  for await (const info of bucket.list(PROBE_PREFIX, { signal })) found ||= info.key === key;
   if (found === expected) return;
   throw new Inconsistent(
     expected ? 'listing what was just written' : 'deleting, so that it is no longer listed',

@@ -1,7 +1,7 @@
 /** What of a stream is garbage, and why. Lists; deletes nothing. */
 import type { Bucket, ObjectInfo } from '../bucket/bucket.ts';
 import { patientList } from '../bucket/patient-list.ts';
-import { PROBE_PREFIX } from '../bucket/probe.ts';
+import { isProbeKey, PROBE_PREFIX } from '../bucket/probe.ts';
 import type { LogSurvey } from '../fsck/survey.ts';
 import { CHECKPOINTS_TRIED } from '../manifest/checkpoint.ts';
 import { checkpointKey, epochInKey, segmentsPrefix } from '../manifest/keys.ts';
@@ -19,10 +19,6 @@ export interface Garbage extends ObjectInfo {
  * asked for. Far above what lies between an upload and its commit, retries included.
  */
 export const LEAST_AGE_MS = 60 * 60 * 1000;
-
-/** Also of versions that probed under another name. */
-const PROBES = [PROBE_PREFIX, 'probe-'];
-const PROBE = /^(?:\.waybill-)?probe-[0-9a-f]{8}-[0-9a-f-]{27}(?:-[a-z]+)?$/;
 
 export interface AgeRule {
   /** The store's clock at some moment before the listing. */
@@ -88,10 +84,8 @@ export async function* oldProbes(
   { now, minAgeMs }: AgeRule,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Garbage> {
-  for (const prefix of PROBES) {
-    for await (const info of patientList(bucket, prefix, { signal })) {
-      const isOld = now - info.modifiedAt >= Math.max(minAgeMs, LEAST_AGE_MS);
-      if (isOld && PROBE.test(info.key)) yield { ...info, kind: 'probe' };
-    }
+  for await (const info of patientList(bucket, PROBE_PREFIX, { signal })) {
+    const isOld = now - info.modifiedAt >= Math.max(minAgeMs, LEAST_AGE_MS);
+    if (isOld && isProbeKey(info.key)) yield { ...info, kind: 'probe' };
   }
 }

@@ -12,7 +12,7 @@ import PQueue from 'p-queue';
 import { type Bucket, UNFINISHED_AGE_MS } from '../bucket/bucket.ts';
 import type { LogSurvey } from '../fsck/survey.ts';
 import { throwIfAborted } from '../lifecycle.ts';
-import { streamPrefix } from '../manifest/keys.ts';
+import { isUploadOfOurs, streamPrefix } from '../manifest/keys.ts';
 import { type LogOptions, retried } from '../manifest/options.ts';
 import {
   type AgeRule,
@@ -155,7 +155,7 @@ async function deleteBatch(
 function removeUnfinished(stream: string, rule: AgeRule, { bucket, signal }: GcDeps): Promise<number> {
   const ahead = Date.now() - rule.now;
   const olderThanMs = Math.max(rule.minAgeMs, UNFINISHED_AGE_MS) + ahead;
-  return bucket.removeUnfinished(`${streamPrefix(stream)}/`, { olderThanMs, signal });
+  return bucket.removeUnfinished(`${streamPrefix(stream)}/`, { olderThanMs, isOurs: isUploadOfOurs, signal });
 }
 
 function itemOf({ kind, key, bytes, modifiedAt }: Garbage, { now }: AgeRule): GarbageItem {

@@ -92,6 +92,11 @@ export function epochInKey(key: string): number | undefined {
   return Number.isSafeInteger(epoch) ? epoch : undefined;
 }
 
+/** Whether an object of that key can be one that we upload in parts: a segment, a commit or a checkpoint. */
+export function isUploadOfOurs(key: string): boolean {
+  return epochInKey(key) !== undefined || numberInKey(key) !== undefined;
+}
+
 /** A segment's key in the bucket, from its key in the manifest. */
 export const segmentKey = (streamPrefix: string, entryKey: string): string => `${streamPrefix}/${entryKey}`;
 

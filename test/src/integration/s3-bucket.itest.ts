@@ -136,9 +136,10 @@ await describeWithStores('S3', ['s3', 's3-without-conditions'], () => {
           new UploadPartCommand({ Bucket: name, Key, UploadId, PartNumber: 1, Body: Buffer.alloc(9) }),
         );
       }
-      expect(await bucket.removeUnfinished('s/', { olderThanMs: 3_600_000 })).toBe(0);
+      expect(await bucket.removeUnfinished('s/', { olderThanMs: 3_600_000, isOurs: () => true })).toBe(0);
       expect(await uploadsIn(server, name)).toBe(3);
-      expect(await bucket.removeUnfinished('s/', { olderThanMs: -60_000 })).toBe(2);
+      expect(await bucket.removeUnfinished('s/', { olderThanMs: -60_000, isOurs: () => false })).toBe(0);
+      expect(await bucket.removeUnfinished('s/', { olderThanMs: -60_000, isOurs: () => true })).toBe(2);
       expect(await uploadsIn(server, name)).toBe(1);
       await bucket.close();
     });

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { hasCode, type WaybillError } from '../../errors.ts';
 import { describeBucketContract } from '../contract.ts';
 import { openBucket } from '../open-bucket.ts';
+import { assertReachable, probeBucket } from '../probe.ts';
 import { folderError, linkError } from './error.ts';
 import { openFolder } from './folder.ts';
 import { walkFolder } from './list.ts';
@@ -46,14 +47,16 @@ describe('folder', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  test('half-written files are no objects, and old ones are removed when the folder is opened', async () => {
+  test('half-written files are no objects, and nothing is removed by opening, reading and probing', async () => {
     await mkdir(join(folder, '.tmp'));
     await writeFile(join(folder, '.tmp/old'), 'x');
     await writeFile(join(folder, '.tmp/young'), 'x');
     const longAgo = Date.now() / 1000 - 25 * 3600;
     await utimes(join(folder, '.tmp/old'), longAgo, longAgo);
     const bucket = await openFolder(folder);
-    expect(await readdir(join(folder, '.tmp'))).toEqual(['young']);
+    await assertReachable(bucket);
+    await probeBucket(bucket);
+    expect(await readdir(join(folder, '.tmp'))).toEqual(['old', 'young']);
     for (const prefix of ['', '.', '.tmp', '.tmp/']) {
       for await (const _ of bucket.list(prefix)) expect.unreachable();
     }

@@ -4,7 +4,7 @@
  * 1. A put writes a file under `.tmp/`, syncs it, then links it (ifAbsent) or renames it into place, then syncs the
  *    directory. The link fails where a file stands already: that is the exact put-if-absent. Rejected: opening the
  *    final name exclusively, because a reader could then see a part.
- * 2. A crash before the link leaves a file in `.tmp/`, which is no object; a later open removes it by age. A crash
+ * 2. A crash before the link leaves a file in `.tmp/`, which is no object; who cleans up removes it by age. A crash
  *    between link and directory sync leaves a whole object, or after a power cut none; the put had not succeeded yet.
  * 3. A directory's entry is synced before anything in it counts as durable, also where another writer made it.
  */
@@ -14,16 +14,15 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { WaybillError } from '../../errors.ts';
 import { throwIfAborted } from '../../lifecycle.ts';
-import {
-  type Bucket,
-  type ByteRange,
-  type CallOptions,
-  type GetOptions,
-  type ListOptions,
-  type ObjectInfo,
-  type PutOptions,
-  UNFINISHED_AGE_MS,
-  type UnfinishedOptions,
+import type {
+  Bucket,
+  ByteRange,
+  CallOptions,
+  GetOptions,
+  ListOptions,
+  ObjectInfo,
+  PutOptions,
+  UnfinishedOptions,
 } from '../bucket.ts';
 import { drain } from '../drain.ts';
 import { assertKey, assertPrefix, keyInvalid } from '../key.ts';
@@ -32,6 +31,8 @@ import { makeDirectory, readExactly, syncDirectory, writeAll } from './io.ts';
 import { objectInfo, walkFolder } from './list.ts';
 
 const TEMPORARY = '.tmp';
+/** The folder may have had a `.tmp` before it had us: what is not named so is somebody else's. */
+const TEMPORARY_FILE = /^waybill-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:-2)?$/;
 /** Pieces of a streamed read, in bytes. */
 const PIECE_BYTES = 1024 * 1024;
 /** Directories remembered as durable; only the cost of a few syncs depends on it. */
@@ -46,7 +47,6 @@ export async function openFolder(path: string): Promise<Bucket> {
     throw folderError(error, 'read', root);
   });
   if (found && !found.isDirectory()) throw notFolder(`${root} is a file, not a folder.`);
-  await removeOldTemporaries(root, UNFINISHED_AGE_MS);
   return new FolderBucket(root);
 }
 
@@ -73,7 +73,7 @@ class FolderBucket implements Bucket {
   ): Promise<void> {
     const path = this.#path(key);
     throwIfAborted(options.signal);
-    const temporary = join(this.#root, TEMPORARY, randomUUID());
+    const temporary = join(this.#root, TEMPORARY, `waybill-${randomUUID()}`);
     try {
       await this.#writeTemporary(temporary, body, key, options.signal);
       throwIfAborted(options.signal);
@@ -281,6 +281,7 @@ async function removeOldTemporaries(root: string, olderThanMs: number): Promise<
   const names = await readdir(directory).catch(() => []);
   let removed = 0;
   for (const name of names) {
+    if (!TEMPORARY_FILE.test(name)) continue;
     const path = join(directory, name);
     const found = await stat(path).catch(() => undefined);
     if (!found || Date.now() - found.mtimeMs <= olderThanMs) continue;

@@ -12,12 +12,13 @@ import { faultOf, s3Error } from './error.ts';
 export async function abortOldUploads(
   calls: S3Calls,
   prefix: string,
-  { olderThanMs, signal }: UnfinishedOptions,
+  { olderThanMs, isOurs, signal }: UnfinishedOptions,
 ): Promise<number> {
   let removed = 0;
   for await (const { Key, UploadId, Initiated } of uploads(calls, prefix, signal)) {
     // Without a time of its own nobody knows that it is old.
     if (!Key || !UploadId || !Initiated || Date.now() - Initiated.getTime() <= olderThanMs) continue;
+    if (!isOurs(Key.slice(calls.prefix.length))) continue;
     try {
       await calls.send(new AbortMultipartUploadCommand({ ...calls.inBucket(), Key, UploadId }), { signal });
       removed++;
