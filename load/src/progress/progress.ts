@@ -2,7 +2,8 @@
  * How far a load is, on the target. Invariants:
  *
  * 1. A cursor is written after every batch up to it was acknowledged by a majority, never before (INV-6).
- * 2. Cursors, the barrier and the phases are written filtered on the epoch: a fenced owner changes none of them.
+ * 2. Cursors, the barrier and the phases are written filtered on the epoch: a fenced owner changes none of them. Cursors and barrier
+ *    only go forward: a write of ours that was repeated and comes late changes none either, also where the server does not refuse it.
  * 3. A finished segment is a fact whoever states it: all of its documents are on the target. So it is not fenced.
  * 4. A cursor's unit is a whole commit. A crash between a batch and its cursor repeats commits, which ends in the same
  *    state: every batch sets last states of documents, and the batches after it are repeated too.
@@ -93,13 +94,18 @@ export class Progress {
   async advance(cursors: ReadonlyMap<number, LaneCursor>): Promise<void> {
     const { load } = this.#owner;
     await this.#fenced(
-      [...cursors].map(([lane, cursor]) => ({ id: laneId(load, lane), set: cursorFields(cursor) })),
+      [...cursors].map(([lane, cursor]) => ({
+        id: laneId(load, lane),
+        when: { seq: { $lte: cursor.seq } },
+        set: cursorFields(cursor),
+      })),
     );
   }
 
-  async markBarrier(barrier: BarrierProgress): Promise<void> {
-    const set = { barrierSeq: barrier.seq, barrierDone: barrier.done };
-    await this.#fenced([{ id: stateId(this.#owner.load), set }]);
+  async markBarrier({ seq, done }: BarrierProgress): Promise<void> {
+    const before = [{ barrierSeq: { $lt: seq } }, { barrierSeq: seq, barrierDone: { $lte: done } }];
+    const set = { barrierSeq: seq, barrierDone: done };
+    await this.#fenced([{ id: stateId(this.#owner.load), when: { $or: before }, set }]);
   }
 
   async markPhase(phases: Partial<LoadPhases>): Promise<void> {
@@ -119,7 +125,9 @@ export class Progress {
 
   async #fenced(changes: readonly ProgressChange[]): Promise<void> {
     const { load, epoch } = this.#owner;
-    const matched = await this.#store.update(changes.map((change) => ({ ...change, when: { epoch } })));
+    const matched = await this.#store.update(
+      changes.map(({ when, ...change }) => ({ ...change, when: { ...when, epoch } })),
+    );
     if (matched < changes.length) throw fencedError(load, epoch);
   }
 }

@@ -5,7 +5,7 @@ import { sleep } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
 import { fencedError } from '../target/fenced.ts';
-import type { ProgressDocument, Target } from '../target/target.ts';
+import { PROGRESS_WRITES, type ProgressDocument, type Target } from '../target/target.ts';
 import { ownerId, slotId } from './keys.ts';
 import { isCertainlyDead, processIdentity, writerName } from './process-identity.ts';
 
@@ -34,7 +34,7 @@ const DRAIN_POLL_MS = 100;
 /** Of the owner document; what {@link Target.shutOut} needs. */
 interface FenceFields {
   readonly fenceKey: string;
-  /** The most batches that any owner could have under way, the latest included. */
+  /** The most writes that any owner could have under way, the latest included. */
   readonly slots: number;
 }
 
@@ -97,7 +97,7 @@ export async function raise(settings: OwnershipSettings, deps: OwnershipDeps): P
 function fenceFields(before: ProgressDocument | null, { workers }: OwnershipSettings): FenceFields {
   return {
     fenceKey: typeof before?.fenceKey === 'string' ? before.fenceKey : randomUUID(),
-    slots: Math.max(Number(before?.slots ?? 0), workers),
+    slots: Math.max(Number(before?.slots ?? 0), workers + PROGRESS_WRITES),
   };
 }
 
@@ -117,7 +117,7 @@ async function shutOut(
   const isFenced = await target.shutOut({
     tag: { load, epoch },
     key: fenceKey,
-    slots: workers,
+    slots: workers + PROGRESS_WRITES,
     allSlots: slots,
     documentOf: (slot) => slotId(load, slot),
   });

@@ -1,7 +1,7 @@
 import { elements } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
 import { WaybillError } from '@waybill/shared/errors';
-import type { CommandOptions, MongoConnection } from '@waybill/shared/mongo/connection';
+import type { CommandOptions, MongoConnection, Session } from '@waybill/shared/mongo/connection';
 import { readAll } from '@waybill/shared/mongo/cursor';
 import type { RawElement } from '@waybill/shared/mongo/raw-value';
 import { DUPLICATE_KEY, writeOutcome } from '@waybill/shared/mongo/write-outcome';
@@ -13,11 +13,24 @@ export const PROBE: ProgressChange = { id: '/probe', set: { probe: true } };
 /** The load's own data comes first: this is not given up before the ownership itself is. */
 const MAX_TIME_MS = 30_000;
 
-export function mongodbProgressStore(connection: MongoConnection, database: string): ProgressStore {
+/** Sends a command with these fields in it, in this session. */
+export type Execute<T> = (fields: Readonly<Record<string, unknown>>, session?: Session) => Promise<T>;
+
+/** How a write of progress goes to the target. */
+export type SendProgress = <T>(execute: Execute<T>) => Promise<T>;
+
+const AS_IT_IS: SendProgress = (execute) => execute({});
+
+export function mongodbProgressStore(
+  connection: MongoConnection,
+  database: string,
+  send: SendProgress = AS_IT_IS,
+): ProgressStore {
   return {
     find: (prefix) => find(connection, database, prefix),
-    update: (changes) => updateProgress(connection, database, changes),
-    remove: (ids) => remove(connection, database, ids),
+    update: (changes) =>
+      send((fields, session) => updateProgress(connection, database, changes, { fields, session })),
+    remove: (ids) => send((fields, session) => remove(connection, database, ids, { fields, session })),
   };
 }
 
@@ -83,15 +96,22 @@ export async function updateProgress(
   return n;
 }
 
-async function remove(connection: MongoConnection, database: string, ids: readonly string[]): Promise<void> {
+async function remove(
+  connection: MongoConnection,
+  database: string,
+  ids: readonly string[],
+  { fields, ...options }: UpdateOptions,
+): Promise<void> {
   if (ids.length === 0) return;
-  await connection.command(database, {
+  const command = {
     delete: PROGRESS_COLLECTION,
     deletes: ids.map((id) => ({ q: { _id: id }, limit: 1 })),
     ordered: false,
     writeConcern: { w: 'majority', j: true },
     maxTimeMS: MAX_TIME_MS,
-  });
+    ...fields,
+  };
+  await connection.command(database, command, options);
 }
 
 function readDocument(bytes: Uint8Array): Record<string, ProgressValue> {

@@ -7,19 +7,27 @@ import { RawSequence } from '@waybill/shared/mongo/raw-value';
 import { isAtLeast } from '@waybill/shared/mongo/server-info';
 import { DUPLICATE_KEY, writeOutcome } from '@waybill/shared/mongo/write-outcome';
 import { splitNamespace } from '@waybill/shared/record';
-import { mongodbProgressStore, PROBE, updateProgress } from './mongodb-progress.ts';
+import PQueue from 'p-queue';
+import {
+  type Execute,
+  mongodbProgressStore,
+  PROBE,
+  type SendProgress,
+  updateProgress,
+} from './mongodb-progress.ts';
 import { MAJORITY, MongodbStructure, notDurable } from './mongodb-structure.ts';
-import type {
-  FenceRequest,
-  ProgressStore,
-  Target,
-  TargetCapabilities,
-  TargetLimits,
-  WriteBatch,
-  WriteResult,
-  WriteTag,
+import {
+  type FenceRequest,
+  PROGRESS_WRITES,
+  type ProgressStore,
+  type Target,
+  type TargetCapabilities,
+  type TargetLimits,
+  type WriteBatch,
+  type WriteResult,
+  type WriteTag,
 } from './target.ts';
-import { type Execute, WriteFence } from './write-fence.ts';
+import { WriteFence } from './write-fence.ts';
 
 export interface MongodbTargetSettings {
   readonly progressDatabase: string;
@@ -73,6 +81,7 @@ class MongodbTarget extends MongodbStructure implements Target {
   readonly limits: TargetLimits;
   readonly progress: ProgressStore;
   readonly #settings: MongodbTargetSettings;
+  readonly #progressWrites = new PQueue({ concurrency: PROGRESS_WRITES });
   #fence: WriteFence | null = null;
 
   constructor(
@@ -87,7 +96,8 @@ class MongodbTarget extends MongodbStructure implements Target {
       batchStatements: connection.server.maxWriteBatchSize,
       batchBytes: connection.server.maxMessageSizeBytes - MESSAGE_ROOM,
     };
-    this.progress = mongodbProgressStore(connection, settings.progressDatabase);
+    const send: SendProgress = (execute) => this.#sendProgress(execute);
+    this.progress = mongodbProgressStore(connection, settings.progressDatabase, send);
   }
 
   async shutOut(request: FenceRequest): Promise<boolean> {
@@ -130,10 +140,17 @@ class MongodbTarget extends MongodbStructure implements Target {
   }
 
   /** What a transaction did not do goes as single writes, which tell of each statement what became of it. */
-  async #send(batch: WriteBatch, execute: Execute): Promise<CommandReply> {
+  async #send(batch: WriteBatch, execute: Execute<CommandReply>): Promise<CommandReply> {
     if (!this.#fence) return execute({ writeConcern: MAJORITY });
     const whole = goesWhole(batch) ? await this.#fence.sendWhole(execute) : null;
-    return whole ?? this.#fence.send(execute);
+    return (
+      whole ?? this.#fence.send((fields, session) => execute({ ...fields, writeConcern: MAJORITY }, session))
+    );
+  }
+
+  #sendProgress<T>(execute: Execute<T>): Promise<T> {
+    const fence = this.#fence;
+    return fence ? this.#progressWrites.add(() => fence.send(execute)) : execute({});
   }
 
   async olderWritesRun(tag: WriteTag): Promise<boolean | null> {

@@ -81,12 +81,15 @@ export interface WriteTag {
   readonly epoch: number;
 }
 
+/** Writes of progress that go to the target at once; more of them wait. */
+export const PROGRESS_WRITES = 4;
+
 /** {@link Target.shutOut} */
 export interface FenceRequest {
   readonly tag: WriteTag;
   /** Random; all owners of the load have the same, and nobody else, not even a load of that name that was begun anew. */
   readonly key: string;
-  /** Batches that this owner has under way at once, at most. */
+  /** Writes that this owner has under way at once, at most: batches, and {@link PROGRESS_WRITES}. */
   readonly slots: number;
   /** The most that any owner could have, this one included. */
   readonly allSlots: number;
@@ -138,7 +141,8 @@ export interface Target extends TargetStructure {
   /**
    * Once it is fulfilled with true, no batch of this load with an epoch below the tag's runs, and the server refuses those
    * that still come: their {@link write} rejects with LOAD_FENCED. False where the server can not do so; then time alone keeps
-   * owners apart. Before the first write; from then on no more than `slots` writes at once. @throws LOAD_FENCED
+   * owners apart. Before the first write; from then on no more than `slots` writes at once. The like for {@link progress}, where a
+   * write of an earlier owner is refused too. @throws LOAD_FENCED
    */
   shutOut(request: FenceRequest): Promise<boolean>;
   /** Keeps the server from forgetting whom it shuts out: at least every half hour. */

@@ -2,16 +2,18 @@
  * Batches that the server itself refuses once a later owner of the load has come, however late they arrive: also one that
  * its process looked at, was suspended with, and sent when it woke up (decision 0004).
  *
- *   slot      a logical session whose id every owner of the load derives alike, from a key in the owner document; one batch at a time goes through it
+ *   slot      a logical session whose id every owner of the load derives alike, from a key in the owner document; one write at a time goes through it
  *   number    the session's transaction number: the owner's epoch, then a count
  *   shut out  an ordinary retryable write of the new owner through every slot, with the first number of its epoch
  *
- * A batch is a retryable write, or a transaction.
+ * A batch is a retryable write, or a transaction. What the load writes of its progress goes the same way, as retryable writes.
  *
  * 1. A server refuses a number below the highest that it has seen in that session, and lets one command at a time into it.
  *    So the new owner's write waits for what runs there, ends a transaction that was not committed, and what comes with an older
  *    epoch later is refused.
  * 2. It keeps the number of a retryable write in the replicated `config.transactions`, so an election changes nothing.
+ * 3. An owner shuts its own attempts out in the same way. Where a batch got no answer its bytes may still be under way, and come after
+ *    newer states of its documents. So before anything else is sent, a write with a higher number goes through that slot.
  *
  * Retryable writes cost a server two fifths more for updates and deletes, and next to nothing for inserts; a transaction of many of the
  * former costs it less than plain writes do. (Rejected: batches whose statements have the internal id -1, of which a server records
@@ -28,19 +30,17 @@ import { rawArray } from '@waybill/shared/mongo/raw-value';
 import { writeOutcome } from '@waybill/shared/mongo/write-outcome';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
 import { fencedError } from './fenced.ts';
-import { PROBE, updateProgress } from './mongodb-progress.ts';
+import { type Execute, PROBE, updateProgress } from './mongodb-progress.ts';
 import { MAJORITY } from './mongodb-structure.ts';
 import type { FenceRequest, ProgressChange } from './target.ts';
 
 /** A later owner's number was seen in this session. */
 const TRANSACTION_TOO_OLD = 225;
 
-/** Sends a batch with these fields in its command, in this session. */
-export type Execute = (fields: Readonly<Record<string, unknown>>, session?: Session) => Promise<CommandReply>;
-
 interface Slot {
   readonly id: Buffer;
   readonly session: Session;
+  readonly index: number;
   /** The last one used. */
   number: bigint;
 }
@@ -58,6 +58,9 @@ export class WriteFence {
   readonly #request: FenceRequest;
   readonly #slots: readonly Slot[];
   readonly #free: Slot[];
+  /** The last command through these got no answer, so it may be still to come. */
+  readonly #unanswered = new Set<Slot>();
+  #closing: Promise<void> | null = null;
 
   private constructor(deps: WriteFenceDeps, request: FenceRequest, slots: readonly Slot[]) {
     this.#deps = deps;
@@ -73,7 +76,8 @@ export class WriteFence {
     const slots = await Promise.all(
       Array.from({ length: request.allSlots }, async (_, index) => {
         const id = slotId(request, index);
-        return { id, session: await deps.connection.startSession({ id }), number: BigInt(epoch) << 32n };
+        const session = await deps.connection.startSession({ id });
+        return { id, session, index, number: BigInt(epoch) << 32n };
       }),
     );
     const fence = new WriteFence(deps, request, slots);
@@ -82,18 +86,16 @@ export class WriteFence {
     return null;
   }
 
-  /** Sends a batch as a retryable write. @throws LOAD_FENCED, what `execute` throws */
-  send(execute: Execute): Promise<CommandReply> {
-    return this.#inSlot(({ session, number }) =>
-      execute({ txnNumber: number, writeConcern: MAJORITY }, session),
-    );
+  /** Sends it as a retryable write. @throws LOAD_FENCED, what `execute` throws */
+  send<T>(execute: Execute<T>): Promise<T> {
+    return this.#inSlot(({ session, number }) => execute({ txnNumber: number }, session));
   }
 
   /**
    * Sends a batch as a transaction, which costs a server less than half for updates and deletes. Null where one of its statements was
    * refused, or the server did not take it as a whole for another reason. @throws LOAD_FENCED, MONGO_* without an answer
    */
-  sendWhole(execute: Execute): Promise<CommandReply | null> {
+  sendWhole(execute: Execute<CommandReply>): Promise<CommandReply | null> {
     return this.#inSlot(async ({ session, number }) => {
       const { connection, maxWriteMs } = this.#deps;
       const transaction = { txnNumber: number, autocommit: false };
@@ -106,11 +108,12 @@ export class WriteFence {
           return { ...reply, writeConcernError: ending.writeConcernError };
         }
       } catch (error) {
-        // Without an answer the batch's next attempt is as good: its number ends what is left of this one.
-        if (this.#isFenced(error) || serverCode(error) === undefined) throw error;
+        if (this.#isFenced(error) || !isAnswered(error)) throw error;
       }
       // It would hold its locks until the slot's next batch, or for a minute. Mostly the server has ended it by itself.
-      await end({ abortTransaction: 1 }).catch(() => undefined);
+      await end({ abortTransaction: 1 }).catch((error: unknown) => {
+        if (!isAnswered(error)) throw error;
+      });
       return null;
     });
   }
@@ -122,21 +125,44 @@ export class WriteFence {
   }
 
   async #inSlot<T>(use: (slot: Slot) => Promise<T>): Promise<T> {
+    while (this.#unanswered.size > 0) await this.#closeUnanswered();
     const slot = this.#free.pop();
-    if (!slot) throw new WaybillError('INTERNAL', 'more batches are sent at once than there are slots');
+    if (!slot) throw new WaybillError('INTERNAL', 'more writes are sent at once than there are slots');
     slot.number++;
     try {
       return await use(slot);
     } catch (error) {
-      throw this.#isFenced(error) ? this.#fenced() : error;
+      if (this.#isFenced(error)) throw this.#fenced();
+      if (!isAnswered(error)) this.#unanswered.add(slot);
+      throw error;
     } finally {
       this.#free.push(slot);
     }
   }
 
+  /** Whoever comes meanwhile waits for the same. */
+  async #closeUnanswered(): Promise<void> {
+    this.#closing ??= this.#close([...this.#unanswered]).finally(() => {
+      this.#closing = null;
+    });
+    await this.#closing;
+  }
+
+  async #close(slots: readonly Slot[]): Promise<void> {
+    try {
+      for (const slot of slots) {
+        slot.number++;
+        await this.#announce(slot);
+        this.#unanswered.delete(slot);
+      }
+    } catch (error) {
+      throw this.#isFenced(error) ? this.#fenced() : error;
+    }
+  }
+
   async #shutOut(): Promise<boolean> {
     try {
-      await Promise.all(this.#slots.map((slot, index) => this.#announce(slot, index)));
+      await Promise.all(this.#slots.map((slot) => this.#announce(slot)));
       return await this.#refusesOlder(this.#slots[0]!);
     } catch (error) {
       if (this.#isFenced(error)) throw this.#fenced();
@@ -147,10 +173,10 @@ export class WriteFence {
   }
 
   /** It has to change something: a write that changes nothing leaves no trace in `config.transactions`. */
-  async #announce(slot: Slot, index: number): Promise<void> {
+  async #announce(slot: Slot): Promise<void> {
     const { tag, documentOf } = this.#request;
-    const change = { id: documentOf(index), set: { kind: 'slot', ...tag }, upsert: true };
-    await this.#update(change, slot, slot.number);
+    const set = { kind: 'slot', ...tag, number: Number(slot.number) };
+    await this.#update({ id: documentOf(slot.index), set, upsert: true }, slot, slot.number);
   }
 
   async #refusesOlder(slot: Slot): Promise<boolean> {
@@ -182,6 +208,11 @@ export class WriteFence {
   #fenced(): WaybillError {
     return fencedError(this.#request.tag.load, this.#request.tag.epoch);
   }
+}
+
+/** A server that answers has done with the command, in whatever way. */
+function isAnswered(error: unknown): boolean {
+  return serverCode(error) !== undefined;
 }
 
 /** Alike for all who have the key. */

@@ -24,6 +24,7 @@ describe('classifyMongoError', () => {
     ['MongoServerError', { code: 286 }, 'MONGO_COMMAND_FAILED', false],
     ['MongoServerError', { code: 10334 }, 'MONGO_COMMAND_FAILED', false],
     ['MongoServerError', { code: 26 }, 'MONGO_COMMAND_FAILED', false],
+    ['Error', { code: 'ECONNRESET' }, 'MONGO_TRANSIENT', true],
     ['TypeError', {}, 'INTERNAL', false],
   ])('%s %j is %s', (name, fields, code, transient) => {
     const error = classifyMongoError(driverError(name, 'said', fields), attempted);

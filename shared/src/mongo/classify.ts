@@ -31,6 +31,8 @@ interface FailureFacts {
   readonly code: number | undefined;
   readonly codeName: string | undefined;
   readonly labels: readonly string[];
+  /** The connection broke, in the words of its socket. */
+  readonly broken?: boolean;
   readonly actualCollection?: string | null | undefined;
   readonly violations?: number | undefined;
 }
@@ -97,6 +99,18 @@ const NETWORK_ERRORS: ReadonlySet<string> = new Set([
   'MongoExpiredSessionError',
 ]);
 
+/** What sockets say. The driver for 4.0 passes them on as they are when a connection breaks in the middle of a command. */
+const SOCKET_ERRORS: ReadonlySet<unknown> = new Set([
+  'ECONNABORTED',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'EPIPE',
+  'ETIMEDOUT',
+]);
+
 /** Whether one failure, as a code of the table in errors.ts; also for codes inside write errors. */
 export function isTransientServerCode(code: number | undefined): boolean {
   return code !== undefined && TRANSIENT_CODES.has(code);
@@ -123,7 +137,7 @@ export function classifyMongoError(error: unknown, attempted: Attempted): Waybil
 
 function codeFor(name: string, facts: FailureFacts, text: string): ErrorCode {
   if (name === 'MongoServerSelectionError') return 'MONGO_UNREACHABLE';
-  if (NETWORK_ERRORS.has(name)) return 'MONGO_TRANSIENT';
+  if (NETWORK_ERRORS.has(name) || facts.broken) return 'MONGO_TRANSIENT';
   if (name === 'MongoMissingCredentialsError') return 'MONGO_AUTHENTICATION';
   if (facts.code !== undefined) {
     if (AUTHENTICATION_CODES.has(facts.code)) return 'MONGO_AUTHENTICATION';
@@ -187,6 +201,7 @@ function factsOf(error: unknown): FailureFacts {
   return {
     code: typeof fields.code === 'number' ? fields.code : undefined,
     codeName: typeof fields.codeName === 'string' ? fields.codeName : undefined,
+    broken: SOCKET_ERRORS.has(fields.code),
     labels: Array.isArray(labels) ? labels.filter((label) => typeof label === 'string') : [],
     actualCollection: typeof actual === 'string' || actual === null ? actual : undefined,
     violations: Array.isArray(fields.violations) ? fields.violations.length : undefined,
