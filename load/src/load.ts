@@ -17,6 +17,7 @@ import type { ClusterTime } from '@waybill/shared/position';
 import type { RetryOptions } from '@waybill/shared/retry';
 import type { LoadStats } from '@waybill/shared/stats';
 import { StopGrace } from '@waybill/shared/stop-grace';
+import { checkFirstStart } from './first-start.ts';
 import { recordedFilter, settleFilter } from './load-filter.ts';
 import { LoadRun } from './load-run.ts';
 import { LoadLog } from './progress/load-log.ts';
@@ -59,6 +60,7 @@ export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<L
   const target = await openMongodbTarget(deps.target, { ...settings, signal });
   const before = await readManifest(bucket, loadPrefix(settings.stream, settings.load), { signal });
   assertNotCutOver(before, settings);
+  if (before.seq === 0) await checkFirstStart(settings, { bucket, logger, signal });
   // Before the owner is fenced: a start with other options must not stop one that works.
   settleFilter(settings, recordedFilter(before), identity, settings.load);
   using grace = new StopGrace(signal);

@@ -2,6 +2,7 @@
 import {
   type DocumentDifference,
   isDifference,
+  isEmpty,
   type StructureDifference,
   type VerifyReport,
 } from '@waybill/load/verify/report';
@@ -15,7 +16,10 @@ const MOST_FIELDS = 4;
 
 export function renderVerification(report: VerifyReport, paint: Paint): string {
   return [
-    collections(report, paint),
+    ...scopeLines(report, paint),
+    '',
+    ...(report.collections.length > 0 ? [collections(report, paint)] : []),
+    ...countsLine(report),
     ...report.structure.map(structureLine),
     ...report.differences.slice(0, MOST_DIFFERENCES).map(differenceLine),
     '',
@@ -23,7 +27,34 @@ export function renderVerification(report: VerifyReport, paint: Paint): string {
   ].join('\n');
 }
 
-function verdict({ same, collections, structure, differences }: VerifyReport, paint: Paint): string {
+function scopeLines({ scope }: VerifyReport, paint: Paint): string[] {
+  const { patterns, collections, views, timeSeries, leftOut } = scope;
+  const lines = [
+    `compared: ${formatCount(collections)} collections and ${formatCount(views)} views of ${patterns ?? 'all databases'}`,
+    `left out: ${leftOut.join('; ')}`,
+  ];
+  if (timeSeries.length > 0)
+    lines.push(`defined alike, and not compared: time series ${timeSeries.join(', ')}`);
+  return lines.map((line) => paint('dim', line));
+}
+
+/** Both sides are read one after the other while they are written to, so what was counted is not of one moment. */
+function countsLine({ collections }: VerifyReport): string[] {
+  const moved = collections.filter(
+    (each) => each.sourceDocuments - each.missing !== each.targetDocuments - each.extra,
+  );
+  if (moved.length === 0) return [];
+  const settled = moved.reduce((sum, each) => sum + each.settled, 0);
+  return [
+    `The counts differ where documents came or went between the reading of the two sides; ${formatCount(settled)} that ` +
+      'differed at first were looked at again, and were the same.',
+  ];
+}
+
+function verdict(report: VerifyReport, paint: Paint): string {
+  const { same, collections, structure, differences } = report;
+  if (isEmpty(report) && !structure.some(isDifference))
+    return paint('yellow', 'Nothing was compared: neither side has anything of it.');
   if (same)
     return paint('green', 'Same: every document byte for byte, and collections, options, indexes and views.');
   const changing = collections.reduce((sum, each) => sum + each.changing, 0);

@@ -13,11 +13,12 @@
 import type { Milestone } from '@waybill/shared/manifest/commit';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
+import { loadMissing } from '@waybill/shared/manifest/names';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { comparedNamespaces, EVERYTHING, recordedFilter, takesOf } from '../load-filter.ts';
 import { LOAD_DEFAULTS } from '../settings.ts';
 import { mongodbProgressStore } from '../target/mongodb-progress.ts';
-import type { VerifyReport } from '../verify/report.ts';
+import { isEmpty, type VerifyReport } from '../verify/report.ts';
 import type { RestoreReport } from './collection-restore.ts';
 import { type CutoverContext, type CutoverDeps, type CutoverSettings, note } from './context.ts';
 import { type Drained, drain } from './drain.ts';
@@ -45,13 +46,14 @@ export interface CutoverResult {
 
 const LOAD_END_MS = 30_000;
 
-/** @throws CUTOVER_NOT_READY, VERIFY_DIFFERENT, STREAM_MISSING, STREAM_FOREIGN_SOURCE, and errors of the servers and the bucket */
+/** @throws CUTOVER_NOT_READY, VERIFY_DIFFERENT, VERIFY_NOTHING_COMPARED, STREAM_MISSING, LOAD_MISSING, STREAM_FOREIGN_SOURCE, and errors of the servers and the bucket */
 export async function runCutover(settings: CutoverSettings, deps: CutoverDeps): Promise<CutoverResult> {
   const { stream, load } = settings;
   const prefixes = { streamPrefix: streamPrefix(stream), loadPrefix: loadPrefix(stream, load) };
   const context: CutoverContext = { ...deps, ...prefixes, settings };
   const identity = await streamOfSource(context);
   const log = await loadLog(context);
+  if (log.seq === 0) throw await loadMissing(context.bucket, settings, context.signal);
   const done = milestoneOf(log, 'cutover');
   if (done) {
     await endLoad(context);
@@ -93,15 +95,21 @@ async function restore(context: CutoverContext): Promise<RestoreReport[]> {
 async function record(
   context: CutoverContext,
   { writesStopped, capture }: Drained,
-  { collections }: VerifyReport,
+  report: VerifyReport,
   check: (now: StreamState) => void,
 ): Promise<void> {
   let [documents, bytes] = [0, 0];
+  const { collections } = report;
   for (const collection of collections) {
     documents += collection.sourceDocuments;
     bytes += collection.bytes;
   }
-  const evidence = { collections: collections.length, documents, bytes };
+  const evidence = {
+    collections: collections.length,
+    documents,
+    bytes,
+    ...(isEmpty(report) && { allowEmpty: true }),
+  };
   const at = { clusterTime: writesStopped, sequence: capture.milestone.sequence };
   const facts = [{ name: 'verified', ...at, evidence } as const, { name: 'cutover', ...at } as const];
   await note(context, context.loadPrefix, facts, check);

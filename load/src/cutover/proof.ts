@@ -5,7 +5,8 @@ import { listCatalog } from '@waybill/shared/mongo/catalog';
 import { indexFields, optionFields } from '@waybill/shared/mongo/definition-fields';
 import { verifyStructure } from '../verify/catalogs.ts';
 import type { LoadWatch } from '../verify/load-watch.ts';
-import { isDifference, type VerifyReport } from '../verify/report.ts';
+import { mayBeEmpty, nothingCompared } from '../verify/nothing-compared.ts';
+import { isDifference, isEmpty, type VerifyReport } from '../verify/report.ts';
 import { runVerify } from '../verify/verify.ts';
 import type { RestoreReport } from './collection-restore.ts';
 import type { Compared, CutoverContext } from './context.ts';
@@ -25,7 +26,7 @@ export class VerificationDiffers extends WaybillError {
   }
 }
 
-/** @throws VerificationDiffers */
+/** @throws VerificationDiffers, VERIFY_NOTHING_COMPARED */
 export async function proveSame(
   context: CutoverContext,
   { filter }: Compared,
@@ -35,6 +36,10 @@ export async function proveSame(
   onStep('verifying');
   const report = await runVerify(settings.verify, { source, target, filter, load, stats, signal });
   if (report.same) return report;
+  if (isEmpty(report) && report.structure.every((each) => !isDifference(each))) {
+    if (settings.allowEmpty || (await mayBeEmpty(context.bucket, settings, signal))) return report;
+    throw nothingCompared(report, settings);
+  }
   throw new VerificationDiffers(report, settings.load);
 }
 

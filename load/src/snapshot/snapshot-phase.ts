@@ -12,12 +12,13 @@ import { LinkedAbort } from '@waybill/shared/lifecycle';
 import type { CollectionDefinition, Commit, SegmentEntry } from '@waybill/shared/manifest/commit';
 import { segmentKey } from '@waybill/shared/manifest/keys';
 import type { LogPoint } from '@waybill/shared/manifest/log';
+import { unmatchedPatterns } from '@waybill/shared/mongo/unmatched';
 import { parseClusterTime } from '@waybill/shared/position';
 import type { RetryOptions } from '@waybill/shared/retry';
 import { segmentReads } from '@waybill/shared/segment/fetch-segment';
 import { collectionProgress } from '@waybill/shared/stats';
 import type { Writer } from '../apply/writer.ts';
-import { type LoadFilter, unmatchedIncludes } from '../load-filter.ts';
+import type { LoadFilter } from '../load-filter.ts';
 import { type FinishedSegment, type Progress, START } from '../progress/progress.ts';
 import type { LoadSettings } from '../settings.ts';
 import { feed } from '../source/feed.ts';
@@ -149,7 +150,7 @@ class SnapshotWork {
   #warnOfUnmatched(definitions: readonly CollectionDefinition[]): void {
     const { filter, structure } = this.#deps;
     const namespaces = definitions.map(({ namespace }) => namespace);
-    for (const include of unmatchedIncludes(filter, namespaces)) {
+    for (const include of unmatchedPatterns(filter.include, namespaces)) {
       structure.logger.warn('--include names nothing that the stream began with', { include });
     }
   }

@@ -2,14 +2,32 @@ import type { FieldDifference } from '@waybill/shared/bson/diff';
 
 /** What a verification found. Plain data: it is printed as a table and written as JSON. */
 export interface VerifyReport {
-  /** No difference of any kind, and no document that could not be compared. */
+  /** No difference of any kind, no document that could not be compared, and something was compared. */
   readonly same: boolean;
+  readonly scope: VerifyScope;
   readonly startedAt: string;
   readonly seconds: number;
   readonly collections: readonly CollectionReport[];
   readonly structure: readonly StructureDifference[];
   /** In detail, at most the limit asked for; the counts of the collections tell how many there are. */
   readonly differences: readonly DocumentDifference[];
+}
+
+export interface VerifyScope {
+  /** As one would give them; null: everything. */
+  readonly patterns: string | null;
+  /** Compared document for document, empty ones too. */
+  readonly collections: number;
+  readonly views: number;
+  /** Their definitions are compared, and not what was measured. */
+  readonly timeSeries: readonly string[];
+  /** In words. */
+  readonly leftOut: readonly string[];
+}
+
+/** A comparison of nothing proves nothing. */
+export function isEmpty({ scope }: Pick<VerifyReport, 'scope'>): boolean {
+  return scope.collections + scope.views === 0;
 }
 
 export interface CollectionReport {

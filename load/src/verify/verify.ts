@@ -17,10 +17,12 @@ import { type Findings, Rechecker } from './recheck.ts';
 import {
   type CollectionReport,
   isDifference,
+  isEmpty,
   isSame,
   type StructureDifference,
   type VerifyReport,
 } from './report.ts';
+import { scopeOf } from './scope.ts';
 import { VERIFY_DEFAULTS, type VerifyDeps, type VerifySettings } from './settings.ts';
 
 /** @throws errors of the servers, and the signal's reason */
@@ -30,9 +32,10 @@ export async function runVerify(given: Partial<VerifySettings>, deps: VerifyDeps
   using abort = new LinkedAbort(deps.signal);
   const verification = new Verification(settings, { ...deps, signal: abort.signal });
   try {
-    const { collections, structure, differences } = await verification.run();
+    const { scope, collections, structure, differences } = await verification.run();
     return {
-      same: isSame(collections, structure),
+      same: isSame(collections, structure) && !isEmpty({ scope }),
+      scope,
       startedAt: new Date(started).toISOString(),
       seconds: (Date.now() - started) / 1000,
       collections,
@@ -74,7 +77,7 @@ class Verification {
     this.#rechecker = new Rechecker({ ...settings, limitMs: settings.recheckLimitMs }, deps);
   }
 
-  async run(): Promise<Pick<VerifyReport, 'collections' | 'structure' | 'differences'>> {
+  async run(): Promise<Pick<VerifyReport, 'scope' | 'collections' | 'structure' | 'differences'>> {
     const { source, target, signal } = this.#deps;
     this.#notBefore = { source: await timeOf(source, signal), target: await timeOf(target, signal) };
     const catalogs = await bothCatalogs(this.#deps);
@@ -82,7 +85,8 @@ class Verification {
     const structure = await this.#settledStructure(catalogs);
     structure.push(...(await this.#orderDifferences()));
     const collections = [...this.#tallies.values()].sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
-    return { collections, structure, differences: this.#rechecker.differences };
+    const scope = await scopeOf(this.#deps, catalogs[0], collections.length);
+    return { scope, collections, structure, differences: this.#rechecker.differences };
   }
 
   /** Nothing of it runs any more. Never rejects. */
