@@ -25,6 +25,7 @@ import { Ownership } from './progress/ownership.ts';
 import { streamIdentityText } from './progress/stream-identity.ts';
 import type { LoadSettings } from './settings.ts';
 import { RetryingBucket } from './source/retrying-bucket.ts';
+import type { Blocked } from './structure/blocked.ts';
 import type { IndexReport } from './structure/indexes.ts';
 import { openMongodbTarget } from './target/mongodb.ts';
 
@@ -46,6 +47,8 @@ export interface LoadResult {
   readonly sequence: number;
   readonly watermark: ClusterTime | null;
   readonly indexes: readonly IndexReport[];
+  /** Views and options that the target refuses. */
+  readonly blocked: readonly Blocked[];
 }
 
 /** @throws STREAM_MISSING, LOAD_FOREIGN, LOAD_FENCED, LOAD_CUT_OVER, LOAD_OPTIONS_CHANGED, TARGET_*, SEGMENT_CORRUPT, MANIFEST_CORRUPT, FORMAT_UNSUPPORTED, … */

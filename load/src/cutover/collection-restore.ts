@@ -1,10 +1,10 @@
 /** One collection's share of what a cutover gives back: each index from what stands on the target to what the registry says is wanted. */
 import { fromObject, int32, type Plain } from '@waybill/shared/bson/build';
 import { BsonType, findElement, type RawElement } from '@waybill/shared/bson/raw';
-import { hasCode, type WaybillError } from '@waybill/shared/errors';
 import { failureOf, serverCode } from '@waybill/shared/mongo/classify';
 import { DUPLICATE_KEY } from '@waybill/shared/mongo/write-outcome';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+import { isRefusal, refusalText } from '../structure/blocked.ts';
 import {
   finalIndex,
   heldBackOf,
@@ -105,7 +105,7 @@ export class CollectionRestore {
       return this.#report(index, refusal === null ? 'restored' : 'refused', refusal ?? index.note);
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      return this.#report(index, 'refused', error.message);
+      return this.#report(index, 'refused', refusalText(error));
     }
   }
 
@@ -228,8 +228,4 @@ function violationText(keys: number): string {
 
 function isSame(a: RawElement, b: RawElement | null): boolean {
   return b !== null && a.type === b.type && Buffer.compare(a.bytes, b.bytes) === 0;
-}
-
-function isRefusal(error: unknown): error is WaybillError {
-  return hasCode(error, 'MONGO_COMMAND_FAILED') && serverCode(error) !== undefined;
 }

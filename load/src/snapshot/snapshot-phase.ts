@@ -24,7 +24,7 @@ import type { LoadSettings } from '../settings.ts';
 import { feed } from '../source/feed.ts';
 import { ensureCollection, ensureViews, plainCollection, wantedOf } from '../structure/collections.ts';
 import { attempt, type StructureContext } from '../structure/context.ts';
-import { isCapped } from '../structure/options.ts';
+import { isCapped, NO_OPTIONS } from '../structure/options.ts';
 import type { CollectionRecord } from '../structure/registry.ts';
 import { applySegment } from './apply-segment.ts';
 
@@ -48,6 +48,11 @@ export interface SnapshotResult {
   readonly segments: number;
   readonly collections: number;
 }
+
+/** Options of most collections, in base64. */
+const PLAIN = NO_OPTIONS.toString('base64');
+/** Every server takes names of that many bytes. */
+const SHORT_NAMESPACE = 100;
 
 export async function applySnapshot(deps: SnapshotDeps): Promise<SnapshotResult> {
   const work = new SnapshotWork(deps);
@@ -84,6 +89,7 @@ class SnapshotWork {
   #failure: { readonly error: unknown } | undefined;
   #changesAfter: LogPoint = START;
   #changesSeen = false;
+  #doubtsSettled = false;
   #documents = 0;
   #segments = 0;
 
@@ -118,6 +124,7 @@ class SnapshotWork {
     const left = taken.filter(({ key }) => !this.#finished.has(key));
     // They come while those before them are applied.
     for (const entry of left) this.#expect(entry);
+    if (left.length > 0) await this.#ensureDoubtful();
     for (const entry of left) await this.#start(entry);
     return commit.milestones?.some(({ name }) => name === 'snapshot-completed') ?? false;
   }
@@ -144,6 +151,21 @@ class SnapshotWork {
       segments: this.#segments,
       collections: collections.length,
     };
+  }
+
+  /**
+   * Before the first document is written: what a server may refuse is told then, and not after the copy. Nothing stands in the way of
+   * another load yet that leaves it out.
+   */
+  async #ensureDoubtful(): Promise<void> {
+    if (this.#doubtsSettled) return;
+    this.#doubtsSettled = true;
+    const definitions = [...this.#inventory.values()];
+    for (const { namespace, type, snapshot, options } of definitions) {
+      if (type !== 'collection' || !snapshot) continue;
+      if (options !== PLAIN || Buffer.byteLength(namespace) > SHORT_NAMESPACE) await this.#ensure(namespace);
+    }
+    await ensureViews(this.#deps.structure, definitions.filter(({ type }) => type === 'view').map(wantedOf));
   }
 
   /** No error: what is named may come into being later. */
