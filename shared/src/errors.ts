@@ -186,6 +186,11 @@ export const ERROR_CODES = table({
     meaning:
       'The document of an update could not be found, and no later delete, drop or rename explains it. Compare the collection with waybill verify; if it differs, take a new stream.',
   },
+  SOURCE_DUPLICATE_ID: {
+    kind: 'failed',
+    meaning:
+      'Documents of a sharded collection share an `_id`, which a cluster allows on different shards. At most one of them can stand on a target, so nothing is captured past them.',
+  },
 
   TARGET_UNSUPPORTED: {
     kind: 'failed',

@@ -72,6 +72,7 @@ function verdict(report: VerifyReport, paint: Paint): string {
 function collections(report: VerifyReport, paint: Paint): string {
   const rows = [...report.collections].sort((a, b) => different(b) - different(a) || b.bytes - a.bytes);
   const changes = rows.some((each) => each.changing > 0);
+  const duplicates = rows.some((each) => each.duplicates > 0);
   return renderTable(
     [
       { head: 'collection' },
@@ -81,6 +82,7 @@ function collections(report: VerifyReport, paint: Paint): string {
       { head: 'missing', align: 'right' },
       { head: 'extra', align: 'right' },
       { head: 'different', align: 'right' },
+      ...(duplicates ? [{ head: 'duplicate', align: 'right' } as const] : []),
       ...(changes ? [{ head: 'changing', align: 'right' } as const] : []),
     ],
     rows.map((each) => [
@@ -91,6 +93,7 @@ function collections(report: VerifyReport, paint: Paint): string {
       formatCount(each.missing),
       formatCount(each.extra),
       formatCount(each.different),
+      ...(duplicates ? [formatCount(each.duplicates)] : []),
       ...(changes ? [formatCount(each.changing)] : []),
     ]),
     paint,
@@ -98,7 +101,7 @@ function collections(report: VerifyReport, paint: Paint): string {
 }
 
 function different(each: VerifyReport['collections'][number]): number {
-  return each.missing + each.extra + each.different;
+  return each.missing + each.extra + each.different + each.duplicates;
 }
 
 function structureLine({ namespace, what, detail, heldBack }: StructureDifference): string {

@@ -42,6 +42,8 @@ export interface CollectionReport {
   readonly extra: number;
   /** Documents that both have, with other bytes. */
   readonly different: number;
+  /** `_id`s that two documents of one side share, on different shards: one of them cannot stand elsewhere. */
+  readonly duplicates: number;
   /** Differed, and changed on the source as long as they were looked at: nothing can be said of them. */
   readonly changing: number;
   /** Differed at first and were the same when looked at again: changes on their way. */
@@ -74,7 +76,7 @@ export interface DocumentDifference {
   readonly namespace: string;
   /** Canonical Extended JSON, cut where it is long. */
   readonly id: string;
-  readonly kind: 'missing' | 'extra' | 'different' | 'changing';
+  readonly kind: 'missing' | 'extra' | 'different' | 'duplicate' | 'changing';
   /** Milliseconds for which both sides stood still and differed; null where the source kept changing. */
   readonly ageMs: number | null;
   /** Paths and what differs there, never values. */
@@ -88,7 +90,8 @@ export function isSame(
   return (
     !structure.some(isDifference) &&
     collections.every(
-      ({ missing, extra, different, changing }) => missing + extra + different + changing === 0,
+      ({ missing, extra, different, duplicates, changing }) =>
+        missing + extra + different + duplicates + changing === 0,
     )
   );
 }

@@ -6,6 +6,7 @@
 import { LinkedAbort, sleep } from '@waybill/shared/lifecycle';
 import type { CatalogEntry } from '@waybill/shared/mongo/catalog';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import { duplicateIds } from '@waybill/shared/mongo/duplicate-ids';
 import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
 import { planRanges, type Range } from '@waybill/shared/mongo/range-plan';
 import type { ClusterTime } from '@waybill/shared/position';
@@ -151,6 +152,14 @@ class Verification {
         await this.#rechecker.add(namespace, ids, tally);
         stats.rechecking = this.#rechecker.size;
       },
+      onRepeated: async (side, ids) => {
+        const of = { namespace, collectionUuid: null };
+        this.#rechecker.addDuplicates(
+          namespace,
+          await duplicateIds(this.#deps[side], of, ids, signal),
+          tally,
+        );
+      },
     });
   }
 
@@ -209,6 +218,8 @@ class Verification {
         onSuspects: async ({ length }) => {
           unmet += length;
         },
+        // Capped collections are not sharded.
+        onRepeated: async () => undefined,
       });
       if (unmet > 0)
         found.push({ namespace, what: 'order', detail: 'natural order differs', heldBack: false });
@@ -220,7 +231,7 @@ class Verification {
     let tally = this.#tallies.get(namespace);
     if (!tally) {
       const counts = { sourceDocuments: 0, targetDocuments: 0, bytes: 0 };
-      const found = { missing: 0, extra: 0, different: 0, changing: 0, settled: 0 };
+      const found = { missing: 0, extra: 0, different: 0, duplicates: 0, changing: 0, settled: 0 };
       tally = { namespace, ...counts, ...found };
       this.#tallies.set(namespace, tally);
     }

@@ -41,9 +41,12 @@ export async function startServer(
   return startMongod({ ...rest, binary: await binaryOf(kind) });
 }
 
+/** With every shard's no-op it shows that a change stream is past a time; ten seconds by default. */
+const NOOPS = ['--setParameter', 'periodicNoopIntervalSecs=1'];
+
 /** A sharded cluster of the test's own: two shards of one node each behind one mongos. */
 export async function startShardedCluster(): Promise<RunningCluster> {
-  return startCluster({ binary: await binaryOf('current'), log });
+  return startCluster({ binary: await binaryOf('current'), args: NOOPS, log });
 }
 
 /**
