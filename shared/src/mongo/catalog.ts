@@ -100,7 +100,10 @@ export async function listDatabases(connection: MongoConnection, signal?: AbortS
   return names.filter((name) => name !== '').sort();
 }
 
-/** Raw `listIndexes` entries; none where the collection does not exist. */
+/**
+ * Raw `listIndexes` entries; none where the collection does not exist. An index that is still being built is none yet: it may fail, or be given
+ * up, of which no event tells; when it is there an event or the next listing does. Servers before 4.2 do not tell them apart.
+ */
 export async function listIndexes(
   connection: MongoConnection,
   database: string,
@@ -108,7 +111,10 @@ export async function listIndexes(
   signal?: AbortSignal,
 ): Promise<Buffer[]> {
   try {
-    return await readAll(connection, database, { listIndexes: collection }, { signal });
+    const tellsOfBuilds = isAtLeast(connection.server, 4, 2);
+    const command = { listIndexes: collection, ...(tellsOfBuilds && { includeBuildUUIDs: true }) };
+    const listed = await readAll(connection, database, command, { signal });
+    return listed.filter((entry) => findElement(entry, 'buildUUID') === undefined);
   } catch (error) {
     if (!isGone(error)) throw error;
     return [];
