@@ -16,6 +16,7 @@ export interface Bench extends AsyncDisposable {
   readonly mongorestore: ServerBinary;
   readonly folder: string;
   readonly documents: number;
+  readonly collections: number;
   readonly rounds: number;
   log(line: string): void;
 }
@@ -24,6 +25,7 @@ export type MeasureFunction = (bench: Bench) => Promise<readonly Measure[]>;
 
 export interface BenchOptions {
   readonly documents: number;
+  readonly collections: number;
   readonly rounds: number;
   log(line: string): void;
 }

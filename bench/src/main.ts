@@ -7,6 +7,7 @@ import { type Bench, type MeasureFunction, openBench } from './bench.ts';
 import { fill, index } from './data/fill.ts';
 import { COLLECTION, DEFAULT_DOCUMENTS } from './data/orders.ts';
 import { changes } from './measures/changes.ts';
+import { collections } from './measures/collections.ts';
 import { latency } from './measures/latency.ts';
 import { snapshot } from './measures/snapshot.ts';
 import { stores } from './measures/stores.ts';
@@ -14,9 +15,11 @@ import { type Circumstances, renderFigures, withFigures } from './report/markdow
 import { type Judged, judge } from './report/measure.ts';
 import { printReport } from './report/print.ts';
 
-const HELP = `npm run bench -- [--documents N] [--rounds N] [--only snapshot,stores,changes,latency] [--output FILE] [--markdown FILE]
+const DEFAULT_COLLECTIONS = 1000;
+const HELP = `npm run bench -- [--documents N] [--rounds N] [--only snapshot,stores,changes,latency,collections] [--output FILE] [--markdown FILE]
 
   --documents N   orders of about 970 bytes; default ${DEFAULT_DOCUMENTS} (0.5 GB); 5000000 shows that memory stays flat
+  --collections N small collections, in a tenth as many databases; default ${DEFAULT_COLLECTIONS}
   --rounds N      how often each pair runs, in turn; default 3
   --only LIST     which measures; default all
   --output FILE   where the figures go as JSON; default bench/results/latest.json
@@ -25,14 +28,21 @@ const HELP = `npm run bench -- [--documents N] [--rounds N] [--only snapshot,sto
 const { values } = parseArgs({
   options: {
     documents: { type: 'string', default: `${DEFAULT_DOCUMENTS}` },
+    collections: { type: 'string', default: `${DEFAULT_COLLECTIONS}` },
     rounds: { type: 'string', default: '3' },
-    only: { type: 'string', default: 'snapshot,stores,changes,latency' },
+    only: { type: 'string', default: 'snapshot,stores,changes,latency,collections' },
     output: { type: 'string', default: fileURLToPath(new URL('../results/latest.json', import.meta.url)) },
     markdown: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
-const MEASURES: Readonly<Record<string, MeasureFunction>> = { snapshot, stores, changes, latency };
+const MEASURES: Readonly<Record<string, MeasureFunction>> = {
+  snapshot,
+  stores,
+  changes,
+  latency,
+  collections,
+};
 /** They work on the whole data set, which is filled in once. */
 const OF_THE_DATA_SET: readonly string[] = ['snapshot', 'stores'];
 const log = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -52,7 +62,12 @@ if (values.help) {
 async function runAll(names: readonly string[], documents: number, rounds: number): Promise<Judged[]> {
   const unknown = names.filter((name) => !(name in MEASURES));
   if (unknown.length > 0) throw new Error(`no such measure: ${unknown.join(', ')}\n${HELP}`);
-  await using bench: Bench = await openBench({ documents, rounds, log });
+  await using bench: Bench = await openBench({
+    documents,
+    collections: Number(values.collections),
+    rounds,
+    log,
+  });
   const judged: Judged[] = [];
   let isFilled = false;
   for (const name of names) {

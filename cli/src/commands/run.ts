@@ -30,13 +30,12 @@ export async function runBoth(context: CommandContext): Promise<number> {
     terminal: output.terminal,
   });
   try {
-    const [{ ended }, loaded] = await work();
-    const { outcome } = loaded;
+    const [{ ended }, { outcome, indexes }] = await work();
     progress[Symbol.dispose]();
     const loadEnded = outcome === 'stopped' && !context.signal.aborted ? ended : outcome;
     printSummaries(context, [
       summarize(context, capture, ended),
-      summarize(context, load, loadEnded, loaded),
+      summarize(context, load, loadEnded, indexes),
     ]);
   } finally {
     progress[Symbol.dispose]();

@@ -1,6 +1,4 @@
 /** What a capture or a load says when it ends. */
-import type { LoadResult } from '@waybill/load/load';
-import type { Blocked } from '@waybill/load/structure/blocked';
 import type { IndexReport } from '@waybill/load/structure/indexes';
 import { formatClusterTime } from '@waybill/shared/position';
 import { type CaptureStats, type LoadStats, type Totals, totals } from '@waybill/shared/stats';
@@ -24,15 +22,13 @@ export interface Summary {
   readonly seconds: number;
   /** Indexes that the target does not have as the source has them (yet): with the reason. */
   readonly indexes?: readonly IndexReport[];
-  /** Views and options that the target refuses: with the reason. */
-  readonly blocked?: readonly Blocked[];
 }
 
 export function summarize(
   context: CommandContext,
   stats: CaptureStats | LoadStats,
   ended: string,
-  { indexes, blocked }: Pick<LoadResult, 'indexes' | 'blocked'> = { indexes: [], blocked: [] },
+  indexes: readonly IndexReport[] = [],
 ): Summary {
   const sum = totals(stats);
   return {
@@ -45,7 +41,7 @@ export function summarize(
     sequence: stats.sequence,
     watermark: stats.watermark === null ? null : formatClusterTime(stats.watermark),
     seconds: Math.round(Date.now() - stats.startedAt) / 1000,
-    ...(stats.kind === 'load' ? { indexes: indexes.filter(({ verdict }) => verdict !== 'ok'), blocked } : {}),
+    ...(stats.kind === 'load' ? { indexes: indexes.filter(({ verdict }) => verdict !== 'ok') } : {}),
   };
 }
 
@@ -70,11 +66,7 @@ export function summaryLines(summary: Summary): string {
     ({ namespace, name, verdict, note }) =>
       `index ${namespace} ${name}: ${verdict}${note === null ? '' : `, ${note}`}`,
   );
-  const blocked = (summary.blocked ?? []).map(
-    ({ kind, namespace, name, reason }) =>
-      `${kind} ${namespace}${name === '' ? '' : ` ${name}`}: blocked, ${reason}`,
-  );
-  return [first, ...indexes, ...blocked].join('\n');
+  return [first, ...indexes].join('\n');
 }
 
 function documentsOf({ documents, documentBytes = 0, earlierDocuments = 0 }: Summary): string[] {

@@ -12,19 +12,19 @@ import { LinkedAbort } from '@waybill/shared/lifecycle';
 import type { CollectionDefinition, Commit, SegmentEntry } from '@waybill/shared/manifest/commit';
 import { segmentKey } from '@waybill/shared/manifest/keys';
 import type { LogPoint } from '@waybill/shared/manifest/log';
-import { unmatchedPatterns } from '@waybill/shared/mongo/unmatched';
 import { parseClusterTime } from '@waybill/shared/position';
 import type { RetryOptions } from '@waybill/shared/retry';
 import { segmentReads } from '@waybill/shared/segment/fetch-segment';
 import { collectionProgress } from '@waybill/shared/stats';
+import PQueue from 'p-queue';
 import type { Writer } from '../apply/writer.ts';
-import type { LoadFilter } from '../load-filter.ts';
+import { type LoadFilter, unmatchedIncludes } from '../load-filter.ts';
 import { type FinishedSegment, type Progress, START } from '../progress/progress.ts';
 import type { LoadSettings } from '../settings.ts';
 import { feed } from '../source/feed.ts';
 import { ensureCollection, ensureViews, plainCollection, wantedOf } from '../structure/collections.ts';
 import { attempt, type StructureContext } from '../structure/context.ts';
-import { isCapped, NO_OPTIONS } from '../structure/options.ts';
+import { isCapped } from '../structure/options.ts';
 import type { CollectionRecord } from '../structure/registry.ts';
 import { applySegment } from './apply-segment.ts';
 
@@ -49,11 +49,6 @@ export interface SnapshotResult {
   readonly collections: number;
 }
 
-/** Options of most collections, in base64. */
-const PLAIN = NO_OPTIONS.toString('base64');
-/** Every server takes names of that many bytes. */
-const SHORT_NAMESPACE = 100;
-
 export async function applySnapshot(deps: SnapshotDeps): Promise<SnapshotResult> {
   const work = new SnapshotWork(deps);
   try {
@@ -76,6 +71,13 @@ export async function applySnapshot(deps: SnapshotDeps): Promise<SnapshotResult>
   }
 }
 
+/**
+ * A small collection is all waiting: for its creation, its documents and its mark of progress to reach a majority, one after the
+ * other. So many of them are under way at once; together they hold less than one large segment.
+ */
+const SMALL_AT_ONCE = 8;
+const SMALL_SEGMENT_BYTES = 1 << 20;
+
 class SnapshotWork {
   readonly #deps: SnapshotDeps;
   readonly #abort: LinkedAbort;
@@ -84,12 +86,13 @@ class SnapshotWork {
   readonly #ensured = new Map<string, Promise<CollectionRecord>>();
   readonly #finished: Set<string>;
   readonly #running = new Set<Promise<void>>();
+  /** The shares of what runs. */
+  #taken = 0;
   /** The last segment of each capped collection: the next one waits for it. */
   readonly #tails = new Map<string, Promise<void>>();
   #failure: { readonly error: unknown } | undefined;
   #changesAfter: LogPoint = START;
   #changesSeen = false;
-  #doubtsSettled = false;
   #documents = 0;
   #segments = 0;
 
@@ -124,7 +127,6 @@ class SnapshotWork {
     const left = taken.filter(({ key }) => !this.#finished.has(key));
     // They come while those before them are applied.
     for (const entry of left) this.#expect(entry);
-    if (left.length > 0) await this.#ensureDoubtful();
     for (const entry of left) await this.#start(entry);
     return commit.milestones?.some(({ name }) => name === 'snapshot-completed') ?? false;
   }
@@ -140,10 +142,13 @@ class SnapshotWork {
     const definitions = [...this.#inventory.values()];
     this.#warnOfUnmatched(definitions);
     const collections = definitions.filter(({ type, snapshot }) => type === 'collection' && snapshot);
-    for (const { namespace } of collections) {
-      await this.#ensure(namespace);
-      collectionProgress(this.#deps.structure.stats, namespace).done = true;
-    }
+    const queue = new PQueue({ concurrency: SMALL_AT_ONCE });
+    await queue.addAll(
+      collections.map(({ namespace }) => async () => {
+        await this.#ensure(namespace);
+        collectionProgress(this.#deps.structure.stats, namespace).done = true;
+      }),
+    );
     await ensureViews(this.#deps.structure, definitions.filter(({ type }) => type === 'view').map(wantedOf));
     return {
       changesAfter: this.#changesAfter,
@@ -153,26 +158,11 @@ class SnapshotWork {
     };
   }
 
-  /**
-   * Before the first document is written: what a server may refuse is told then, and not after the copy. Nothing stands in the way of
-   * another load yet that leaves it out.
-   */
-  async #ensureDoubtful(): Promise<void> {
-    if (this.#doubtsSettled) return;
-    this.#doubtsSettled = true;
-    const definitions = [...this.#inventory.values()];
-    for (const { namespace, type, snapshot, options } of definitions) {
-      if (type !== 'collection' || !snapshot) continue;
-      if (options !== PLAIN || Buffer.byteLength(namespace) > SHORT_NAMESPACE) await this.#ensure(namespace);
-    }
-    await ensureViews(this.#deps.structure, definitions.filter(({ type }) => type === 'view').map(wantedOf));
-  }
-
   /** No error: what is named may come into being later. */
   #warnOfUnmatched(definitions: readonly CollectionDefinition[]): void {
     const { filter, structure } = this.#deps;
     const namespaces = definitions.map(({ namespace }) => namespace);
-    for (const include of unmatchedPatterns(filter.include, namespaces)) {
+    for (const include of unmatchedIncludes(filter, namespaces)) {
       structure.logger.warn('--include names nothing that the stream began with', { include });
     }
   }
@@ -202,28 +192,34 @@ class SnapshotWork {
   }
 
   async #start(entry: SegmentEntry): Promise<void> {
-    while (this.#running.size >= this.#deps.settings.openSegments) await Promise.race(this.#running);
+    const share = this.#shareOf(entry);
+    // With room to spare for rounding.
+    while (this.#running.size > 0 && this.#taken + share > 1.001) await Promise.race(this.#running);
     if (this.#failure) throw this.#failure.error;
     const namespace = entry.namespace ?? '';
-    const record = await this.#ensure(namespace);
-    const inOrder = isCapped(record.options);
+    const inOrder = this.#inventory.get(namespace)?.capped ?? false;
     const before = inOrder ? this.#tails.get(namespace) : undefined;
-    const running: Promise<void> = this.#load(entry, record, inOrder, before)
+    const running: Promise<void> = this.#load(entry, inOrder, before)
       .catch((error: unknown) => {
         this.#failure ??= { error };
         this.#abort.abort();
       })
-      .finally(() => this.#running.delete(running));
+      .finally(() => {
+        this.#running.delete(running);
+        this.#taken -= share;
+      });
     this.#running.add(running);
+    this.#taken += share;
     if (inOrder) this.#tails.set(namespace, running);
   }
 
-  async #load(
-    entry: SegmentEntry,
-    record: CollectionRecord,
-    inOrder: boolean,
-    before: Promise<void> | undefined,
-  ): Promise<void> {
+  /** Of all that may be under way at once. */
+  #shareOf({ documentBytes }: SegmentEntry): number {
+    return documentBytes <= SMALL_SEGMENT_BYTES ? 1 / SMALL_AT_ONCE : 1 / this.#deps.settings.openSegments;
+  }
+
+  async #load(entry: SegmentEntry, inOrder: boolean, before: Promise<void> | undefined): Promise<void> {
+    const record = await this.#ensure(entry.namespace ?? '');
     await before;
     const { streamPrefix, writer, settings, progress, structure, onReadAgain } = this.#deps;
     const scope = {

@@ -1,8 +1,8 @@
 /** Building indexes on the target in their held-back form. Idempotent: what stands there already is left. */
-import { WaybillError } from '@waybill/shared/errors';
+import { hasCode, WaybillError } from '@waybill/shared/errors';
+import { serverCode } from '@waybill/shared/mongo/classify';
 import { DEFAULT_RETRY, type RetryPolicy } from '@waybill/shared/retry';
 import PQueue from 'p-queue';
-import { isRefusal, refusalText } from './blocked.ts';
 import { settledIndexes } from './collections.ts';
 import { attempt, type StructureContext } from './context.ts';
 import { planIndexes } from './index-plan.ts';
@@ -21,6 +21,9 @@ export interface IndexReport {
 const BUILD_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: Number.POSITIVE_INFINITY };
 /** Index builds at once: each is one thread of the server, and reads a whole collection. */
 const BUILDS_AT_ONCE = 2;
+/** Of small collections: there a build is nearly all waiting for a majority. */
+const SMALL_BUILDS_AT_ONCE = 8;
+const SMALL_BYTES = 1 << 20;
 
 /** Gives each build its turn. */
 type Turn = (build: () => Promise<void>) => Promise<void>;
@@ -31,10 +34,20 @@ export async function buildAllIndexes(
   context: StructureContext,
   namespaces: readonly string[],
 ): Promise<void> {
-  const collections = new PQueue({ concurrency: BUILDS_AT_ONCE });
+  const isSmall = (namespace: string): boolean =>
+    (context.stats.collections.get(namespace)?.bytes ?? Number.POSITIVE_INFINITY) <= SMALL_BYTES;
+  const small = new PQueue({ concurrency: SMALL_BUILDS_AT_ONCE });
+  await small.addAll(
+    namespaces.filter(isSmall).map((namespace) => () => buildIndexes(context, namespace, AT_ONCE)),
+  );
+  const large = new PQueue({ concurrency: BUILDS_AT_ONCE });
   const builds = new PQueue({ concurrency: BUILDS_AT_ONCE });
   const turn: Turn = (build) => builds.add(build);
-  await collections.addAll(namespaces.map((namespace) => () => buildIndexes(context, namespace, turn)));
+  await large.addAll(
+    namespaces
+      .filter((namespace) => !isSmall(namespace))
+      .map((namespace) => () => buildIndexes(context, namespace, turn)),
+  );
 }
 
 /**
@@ -92,7 +105,7 @@ async function createIndexes(
       await build([index]);
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      refused.set(index.name, refusalText(error));
+      refused.set(index.name, error.message);
       logger.warn('the target refused an index', { namespace, index: index.name, err: error });
     }
   }
@@ -151,4 +164,9 @@ export function countWanted(indexes: readonly IndexRecord[]): number {
 
 export function countBuilt(indexes: readonly IndexRecord[]): number {
   return indexes.filter(({ state }) => state === 'built').length;
+}
+
+/** Refused for what it is; not for privileges, and not because the collection is gone. */
+function isRefusal(error: unknown): error is WaybillError {
+  return hasCode(error, 'MONGO_COMMAND_FAILED') && serverCode(error) !== undefined;
 }

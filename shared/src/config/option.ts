@@ -5,7 +5,6 @@ export const COMMANDS = [
   'capture',
   'load',
   'run',
-  'list',
   'status',
   'verify',
   'cutover',

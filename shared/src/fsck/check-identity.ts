@@ -1,7 +1,7 @@
 import type { Bucket } from '../bucket/bucket.ts';
 import { hasCode } from '../errors.ts';
 import type { StreamIdentity } from '../manifest/commit.ts';
-import { findStream, readStream } from '../manifest/identity.ts';
+import { readStream } from '../manifest/identity.ts';
 import { identityKey } from '../manifest/keys.ts';
 import type { LogOptions } from '../manifest/options.ts';
 import type { Findings } from './findings.ts';
@@ -24,9 +24,7 @@ export async function checkIdentity(
   const { findings, signal } = options;
   const key = identityKey(prefix);
   try {
-    const { bucket } = options;
-    const find = hasCommits ? findStream : readStream;
-    const found = await lookAgain(() => find(bucket, prefix, options), signal);
+    const found = await lookAgain(() => read(prefix, hasCommits, options), signal);
     if (!found) findings.add('stream-damaged', key, 'it is missing, and its commits are there');
     return found;
   } catch (error) {
@@ -34,5 +32,18 @@ export async function checkIdentity(
     else if (hasCode(error, 'FORMAT_UNSUPPORTED')) findings.add('format-unsupported', key, error.message);
     else throw error;
     return null;
+  }
+}
+
+async function read(
+  prefix: string,
+  hasCommits: boolean,
+  options: IdentityOptions,
+): Promise<StreamIdentity | null> {
+  try {
+    return await readStream(options.bucket, prefix, options);
+  } catch (error) {
+    if (hasCommits && hasCode(error, 'STREAM_MISSING')) return null;
+    throw error;
   }
 }

@@ -1,10 +1,9 @@
 /** `stream.json`: what a stream is, written once before its first commit, never changed. */
 import type { Bucket } from '../bucket/bucket.ts';
-import { hasCode } from '../errors.ts';
+import { hasCode, WaybillError } from '../errors.ts';
 import { decodeIdentity, encodeIdentity } from './codec.ts';
 import type { StreamIdentity } from './commit.ts';
 import { assertName, identityKey } from './keys.ts';
-import { streamMissing } from './names.ts';
 import { type LogOptions, retried } from './options.ts';
 import { FORMAT_VERSION } from './schema.ts';
 
@@ -40,28 +39,21 @@ export async function createStream(
   }
 }
 
-/** @throws STREAM_MISSING, which names the streams that are there; MANIFEST_CORRUPT, FORMAT_UNSUPPORTED */
+/** @throws STREAM_MISSING, MANIFEST_CORRUPT, FORMAT_UNSUPPORTED */
 export async function readStream(
   bucket: Bucket,
   streamPrefix: string,
   options: LogOptions = {},
 ): Promise<StreamIdentity> {
-  const found = await findStream(bucket, streamPrefix, options);
-  if (found) return found;
-  throw await streamMissing(bucket, streamPrefix, options);
-}
-
-/** Null where there is no such stream (yet). @throws MANIFEST_CORRUPT, FORMAT_UNSUPPORTED */
-export async function findStream(
-  bucket: Bucket,
-  streamPrefix: string,
-  options: LogOptions = {},
-): Promise<StreamIdentity | null> {
   const key = identityKey(streamPrefix);
   try {
     return decodeIdentity(await retried(() => bucket.get(key, { signal: options.signal }), options), key);
   } catch (error) {
-    if (hasCode(error, 'BUCKET_OBJECT_MISSING')) return null;
-    throw error;
+    if (!hasCode(error, 'BUCKET_OBJECT_MISSING')) throw error;
+    throw new WaybillError('STREAM_MISSING', `There is no stream ${streamPrefix} in ${bucket.url}.`, {
+      hint: 'Start a capture first, or check --bucket and --stream.',
+      context: { stream: streamPrefix },
+      cause: error,
+    });
   }
 }

@@ -11,7 +11,6 @@ import { readAll } from './cursor.ts';
 import { isGone } from './cursor-failure.ts';
 import type { NamespaceFilter } from './namespace-filter.ts';
 import { replyNumber } from './reply.ts';
-import { isAtLeast, type ServerInfo } from './server-info.ts';
 
 export interface CatalogEntry extends CollectionInfo {
   /** `database.collection`. */
@@ -21,8 +20,6 @@ export interface CatalogEntry extends CollectionInfo {
   readonly indexes: readonly Buffer[];
   readonly capped: boolean;
   readonly clustered: boolean;
-  /** False where an index's expiry deletes nothing: {@link cappedExpires}. */
-  readonly expires: boolean;
   /** Default collation other than simple: order and equality of strings, `_id` included, are not those of bytes. */
   readonly collated: boolean;
   /** Queryable encryption. */
@@ -32,8 +29,9 @@ export interface CatalogEntry extends CollectionInfo {
   readonly bytes: number;
 }
 
-/** Collections asked about at once. */
+/** Collections asked about at once, and databases that are listed at once. */
 const CONCURRENCY = 8;
+const DATABASES_AT_ONCE = 4;
 
 /**
  * Sorted by namespace. Each collection is described as what its uuid says, under the name that it has in the end: one that is dropped while
@@ -45,25 +43,39 @@ export async function listCatalog(
   signal?: AbortSignal,
 ): Promise<CatalogEntry[]> {
   const databases = filter.exactDatabases() ?? (await listDatabases(connection, signal));
-  const found: CatalogEntry[] = [];
-  for (const database of databases.filter((name) => filter.mayMatchDatabase(name))) {
-    found.push(...(await listDatabase(connection, database, filter, signal)));
+  const describing = new PQueue({ concurrency: CONCURRENCY });
+  const listing = new PQueue({ concurrency: DATABASES_AT_ONCE });
+  try {
+    const found = await listing.addAll(
+      databases
+        .filter((name) => filter.mayMatchDatabase(name))
+        .map((database) => () => listDatabase({ connection, describing, signal }, database, filter)),
+    );
+    return found.flat().sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
+  } finally {
+    // After a failure: nobody wants the rest.
+    listing.clear();
+    describing.clear();
   }
-  return found.sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
+}
+
+interface Listing {
+  readonly connection: MongoConnection;
+  /** Shared by all databases. */
+  readonly describing: PQueue;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** Until a list says the same as the one before what was described in between. */
 async function listDatabase(
-  connection: MongoConnection,
+  { connection, describing, signal }: Listing,
   database: string,
   filter: NamespaceFilter,
-  signal: AbortSignal | undefined,
 ): Promise<CatalogEntry[]> {
   const list = async (): Promise<CollectionInfo[]> => {
     const collections = await listCollections(connection, database, { signal });
     return collections.filter(({ name }) => filter.matches(`${database}.${name}`));
   };
-  const queue = new PQueue({ concurrency: CONCURRENCY });
   let described = new Map<string, CatalogEntry>();
   let now = await list();
   // What came later is left out: a source may go on for ever making collections that pass.
@@ -71,7 +83,7 @@ async function listDatabase(
   for (;;) {
     const left = now.filter((info) => !described.has(identityOf(info)));
     if (left.length === 0) return [...described.values()];
-    const entries = await queue.addAll(
+    const entries = await describing.addAll(
       left.map((info) => () => describe(connection, database, info, signal)),
     );
     for (const entry of entries) described.set(identityOf(entry), entry);
@@ -100,10 +112,7 @@ export async function listDatabases(connection: MongoConnection, signal?: AbortS
   return names.filter((name) => name !== '').sort();
 }
 
-/**
- * Raw `listIndexes` entries; none where the collection does not exist. An index that is still being built is none yet: it may fail, or be given
- * up, of which no event tells; when it is there an event or the next listing does. Servers before 4.2 do not tell them apart.
- */
+/** Raw `listIndexes` entries; none where the collection does not exist. */
 export async function listIndexes(
   connection: MongoConnection,
   database: string,
@@ -111,10 +120,7 @@ export async function listIndexes(
   signal?: AbortSignal,
 ): Promise<Buffer[]> {
   try {
-    const tellsOfBuilds = isAtLeast(connection.server, 4, 2);
-    const command = { listIndexes: collection, ...(tellsOfBuilds && { includeBuildUUIDs: true }) };
-    const listed = await readAll(connection, database, command, { signal });
-    return listed.filter((entry) => findElement(entry, 'buildUUID') === undefined);
+    return await readAll(connection, database, { listIndexes: collection }, { signal });
   } catch (error) {
     if (!isGone(error)) throw error;
     return [];
@@ -130,24 +136,17 @@ async function describe(
   const isView = info.type === 'view';
   const indexes = isView ? [] : await listIndexes(connection, database, info.name, signal);
   const clustered = findElement(info.options, 'clusteredIndex') !== undefined;
-  const capped = isTrue(info.options, 'capped');
   return {
     ...info,
     namespace: `${database}.${info.name}`,
     database,
     indexes,
-    capped,
+    capped: isTrue(info.options, 'capped'),
     clustered,
-    expires: !capped || cappedExpires(connection.server),
     collated: isCollated(info.options),
     encrypted: findElement(info.options, 'encryptedFields') !== undefined,
     ...(isView ? { documents: 0, bytes: 0 } : await collectionSize(connection, database, info.name, signal)),
   };
-}
-
-/** From 7.1 on documents expire in capped collections too; before, their TTL indexes are kept and nothing comes of them. */
-export function cappedExpires(server: Pick<ServerInfo, 'versionArray'>): boolean {
-  return isAtLeast(server, 7, 1);
 }
 
 export interface CollectionSize {

@@ -31,14 +31,7 @@ export function startCapture(
   const controller = new AbortController();
   const stats = createCaptureStats();
   const ended = runCapture(
-    {
-      ...DEFAULT_CAPTURE_SETTINGS,
-      commitIntervalMs: 50,
-      maxAwaitMs: 100,
-      allowEmpty: true,
-      newStream: true,
-      ...settings,
-    },
+    { ...DEFAULT_CAPTURE_SETTINGS, commitIntervalMs: 50, maxAwaitMs: 100, ...settings },
     { source, bucket, logger, metrics: createMetrics(), stats, signal: controller.signal },
   );
   // A failure is met by whoever waits for the end; until then it must not end the process.

@@ -16,7 +16,6 @@ export interface TestServers {
 
 export interface SuiteOptions {
   readonly source?: ServerKind;
-  readonly target?: ServerKind;
   /** Object stores that the suite starts itself. */
   readonly stores?: readonly StoreKind[];
 }
@@ -41,12 +40,9 @@ export async function startServer(
   return startMongod({ ...rest, binary: await binaryOf(kind) });
 }
 
-/** With every shard's no-op it shows that a change stream is past a time; ten seconds by default. */
-const NOOPS = ['--setParameter', 'periodicNoopIntervalSecs=1'];
-
 /** A sharded cluster of the test's own: two shards of one node each behind one mongos. */
 export async function startShardedCluster(): Promise<RunningCluster> {
-  return startCluster({ binary: await binaryOf('current'), args: NOOPS, log });
+  return startCluster({ binary: await binaryOf('current'), log });
 }
 
 /**
@@ -56,9 +52,9 @@ export async function startShardedCluster(): Promise<RunningCluster> {
 export async function describeWithServer(
   name: string,
   suite: (servers: TestServers) => void,
-  { source = 'current', target = 'current', stores = [] }: SuiteOptions = {},
+  { source = 'current', stores = [] }: SuiteOptions = {},
 ): Promise<void> {
-  const kinds = [...new Set<ServerKind>([source, target])];
+  const kinds = [...new Set<ServerKind>([source, 'current'])];
   const missing = await whyMissing([
     ...kinds.map((kind) => () => binaryOf(kind)),
     ...stores.map((kind) => () => storeBinary(kind)),
@@ -67,7 +63,7 @@ export async function describeWithServer(
     const running = new Map<'source' | 'target', RunningServer>();
     beforeAll(async () => {
       running.set('source', await shared('source', source));
-      running.set('target', await shared('target', target));
+      running.set('target', await shared('target', 'current'));
     });
     const get = (role: 'source' | 'target'): RunningServer => {
       const server = running.get(role);
