@@ -13,9 +13,7 @@ import type { Milestone } from '@waybill/shared/manifest/commit';
 import { milestoneOf } from '@waybill/shared/manifest/state';
 import type { Metrics } from '@waybill/shared/metrics';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
 import { type ClusterTime, parseClusterTime } from '@waybill/shared/position';
-import { retry } from '@waybill/shared/retry';
 import type { CaptureStats } from '@waybill/shared/stats';
 import { StopGrace } from '@waybill/shared/stop-grace';
 import { bucketRetryNotice } from './bucket-retry.ts';
@@ -23,6 +21,7 @@ import { milestone } from './commit/committer.ts';
 import type { CaptureSettings } from './settings.ts';
 import { RateLimit } from './snapshot/rate-limit.ts';
 import { runSnapshot } from './snapshot/snapshot.ts';
+import { sourceTime } from './source-clock.ts';
 import { type StartedStream, startStream } from './start.ts';
 import { createTailer, type Tailing } from './tailer-wiring.ts';
 
@@ -219,8 +218,8 @@ class Capture {
   /** Waits until all that the source had acknowledged at the call is in the bucket. */
   async #reachNow(): Promise<ClusterTime> {
     const { signal } = this.#stop;
-    const { source } = this.#deps;
-    const time = await retry(() => currentOperationTime(source, { signal }), undefined, { signal });
+    const { source, logger } = this.#deps;
+    const time = await sourceTime({ connection: source, logger, signal });
     await abortable(this.#tailer.prove(time), signal);
     return time;
   }

@@ -39,6 +39,7 @@ import {
 import { Committer, milestone } from './commit/committer.ts';
 import type { CaptureSettings } from './settings.ts';
 import { pieces } from './snapshot/plan.ts';
+import { sourceTime } from './source-clock.ts';
 
 export interface StartDeps {
   readonly bucket: Bucket;
@@ -79,7 +80,7 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
   });
   const cluster = await sourceIdentity(source, signal);
   const wanted = newStream(settings, cluster);
-  const options = streamOptions(source.server, { images: settings.images, lists: filter.exactLists() });
+  const options = streamOptions(source.server, { images: settings.images, ...filter.serverLists() });
   const hash = optionsHash(options);
   const discovery = {
     connection: source,
@@ -93,6 +94,8 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
   const existing = await existingStream(bucket, prefix, signal);
   if (existing) assertSame(existing, wanted, cluster);
   const before = existing ? await readManifest(bucket, prefix, { signal }) : null;
+  // A change stream that no majority stands behind does not even open; the clock says why.
+  await sourceTime({ connection: source, logger, signal });
   let opened: StreamPosition | null = null;
   let definitions: CollectionDefinition[] | null = null;
   if (!before?.position) {
@@ -199,12 +202,23 @@ const FIXED = ['lanes', 'format', 'codec', 'include', 'exclude', 'images'] as co
 
 function assertSame(identity: StreamIdentity, wanted: NewStream, cluster: SourceIdentity): void {
   const { stream } = wanted;
-  if (!isKnownAs(cluster, identity.source) || identity.sourceTopology !== wanted.sourceTopology) {
+  const isKnown = isKnownAs(cluster, identity.source) && identity.sourceTopology === wanted.sourceTopology;
+  if (!isKnown && cluster.unread.length > 0) {
+    throw new WaybillError(
+      'MONGO_UNAUTHORIZED',
+      `the source's user may not read what tells whether this is the cluster of the stream ${stream} (${cluster.unread.join(', ')})`,
+      {
+        hint: 'Give the user the privileges back that it had when the stream was created; clusterMonitor and readAnyDatabase on admin have them all.',
+        context: { stream, unread: cluster.unread.join(',') },
+      },
+    );
+  }
+  if (!isKnown) {
     throw new WaybillError(
       'STREAM_FOREIGN_SOURCE',
       `the stream ${stream} in the bucket belongs to another source cluster than the one given`,
       {
-        hint: 'Check --source, and that its user still has the privileges that it had (clusterMonitor). To capture this cluster, choose another --stream or --bucket.',
+        hint: 'Check --source. To capture this cluster, choose another --stream or --bucket.',
         context: { stream, inBucket: identity.source, given: wanted.source },
       },
     );

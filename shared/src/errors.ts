@@ -129,7 +129,10 @@ export const ERROR_CODES = table({
       'A segment is damaged, truncated or foreign: its size, hash, or content is not what the manifest says. Nothing of it is applied.',
   },
 
-  MONGO_URI_INVALID: { kind: 'usage', meaning: 'A connection string that cannot be parsed.' },
+  MONGO_URI_INVALID: {
+    kind: 'usage',
+    meaning: 'A connection string that cannot be parsed, or that asks for what this installation lacks.',
+  },
   MONGO_UNREACHABLE: {
     kind: 'transient',
     meaning: 'No server answered under the connection string within the time allowed.',
@@ -143,6 +146,16 @@ export const ERROR_CODES = table({
     kind: 'transient',
     meaning:
       'A network error, an election or another passing failure of the server that outlasted the retries.',
+  },
+  MONGO_NOT_PRIMARY: {
+    kind: 'usage',
+    meaning:
+      'The connection string leads straight to a member of a replica set that is not the primary (directConnection=true), which can take no write and cannot tell what the set has acknowledged. Leave directConnection out, or connect to the primary.',
+  },
+  MONGO_NO_MAJORITY: {
+    kind: 'transient',
+    meaning:
+      'No majority of a replica set confirms what its primary has: members that hold data are down or far behind. Tried again for two minutes before it is reported.',
   },
   MONGO_COMMAND_FAILED: { kind: 'failed', meaning: 'The server refused a command for good.' },
   DOCUMENT_INVALID: { kind: 'failed', meaning: 'Bytes that should be a BSON document are not one.' },

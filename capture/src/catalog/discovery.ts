@@ -5,12 +5,12 @@ import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/co
 import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/catalog';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
-import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
 import type { ClusterTime } from '@waybill/shared/position';
 import { retry } from '@waybill/shared/retry';
 import { asDdlEvent } from '../changes/ddl.ts';
 import { ChangeStreamReader } from '../changes/stream.ts';
 import type { StreamOptions, StreamStart } from '../changes/stream-options.ts';
+import { sourceTime } from '../source-clock.ts';
 import { definitionOf } from './definition.ts';
 import { namesAtT0 } from './names-at-t0.ts';
 
@@ -36,7 +36,7 @@ export async function discover(
   const { connection, filter, logger, signal } = options;
   const listed = await retry(() => listCatalog(connection, filter, signal), undefined, { signal });
   refuseUnsupported(listed, options.timeSeries);
-  const listedAt = await retry(() => currentOperationTime(connection, { signal }), undefined, { signal });
+  const listedAt = await sourceTime(options);
   const events = await structureChanges(start, listedAt, options);
   const names = namesAtT0(
     listed.map(({ namespace, uuid }) => ({ namespace, uuid: uuid?.toString('hex') ?? null })),

@@ -13,13 +13,13 @@ import type { Logger } from '@waybill/shared/logger';
 import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/catalog';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
-import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
 import { retry } from '@waybill/shared/retry';
 import type { StreamPosition } from '../changes/change.ts';
 import { DDL_EVENTS } from '../changes/sealing.ts';
 import type { Tailer } from '../changes/tailer.ts';
 import type { ChangePipeline } from '../commit/change-pipeline.ts';
 import { pieces } from '../snapshot/plan.ts';
+import { sourceTime } from '../source-clock.ts';
 import { definitionOf } from './definition.ts';
 import { definitionChanges } from './definition-changes.ts';
 import type { KnownCollections } from './known-collections.ts';
@@ -61,7 +61,7 @@ export class ListingAgain {
     const { connection, filter, known, tailer, signal } = this.#options;
     const { revision } = known;
     const listed = await retry(() => listCatalog(connection, filter, signal), undefined, { signal });
-    const end = await retry(() => currentOperationTime(connection, { signal }), undefined, { signal });
+    const end = await sourceTime(this.#options);
     let counts = false;
     const proven = tailer.prove(end, async (position) => {
       counts = known.revision === revision;

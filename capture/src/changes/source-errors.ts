@@ -6,8 +6,10 @@ import { serverCode } from '@waybill/shared/mongo/classify';
  * token was not found, the resume point is no longer in the oplog, the token is of another stream.
  */
 const HISTORY_LOST_CODES: ReadonlySet<number> = new Set([136, 260, 280, 286, 40576, 40585, 40615]);
-/** BSONObjectTooLarge: carries no label, and would come again at every attempt. */
-const EVENT_TOO_LARGE_CODE = 10334;
+/** BSONObjectTooLarge, and what the stage says that splits events: carry no label, and would come again at every attempt. */
+const EVENT_TOO_LARGE_CODES: ReadonlySet<number> = new Set([10334, 7182500]);
+/** QueryFeatureNotAllowed: a 4.0 server whose data is still that of 3.6. */
+const FEATURE_NOT_ALLOWED = 224;
 
 /** What an error of the change stream means; errors that say nothing special come back as they are. */
 export function classifyStreamError(error: unknown): unknown {
@@ -24,12 +26,31 @@ export function classifyStreamError(error: unknown): unknown {
       },
     );
   }
-  if (code === EVENT_TOO_LARGE_CODE) {
-    return new WaybillError('SOURCE_EVENT_TOO_LARGE', 'a change event is larger than 16 MiB', {
-      hint: 'Upgrade the source to 6.0.9, 7.0 or later, which can split such events; or use --images=lookup, with which fewer events grow that large.',
-      context: { serverCode: code },
-      cause: error,
-    });
+  if (EVENT_TOO_LARGE_CODES.has(code)) return eventTooLarge(error, null);
+  if (code === FEATURE_NOT_ALLOWED) {
+    return new WaybillError(
+      'SOURCE_UNSUPPORTED',
+      'the feature compatibility version of the source is one that has no change stream of a whole cluster',
+      {
+        hint: "Raise it on the source: db.adminCommand({ setFeatureCompatibilityVersion: '4.0' }) with a server of 4.0. Until then the source can go back to the version before, after that not.",
+        context: { serverCode: code },
+        cause: error,
+      },
+    );
   }
   return error;
+}
+
+/** `namespace`: whose event it is, where that could be found out. */
+export function eventTooLarge(cause: unknown, namespace: string | null): WaybillError {
+  const leaveOut = namespace === null ? 'that collection' : `the collection: --exclude ${namespace}`;
+  return new WaybillError(
+    'SOURCE_EVENT_TOO_LARGE',
+    `a change event${namespace === null ? '' : ` of ${namespace}`} is larger than the source can send; a token holds its _id twice, so an _id of megabytes is enough`,
+    {
+      hint: `Leave out ${leaveOut}, and move it by other means. Where it is not the _id that is large, a source of 6.0.9, 7.0 or later can split such events.`,
+      context: { serverCode: serverCode(cause), ...(namespace !== null && { namespace }) },
+      cause,
+    },
+  );
 }

@@ -13,12 +13,15 @@ const server = (version: string, wireVersion: number): ServerInfo => ({
   wireVersion,
   topology: 'replicaSet',
   setName: 'rs',
+  isWritable: true,
+  primary: null,
   maxBsonObjectSize: 16 << 20,
   maxMessageSizeBytes: 48_000_000,
   maxWriteBatchSize: 100_000,
 });
 
-const wishes = { images: 'lookup', lists: null } as const;
+const nothing = { databases: [], namespaces: [] };
+const wishes = { images: 'lookup', included: null, excluded: nothing } as const;
 
 describe('streamOptions', () => {
   it.each([
@@ -52,12 +55,12 @@ describe('serverMatch', () => {
   const lists = (include: string[]) => new NamespaceFilter({ include }).exactLists();
 
   it('is none where names are not listed whole', () => {
-    expect(serverMatch(lists([]))).toBeNull();
-    expect(serverMatch(lists(['shop.ord*']))).toBeNull();
+    expect(serverMatch(lists([]), nothing)).toBeNull();
+    expect(serverMatch(lists(['shop.ord*']), nothing)).toBeNull();
   });
 
   it('lists names, and lets renames into them through', () => {
-    expect(serverMatch(lists(['shop', 'crm.people']))).toEqual({
+    expect(serverMatch(lists(['shop', 'crm.people']), nothing)).toEqual({
       $or: [
         { 'ns.db': { $in: ['shop'] } },
         { 'to.db': { $in: ['shop'] } },
@@ -66,6 +69,20 @@ describe('serverMatch', () => {
         { operationType: 'invalidate' },
       ],
     });
+  });
+
+  it('leaves the documents of excluded names on the server, and not their renames', () => {
+    const { included, excluded } = new NamespaceFilter({
+      exclude: ['old', 'shop.log', 'shop.tmp*'],
+    }).serverLists();
+    const operationType = { $in: ['insert', 'update', 'replace', 'delete'] };
+    expect(serverMatch(included, excluded)).toEqual({
+      $nor: [
+        { operationType, 'ns.db': { $in: ['old'] } },
+        { operationType, ns: { $in: [{ db: 'shop', coll: 'log' }] } },
+      ],
+    });
+    expect(serverMatch(lists(['shop']), excluded)).toHaveProperty('$nor');
   });
 });
 

@@ -34,7 +34,9 @@ export type StreamStart =
 
 export interface StreamWishes {
   readonly images: 'lookup' | 'post' | 'none';
-  readonly lists: NamespaceLists | null;
+  /** Null takes everything. */
+  readonly included: NamespaceLists | null;
+  readonly excluded: NamespaceLists;
 }
 
 export function streamOptions(server: ServerInfo, wishes: StreamWishes): StreamOptions {
@@ -44,18 +46,34 @@ export function streamOptions(server: ServerInfo, wishes: StreamWishes): StreamO
     splitLargeEvents: major >= 7 || (major === 6 && (minor > 0 || patch >= 9)),
     // From 6.0; before, a collection can store none.
     postImages: wishes.images === 'post' && major >= 6,
-    match: serverMatch(wishes.lists),
+    match: serverMatch(wishes.included, wishes.excluded),
   };
 }
 
 /**
  * A $match for included names where all of them are plain, or whole databases: lists of whole names, which the server turns
  * into a filter on its oplog. Regular expressions are evaluated event by event, and cost the source half as much again and more where most
- * events match; so wildcards are left to us. `to` lets renames into the list through. Exclusions are left to us as well.
+ * events match; so wildcards are left to us. `to` lets renames into the list through. Documents of excluded names are not sent at all,
+ * so that one which the server cannot send does not matter; what becomes of their collections is, since a rename may bring one in.
  */
-export function serverMatch(lists: NamespaceLists | null): { readonly [name: string]: Plain } | null {
-  if (lists === null) return null;
-  const { databases, namespaces } = lists;
+export function serverMatch(
+  included: NamespaceLists | null,
+  excluded: NamespaceLists,
+): { readonly [name: string]: Plain } | null {
+  const out = documentsOf(excluded);
+  if (included === null) return out.length === 0 ? null : { $nor: out };
+  return { ...isOf(included), ...(out.length > 0 && { $nor: out }) };
+}
+
+function documentsOf({ databases, namespaces }: NamespaceLists): Plain[] {
+  const operationType = { $in: ['insert', 'update', 'replace', 'delete'] };
+  return [
+    ...(databases.length > 0 ? [{ operationType, 'ns.db': { $in: databases } }] : []),
+    ...(namespaces.length > 0 ? [{ operationType, ns: { $in: namespaces } }] : []),
+  ];
+}
+
+function isOf({ databases, namespaces }: NamespaceLists): { readonly [name: string]: Plain } {
   const either: Plain[] = [];
   if (databases.length > 0) {
     either.push({ 'ns.db': { $in: databases } }, { 'to.db': { $in: databases } });
@@ -73,8 +91,13 @@ export function optionsHash(options: StreamOptions): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
-/** The aggregate's `pipeline`, as raw BSON: tokens stay the bytes they are. */
-export function streamPipeline(options: StreamOptions, start: StreamStart, server: ServerInfo): Buffer {
+/** The aggregate's `pipeline`, as raw BSON: tokens stay the bytes they are. `more`: stages after the filter. */
+export function streamPipeline(
+  options: StreamOptions,
+  start: StreamStart,
+  server: ServerInfo,
+  more: readonly Buffer[] = [],
+): Buffer {
   const fields: [string, RawElement][] = [['allChangesForCluster', boolean(true)]];
   if (options.showExpandedEvents) fields.push(['showExpandedEvents', boolean(true)]);
   if (options.postImages) fields.push(['fullDocument', string('whenAvailable')]);
@@ -86,6 +109,7 @@ export function streamPipeline(options: StreamOptions, start: StreamStart, serve
   if (start.at === 'time') fields.push(['startAtOperationTime', timestamp(start.time)]);
   const stages = [buildDocument([['$changeStream', doc(buildDocument(fields))]])];
   if (options.match) stages.push(fromObject({ $match: options.match }));
+  stages.push(...more);
   // The last stage there may be.
   if (options.splitLargeEvents) stages.push(fromObject({ $changeStreamSplitLargeEvent: {} }));
   return buildArray(stages.map(doc));

@@ -7,7 +7,7 @@
  */
 import { joinFragments, type PackedChangeEvent, readChangeEvent } from '@waybill/shared/bson/change-event';
 import { eachDocument } from '@waybill/shared/bson/raw';
-import { isTransient, WaybillError } from '@waybill/shared/errors';
+import { hasCode, isTransient, WaybillError } from '@waybill/shared/errors';
 import { sleep, throwIfAborted } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
@@ -15,8 +15,9 @@ import { type CursorBatch, openCursor, type RawCursor } from '@waybill/shared/mo
 import { rawArray } from '@waybill/shared/mongo/raw-value';
 import { type ClusterTime, formatClusterTime } from '@waybill/shared/position';
 import { backoffMs, type RetryPolicy } from '@waybill/shared/retry';
+import { namespaceOfLargeEvent } from './large-event.ts';
 import { resumeTokenTime } from './resume-token.ts';
-import { classifyStreamError } from './source-errors.ts';
+import { classifyStreamError, eventTooLarge } from './source-errors.ts';
 import { type StreamOptions, type StreamStart, streamPipeline } from './stream-options.ts';
 
 export interface EventBatch {
@@ -94,7 +95,7 @@ export class ChangeStreamReader implements AsyncDisposable {
       } catch (error) {
         await this.close();
         throwIfAborted(signal);
-        const meaning = classifyStreamError(error);
+        const meaning = await this.#meaningOf(error);
         const elapsedMs = performance.now() - startedAt;
         if (!isTransient(meaning) || this.#start.at === 'now' || elapsedMs > RETRY.maxElapsedMs)
           throw meaning;
@@ -104,6 +105,13 @@ export class ChangeStreamReader implements AsyncDisposable {
         await sleep(delayMs, signal);
       }
     }
+  }
+
+  async #meaningOf(error: unknown): Promise<unknown> {
+    const meaning = classifyStreamError(error);
+    if (!hasCode(meaning, 'SOURCE_EVENT_TOO_LARGE')) return meaning;
+    const { connection, stream, signal } = this.#options;
+    return eventTooLarge(error, await namespaceOfLargeEvent(connection, stream, this.#start, signal));
   }
 
   async close(): Promise<void> {

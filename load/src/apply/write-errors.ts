@@ -79,6 +79,8 @@ function hintFor({ code, namespace, indexName }: Refusal): string {
       return `A unique index${indexName ? ` (${indexName})` : ''} that the load did not make stands on ${namespace} on the target. Drop it there and run the same command again; cutover makes the source's own unique indexes.`;
     case 121:
       return `A validator that differs from the source's stands on ${namespace} on the target. Remove it there (collMod) and run the same command again.`;
+    case 15:
+      return `The source allows deeper nesting than the target. Start the target with --setParameter maxBSONDepth=<as on the source> and run the same command again: it goes on at this record.`;
     case 13:
       return `Grant the user readWrite and dbAdmin on the database of ${namespace} on the target.`;
     case 20:

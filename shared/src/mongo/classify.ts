@@ -123,7 +123,7 @@ export function classifyMongoError(error: unknown, attempted: Attempted): Waybil
   const text = error instanceof Error ? serverText(error.message, facts.code) : 'not an error object';
   const code = codeFor(name, facts, text);
   const details: ErrorDetails = {
-    hint: hintFor(code, attempted, text),
+    hint: hintFor(code, attempted, text, facts.code),
     context: {
       command: attempted.command,
       namespace: attempted.namespace,
@@ -136,6 +136,7 @@ export function classifyMongoError(error: unknown, attempted: Attempted): Waybil
 }
 
 function codeFor(name: string, facts: FailureFacts, text: string): ErrorCode {
+  if (name === 'MongoMissingDependencyError') return 'MONGO_URI_INVALID';
   if (name === 'MongoServerSelectionError') return 'MONGO_UNREACHABLE';
   if (NETWORK_ERRORS.has(name) || facts.broken) return 'MONGO_TRANSIENT';
   if (name === 'MongoMissingCredentialsError') return 'MONGO_AUTHENTICATION';
@@ -161,6 +162,8 @@ function summary(code: ErrorCode, attempted: Attempted): string {
       return `${where} refused the credentials`;
     case 'MONGO_UNAUTHORIZED':
       return `${where} does not permit ${what || 'the operation'}`;
+    case 'MONGO_URI_INVALID':
+      return `the connection string for ${where} asks for what is not there`;
     default:
       return `${what || 'an operation'} failed at ${where}`;
   }
@@ -173,11 +176,21 @@ const ROLE_HINTS = {
     'Grant the user the roles readWriteAnyDatabase, dbAdminAnyDatabase and clusterMonitor on admin (or readWrite and dbAdmin on each target database, and readWrite on waybill), on the target. docs/targets.md has a smaller role.',
 } as const;
 
-function hintFor(code: ErrorCode, attempted: Attempted, text: string): string | undefined {
+const INVALID_VIEW_DEFINITION = 182;
+
+function hintFor(
+  code: ErrorCode,
+  attempted: Attempted,
+  text: string,
+  serverCode: number | undefined,
+): string | undefined {
+  if (serverCode === INVALID_VIEW_DEFINITION) return viewHint(attempted);
   switch (code) {
+    case 'MONGO_URI_INVALID':
+      return 'The connection string asks for something that needs a module which Waybill does not bring. Leave that option out of it; of the compressors zlib needs none.';
     case 'MONGO_UNREACHABLE':
       if (/ENOTFOUND|EAI_AGAIN/.test(text)) {
-        return 'A host name cannot be resolved from here. If the replica set announces names that are known only inside its own network, connect to one member with directConnection=true.';
+        return 'A host name cannot be resolved from here. If the replica set announces names that are known only inside its own network, connect to its primary with directConnection=true.';
       }
       return 'Check host, port, TLS options and firewalls; with Atlas and the like, the access list.';
     case 'MONGO_AUTHENTICATION':
@@ -189,6 +202,13 @@ function hintFor(code: ErrorCode, attempted: Attempted, text: string): string | 
     default:
       return undefined;
   }
+}
+
+/** It keeps the server from listing anything in that database. */
+function viewHint({ role, namespace = '' }: Attempted): string {
+  const [database] = namespace.split('.', 1);
+  const leftOut = role === 'source' ? `, or leave the database out: --exclude ${database}` : '';
+  return `A document of ${database}.system.views defines no view, and so the server can list nothing in ${database}. Correct it there${leftOut}.`;
 }
 
 function factsOf(error: unknown): FailureFacts {

@@ -5,7 +5,7 @@
  */
 import type { MongoClient, MongoClientOptions, ReadPreferenceMode } from 'mongodb';
 import { WaybillError } from '../errors.ts';
-import { abortable, throwIfAborted } from '../lifecycle.ts';
+import { abortable, sleep, throwIfAborted } from '../lifecycle.ts';
 import { BulkConnection } from './bulk/connection.ts';
 import { type Attempted, classifyMongoError } from './classify.ts';
 import { type Driver, loadDriver } from './driver.ts';
@@ -83,10 +83,11 @@ export interface MongoConnection extends AsyncDisposable {
 
 const DEFAULT_SELECTION_MS = 10_000;
 const DEFAULT_SOCKET_TIMEOUT_MS = 300_000;
+const ELECTION_POLL_MS = 200;
 
 /**
  * Opens a connection and asks the server what it is. Errors: MONGO_URI_INVALID, MONGO_UNREACHABLE,
- * MONGO_AUTHENTICATION, or the signal's reason.
+ * MONGO_AUTHENTICATION, MONGO_NOT_PRIMARY, or the signal's reason.
  */
 export async function connect(uri: string, options: ConnectOptions): Promise<MongoConnection> {
   throwIfAborted(options.signal);
@@ -214,8 +215,44 @@ class DriverConnection implements MongoConnection {
     return this.#server;
   }
 
+  /** A set that is electing is waited for, as long as the driver looks for a server. */
   async identify(signal: AbortSignal | undefined): Promise<void> {
-    this.#server = await readServerInfo((command) => this.command('admin', command, { signal }));
+    const until = performance.now() + this.#client.options.serverSelectionTimeoutMS;
+    for (;;) {
+      const server = await readServerInfo((command) => this.command('admin', command, { signal }));
+      this.#server = server;
+      if (server.isWritable) return;
+      const isElecting = server.setName !== null && server.primary === null;
+      if (!isElecting || performance.now() > until) throw this.#notPrimary(server);
+      await sleep(ELECTION_POLL_MS, signal);
+    }
+  }
+
+  #notPrimary({ primary, setName }: ServerInfo): WaybillError {
+    const { role, url } = this.#attempted;
+    if (setName === null) {
+      return new WaybillError(
+        'MONGO_NOT_PRIMARY',
+        `the ${role} ${url} is of a replica set that has not begun`,
+        {
+          hint: 'Run rs.initiate() on it once.',
+          context: { role },
+        },
+      );
+    }
+    const known = primary === null ? 'it knows of none' : `that is ${primary}`;
+    return new WaybillError(
+      'MONGO_NOT_PRIMARY',
+      `the ${role} ${url} is a member of a replica set and not its primary; ${known}`,
+      {
+        hint: `Leave directConnection out of the connection string, so that the primary is found, or connect to the primary.${
+          role === 'source'
+            ? ' --read-preference secondaryPreferred has the snapshot read from secondaries.'
+            : ''
+        }`,
+        context: { role },
+      },
+    );
   }
 
   async command(

@@ -78,19 +78,34 @@ export class NamespaceFilter {
    * excludes are not taken off, nor is it narrowed, so {@link matches} still decides. A rename has its new name in `to`, not in `ns`.
    */
   exactLists(): NamespaceLists | null {
-    if (this.#include.length === 0) return null;
-    const whole = (each: Pattern): boolean => each.collection === '*';
-    const open = (each: Pattern): boolean =>
-      isGlob(each.database) || (isGlob(each.collection) && !whole(each));
-    if (this.#include.some(open)) return null;
-    const databases = new Set(this.#include.filter(whole).map((each) => each.database));
-    const namespaces = new Map<string, { db: string; coll: string }>();
-    for (const { database, collection } of this.#include) {
-      if (!databases.has(database))
-        namespaces.set(`${database}.${collection}`, { db: database, coll: collection });
-    }
-    return { databases: [...databases], namespaces: [...namespaces.values()] };
+    if (this.#include.length === 0 || !this.#include.every(isExact)) return null;
+    return listsOf(this.#include);
   }
+
+  /**
+   * For a server's own filter: what is included at most, null where that is open, and what is excluded at least; {@link matches} still
+   * decides.
+   */
+  serverLists(): { readonly included: NamespaceLists | null; readonly excluded: NamespaceLists } {
+    return { included: this.exactLists(), excluded: listsOf(this.#exclude.filter(isExact)) };
+  }
+}
+
+/** All of one database, or one collection. */
+function isExact({ database, collection }: Pattern): boolean {
+  return !isGlob(database) && (collection === '*' || !isGlob(collection));
+}
+
+function listsOf(patterns: readonly Pattern[]): NamespaceLists {
+  const databases = new Set(
+    patterns.filter(({ collection }) => collection === '*').map(({ database }) => database),
+  );
+  const namespaces = new Map<string, { db: string; coll: string }>();
+  for (const { database, collection } of patterns) {
+    if (!databases.has(database))
+      namespaces.set(`${database}.${collection}`, { db: database, coll: collection });
+  }
+  return { databases: [...databases], namespaces: [...namespaces.values()] };
 }
 
 /** `system.*`: the server's own (views, time-series buckets, profile, stored JavaScript). */

@@ -1,6 +1,7 @@
 /** The source's clock. */
 import { hasCode, WaybillError } from '../errors.ts';
 import type { ClusterTime } from '../position.ts';
+import { serverCode } from './classify.ts';
 import type { CommandReply, MongoConnection } from './connection.ts';
 import { replyOperationTime } from './reply.ts';
 
@@ -9,6 +10,7 @@ export interface OperationTimeOptions {
 }
 
 const MAJORITY_WAIT_MS = 30_000;
+const TIME_LIMIT = 50;
 
 /**
  * A cluster time at or after every write that was acknowledged before the call. For the cutover: once writes have
@@ -28,7 +30,7 @@ export async function currentOperationTime(
     connection.command(database, command, { signal });
   const replies: CommandReply[] = [];
   if (connection.server.topology === 'replicaSet') {
-    replies.push(await linearizableRead(run));
+    replies.push(await linearizableRead(`the ${connection.role} ${connection.url}`, run));
     replies.push(await run('admin', { ping: 1 }));
   } else {
     replies.push(await run('admin', { listDatabases: 1, nameOnly: true }));
@@ -49,6 +51,7 @@ export async function currentOperationTime(
 
 /** The collection need not exist. Where the user may not read there, the ping alone answers. */
 async function linearizableRead(
+  where: string,
   run: (database: string, command: Record<string, unknown>) => Promise<CommandReply>,
 ): Promise<CommandReply> {
   try {
@@ -62,6 +65,10 @@ async function linearizableRead(
     });
   } catch (error) {
     if (hasCode(error, 'MONGO_UNAUTHORIZED')) return {};
-    throw error;
+    if (serverCode(error) !== TIME_LIMIT) throw error;
+    throw new WaybillError('MONGO_NO_MAJORITY', `no majority of ${where} confirms what its primary has`, {
+      hint: 'Look at rs.status() there: members that hold data are down or far behind. Arbiters hold none. Until a majority has a change, no change stream shows it.',
+      cause: error,
+    });
   }
 }

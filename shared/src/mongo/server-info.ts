@@ -11,6 +11,10 @@ export interface ServerInfo {
   readonly wireVersion: number;
   readonly topology: Topology;
   readonly setName: string | null;
+  /** Takes writes: false only of a member of a replica set that is not the primary. */
+  readonly isWritable: boolean;
+  /** Where a member of a replica set says that the primary is; null where it knows none. */
+  readonly primary: string | null;
   readonly maxBsonObjectSize: number;
   readonly maxMessageSizeBytes: number;
   readonly maxWriteBatchSize: number;
@@ -33,6 +37,8 @@ export async function readServerInfo(run: RunAdmin): Promise<ServerInfo> {
     wireVersion: replyNumber(hello, 'maxWireVersion') ?? 0,
     topology: topologyOf(hello, setName),
     setName,
+    isWritable: (hello.isWritablePrimary ?? hello.ismaster) !== false,
+    primary: replyText(hello, 'primary') ?? null,
     maxBsonObjectSize: replyNumber(hello, 'maxBsonObjectSize') ?? 16 * 1024 * 1024,
     maxMessageSizeBytes: replyNumber(hello, 'maxMessageSizeBytes') ?? 48_000_000,
     maxWriteBatchSize: replyNumber(hello, 'maxWriteBatchSize') ?? 100_000,

@@ -15,12 +15,18 @@ export interface SourceIdentity {
   readonly topology: 'replicaSet' | 'sharded';
   /** Every id that the user may read, the best first. One that was given fewer privileges may have known the cluster by a later one. */
   readonly ids: readonly string[];
+  /** What the user may not ask for, of what tells clusters apart; by it the cluster may be known. */
+  readonly unread: readonly string[];
 }
 
 /** `known` is an id of this very cluster, on whatever basis it was made; false also where that may not be read now. */
 export function isKnownAs({ ids }: SourceIdentity, known: string): boolean {
   return ids.includes(known);
 }
+
+const NOT_PERMITTED = Symbol('not permitted');
+/** Null: the cluster has none. */
+type Told = string | null | typeof NOT_PERMITTED;
 
 /** Throws SOURCE_NOT_REPLICA_SET for a standalone server. */
 export async function sourceIdentity(
@@ -43,17 +49,21 @@ export async function sourceIdentity(
     versionCollectionUuid(connection, signal),
   ]);
   const name = Buffer.from(setName ?? connection.url).toString('hex');
-  const bases: readonly [SourceIdentity['basis'], string | null][] = [
+  const bases: readonly [SourceIdentity['basis'], Told][] = [
     [replicaSet ? 'replicaSetId' : 'clusterId', own],
     ['collectionUuid', uuid],
   ];
-  const had = bases.filter((basis): basis is [SourceIdentity['basis'], string] => basis[1] !== null);
+  const had = bases.filter(
+    (basis): basis is [SourceIdentity['basis'], string] => typeof basis[1] === 'string',
+  );
   const [basis, id] = had[0] ?? (['name', name] as const);
   const ids = [...had.map(([, each]) => each), name];
-  return { id, basis, topology: replicaSet ? 'replicaSet' : 'sharded', ids };
+  const unread = [
+    ...(own === NOT_PERMITTED ? [replicaSet ? 'replSetGetConfig' : 'find on config.version'] : []),
+    ...(uuid === NOT_PERMITTED ? ['listCollections on admin'] : []),
+  ];
+  return { id, basis, topology: replicaSet ? 'replicaSet' : 'sharded', ids, unread };
 }
-
-const NOT_PERMITTED = Symbol('not permitted');
 
 async function permitted<T>(attempt: Promise<T>): Promise<T | typeof NOT_PERMITTED> {
   try {
@@ -64,33 +74,30 @@ async function permitted<T>(attempt: Promise<T>): Promise<T | typeof NOT_PERMITT
   }
 }
 
-async function replicaSetId(
-  connection: MongoConnection,
-  signal: AbortSignal | undefined,
-): Promise<string | null> {
+async function replicaSetId(connection: MongoConnection, signal: AbortSignal | undefined): Promise<Told> {
   const reply = await permitted(connection.command('admin', { replSetGetConfig: 1 }, { signal }));
-  if (reply === NOT_PERMITTED || !Buffer.isBuffer(reply.config)) return null;
+  if (reply === NOT_PERMITTED) return reply;
+  if (!Buffer.isBuffer(reply.config)) return null;
   const settings = findElement(reply.config, 'settings');
   return settings ? hexOf(settings.bytes, 'replicaSetId') : null;
 }
 
-async function clusterId(
-  connection: MongoConnection,
-  signal: AbortSignal | undefined,
-): Promise<string | null> {
+async function clusterId(connection: MongoConnection, signal: AbortSignal | undefined): Promise<Told> {
   const document = await permitted(
     firstDocument(connection, 'config', { find: 'version', limit: 1 }, signal),
   );
-  return document === NOT_PERMITTED || !document ? null : hexOf(document, 'clusterId');
+  if (document === NOT_PERMITTED) return document;
+  return document ? hexOf(document, 'clusterId') : null;
 }
 
 async function versionCollectionUuid(
   connection: MongoConnection,
   signal: AbortSignal | undefined,
-): Promise<string | null> {
+): Promise<Told> {
   const command = { listCollections: 1, filter: { name: 'system.version' } };
   const document = await permitted(firstDocument(connection, 'admin', command, signal));
-  if (document === NOT_PERMITTED || !document) return null;
+  if (document === NOT_PERMITTED) return document;
+  if (!document) return null;
   const info = findElement(document, 'info');
   const uuid = info && findElement(info.bytes, 'uuid');
   // Binary: length and subtype stand before the sixteen bytes.

@@ -47,6 +47,7 @@ for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[
           basis: 'replicaSetId',
           topology: 'replicaSet',
           ids: [identity.id, expect.stringMatching(/^[0-9a-f]{32}$/), expect.any(String)],
+          unread: [],
         });
         expect(await sourceIdentity(again)).toEqual(identity);
         expect((await sourceIdentity(other)).id).not.toBe(identity.id);

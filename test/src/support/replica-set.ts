@@ -19,11 +19,16 @@ export class ReplicaSet implements AsyncDisposable {
     this.#members = members;
   }
 
-  static async start(name: string): Promise<ReplicaSet> {
+  /** With an arbiter the third member holds no data. */
+  static async start(name: string, { arbiter = false } = {}): Promise<ReplicaSet> {
     const set = new ReplicaSet(name, []);
     try {
       for (let n = 0; n < MEMBERS; n++) set.#members.push(await Member.start(name));
-      const members = set.#members.map(({ host }, _id) => ({ _id, host }));
+      const members = set.#members.map(({ host }, _id) => ({
+        _id,
+        host,
+        ...(arbiter && _id === MEMBERS - 1 && { arbiterOnly: true }),
+      }));
       await set.#members[0]!.admin({ replSetInitiate: { _id: name, members, settings: SETTINGS } });
       await set.#primary();
     } catch (error) {
@@ -59,6 +64,25 @@ export class ReplicaSet implements AsyncDisposable {
     await primary.restart();
   }
 
+  /** Straight to a member that holds data and is not the primary. */
+  async secondaryUri(): Promise<string> {
+    return `mongodb://${(await this.#secondary()).host}/?directConnection=true`;
+  }
+
+  async killSecondary(): Promise<void> {
+    await (await this.#secondary()).kill();
+  }
+
+  async #secondary(): Promise<Member> {
+    return awaitUntil('there is a secondary', async () => {
+      for (const member of this.#members) {
+        const { secondary } = await member.admin({ isMaster: 1 });
+        if (secondary) return member;
+      }
+      return undefined;
+    });
+  }
+
   async #primary(): Promise<Member> {
     return awaitUntil('there is a primary', async () => {
       for (const member of this.#members) if (await member.isPrimary()) return member;
@@ -92,7 +116,7 @@ class Member {
     return `127.0.0.1:${this.#process.port}`;
   }
 
-  async admin(command: object): Promise<{ readonly ismaster?: boolean }> {
+  async admin(command: object): Promise<{ readonly ismaster?: boolean; readonly secondary?: boolean }> {
     const client = new MongoClient(
       `mongodb://${this.host}/?directConnection=true&serverSelectionTimeoutMS=2000`,
     );
