@@ -15,7 +15,7 @@ import type { Metrics } from '@waybill/shared/metrics';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { ClusterTime } from '@waybill/shared/position';
 import type { RetryOptions } from '@waybill/shared/retry';
-import type { LoadStats } from '@waybill/shared/stats';
+import { type LoadStats, noteBucketFailure } from '@waybill/shared/stats';
 import { StopGrace } from '@waybill/shared/stop-grace';
 import { recordedFilter, settleFilter } from './load-filter.ts';
 import { LoadRun } from './load-run.ts';
@@ -118,6 +118,7 @@ function assertLoadable(
 function retryNotice({ stats, metrics, logger }: LoadDeps): RetryOptions['onRetry'] {
   return (error, tries, delayMs) => {
     stats.retries++;
+    noteBucketFailure(stats, delayMs);
     metrics.retries.inc({ code: error instanceof WaybillError ? error.code : 'INTERNAL' });
     logger.warnThrottled('a read from the bucket is tried again', { err: error, attempt: tries, delayMs });
   };

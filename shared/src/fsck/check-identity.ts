@@ -5,7 +5,6 @@ import { readStream } from '../manifest/identity.ts';
 import { identityKey } from '../manifest/keys.ts';
 import type { LogOptions } from '../manifest/options.ts';
 import type { Findings } from './findings.ts';
-import { lookAgain } from './look-again.ts';
 
 interface IdentityOptions extends LogOptions {
   readonly bucket: Bucket;
@@ -18,32 +17,16 @@ interface IdentityOptions extends LogOptions {
  */
 export async function checkIdentity(
   prefix: string,
-  hasCommits: boolean,
   options: IdentityOptions,
 ): Promise<StreamIdentity | null> {
-  const { findings, signal } = options;
+  const { bucket, findings } = options;
   const key = identityKey(prefix);
   try {
-    const found = await lookAgain(() => read(prefix, hasCommits, options), signal);
-    if (!found) findings.add('stream-damaged', key, 'it is missing, and its commits are there');
-    return found;
+    return await readStream(bucket, prefix, options);
   } catch (error) {
     if (hasCode(error, 'MANIFEST_CORRUPT')) findings.add('stream-damaged', key, error.message);
     else if (hasCode(error, 'FORMAT_UNSUPPORTED')) findings.add('format-unsupported', key, error.message);
     else throw error;
     return null;
-  }
-}
-
-async function read(
-  prefix: string,
-  hasCommits: boolean,
-  options: IdentityOptions,
-): Promise<StreamIdentity | null> {
-  try {
-    return await readStream(options.bucket, prefix, options);
-  } catch (error) {
-    if (hasCommits && hasCode(error, 'STREAM_MISSING')) return null;
-    throw error;
   }
 }
