@@ -21,6 +21,10 @@ export interface CaptureSettings {
    */
   readonly images: StreamIdentity['images'];
   readonly timeSeries: 'refuse' | 'snapshot-only';
+  /** A new stream may take nothing, or have patterns that name nothing. */
+  readonly allowEmpty: boolean;
+  /** A new stream may begin beside others of the same source. */
+  readonly newStream: boolean;
   /** When to end by itself. */
   readonly until: 'stopped' | 'snapshot-completed' | 'caught-up';
 
@@ -65,6 +69,8 @@ export const DEFAULT_CAPTURE_SETTINGS: CaptureSettings = {
   compressionLevel: undefined,
   images: 'lookup',
   timeSeries: 'refuse',
+  allowEmpty: false,
+  newStream: false,
   until: 'stopped',
   chunkBytes: 128 * MIB,
   segmentBytes: 64 * MIB,

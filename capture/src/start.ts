@@ -11,11 +11,11 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type Bucket, UNFINISHED_AGE_MS } from '@waybill/shared/bucket/bucket';
-import { hasCode, WaybillError } from '@waybill/shared/errors';
+import { WaybillError } from '@waybill/shared/errors';
 import { throwIfAborted } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
 import type { CollectionDefinition, StreamIdentity } from '@waybill/shared/manifest/commit';
-import { createStream, type NewStream, readStream } from '@waybill/shared/manifest/identity';
+import { createStream, findStream, type NewStream } from '@waybill/shared/manifest/identity';
 import { isUploadOfOurs, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
@@ -28,6 +28,7 @@ import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/
 import type { CaptureStats } from '@waybill/shared/stats';
 import { bucketRetryNotice } from './bucket-retry.ts';
 import { discover } from './catalog/discovery.ts';
+import { checkPatterns, PatternWatch } from './catalog/patterns.ts';
 import type { StreamPosition } from './changes/change.ts';
 import { ChangeStreamReader } from './changes/stream.ts';
 import {
@@ -37,6 +38,7 @@ import {
   streamOptions,
 } from './changes/stream-options.ts';
 import { Committer, milestone } from './commit/committer.ts';
+import { assertOnlyStream } from './other-streams.ts';
 import type { CaptureSettings } from './settings.ts';
 import { pieces } from './snapshot/plan.ts';
 import { sourceTime } from './source-clock.ts';
@@ -69,7 +71,7 @@ export interface StartedStream {
 /** Definitions in one commit. */
 const DEFINITIONS_IN_COMMIT = 50;
 
-/** Errors: STREAM_FOREIGN_SOURCE, STREAM_OPTIONS_CHANGED, SOURCE_*, MONGO_*, MANIFEST_*, BUCKET_*. */
+/** Errors: STREAM_FOREIGN_SOURCE, STREAM_OPTIONS_CHANGED, STREAM_BESIDE_OTHERS, CONFIG_PATTERN_UNMATCHED, SOURCE_*, MONGO_*, MANIFEST_*, BUCKET_*. */
 export async function startStream(settings: CaptureSettings, deps: StartDeps): Promise<StartedStream> {
   const { bucket, source, logger, stats, signal, giveUp } = deps;
   const prefix = streamPrefix(settings.stream);
@@ -91,8 +93,9 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
     signal,
   };
 
-  const existing = await existingStream(bucket, prefix, signal);
+  const existing = await findStream(bucket, prefix, { signal });
   if (existing) assertSame(existing, wanted, cluster);
+  else if (!settings.newStream) await assertOnlyStream(bucket, settings.stream, cluster, signal);
   const before = existing ? await readManifest(bucket, prefix, { signal }) : null;
   // A change stream that no majority stands behind does not even open; the clock says why.
   await sourceTime({ connection: source, logger, signal });
@@ -102,6 +105,7 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
     opened = await openStream(options, settings, deps);
     // Also to find out, before anything is written, whether all of it can be captured.
     definitions = await discover(startAt(opened, true), discovery);
+    if (!existing) await checkPatterns(definitions, { ...deps, filter, allowEmpty: settings.allowEmpty });
   }
   const identity = existing ?? (await createStream(bucket, prefix, wanted, { signal }));
   assertSame(identity, wanted, cluster);
@@ -123,7 +127,8 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
     signal,
     onRetry: bucketRetryNotice(deps),
   });
-  const committer = new Committer({ writer, stats, logger, optionsHash: hash, giveUp });
+  const patterns = new PatternWatch(filter, logger);
+  const committer = new Committer({ writer, stats, logger, optionsHash: hash, patterns, giveUp });
   const { state } = writer;
   const position = positionOf(state);
   const isOurs = opened !== null && position.clusterTime === opened.clusterTime;
@@ -134,8 +139,9 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
       isOurs && definitions ? definitions : await discover(start, discovery),
       committer,
       position,
+      settings.allowEmpty,
     );
-  }
+  } else patterns.look(state.currentCollections);
   const t0 =
     parseClusterTime(milestoneOf(writer.state, 'snapshot-started')?.clusterTime ?? '') ??
     position.clusterTime;
@@ -185,19 +191,6 @@ function newStream(settings: CaptureSettings, { id, topology }: SourceIdentity):
   return { stream, source: id, sourceTopology: topology, lanes, format, codec, include, exclude, images };
 }
 
-async function existingStream(
-  bucket: Bucket,
-  prefix: string,
-  signal: AbortSignal,
-): Promise<StreamIdentity | null> {
-  try {
-    return await readStream(bucket, prefix, { signal });
-  } catch (error) {
-    if (hasCode(error, 'STREAM_MISSING')) return null;
-    throw error;
-  }
-}
-
 const FIXED = ['lanes', 'format', 'codec', 'include', 'exclude', 'images'] as const;
 
 function assertSame(identity: StreamIdentity, wanted: NewStream, cluster: SourceIdentity): void {
@@ -232,7 +225,7 @@ function assertSame(identity: StreamIdentity, wanted: NewStream, cluster: Source
     'STREAM_OPTIONS_CHANGED',
     `options that are fixed for the life of a stream differ from what ${stream} was created with: ${changed.join(', ')}`,
     {
-      hint: `Give it what it was created with: ${was}. For other options choose another --stream.`,
+      hint: `Give it what it was created with: ${was}. For other options choose another --stream, with --new-stream.`,
       context: { stream, options: changed.join(',') },
     },
   );
@@ -296,12 +289,14 @@ async function commitDefinitions(
   definitions: readonly CollectionDefinition[],
   committer: Committer,
   position: StreamPosition,
+  allowEmpty: boolean,
 ): Promise<void> {
   const all = [...pieces(definitions, DEFINITIONS_IN_COMMIT)];
   const last = all.pop() ?? [];
   for (const collections of all) await committer.commit({ collections });
   const started = milestone('snapshot-started', position.clusterTime, committer.state.lastSequence, {
     collections: definitions.length,
+    ...(allowEmpty && { allowEmpty }),
   });
   await committer.commit({ ...(last.length > 0 && { collections: last }), milestones: [started] });
 }

@@ -46,13 +46,14 @@ export function createTailer({ settings, deps, stream, stop, abort, onFailure }:
   const isSharded = source.server.topology === 'sharded';
   const known = new KnownCollections(committer.state.currentCollections.values(), stream.isNew);
   const images =
-    identity.images === 'none'
+    identity.images === 'none' && !isSharded
       ? null
       : new ImageLookup({
           connection: source,
           concurrency: settings.lookupConcurrency,
           ids: settings.lookupIds,
           budgetBytes: IMAGE_COMMITS * settings.commitBytes,
+          ofUpdates: identity.images !== 'none',
           signal: abort,
           onLookup: (documents) => {
             stats.lookups += documents;

@@ -8,7 +8,6 @@ import {
   recordedFilter,
   settleFilter,
   takesOf,
-  unmatchedIncludes,
 } from './load-filter.ts';
 
 const filter = (include: readonly string[], exclude: readonly string[] = []): LoadFilter => ({
@@ -73,11 +72,5 @@ describe('the filter of a load', () => {
       true,
     ]);
     expect(takesOf(EVERYTHING)('shop')).toBe(true);
-  });
-
-  it('knows which of its patterns name nothing', () => {
-    expect(unmatchedIncludes(filter(['shop.o*', 'crm', 'shop.user']), ['shop.orders', 'shop.users'])).toEqual(
-      ['crm', 'shop.user'],
-    );
   });
 });

@@ -3,13 +3,10 @@
  * committed before anything is written to the target's collections, so that a crash leaves either no filter and nothing applied, or both.
  * Everything that reads the load later (verify, cutover, status) finds it there.
  */
-import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { WaybillError } from '@waybill/shared/errors';
 import type { DdlEvent, Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
-import { loadPrefix } from '@waybill/shared/manifest/keys';
-import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
-import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
+import { NamespaceFilter, patternsText } from '@waybill/shared/mongo/namespace-filter';
 
 /** Patterns as {@link NamespaceFilter} has them; both empty: everything that is in the stream. */
 export interface LoadFilter {
@@ -66,15 +63,6 @@ export function recordedFilter(log: StreamState): LoadFilter | null {
   return { include: patternsIn(include), exclude: patternsIn(exclude) };
 }
 
-/** Of a load that has not been started: everything. Errors: MANIFEST_CORRUPT and the bucket's. */
-export async function readLoadFilter(
-  bucket: Bucket,
-  { stream, load }: { readonly stream: string; readonly load: string },
-  signal: AbortSignal,
-): Promise<LoadFilter> {
-  return recordedFilter(await readManifest(bucket, loadPrefix(stream, load), { signal })) ?? EVERYTHING;
-}
-
 /**
  * The filter to go on with. What is given with no pattern at all is not given. The stream's own patterns take everything
  * that is in it, so that capture and load may share a configuration file.
@@ -102,20 +90,8 @@ export function settleFilter(
 }
 
 /** As one would give it. */
-export function filterText({ include, exclude }: LoadFilter): string {
-  const parts = [
-    ...(include.length > 0 ? [`--include ${include.join(',')}`] : []),
-    ...(exclude.length > 0 ? [`--exclude ${exclude.join(',')}`] : []),
-  ];
-  return parts.join(' ') || 'everything in the stream';
-}
-
-/** Patterns of which none of these namespaces is one: most likely misspelt. */
-export function unmatchedIncludes({ include }: LoadFilter, namespaces: readonly string[]): readonly string[] {
-  return include.filter((pattern) => {
-    const one = new NamespaceFilter({ include: [pattern] });
-    return !namespaces.some((namespace) => one.matches(namespace));
-  });
+export function filterText(filter: LoadFilter): string {
+  return patternsText(filter) ?? 'everything in the stream';
 }
 
 function canonical({ include, exclude }: LoadFilter): LoadFilter {

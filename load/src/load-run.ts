@@ -17,6 +17,8 @@ import type { Ownership } from './progress/ownership.ts';
 import { type LaneCursor, type LoadedProgress, Progress, slowest } from './progress/progress.ts';
 import type { LoadSettings } from './settings.ts';
 import { applySnapshot } from './snapshot/snapshot-phase.ts';
+import { type Blocked, blockedIn } from './structure/blocked.ts';
+import { retryBlocked } from './structure/collections.ts';
 import { attempt, type StructureContext } from './structure/context.ts';
 import { buildAllIndexes, countWanted, reportOf, settleIndexes } from './structure/indexes.ts';
 import { Registry } from './structure/registry.ts';
@@ -154,6 +156,7 @@ export class LoadRun {
   async #indexes(structure: StructureContext, { phases }: LoadedProgress): Promise<void> {
     const { registry } = structure;
     const { stats } = this.#deps;
+    await retryBlocked(structure);
     await settleIndexes(structure);
     const indexes = registry.all().flatMap((record) => record.indexes);
     stats.indexesTotal = countWanted(indexes);
@@ -298,8 +301,14 @@ export class LoadRun {
       sequence: stats.sequence,
       watermark: stats.watermark,
       indexes: registry.all().flatMap(reportOf),
+      blocked: registry.all().flatMap(blockedIn).filter(isNoIndex),
     };
   }
+}
+
+/** Those are reported among the indexes. */
+function isNoIndex({ kind }: Blocked): boolean {
+  return kind !== 'index';
 }
 
 function describe({ phases, cursors, finished }: LoadedProgress): Record<string, unknown> {

@@ -15,8 +15,9 @@ import type { Metrics } from '@waybill/shared/metrics';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { ClusterTime } from '@waybill/shared/position';
 import type { RetryOptions } from '@waybill/shared/retry';
-import { type LoadStats, noteBucketFailure } from '@waybill/shared/stats';
+import type { LoadStats } from '@waybill/shared/stats';
 import { StopGrace } from '@waybill/shared/stop-grace';
+import { checkFirstStart } from './first-start.ts';
 import { recordedFilter, settleFilter } from './load-filter.ts';
 import { LoadRun } from './load-run.ts';
 import { LoadLog } from './progress/load-log.ts';
@@ -24,6 +25,7 @@ import { Ownership } from './progress/ownership.ts';
 import { streamIdentityText } from './progress/stream-identity.ts';
 import type { LoadSettings } from './settings.ts';
 import { RetryingBucket } from './source/retrying-bucket.ts';
+import type { Blocked } from './structure/blocked.ts';
 import type { IndexReport } from './structure/indexes.ts';
 import { openMongodbTarget } from './target/mongodb.ts';
 
@@ -45,6 +47,8 @@ export interface LoadResult {
   readonly sequence: number;
   readonly watermark: ClusterTime | null;
   readonly indexes: readonly IndexReport[];
+  /** Views and options that the target refuses. */
+  readonly blocked: readonly Blocked[];
 }
 
 /** @throws STREAM_MISSING, LOAD_FOREIGN, LOAD_FENCED, LOAD_CUT_OVER, LOAD_OPTIONS_CHANGED, TARGET_*, SEGMENT_CORRUPT, MANIFEST_CORRUPT, FORMAT_UNSUPPORTED, … */
@@ -59,6 +63,7 @@ export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<L
   const target = await openMongodbTarget(deps.target, { ...settings, signal });
   const before = await readManifest(bucket, loadPrefix(settings.stream, settings.load), { signal });
   assertNotCutOver(before, settings);
+  if (before.seq === 0) await checkFirstStart(settings, { bucket, logger, signal });
   // Before the owner is fenced: a start with other options must not stop one that works.
   settleFilter(settings, recordedFilter(before), identity, settings.load);
   using grace = new StopGrace(signal);
@@ -118,7 +123,6 @@ function assertLoadable(
 function retryNotice({ stats, metrics, logger }: LoadDeps): RetryOptions['onRetry'] {
   return (error, tries, delayMs) => {
     stats.retries++;
-    noteBucketFailure(stats, delayMs);
     metrics.retries.inc({ code: error instanceof WaybillError ? error.code : 'INTERNAL' });
     logger.warnThrottled('a read from the bucket is tried again', { err: error, attempt: tries, delayMs });
   };

@@ -14,6 +14,8 @@ export interface LoadSettings {
   /** Namespaces to take of the stream, and to leave; both empty: as the load was started, or everything ({@link LoadFilter}). */
   readonly include: readonly string[];
   readonly exclude: readonly string[];
+  /** A new load may have patterns that name nothing in the stream. */
+  readonly allowEmpty: boolean;
   readonly until: LoadUntil | null;
   /** When secondary indexes are built. `last`: once drained, or by cutover. `none`: never, not by cutover either. */
   readonly indexes: 'after-snapshot' | 'last' | 'none';
@@ -54,6 +56,7 @@ export const LOAD_DEFAULTS = {
   load: 'default',
   include: [],
   exclude: [],
+  allowEmpty: false,
   until: null,
   indexes: 'after-snapshot',
   ddl: 'apply',

@@ -55,6 +55,11 @@ export const ERROR_CODES = table({
     kind: 'usage',
     meaning: 'An option, or a key of the configuration file, that does not exist.',
   },
+  CONFIG_PATTERN_UNMATCHED: {
+    kind: 'usage',
+    meaning:
+      'A pattern of --include names nothing that the source has (capture, run), or nothing that the stream has (load). Correct it, or give --allow-empty where what it names comes later.',
+  },
   CONFIG_UNREADABLE: {
     kind: 'usage',
     meaning:
@@ -97,6 +102,11 @@ export const ERROR_CODES = table({
     kind: 'usage',
     meaning:
       'There is no stream of that name under that bucket prefix. Start a capture first, or check --bucket and --stream.',
+  },
+  STREAM_BESIDE_OTHERS: {
+    kind: 'usage',
+    meaning:
+      'The bucket has streams of this source already, and the one named would be a new one, with a full copy of its own. Check --stream; give --new-stream where a new one is meant.',
   },
   STREAM_FOREIGN_SOURCE: {
     kind: 'usage',
@@ -189,6 +199,11 @@ export const ERROR_CODES = table({
     meaning:
       'The document of an update could not be found, and no later delete, drop or rename explains it. Compare the collection with waybill verify; if it differs, take a new stream.',
   },
+  SOURCE_DUPLICATE_ID: {
+    kind: 'failed',
+    meaning:
+      'Documents of a sharded collection share an `_id`, which a cluster allows on different shards. At most one of them can stand on a target, so nothing is captured past them.',
+  },
 
   TARGET_UNSUPPORTED: {
     kind: 'failed',
@@ -233,12 +248,22 @@ export const ERROR_CODES = table({
     meaning:
       'The source gave a collection that the load does not take a name that it takes (--include, --exclude). The load has let its documents pass and cannot go on; start another load that takes both names.',
   },
+  LOAD_MISSING: {
+    kind: 'usage',
+    meaning:
+      'The stream has no load of that name. Check --load, --stream and --bucket, or start the load first.',
+  },
   LOAD_FOREIGN: {
     kind: 'usage',
     meaning: "The target holds the progress of another stream under this load's name. Choose another --load.",
   },
 
   VERIFY_DIFFERENT: { kind: 'difference', meaning: 'Source and target differ. The report lists what.' },
+  VERIFY_NOTHING_COMPARED: {
+    kind: 'difference',
+    meaning:
+      'Neither side has a collection or view that the stream and the load take, so nothing was compared. Check --include and --exclude; give --allow-empty where it is meant.',
+  },
   CUTOVER_NOT_READY: {
     kind: 'difference',
     meaning: 'The cutover cannot go on yet; the message says why not.',

@@ -166,6 +166,20 @@ export function setImage(change: Change, source: Buffer, start: number): void {
   }
 }
 
+/** What `{_id: …}` has around the value: its length, the type, the name, and its end. */
+const ID_ONLY_BYTES = 10;
+
+/**
+ * The key holds a shard key beside the `_id`: another document of that `_id` may stand on another shard, or this one under another
+ * shard key. A document's `_id` alone is its key everywhere else.
+ */
+export function namesShardKey(change: Change): boolean {
+  if (change instanceof EventChange) {
+    return change.source.readInt32LE(change.keyAt) > change.idEnd - change.idAt + ID_ONLY_BYTES;
+  }
+  return change.documentKey.length > change.id.bytes.length + ID_ONLY_BYTES;
+}
+
 /** Whether the change's `_id` is exactly the value that lies in `b` from `start` to `end`. */
 export function hasId(change: Change, type: number, b: Uint8Array, start: number, end: number): boolean {
   if (change instanceof EventChange) {

@@ -70,6 +70,31 @@ describe('planImages', () => {
     ]);
   });
 
+  it('wants what may stand under another shard key than the last delete of an id names', () => {
+    const sharded = { documentKey: Buffer.alloc(30) };
+    const changes = [
+      change('delete', 'a', sharded),
+      change('insert', 'a'),
+      change('delete', 'b'),
+      change('update', 'c'),
+      change('delete', 'c', sharded),
+      change('insert', 'd'),
+      change('delete', 'd', sharded),
+    ];
+    expect(wanted(changes)).toEqual([4, 6]);
+    expect(changes[3]?.documentOrigin).toBe('superseded');
+  });
+
+  it('wants deletes alone where updates have no images', () => {
+    const changes = [
+      change('update', 'a'),
+      change('update', 'b'),
+      change('delete', 'b', { documentKey: Buffer.alloc(30) }),
+    ];
+    expect(planImages(changes, false).map((want) => want.changes)).toEqual([[changes[2]]]);
+    expect(changes.map((each) => each.documentOrigin)).toEqual(['none', 'none', 'none']);
+  });
+
   it('leaves a stored post-image alone', () => {
     const changes = [change('update', 'a', { document: Buffer.from('x'), documentOrigin: 'postImage' })];
     expect(wanted(changes)).toEqual([]);

@@ -1,4 +1,4 @@
-import { type Change, hasDocument, isSameUuid } from './change.ts';
+import { type Change, hasDocument, isSameUuid, namesShardKey } from './change.ts';
 import { DocumentTable } from './document-table.ts';
 
 /** Documents of one collection to read for one commit. */
@@ -6,7 +6,7 @@ export interface ImageWants {
   /** The collection's name at the time of the events. */
   readonly namespace: string;
   readonly collectionUuid: Uint8Array | null;
-  /** One change a document, in stream order. */
+  /** One change a document, in stream order: updates, and deletes that name a shard key. */
   readonly changes: Change[];
 }
 
@@ -15,21 +15,28 @@ export interface ImageWants {
  * update that is followed by any other change of the same document in the same commit is superseded, since no reader
  * stops inside a commit. What stays are the last updates of their documents; they are returned by collection.
  *
+ * So are deletes that name a shard key, where they are the last of their `_id`: what they delete may stand under another shard
+ * key (see decisions/0018).
+ *
  * Updates that carry an image already (a stored post-image) keep it.
+ *
+ * @param ofUpdates false: updates have no images, and are left as they are
  */
-export function planImages(changes: readonly Change[]): ImageWants[] {
+export function planImages(changes: readonly Change[], ofUpdates = true): ImageWants[] {
   const wants = new Wants();
-  let updatesBefore = 0;
-  for (const change of changes) if (change.operation === 'update') updatesBefore++;
+  const mayWant = (change: Change): boolean =>
+    change.operation === 'update' ? ofUpdates : change.operation === 'delete' && namesShardKey(change);
+  let before = 0;
+  for (const change of changes) if (mayWant(change)) before++;
   const seen = new DocumentTable(changes.length);
-  for (let at = changes.length - 1; at >= 0 && updatesBefore > 0; at--) {
+  for (let at = changes.length - 1; at >= 0 && before > 0; at--) {
     const change = changes[at]!;
     const isLast = seen.add(change);
-    if (change.operation !== 'update') continue;
-    updatesBefore--;
+    if (!mayWant(change)) continue;
+    before--;
     if (hasDocument(change)) continue;
     if (isLast) wants.add(change);
-    else change.documentOrigin = 'superseded';
+    else if (change.operation === 'update') change.documentOrigin = 'superseded';
   }
   return wants.inStreamOrder();
 }

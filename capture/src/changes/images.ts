@@ -8,7 +8,7 @@
  */
 import { array, buildArray, buildDocument, doc, string, timestamp } from '@waybill/shared/bson/build';
 import { documentHash, namespaceHash } from '@waybill/shared/bson/canonical-key';
-import { eachDocument, locateElement } from '@waybill/shared/bson/raw';
+import { eachDocument, locateElement, type RawElement } from '@waybill/shared/bson/raw';
 import { collectionUuidField, openByIdentity } from '@waybill/shared/mongo/collection-identity';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { openCursor } from '@waybill/shared/mongo/cursor';
@@ -18,8 +18,9 @@ import type { ClusterTime } from '@waybill/shared/position';
 import { splitNamespace } from '@waybill/shared/record';
 import { retry } from '@waybill/shared/retry';
 import PQueue from 'p-queue';
-import { type Change, setImage } from './change.ts';
+import { type Change, namesShardKey, setImage } from './change.ts';
 import { DocumentTable } from './document-table.ts';
+import { refuseDuplicates } from './duplicate-ids.ts';
 import { type ImageWants, planImages } from './image-plan.ts';
 
 export interface ImageOptions {
@@ -30,6 +31,8 @@ export interface ImageOptions {
   readonly ids: number;
   /** Images of one commit, bytes; past it the commit has to be cut. */
   readonly budgetBytes: number;
+  /** False: only deletes that name a shard key are looked for. */
+  readonly ofUpdates: boolean;
   readonly signal: AbortSignal;
   readonly onLookup?: (documents: number) => void;
 }
@@ -67,16 +70,18 @@ export class ImageLookup {
 
   /**
    * Attaches images to the updates of one commit: `lookup`, `superseded` or `missing`. `asOf` is the last event's cluster time. With
-   * `unbounded` the budget does not count: a commit that can not be cut further.
+   * `unbounded` the budget does not count: a commit that can not be cut further. A delete that names a shard key gets the document that
+   * has its `_id` under another one, if there is any.
+   * @throws SOURCE_DUPLICATE_ID where there are two
    */
   async attach(changes: readonly Change[], asOf: ClusterTime, unbounded = false): Promise<ImageResult> {
-    const wants = planImages(changes);
+    const wants = planImages(changes, this.#options.ofUpdates);
     const run = new LookupRun(asOf, unbounded ? Number.POSITIVE_INFINITY : this.#options.budgetBytes);
     const parts = wants.flatMap((want) => this.#parts(want));
     await this.#queue.addAll(parts.map((part) => () => this.#find(part, run)));
     if (!run.isOver) return { kind: 'attached', missing: run.missing, bytes: run.bytes };
     for (const change of changes) {
-      if (change.operation !== 'update' || change.documentOrigin === 'postImage') continue;
+      if (!isOfLookup(change)) continue;
       change.document = null;
       change.documentOrigin = 'none';
     }
@@ -126,15 +131,17 @@ export class ImageLookup {
     const waiting = new DocumentTable(part.changes.length);
     for (const change of part.changes) waiting.add(change);
     let lookedUpAt = run.asOf;
+    const sharded = new ShardedFinds();
     for (let batch = await cursor.next(); batch; batch = await cursor.next()) {
       if (batch.operationTime !== null && batch.operationTime > lookedUpAt) lookedUpAt = batch.operationTime;
       run.bytes += batch.bytes;
       if (run.isOver) return;
       if (batch.count > 0) this.#learn(part.namespace, batch.bytes / batch.count);
-      attachFound(batch.array, waiting, namespaceHash(part.namespace));
+      attachFound(batch.array, waiting, namespaceHash(part.namespace), sharded);
       // What a closed cursor has given is all; asking again costs a round trip.
       if (batch.done) break;
     }
+    if (sharded.twice.length > 0) await refuseDuplicates(connection, part, sharded.twice, signal);
     markMissing(part, run, lookedUpAt);
   }
 
@@ -154,7 +161,8 @@ export class ImageLookup {
 /** What a lost cursor had brought stays: it was read after the event, like what its successor brings. */
 function markMissing(part: ImageWants, run: LookupRun, lookedUpAt: ClusterTime): void {
   for (const change of part.changes) {
-    if (change.documentOrigin === 'lookup') continue;
+    // A delete is expected to find nothing.
+    if (change.documentOrigin === 'lookup' || change.operation === 'delete') continue;
     change.documentOrigin = 'missing';
     run.missing.push({ change, lookedUpAt });
   }
@@ -164,16 +172,39 @@ function markMissing(part: ImageWants, run: LookupRun, lookedUpAt: ClusterTime):
  * Gives every document of a reply to the change that waits for it. An id that is equal to the server but not in bytes belongs to a later
  * document: ours is missing.
  */
-function attachFound(array: Buffer, waiting: DocumentTable, ofNamespace: number): void {
+function attachFound(
+  array: Buffer,
+  waiting: DocumentTable,
+  ofNamespace: number,
+  sharded: ShardedFinds,
+): void {
   eachDocument(array, (start) => {
     const id = locateElement(array, start, ID);
     if (id === undefined) return;
     const hash = documentHash(ofNamespace, id.type, array, id.start, id.end);
     const change = waiting.find(hash, id.type, array, id.start, id.end);
     if (change === undefined) return;
+    if (namesShardKey(change)) sharded.add(change);
     setImage(change, array, start);
     change.documentOrigin = 'lookup';
   });
+}
+
+/** Changes whose `_id` may stand on several shards, as one reading finds them. */
+class ShardedFinds {
+  readonly #found = new Set<Change>();
+  /** Ids of those that were found more than once. */
+  readonly twice: RawElement[] = [];
+
+  add(change: Change): void {
+    if (this.#found.has(change)) this.twice.push(change.id);
+    this.#found.add(change);
+  }
+}
+
+/** What an image may be looked up for: its document is the lookup's, or null. */
+function isOfLookup({ operation, documentOrigin }: Change): boolean {
+  return operation === 'delete' || (operation === 'update' && documentOrigin !== 'postImage');
 }
 
 const ID = Buffer.from('_id');

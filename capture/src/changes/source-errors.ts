@@ -20,7 +20,7 @@ export function classifyStreamError(error: unknown): unknown {
       'SOURCE_HISTORY_LOST',
       "the source no longer holds the changes after the stream's position",
       {
-        hint: 'Start a new stream (another --stream), which takes a new snapshot; give the source a larger oplog first.',
+        hint: 'Start a new stream (another --stream, with --new-stream), which takes a new snapshot; give the source a larger oplog first.',
         context: { serverCode: code },
         cause: error,
       },

@@ -12,6 +12,7 @@ import type { StreamState } from '@waybill/shared/manifest/state';
 import type { ManifestWriter } from '@waybill/shared/manifest/writer';
 import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/position';
 import type { CaptureStats } from '@waybill/shared/stats';
+import type { PatternWatch } from '../catalog/patterns.ts';
 import type { StreamPosition } from '../changes/change.ts';
 
 /** What one snapshot reader has finished: a segment and how far its chunk is with it, in one commit or not at all. */
@@ -40,6 +41,7 @@ export class Committer {
   readonly #stats: CaptureStats;
   readonly #logger: Logger;
   readonly #optionsHash: string;
+  readonly #patterns: PatternWatch;
   readonly #giveUp: AbortSignal;
   readonly #waiting: Waiting[] = [];
   #gathering = false;
@@ -50,6 +52,7 @@ export class Committer {
     readonly stats: CaptureStats;
     readonly logger: Logger;
     readonly optionsHash: string;
+    readonly patterns: PatternWatch;
     /** Ends a commit under way, whose outcome is then unknown; nothing is committed after it. */
     readonly giveUp: AbortSignal;
   }) {
@@ -57,6 +60,7 @@ export class Committer {
     this.#stats = options.stats;
     this.#logger = options.logger;
     this.#optionsHash = options.optionsHash;
+    this.#patterns = options.patterns;
     this.#giveUp = options.giveUp;
   }
 
@@ -91,6 +95,7 @@ export class Committer {
         ...(body.position && { position: body.position.clusterTime }),
       });
     }
+    if (body.ddl) this.#patterns.after(body.ddl, this.state.currentCollections);
     for (const milestone of body.milestones ?? []) {
       this.#logger.info('milestone', {
         milestone: milestone.name,

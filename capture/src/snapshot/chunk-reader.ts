@@ -8,6 +8,7 @@
  * disk or the network) and committed the next one is read; never two behind.
  */
 import { buildDocument } from '@waybill/shared/bson/build';
+import type { RawElement } from '@waybill/shared/bson/raw';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { hasCode } from '@waybill/shared/errors';
 import type { Logger } from '@waybill/shared/logger';
@@ -16,12 +17,14 @@ import { newSnapshotSegmentKey, segmentKey } from '@waybill/shared/manifest/keys
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { NaturalReader } from '@waybill/shared/mongo/natural-reader';
 import { type RangeReader, readRange } from '@waybill/shared/mongo/range-reader';
+import { RepeatedIds } from '@waybill/shared/mongo/repeated-ids';
 import type { ClusterTime } from '@waybill/shared/position';
 import { type RetryOptions, retry } from '@waybill/shared/retry';
 import { segmentExtension } from '@waybill/shared/segment/extension';
 import { SnapshotSegmentWriter } from '@waybill/shared/segment/snapshot-writer';
 import type { CaptureStats, CollectionProgress } from '@waybill/shared/stats';
 import { isTimeSeries } from '../catalog/definition.ts';
+import { refuseDuplicates } from '../changes/duplicate-ids.ts';
 import type { SnapshotProgress } from '../commit/committer.ts';
 import { OpenSegment } from './open-segment.ts';
 import type { PendingChunk } from './plan.ts';
@@ -118,8 +121,10 @@ export class ChunkReader {
   /** Documents into segments; the last segment is left open, unless we are stopped: then it is closed and committed. */
   async #readInto(reader: RangeReader | NaturalReader): Promise<void> {
     const { segmentBytes, rate, stop, abort } = this.#options;
+    const ids = this.#repeatedIds();
     try {
       for await (const { places, bytes, position } of reader) {
+        if (ids) await this.#refuseRepeated(ids.in(places));
         if (!this.#segment) {
           this.#segment = this.#openSegment();
           this.#shown?.open.add(this.#segment);
@@ -135,6 +140,19 @@ export class ChunkReader {
       await this.#committing;
       throw error;
     }
+  }
+
+  /** Null where nothing can have an `_id` twice. */
+  #repeatedIds(): RepeatedIds | null {
+    const { topology } = this.#options.connection.server;
+    return topology === 'sharded' ? new RepeatedIds(bytesOf(this.#progress.lastId)) : null;
+  }
+
+  async #refuseRepeated(ids: readonly RawElement[]): Promise<void> {
+    if (ids.length === 0) return;
+    const { namespace, uuid } = this.#chunk.definition;
+    const of = { namespace, collectionUuid: bytesOfHex(uuid) };
+    await refuseDuplicates(this.#options.connection, of, ids, this.#options.stop);
   }
 
   #reader(): RangeReader | NaturalReader {
@@ -172,8 +190,6 @@ export class ChunkReader {
           ),
       });
     }
-    const bytesOf = (text: string | null): Buffer | null =>
-      text === null ? null : Buffer.from(text, 'base64');
     return readRange(connection, namespace, {
       ...common,
       lower: bytesOf(plan.lower),
@@ -282,6 +298,10 @@ export class ChunkReader {
     await this.#committing;
     await this.#commit(null, { ...this.#progress, done: true, skipped: true });
   }
+}
+
+function bytesOf(base64: string | null): Buffer | null {
+  return base64 === null ? null : Buffer.from(base64, 'base64');
 }
 
 function bytesOfHex(hex: string | null): Buffer | null {

@@ -52,6 +52,16 @@ export const COMMANDS: readonly Command[] = [
     run: async (context) => (await import('./run.ts')).runBoth(context),
   },
   {
+    name: 'list',
+    describe: 'List the streams of a bucket, and their loads.',
+    examples: [
+      ['$0 list --bucket /data/waybill', 'streams, sources, loads, and how far they are'],
+      ['$0 list --bucket /data/waybill --json', 'for scripts'],
+    ],
+    stopsCleanly: false,
+    run: async (context) => (await import('./list.ts')).runListCommand(context),
+  },
+  {
     name: 'status',
     describe: 'Show phase, progress, lag and milestones of a stream and its load.',
     examples: [

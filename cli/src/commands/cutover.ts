@@ -23,7 +23,14 @@ export async function runCutoverCommand(context: CommandContext): Promise<number
   const stats = newVerifyStats();
   using progress = showComparing(stats, logger, output.terminal);
   const { stream, load, wait: stalledMs } = options;
-  const settings = { stream, load, progressDatabase: PROGRESS_DATABASE, stalledMs, verify: {} };
+  const settings = {
+    stream,
+    load,
+    progressDatabase: PROGRESS_DATABASE,
+    stalledMs,
+    verify: {},
+    allowEmpty: options['allow-empty'],
+  };
   try {
     const onStep = (step: string): void => logger.info('cutover', { step });
     const result = await runCutover(settings, { bucket, source, target, logger, stats, signal, onStep });

@@ -22,9 +22,9 @@ export async function runLoadCommand(context: CommandContext): Promise<number> {
   const logger = context.logger.child({ component: 'load' });
   const progress = showProgress({ stats: [stats], logger: context.logger, terminal: output.terminal });
   try {
-    const { outcome, indexes } = await runLoad(settings, { bucket, target, logger, metrics, stats, signal });
+    const loaded = await runLoad(settings, { bucket, target, logger, metrics, stats, signal });
     progress[Symbol.dispose]();
-    printSummaries(context, [summarize(context, stats, outcome, indexes)]);
+    printSummaries(context, [summarize(context, stats, loaded.outcome, loaded)]);
   } finally {
     progress[Symbol.dispose]();
   }

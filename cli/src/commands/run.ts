@@ -30,12 +30,13 @@ export async function runBoth(context: CommandContext): Promise<number> {
     terminal: output.terminal,
   });
   try {
-    const [{ ended }, { outcome, indexes }] = await work();
+    const [{ ended }, loaded] = await work();
+    const { outcome } = loaded;
     progress[Symbol.dispose]();
     const loadEnded = outcome === 'stopped' && !context.signal.aborted ? ended : outcome;
     printSummaries(context, [
       summarize(context, capture, ended),
-      summarize(context, load, loadEnded, indexes),
+      summarize(context, load, loadEnded, loaded),
     ]);
   } finally {
     progress[Symbol.dispose]();

@@ -37,6 +37,8 @@ describe('settings', () => {
       codec: 'gzip',
       images: 'post',
       'time-series': 'snapshot-only',
+      'allow-empty': true,
+      'new-stream': true,
       'chunk-size': '2MiB',
       'segment-size': '3MiB',
       readers: '5',
@@ -49,7 +51,7 @@ describe('settings', () => {
       ([name, value]) => value !== DEFAULT_CAPTURE_SETTINGS[name as keyof typeof DEFAULT_CAPTURE_SETTINGS],
     );
     expect(changed.map(([name]) => name).sort()).toEqual(
-      'chunkBytes codec commitBytes commitIntervalMs exclude format images include lanes maxReadBytesPerSecond readPreference readers segmentBytes stream timeSeries until'.split(
+      'allowEmpty chunkBytes codec commitBytes commitIntervalMs exclude format images include lanes maxReadBytesPerSecond newStream readPreference readers segmentBytes stream timeSeries until'.split(
         ' ',
       ),
     );

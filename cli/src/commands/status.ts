@@ -1,9 +1,13 @@
+import type { Bucket } from '@waybill/shared/bucket/bucket';
+import { OPTIONS } from '@waybill/shared/config/options';
 import { hasCode } from '@waybill/shared/errors';
 import { sleep } from '@waybill/shared/lifecycle';
+import { loadMissing, loadNames } from '@waybill/shared/manifest/names';
 import type { MongoConnection, Role } from '@waybill/shared/mongo/connection';
 import { type Side, StatusCollector } from '../status/collect.ts';
 import { renderStatus } from '../status/render.ts';
 import type { Room } from '../status/room.ts';
+import type { Status } from '../status/shape.ts';
 import type { CommandContext } from './command.ts';
 import { Services, untilStopped } from './services.ts';
 
@@ -15,8 +19,9 @@ const SELECTION_MS = 3000;
 export async function runStatusCommand(context: CommandContext): Promise<number> {
   const { options, signal } = context;
   await using services = new Services(context);
+  const bucket = await services.bucket();
   const collector = new StatusCollector(options, {
-    bucket: await services.bucket(),
+    bucket,
     source: options.source ? side(services, 'source') : null,
     target: options.target ? side(services, 'target') : null,
     signal,
@@ -25,7 +30,9 @@ export async function runStatusCommand(context: CommandContext): Promise<number>
     await untilStopped(signal, watch(collector, context));
     return 0;
   }
-  return await show(collector, context);
+  const status = await collector.collect();
+  if (status.load === null) await tellLoads(bucket, context);
+  return show(status, context);
 }
 
 /** Opened when it is first needed, and again at the next look where that failed. */
@@ -40,7 +47,7 @@ function side(services: Services, role: Role): Side {
 async function watch(collector: StatusCollector, context: CommandContext): Promise<never> {
   for (;;) {
     try {
-      await show(collector, context);
+      show(await collector.collect(), context);
     } catch (error) {
       // Watching begins before the capture does, and outlives a bucket that is away for a while.
       if (!hasCode(error, 'STREAM_MISSING', 'BUCKET_UNAVAILABLE')) throw error;
@@ -50,9 +57,16 @@ async function watch(collector: StatusCollector, context: CommandContext): Promi
   }
 }
 
+/** A load of the default name may be still to come; one that was named is there, or its name is wrong. */
+async function tellLoads(bucket: Bucket, { options, logger, signal }: CommandContext): Promise<void> {
+  if (options.load !== OPTIONS.load.default) throw await loadMissing(bucket, options, signal);
+  const others: string[] = [];
+  for await (const name of loadNames(bucket, options.stream, signal)) others.push(name);
+  if (others.length > 0) logger.warn('the stream has loads of other names; give --load', { loads: others });
+}
+
 /** Returns 1 where a side that was asked gave no answer: part of what was wanted is missing. */
-async function show(collector: StatusCollector, { options, output }: CommandContext): Promise<number> {
-  const status = await collector.collect();
+function show(status: Status, { options, output }: CommandContext): number {
   const redraws = options.watch && output.isTerminal;
   if (options.json) output.printJson(status, options.watch ? 'line' : 'pretty');
   else if (redraws) output.print(CLEAR_SCREEN + renderStatus(status, output.paint, roomOf(process.stdout)));

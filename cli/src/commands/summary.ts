@@ -1,4 +1,6 @@
 /** What a capture or a load says when it ends. */
+import type { LoadResult } from '@waybill/load/load';
+import type { Blocked } from '@waybill/load/structure/blocked';
 import type { IndexReport } from '@waybill/load/structure/indexes';
 import { formatClusterTime } from '@waybill/shared/position';
 import { type CaptureStats, type LoadStats, type Totals, totals } from '@waybill/shared/stats';
@@ -22,13 +24,15 @@ export interface Summary {
   readonly seconds: number;
   /** Indexes that the target does not have as the source has them (yet): with the reason. */
   readonly indexes?: readonly IndexReport[];
+  /** Views and options that the target refuses: with the reason. */
+  readonly blocked?: readonly Blocked[];
 }
 
 export function summarize(
   context: CommandContext,
   stats: CaptureStats | LoadStats,
   ended: string,
-  indexes: readonly IndexReport[] = [],
+  { indexes, blocked }: Pick<LoadResult, 'indexes' | 'blocked'> = { indexes: [], blocked: [] },
 ): Summary {
   const sum = totals(stats);
   return {
@@ -41,7 +45,7 @@ export function summarize(
     sequence: stats.sequence,
     watermark: stats.watermark === null ? null : formatClusterTime(stats.watermark),
     seconds: Math.round(Date.now() - stats.startedAt) / 1000,
-    ...(stats.kind === 'load' ? { indexes: indexes.filter(({ verdict }) => verdict !== 'ok') } : {}),
+    ...(stats.kind === 'load' ? { indexes: indexes.filter(({ verdict }) => verdict !== 'ok'), blocked } : {}),
   };
 }
 
@@ -66,7 +70,11 @@ export function summaryLines(summary: Summary): string {
     ({ namespace, name, verdict, note }) =>
       `index ${namespace} ${name}: ${verdict}${note === null ? '' : `, ${note}`}`,
   );
-  return [first, ...indexes].join('\n');
+  const blocked = (summary.blocked ?? []).map(
+    ({ kind, namespace, name, reason }) =>
+      `${kind} ${namespace}${name === '' ? '' : ` ${name}`}: blocked, ${reason}`,
+  );
+  return [first, ...indexes, ...blocked].join('\n');
 }
 
 function documentsOf({ documents, documentBytes = 0, earlierDocuments = 0 }: Summary): string[] {

@@ -1,14 +1,17 @@
 import { writeFile } from 'node:fs/promises';
-import { comparedNamespaces, filterText, isEverything, readLoadFilter } from '@waybill/load/load-filter';
+import { comparedNamespaces, EVERYTHING, recordedFilter } from '@waybill/load/load-filter';
 import { streamIdentityText } from '@waybill/load/progress/stream-identity';
 import { mongodbProgressStore } from '@waybill/load/target/mongodb-progress';
 import { LoadWatch } from '@waybill/load/verify/load-watch';
-import type { VerifyReport } from '@waybill/load/verify/report';
+import { mayBeEmpty, nothingCompared } from '@waybill/load/verify/nothing-compared';
+import { isDifference, isEmpty, type VerifyReport } from '@waybill/load/verify/report';
 import { newVerifyStats } from '@waybill/load/verify/settings';
 import { runVerify } from '@waybill/load/verify/verify';
 import { EXIT_CODES, WaybillError } from '@waybill/shared/errors';
 import { readStream } from '@waybill/shared/manifest/identity';
-import { streamPrefix } from '@waybill/shared/manifest/keys';
+import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
+import { readManifest } from '@waybill/shared/manifest/log';
+import { loadMissing } from '@waybill/shared/manifest/names';
 import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
 import { showComparing } from '../output/comparing.ts';
 import { renderVerification } from '../output/verification.ts';
@@ -24,8 +27,9 @@ export async function runVerifyCommand(context: CommandContext): Promise<number>
   const target = await services.connect('target');
   const store = mongodbProgressStore(target, PROGRESS_DATABASE);
   const load = new LoadWatch(store, options.load, streamIdentityText(identity));
-  const taken = await readLoadFilter(bucket, options, signal);
-  if (!isEverything(taken)) logger.info('comparing what the load takes', { takes: filterText(taken) });
+  const log = await readManifest(bucket, loadPrefix(options.stream, options.load), { signal });
+  if (log.seq === 0) throw await loadMissing(bucket, options, signal);
+  const taken = recordedFilter(log) ?? EVERYTHING;
   const filter = comparedNamespaces(identity, taken);
   const stats = newVerifyStats();
   const report = await (async () => {
@@ -35,7 +39,10 @@ export async function runVerifyCommand(context: CommandContext): Promise<number>
   if (options.report !== undefined) await writeReport(options.report, report);
   if (options.json) output.printJson(report);
   else output.print(renderVerification(report, output.paint));
-  return report.same ? 0 : EXIT_CODES.difference;
+  if (report.same) return 0;
+  if (!isEmpty(report) || report.structure.some(isDifference)) return EXIT_CODES.difference;
+  if (options['allow-empty'] || (await mayBeEmpty(bucket, options, signal))) return 0;
+  throw nothingCompared(report, options);
 }
 
 /** Errors: CONFIG_INVALID where the file can not be written. */

@@ -2,6 +2,7 @@
 import {
   type DocumentDifference,
   isDifference,
+  isEmpty,
   type StructureDifference,
   type VerifyReport,
 } from '@waybill/load/verify/report';
@@ -15,7 +16,10 @@ const MOST_FIELDS = 4;
 
 export function renderVerification(report: VerifyReport, paint: Paint): string {
   return [
-    collections(report, paint),
+    ...scopeLines(report, paint),
+    '',
+    ...(report.collections.length > 0 ? [collections(report, paint)] : []),
+    ...countsLine(report),
     ...report.structure.map(structureLine),
     ...report.differences.slice(0, MOST_DIFFERENCES).map(differenceLine),
     '',
@@ -23,7 +27,34 @@ export function renderVerification(report: VerifyReport, paint: Paint): string {
   ].join('\n');
 }
 
-function verdict({ same, collections, structure, differences }: VerifyReport, paint: Paint): string {
+function scopeLines({ scope }: VerifyReport, paint: Paint): string[] {
+  const { patterns, collections, views, timeSeries, leftOut } = scope;
+  const lines = [
+    `compared: ${formatCount(collections)} collections and ${formatCount(views)} views of ${patterns ?? 'all databases'}`,
+    `left out: ${leftOut.join('; ')}`,
+  ];
+  if (timeSeries.length > 0)
+    lines.push(`defined alike, and not compared: time series ${timeSeries.join(', ')}`);
+  return lines.map((line) => paint('dim', line));
+}
+
+/** Both sides are read one after the other while they are written to, so what was counted is not of one moment. */
+function countsLine({ collections }: VerifyReport): string[] {
+  const moved = collections.filter(
+    (each) => each.sourceDocuments - each.missing !== each.targetDocuments - each.extra,
+  );
+  if (moved.length === 0) return [];
+  const settled = moved.reduce((sum, each) => sum + each.settled, 0);
+  return [
+    `The counts differ where documents came or went between the reading of the two sides; ${formatCount(settled)} that ` +
+      'differed at first were looked at again, and were the same.',
+  ];
+}
+
+function verdict(report: VerifyReport, paint: Paint): string {
+  const { same, collections, structure, differences } = report;
+  if (isEmpty(report) && !structure.some(isDifference))
+    return paint('yellow', 'Nothing was compared: neither side has anything of it.');
   if (same)
     return paint('green', 'Same: every document byte for byte, and collections, options, indexes and views.');
   const changing = collections.reduce((sum, each) => sum + each.changing, 0);
@@ -41,6 +72,7 @@ function verdict({ same, collections, structure, differences }: VerifyReport, pa
 function collections(report: VerifyReport, paint: Paint): string {
   const rows = [...report.collections].sort((a, b) => different(b) - different(a) || b.bytes - a.bytes);
   const changes = rows.some((each) => each.changing > 0);
+  const duplicates = rows.some((each) => each.duplicates > 0);
   return renderTable(
     [
       { head: 'collection' },
@@ -50,6 +82,7 @@ function collections(report: VerifyReport, paint: Paint): string {
       { head: 'missing', align: 'right' },
       { head: 'extra', align: 'right' },
       { head: 'different', align: 'right' },
+      ...(duplicates ? [{ head: 'duplicate', align: 'right' } as const] : []),
       ...(changes ? [{ head: 'changing', align: 'right' } as const] : []),
     ],
     rows.map((each) => [
@@ -60,6 +93,7 @@ function collections(report: VerifyReport, paint: Paint): string {
       formatCount(each.missing),
       formatCount(each.extra),
       formatCount(each.different),
+      ...(duplicates ? [formatCount(each.duplicates)] : []),
       ...(changes ? [formatCount(each.changing)] : []),
     ]),
     paint,
@@ -67,7 +101,7 @@ function collections(report: VerifyReport, paint: Paint): string {
 }
 
 function different(each: VerifyReport['collections'][number]): number {
-  return each.missing + each.extra + each.different;
+  return each.missing + each.extra + each.different + each.duplicates;
 }
 
 function structureLine({ namespace, what, detail, heldBack }: StructureDifference): string {

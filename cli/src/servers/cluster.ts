@@ -9,6 +9,8 @@ export interface ClusterOptions {
   readonly log: FetchOptions['log'];
   /** Shards of one node each. Default 2. */
   readonly shards?: number;
+  /** For each of its `mongod`. */
+  readonly args?: readonly string[];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -24,7 +26,7 @@ const OPLOG_MB = 100;
 
 /** A sharded cluster: config server, shards, one mongos. Errors: SERVER_UNAVAILABLE. */
 export async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
-  const { binary, shards = 2, signal } = options;
+  const { binary, shards = 2, args = [], signal } = options;
   const mongos = await findMongos(binary, options);
   const processes: ServerProcess[] = [];
   const stop = async (): Promise<void> => {
@@ -34,7 +36,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     }
   };
   const member = async (replSet: string, role: '--configsvr' | '--shardsvr'): Promise<string> => {
-    const settings = { replSet, args: [role], cacheGb: CACHE_GB, oplogMb: OPLOG_MB };
+    const settings = { replSet, args: [role, ...args], cacheGb: CACHE_GB, oplogMb: OPLOG_MB };
     const started = await startServerProcess({
       binary,
       name: `MongoDB (${replSet})`,

@@ -66,6 +66,22 @@ describe('Coalescer', () => {
     expect(result.coalesced).toBe(2);
   });
 
+  it('keeps what a delete says stands under another shard key', () => {
+    const a = int32(1);
+    const result = coalesce([
+      change('update', a, 1),
+      change('insert', a, 2),
+      change('delete', a, 3, 'lookup'),
+    ]);
+    expect(result.deletes).toEqual([]);
+    expect(result.documents).toEqual([
+      buildDocument([
+        ['_id', a],
+        ['state', int32(3)],
+      ]),
+    ]);
+  });
+
   it('skips records whose state a later record carries', () => {
     const a = int32(1);
     const result = coalesce([change('update', a, null, 'superseded'), change('update', a, null, 'missing')]);

@@ -86,8 +86,9 @@ const RECORD_BYTES = 512;
 function writeOf(record: DataRecord): Write | null {
   const place = { sequence: record.sequence };
   const { operation, document, documentKey } = record;
-  if (operation === 'delete') return { id: documentId(documentKey), document: null, place, isNew: false };
+  // A delete's, too: it is what stands under another shard key.
   if (document !== null) return { id: documentId(document), document, place, isNew: operation === 'insert' };
+  if (operation === 'delete') return { id: documentId(documentKey), document: null, place, isNew: false };
   if (record.documentOrigin === 'superseded' || record.documentOrigin === 'missing') return null;
   throw new WaybillError(
     'FORMAT_UNSUPPORTED',

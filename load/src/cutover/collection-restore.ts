@@ -1,19 +1,19 @@
 /** One collection's share of what a cutover gives back: each index from what stands on the target to what the registry says is wanted. */
-import { fromObject, int32, type Plain } from '@waybill/shared/bson/build';
-import { BsonType, findElement, type RawElement } from '@waybill/shared/bson/raw';
-import { hasCode, type WaybillError } from '@waybill/shared/errors';
+import { fromObject, type Plain } from '@waybill/shared/bson/build';
+import { BsonType, findElement } from '@waybill/shared/bson/raw';
 import { failureOf, serverCode } from '@waybill/shared/mongo/classify';
+import type { Expiry } from '@waybill/shared/mongo/index-meaning';
 import { DUPLICATE_KEY } from '@waybill/shared/mongo/write-outcome';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+import { isRefusal, refusalText } from '../structure/blocked.ts';
 import {
+  expiryOutOfRange,
   finalIndex,
   heldBackOf,
   indexName,
-  NEVER_EXPIRES_SECONDS,
   translateIndex,
-  withFields,
 } from '../structure/index-spec.ts';
-import { isCollated } from '../structure/options.ts';
+import { isCapped, isCollated } from '../structure/options.ts';
 import type { CollectionRecord, IndexRecord } from '../structure/registry.ts';
 import { markRestored, unmarkRestored } from '../structure/restored-indexes.ts';
 import type { Fields, Target, WriteTag } from '../target/target.ts';
@@ -41,6 +41,8 @@ interface CollectionRestoreDeps {
   readonly target: Target;
   readonly tag: WriteTag;
   readonly kinds: ReadonlySet<RestoreKind>;
+  /** Whether the source's server expires documents of capped collections. */
+  readonly cappedExpires: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -48,11 +50,14 @@ export class CollectionRestore {
   readonly #record: CollectionRecord;
   readonly #deps: CollectionRestoreDeps;
   readonly #options: { readonly collated: boolean };
+  /** Whether the source expires its documents by its indexes at all. */
+  readonly #expires: boolean;
 
   constructor(record: CollectionRecord, deps: CollectionRestoreDeps) {
     this.#record = record;
     this.#deps = deps;
     this.#options = { collated: isCollated(record.options) };
+    this.#expires = deps.cappedExpires || !isCapped(record.options);
   }
 
   get indexes(): readonly IndexRecord[] {
@@ -105,7 +110,7 @@ export class CollectionRestore {
       return this.#report(index, refusal === null ? 'restored' : 'refused', refusal ?? index.note);
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      return this.#report(index, 'refused', error.message);
+      return this.#report(index, 'refused', refusalText(error));
     }
   }
 
@@ -113,14 +118,13 @@ export class CollectionRestore {
   async #create(index: IndexRecord): Promise<string | null> {
     const { target, tag, signal, kinds } = this.#deps;
     const { namespace } = this.#record;
-    const final = finalIndex(index.spec, this.#options);
-    const expires = heldBackOf(index.spec).expireAfterSeconds !== null;
-    const spec = expires && !kinds.has('ttl') ? withFields(final!, NOT_EXPIRING) : final!;
+    const expires = kinds.has('ttl') && this.#expires;
+    const final = finalIndex(index.spec, { ...this.#options, expires });
     const refuses = refusesDuplicates(index.spec);
     if (refuses) await this.#mark(index);
     try {
-      await this.#attempt(() => target.createIndexes(namespace, [spec], tag, signal));
-      return null;
+      await this.#attempt(() => target.createIndexes(namespace, [final!], tag, signal));
+      return this.#outOfRange(index);
     } catch (error) {
       if (serverCode(error) !== DUPLICATE_KEY) throw error;
       await this.#unmark(index);
@@ -149,23 +153,46 @@ export class CollectionRestore {
     if (kinds.has('unique') && wanted.prepareUnique && !has.prepareUnique) {
       await this.#modify(index, { prepareUnique: true });
     }
-    if (kinds.has('hidden') && wanted.hidden && !has.hidden) await this.#modify(index, { hidden: true });
-    const expiry = wanted.expireAfterSeconds;
-    if (kinds.has('ttl') && expiry && !isSame(expiry, has.expireAfterSeconds)) {
-      await this.#modify(index, { expireAfterSeconds: expiry });
+    if (kinds.has('hidden') && wanted.hidden !== has.hidden) {
+      await this.#modify(index, { hidden: wanted.hidden });
     }
-    return null;
+    return this.#outOfRange(index) ?? (kinds.has('ttl') ? this.#convertExpiry(index, has.expiry) : null);
+  }
+
+  /** Told before anything expires: a cutover that has to stop here stops before the target deletes by itself. */
+  #outOfRange({ spec }: IndexRecord): string | null {
+    const { expiry } = heldBackOf(spec);
+    const isRefused = this.#expires && expiry.kind === 'beyond' && expiry.seconds < 0;
+    return isRefused ? expiryOutOfRange(expiry.seconds) : null;
+  }
+
+  /** A server from 5.1 on gives an ordinary index an expiry. None takes one away. */
+  async #convertExpiry(index: IndexRecord, has: Expiry): Promise<string | null> {
+    const wanted = heldBackOf(index.spec).expiry;
+    const seconds = this.#expires && wanted.kind === 'after' ? wanted.seconds : null;
+    if (seconds === (has.kind === 'none' ? null : has.seconds)) return null;
+    if (seconds === null) return this.#rebuild(index);
+    try {
+      await this.#modify(index, { expireAfterSeconds: seconds });
+      return null;
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      return this.#rebuild(index);
+    }
   }
 
   /**
-   * Before 6.0: drop, and create as unique. Where documents are in the way, the held-back form comes back. A crash in between
-   * leaves no index of that name, which the next run creates.
+   * Where the server cannot convert it: drop, and create in its final form. Where that is refused, the held-back form comes back. A crash
+   * in between leaves no index of that name, which the next run creates.
    */
   async #rebuild(index: IndexRecord): Promise<string | null> {
     const { target, tag, signal } = this.#deps;
     const { namespace } = this.#record;
     await this.#attempt(() => target.dropIndex(namespace, index.name, tag));
-    const refusal = await this.#create(index);
+    const refusal = await this.#create(index).catch((error: unknown) => {
+      if (!isRefusal(error)) throw error;
+      return refusalText(error);
+    });
     if (refusal === null) return null;
     const { heldBack } = translateIndex(index.spec, this.#options);
     await this.#attempt(() => target.createIndexes(namespace, [heldBack!], tag, signal));
@@ -214,8 +241,6 @@ export class CollectionRestore {
   }
 }
 
-const NOT_EXPIRING = new Map([['expireAfterSeconds', int32(NEVER_EXPIRES_SECONDS)]]);
-
 function refusesDuplicates(spec: Uint8Array): boolean {
   const { unique, prepareUnique } = heldBackOf(spec);
   return unique || prepareUnique;
@@ -224,12 +249,4 @@ function refusesDuplicates(spec: Uint8Array): boolean {
 /** Never the keys themselves: they are data. */
 function violationText(keys: number): string {
   return `${keys === 1 ? 'at least one key stands' : `${keys} keys stand`} in more than one document on the target`;
-}
-
-function isSame(a: RawElement, b: RawElement | null): boolean {
-  return b !== null && a.type === b.type && Buffer.compare(a.bytes, b.bytes) === 0;
-}
-
-function isRefusal(error: unknown): error is WaybillError {
-  return hasCode(error, 'MONGO_COMMAND_FAILED') && serverCode(error) !== undefined;
 }

@@ -15,6 +15,8 @@ export interface CutoverSettings {
   /** A wait in which nothing moves for this long is given up, in milliseconds. */
   readonly stalledMs: number;
   readonly verify: Partial<VerifySettings>;
+  /** The cutover of nothing is meant: neither side has anything that the load takes. */
+  readonly allowEmpty: boolean;
 }
 
 export type CutoverStep =

@@ -2,8 +2,9 @@
  * The exact cutover. Writes to the source have stopped: that is the operator's word, and it is checked at the end.
  *
  *   operation time W ── note writes-stopped(W) ── capture: drained(W) ── load: drained(W) ── nothing violates a unique index
- *     ── documents verified ── drained again to a later W: nobody wrote in between ── unique and hidden, then TTL restored
- *     ── structure verified ── note verified and cutover, unless the load held an index back again meanwhile
+ *     ── documents verified ── drained again to a later W: nobody wrote in between ── unique and hidden restored
+ *     ── structure verified, but for expiry ── TTL restored ── structure verified ── note verified and cutover, unless the
+ *        load held an index back again meanwhile
  *
  * Safe to run again after a kill anywhere: everything up to the last note is repeated with a new W, restoring what is
  * restored changes nothing, and a load whose log has `cutover` is only reported. Indexes come last: from then on the target
@@ -13,11 +14,13 @@
 import type { Milestone } from '@waybill/shared/manifest/commit';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
+import { loadMissing } from '@waybill/shared/manifest/names';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
+import { cappedExpires } from '@waybill/shared/mongo/catalog';
 import { comparedNamespaces, EVERYTHING, recordedFilter, takesOf } from '../load-filter.ts';
 import { LOAD_DEFAULTS } from '../settings.ts';
 import { mongodbProgressStore } from '../target/mongodb-progress.ts';
-import type { VerifyReport } from '../verify/report.ts';
+import { isEmpty, type VerifyReport } from '../verify/report.ts';
 import type { RestoreReport } from './collection-restore.ts';
 import { type CutoverContext, type CutoverDeps, type CutoverSettings, note } from './context.ts';
 import { type Drained, drain } from './drain.ts';
@@ -45,13 +48,14 @@ export interface CutoverResult {
 
 const LOAD_END_MS = 30_000;
 
-/** @throws CUTOVER_NOT_READY, VERIFY_DIFFERENT, STREAM_MISSING, STREAM_FOREIGN_SOURCE, and errors of the servers and the bucket */
+/** @throws CUTOVER_NOT_READY, VERIFY_DIFFERENT, VERIFY_NOTHING_COMPARED, STREAM_MISSING, LOAD_MISSING, STREAM_FOREIGN_SOURCE, and errors of the servers and the bucket */
 export async function runCutover(settings: CutoverSettings, deps: CutoverDeps): Promise<CutoverResult> {
   const { stream, load } = settings;
   const prefixes = { streamPrefix: streamPrefix(stream), loadPrefix: loadPrefix(stream, load) };
   const context: CutoverContext = { ...deps, ...prefixes, settings };
   const identity = await streamOfSource(context);
   const log = await loadLog(context);
+  if (log.seq === 0) throw await loadMissing(context.bucket, settings, context.signal);
   const done = milestoneOf(log, 'cutover');
   if (done) {
     await endLoad(context);
@@ -68,8 +72,14 @@ export async function runCutover(settings: CutoverSettings, deps: CutoverDeps): 
   const before = await loadLog(context);
   const still = await drain(context, watch, { again: true });
   await proveNobodyWrote(context, compared, stopped.capture, still.capture);
-  const restored = await restore(context);
-  const verification = await proveStructure(context, compared, watch, verified);
+  const prove = (how: 'but-expiry' | 'restored'): Promise<VerifyReport> =>
+    proveStructure(context, compared, watch, verified, how).catch(async (error: unknown) => {
+      // What differs then may be what the load holds back again.
+      assertNothingHeldBack(context, before, await loadLog(context));
+      throw error;
+    });
+  const restored = await restore(context, () => prove('but-expiry'));
+  const verification = await prove('restored');
   const alreadyDone = milestoneOf(await loadLog(context), 'cutover') !== undefined;
   if (!alreadyDone) {
     await record(context, stopped, verification, (now) => assertNothingHeldBack(context, before, now));
@@ -80,11 +90,19 @@ export async function runCutover(settings: CutoverSettings, deps: CutoverDeps): 
   return result(context, { alreadyDone, writesStopped, restored, verification });
 }
 
-/** Expiry after everything else, of all collections: a kill in between leaves a target that does not delete by itself. */
-async function restore(context: CutoverContext): Promise<RestoreReport[]> {
-  const { settings, onStep } = context;
+/**
+ * Expiry after everything else is restored and proven, of all collections: what stops the cutover before leaves a target that does not
+ * delete by itself.
+ */
+async function restore(
+  context: CutoverContext,
+  proveRest: () => Promise<VerifyReport>,
+): Promise<RestoreReport[]> {
+  const { onStep, source } = context;
+  const settings = { ...context.settings, cappedExpires: cappedExpires(source.server) };
   onStep('restoring indexes');
   assertNoneRefused(await restoreHeldBack({ ...settings, kinds: ['unique', 'hidden'] }, context));
+  await proveRest();
   const reports = await restoreHeldBack(settings, context);
   assertNoneRefused(reports);
   return reports;
@@ -93,15 +111,21 @@ async function restore(context: CutoverContext): Promise<RestoreReport[]> {
 async function record(
   context: CutoverContext,
   { writesStopped, capture }: Drained,
-  { collections }: VerifyReport,
+  report: VerifyReport,
   check: (now: StreamState) => void,
 ): Promise<void> {
   let [documents, bytes] = [0, 0];
+  const { collections } = report;
   for (const collection of collections) {
     documents += collection.sourceDocuments;
     bytes += collection.bytes;
   }
-  const evidence = { collections: collections.length, documents, bytes };
+  const evidence = {
+    collections: collections.length,
+    documents,
+    bytes,
+    ...(isEmpty(report) && { allowEmpty: true }),
+  };
   const at = { clusterTime: writesStopped, sequence: capture.milestone.sequence };
   const facts = [{ name: 'verified', ...at, evidence } as const, { name: 'cutover', ...at } as const];
   await note(context, context.loadPrefix, facts, check);

@@ -5,12 +5,17 @@ import { listCatalog } from '@waybill/shared/mongo/catalog';
 import { indexFields, optionFields } from '@waybill/shared/mongo/definition-fields';
 import { verifyStructure } from '../verify/catalogs.ts';
 import type { LoadWatch } from '../verify/load-watch.ts';
-import { isDifference, type VerifyReport } from '../verify/report.ts';
+import { mayBeEmpty, nothingCompared } from '../verify/nothing-compared.ts';
+import { isDifference, isEmpty, type VerifyReport } from '../verify/report.ts';
+import type { HeldBackField } from '../verify/structure.ts';
 import { runVerify } from '../verify/verify.ts';
 import type { RestoreReport } from './collection-restore.ts';
 import type { Compared, CutoverContext } from './context.ts';
 import { countLateChanges } from './late-changes.ts';
 import type { Reached } from './wait.ts';
+
+const NOTHING: ReadonlySet<HeldBackField> = new Set();
+const EXPIRY: ReadonlySet<HeldBackField> = new Set(['expireAfterSeconds']);
 
 /** Carries the report, which the command prints. */
 export class VerificationDiffers extends WaybillError {
@@ -25,7 +30,7 @@ export class VerificationDiffers extends WaybillError {
   }
 }
 
-/** @throws VerificationDiffers */
+/** @throws VerificationDiffers, VERIFY_NOTHING_COMPARED */
 export async function proveSame(
   context: CutoverContext,
   { filter }: Compared,
@@ -35,18 +40,23 @@ export async function proveSame(
   onStep('verifying');
   const report = await runVerify(settings.verify, { source, target, filter, load, stats, signal });
   if (report.same) return report;
+  if (isEmpty(report) && report.structure.every((each) => !isDifference(each))) {
+    if (settings.allowEmpty || (await mayBeEmpty(context.bucket, settings, signal))) return report;
+    throw nothingCompared(report, settings);
+  }
   throw new VerificationDiffers(report, settings.load);
 }
 
-/** The report as of the end: nothing is held back any more. @throws VerificationDiffers */
+/** The report as of then: what `restored` names is not held back any more. @throws VerificationDiffers */
 export async function proveStructure(
   context: CutoverContext,
   { filter }: Compared,
   load: LoadWatch,
   verified: VerifyReport,
+  restored: 'but-expiry' | 'restored',
 ): Promise<VerifyReport> {
-  const found = await verifyStructure({ ...context, filter, load });
-  const structure = found.map((difference) => ({ ...difference, heldBack: false }));
+  const held = restored === 'restored' ? NOTHING : EXPIRY;
+  const structure = await verifyStructure({ ...context, filter, load, held });
   const same = !structure.some(isDifference);
   if (same) return { ...verified, structure };
   throw new VerificationDiffers({ ...verified, structure, same }, context.settings.load);
@@ -62,8 +72,8 @@ export async function proveNobodyWrote(
   const { bucket, source, streamPrefix, signal } = context;
   /** Collections whose documents the source deletes by itself. */
   const expiring = new Set<string>();
-  for (const { namespace, options, indexes } of await listCatalog(source, filter, signal)) {
-    const fields = [optionFields(options), ...indexes.map(indexFields)];
+  for (const { namespace, options, indexes, expires } of await listCatalog(source, filter, signal)) {
+    const fields = [optionFields(options), ...indexes.map((index) => indexFields(index, expires))];
     if (fields.some((each) => each.has('expireAfterSeconds'))) expiring.add(namespace);
   }
   const late = await countLateChanges(bucket, streamPrefix, {

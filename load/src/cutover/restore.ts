@@ -19,6 +19,8 @@ export interface RestoreSettings {
   readonly progressDatabase: string;
   /** Expiry makes the target delete by itself, so a cutover wants it last. Default: all. */
   readonly kinds?: readonly RestoreKind[];
+  /** Whether the source's server expires documents of capped collections. Default: it does. */
+  readonly cappedExpires?: boolean;
 }
 
 export interface RestoreDeps {
@@ -62,7 +64,7 @@ export async function findViolations(settings: RestoreSettings, deps: RestoreDep
 }
 
 async function collectionsOf(settings: RestoreSettings, deps: RestoreDeps): Promise<CollectionRestore[]> {
-  const { load, progressDatabase, kinds = ALL_KINDS } = settings;
+  const { load, progressDatabase, kinds = ALL_KINDS, cappedExpires = true } = settings;
   const { signal } = deps;
   const target = await openMongodbTarget(deps.target, { progressDatabase, maxWriteMs: MAX_WRITE_MS, signal });
   const [owner] = await target.progress.find(ownerId(load));
@@ -71,5 +73,8 @@ async function collectionsOf(settings: RestoreSettings, deps: RestoreDeps): Prom
   return registry
     .all()
     .filter(({ type }) => type === 'collection')
-    .map((record) => new CollectionRestore(record, { target, tag, kinds: new Set(kinds), signal }));
+    .map(
+      (record) =>
+        new CollectionRestore(record, { ...deps, target, tag, kinds: new Set(kinds), cappedExpires }),
+    );
 }

@@ -12,19 +12,20 @@ import { LinkedAbort } from '@waybill/shared/lifecycle';
 import type { CollectionDefinition, Commit, SegmentEntry } from '@waybill/shared/manifest/commit';
 import { segmentKey } from '@waybill/shared/manifest/keys';
 import type { LogPoint } from '@waybill/shared/manifest/log';
+import { unmatchedPatterns } from '@waybill/shared/mongo/unmatched';
 import { parseClusterTime } from '@waybill/shared/position';
 import type { RetryOptions } from '@waybill/shared/retry';
 import { segmentReads } from '@waybill/shared/segment/fetch-segment';
 import { collectionProgress } from '@waybill/shared/stats';
 import PQueue from 'p-queue';
 import type { Writer } from '../apply/writer.ts';
-import { type LoadFilter, unmatchedIncludes } from '../load-filter.ts';
+import type { LoadFilter } from '../load-filter.ts';
 import { type FinishedSegment, type Progress, START } from '../progress/progress.ts';
 import type { LoadSettings } from '../settings.ts';
 import { feed } from '../source/feed.ts';
 import { ensureCollection, ensureViews, plainCollection, wantedOf } from '../structure/collections.ts';
 import { attempt, type StructureContext } from '../structure/context.ts';
-import { isCapped } from '../structure/options.ts';
+import { isCapped, NO_OPTIONS } from '../structure/options.ts';
 import type { CollectionRecord } from '../structure/registry.ts';
 import { applySegment } from './apply-segment.ts';
 
@@ -49,6 +50,11 @@ export interface SnapshotResult {
   readonly collections: number;
 }
 
+/** Options of most collections, in base64. */
+const PLAIN = NO_OPTIONS.toString('base64');
+/** Every server takes names of that many bytes. */
+const SHORT_NAMESPACE = 100;
+
 export async function applySnapshot(deps: SnapshotDeps): Promise<SnapshotResult> {
   const work = new SnapshotWork(deps);
   try {
@@ -56,7 +62,6 @@ export async function applySnapshot(deps: SnapshotDeps): Promise<SnapshotResult>
       after: START,
       pollMs: deps.settings.pollMs,
       idlePollMs: deps.settings.idlePollMs,
-      onRetry: deps.onReadAgain,
       signal: work.signal,
     })) {
       if (item.kind === 'head') continue;
@@ -94,6 +99,7 @@ class SnapshotWork {
   #failure: { readonly error: unknown } | undefined;
   #changesAfter: LogPoint = START;
   #changesSeen = false;
+  #doubtsSettled = false;
   #documents = 0;
   #segments = 0;
 
@@ -128,6 +134,7 @@ class SnapshotWork {
     const left = taken.filter(({ key }) => !this.#finished.has(key));
     // They come while those before them are applied.
     for (const entry of left) this.#expect(entry);
+    if (left.length > 0) await this.#ensureDoubtful();
     for (const entry of left) await this.#start(entry);
     return commit.milestones?.some(({ name }) => name === 'snapshot-completed') ?? false;
   }
@@ -159,11 +166,26 @@ class SnapshotWork {
     };
   }
 
+  /**
+   * Before the first document is written: what a server may refuse is told then, and not after the copy. Nothing stands in the way of
+   * another load yet that leaves it out.
+   */
+  async #ensureDoubtful(): Promise<void> {
+    if (this.#doubtsSettled) return;
+    this.#doubtsSettled = true;
+    const definitions = [...this.#inventory.values()];
+    for (const { namespace, type, snapshot, options } of definitions) {
+      if (type !== 'collection' || !snapshot) continue;
+      if (options !== PLAIN || Buffer.byteLength(namespace) > SHORT_NAMESPACE) await this.#ensure(namespace);
+    }
+    await ensureViews(this.#deps.structure, definitions.filter(({ type }) => type === 'view').map(wantedOf));
+  }
+
   /** No error: what is named may come into being later. */
   #warnOfUnmatched(definitions: readonly CollectionDefinition[]): void {
     const { filter, structure } = this.#deps;
     const namespaces = definitions.map(({ namespace }) => namespace);
-    for (const include of unmatchedIncludes(filter, namespaces)) {
+    for (const include of unmatchedPatterns(filter.include, namespaces)) {
       structure.logger.warn('--include names nothing that the stream began with', { include });
     }
   }

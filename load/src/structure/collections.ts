@@ -1,10 +1,12 @@
 /** Making sure that a collection or view of the source stands on the target as ours. */
 import { findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
-import { hasCode, WaybillError } from '@waybill/shared/errors';
+import { WaybillError } from '@waybill/shared/errors';
 import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
 import type { LoadSettings } from '../settings.ts';
 import type { TargetCollection } from '../target/target.ts';
+import { createAsFarAsTaken, modifyAsFarAsTaken, saveBlocked, tellBlocked } from './apply-options.ts';
+import { stillBlocked } from './blocked.ts';
 import { attempt, type StructureContext } from './context.ts';
 import { indexName, isInherent } from './index-spec.ts';
 import {
@@ -71,7 +73,7 @@ export async function ensureCollection(
   context: StructureContext,
   wanted: WantedCollection,
 ): Promise<CollectionRecord> {
-  const { target, registry, ownership } = context;
+  const { target, registry } = context;
   const { namespace, type, uuid, options } = wanted;
   const fields = createOptions(namespace, options);
   const existing = await attempt(context, () => target.collection(namespace));
@@ -85,6 +87,7 @@ export async function ensureCollection(
       created: existing === null,
       options,
       foreignValidator: existing !== null && hasForeignValidator(existing.options, options),
+      blocked: [],
       indexes: settledIndexes(waitingIndexes(wanted.indexes), context.settings.indexes),
     };
     if (record.foreignValidator) {
@@ -94,14 +97,12 @@ export async function ensureCollection(
     }
     await attempt(context, () => registry.save(record as CollectionRecord));
   }
-  if (!existing) {
-    // Another attempt of ours may have created it meanwhile: then this says false, and all is well.
-    await attempt(context, () => target.create(namespace, fields, ownership.tag));
-  } else if (!record.created && !record.foreignValidator && type === 'collection') {
-    const missing = missingOptions(existing.options, options);
-    if (missing.length > 0) await attempt(context, () => target.modify(namespace, missing, ownership.tag));
-  }
-  return record;
+  // Another attempt of ours may have created it meanwhile: then the target says that it exists, and all is well.
+  if (!existing) return createAsFarAsTaken(context, record, fields);
+  record = await saveBlocked(context, record, stillBlocked(record, existing.options));
+  if (record.created || record.foreignValidator || type === 'view') return record;
+  const missing = missingOptions(existing.options, options);
+  return missing.length > 0 ? modifyAsFarAsTaken(context, record, missing) : record;
 }
 
 async function assertUsable(
@@ -112,13 +113,18 @@ async function assertUsable(
 ): Promise<void> {
   const { namespace } = wanted;
   const isView = existing.type === 'view';
-  const differences = identityDifferences(existing.options, wanted.options);
+  const differences = identityDifferences(existing.options, wanted.options).filter(
+    (name) => !record?.blocked.some((part) => part.option === null || part.option === name),
+  );
   if (isView !== (wanted.type === 'view') || differences.length > 0) {
     const what = differences.length > 0 ? differences.join(', ') : 'the kind (view or collection)';
     throw new WaybillError(
       'TARGET_DDL_CONFLICT',
       `${namespace} stands on the target already, and differs from the source's in ${what}`,
-      { hint: `Drop ${namespace} on the target, or load into another deployment.`, context: { namespace } },
+      {
+        hint: `Load into another deployment, or leave it out in a new load: --load with another name and --exclude ${namespace}. Who made it there knows whether it is needed.`,
+        context: { namespace },
+      },
     );
   }
   if (record || isView) return;
@@ -127,7 +133,7 @@ async function assertUsable(
     'TARGET_NOT_EMPTY',
     `${namespace} on the target ${context.target.url} holds documents that this load did not write`,
     {
-      hint: `Drop ${namespace} on the target, or load into another deployment. If an earlier load wrote it, give that load's name with --load. A new load (--load) can leave it out with --exclude.`,
+      hint: "If an earlier load wrote it, give that load's name with --load. Otherwise load into another deployment; a new load (--load) can leave it out with --exclude.",
       context: { namespace },
     },
   );
@@ -135,27 +141,40 @@ async function assertUsable(
 
 /**
  * Views, after what they stand on. A view on a view must have its collation, which the server checks at creation, so one
- * that is refused is tried again after the others; what is refused with nothing else left is an error.
+ * that is refused is tried again after the others; what is refused with nothing else left stays blocked.
  */
 export async function ensureViews(
   context: StructureContext,
   views: readonly WantedCollection[],
 ): Promise<void> {
   let left = byDependency(views);
-  while (left.length > 0) {
-    const refused: WantedCollection[] = [];
-    let failure: unknown;
+  for (;;) {
+    const blocked: CollectionRecord[] = [];
     for (const view of left) {
-      try {
-        await ensureCollection(context, view);
-      } catch (error) {
-        if (!hasCode(error, 'MONGO_COMMAND_FAILED')) throw error;
-        refused.push(view);
-        failure = error;
-      }
+      const record = await ensureCollection(context, view);
+      if (record.blocked.length > 0) blocked.push(record);
     }
-    if (refused.length === left.length) throw failure;
-    left = refused;
+    if (blocked.length === left.length) {
+      for (const record of blocked) tellBlocked(context, record);
+      return;
+    }
+    left = left.filter(({ namespace }) => blocked.some((record) => record.namespace === namespace));
+  }
+}
+
+/** What the target refused of what this load made: a later one, or another version of its server, may take it. */
+export async function retryBlocked(context: StructureContext): Promise<void> {
+  const { target, registry } = context;
+  const blocked = registry.all().filter((record) => record.blocked.length > 0);
+  await ensureViews(
+    context,
+    blocked.filter(({ type }) => type === 'view').map((record) => ({ ...record, indexes: [] })),
+  );
+  for (const record of blocked.filter(({ type }) => type === 'collection')) {
+    const existing = await attempt(context, () => target.collection(record.namespace));
+    const missing = existing ? missingOptions(existing.options, record.options) : [];
+    const refused = missing.filter(([name]) => record.blocked.some(({ option }) => option === name));
+    if (refused.length > 0) await modifyAsFarAsTaken(context, record, refused);
   }
 }
 

@@ -27,7 +27,7 @@ export function renamedInto(to: string, event: DdlEvent): WaybillError {
     'LOAD_RENAME_INTO_FILTER',
     `the source renamed ${namespace}, which this load does not take, to ${to}, which it takes (at ${event.clusterTime}): its documents have not been loaded`,
     {
-      hint: `Everything before it is applied, and this load cannot go on. Drop what it made on the target, and start another load (--load) that takes both names, for instance with --include ${namespace} too; or leave out both.`,
+      hint: `Everything before it is applied, and this load cannot go on. Start another load (--load), into a target that has none of its collections, that takes both names, for instance with --include ${namespace} too; or leave out both.`,
       context: { namespace, to },
     },
   );
@@ -38,7 +38,7 @@ export function inTheWay(namespace: string, event: DdlEvent): WaybillError {
     'TARGET_NOT_EMPTY',
     `the source renamed ${event.namespace} to ${namespace}, where a collection stands on the target that this load did not make`,
     {
-      hint: `Drop or rename ${namespace} on the target and run the same command again.`,
+      hint: `Rename ${namespace} on the target (renameCollection), or keep both and stop here. Then run the same command again.`,
       context: { namespace },
     },
   );

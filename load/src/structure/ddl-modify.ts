@@ -7,11 +7,13 @@ import {
 } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
+import type { Fields } from '../target/target.ts';
+import { createAsFarAsTaken, modifyAsFarAsTaken, tellBlocked } from './apply-options.ts';
 import { attempt, type StructureContext } from './context.ts';
 import { unknownOperation } from './ddl-errors.ts';
 import { description, recordFor } from './ddl-record.ts';
 import { withFields } from './index-spec.ts';
-import { modifiedOptions } from './options.ts';
+import { createOptions, modifiedOptions } from './options.ts';
 import type { CollectionRecord, IndexRecord } from './registry.ts';
 
 /** What collMod may say of a collection, passed on as it is. */
@@ -29,7 +31,7 @@ const PASSED_ON: ReadonlySet<string> = new Set([
 
 /** collMod. Of an index only what is wanted changes: what stands on the target stays in its held-back form. */
 export async function applyModify(context: StructureContext, event: DdlEvent): Promise<void> {
-  const { target, registry, ownership } = context;
+  const { target, registry } = context;
   const { namespace } = event;
   const changes = description(event);
   if (!changes) throw unknownOperation('modify without a description', event);
@@ -43,16 +45,26 @@ export async function applyModify(context: StructureContext, event: DdlEvent): P
     else throw unknownOperation(`modify of ${element.name}`, event);
   }
   const isView = findElement(changes, 'viewOn') !== undefined;
-  // A view of before T0 that was dropped before the inventory: the stream drops it again.
-  if (isView && !(await attempt(context, () => target.collection(namespace)))) return;
-  let record = await recordFor(context, event);
-  if (passedOn.length > 0) {
-    await attempt(context, () => target.modify(namespace, passedOn, ownership.tag));
+  if (isView && !(await attempt(context, () => target.collection(namespace)))) {
+    await remakeView(context, namespace, passedOn);
+    return;
   }
-  const options = modifiedOptions(record.options, [...passedOn, ...heldBack]);
-  record = { ...record, options };
+  const before = await recordFor(context, event);
+  const options = modifiedOptions(before.options, [...passedOn, ...heldBack]);
+  let record: CollectionRecord = { ...before, options };
+  if (passedOn.length > 0) record = await modifyAsFarAsTaken(context, record, passedOn);
   if (index) record = { ...record, indexes: modifiedIndexes(record, index) };
   await attempt(context, () => registry.save(record));
+}
+
+/** One that was blocked may be taken as it is now. One that nothing is known of was dropped before the inventory: the stream drops it again. */
+async function remakeView(context: StructureContext, namespace: string, changes: Fields): Promise<void> {
+  const { registry } = context;
+  const record = registry.get(namespace);
+  if (!record) return;
+  const changed = { ...record, options: modifiedOptions(record.options, changes) };
+  await attempt(context, () => registry.save(changed));
+  tellBlocked(context, await createAsFarAsTaken(context, changed, createOptions(namespace, changed.options)));
 }
 
 /** Only what is wanted changes: what stands on the target stays in its held-back form. */

@@ -16,6 +16,7 @@
 import { elements, findElement } from '@waybill/shared/bson/raw';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
 import { concerns } from '../load-filter.ts';
+import { tellBlocked } from './apply-options.ts';
 import { ensureCollection, plainCollection, settledIndexes, waitingIndexes } from './collections.ts';
 import { attempt, type StructureContext } from './context.ts';
 import { dropNotAllowed, halted, inTheWay, renamedInto, unknownOperation } from './ddl-errors.ts';
@@ -91,7 +92,9 @@ async function applyCreate(context: StructureContext, event: DdlEvent): Promise<
   const record = registry.get(namespace);
   const existing = await attempt(context, () => target.collection(namespace));
   if (record && existing) {
-    const isAlike = identityDifferences(existing.options, options).length === 0;
+    const isAlike = identityDifferences(existing.options, options).every((name) =>
+      record.blocked.some(({ option }) => option === name),
+    );
     const isKnown = record.uuid !== null && collectionUuid !== null;
     // Found by the inventory, or our own create repeated: the record is written before the collection is created.
     if (isKnown && record.uuid === collectionUuid) return;
@@ -108,7 +111,14 @@ async function applyCreate(context: StructureContext, event: DdlEvent): Promise<
     await forget(context, namespace);
   }
   const type = isView ? 'view' : 'collection';
-  await ensureCollection(context, { namespace, type, uuid: collectionUuid, options, indexes: [] });
+  const made = await ensureCollection(context, {
+    namespace,
+    type,
+    uuid: collectionUuid,
+    options,
+    indexes: [],
+  });
+  tellBlocked(context, made);
 }
 
 async function forget(context: StructureContext, namespace: string): Promise<void> {

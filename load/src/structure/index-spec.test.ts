@@ -9,7 +9,8 @@ import {
   int64,
   string,
 } from '@waybill/shared/bson/build';
-import { elements } from '@waybill/shared/bson/raw';
+import { encodeDecimal128, parseDecimal128 } from '@waybill/shared/bson/decimal128';
+import { BsonType, elements, type RawElement } from '@waybill/shared/bson/raw';
 import { describe, expect, it } from 'vitest';
 import {
   finalIndex,
@@ -19,6 +20,8 @@ import {
   translateIndex,
   withFields,
 } from './index-spec.ts';
+
+type Plain = Parameters<typeof fromObject>[0];
 
 const plain = { collated: false };
 const names = (document: Uint8Array): string[] => [...elements(document)].map(({ name }) => name);
@@ -56,12 +59,12 @@ describe('translateIndex', () => {
       expireAfterSeconds: 50,
     });
     const { heldBack } = translateIndex(spec, plain);
-    expect(heldBack).toEqual(fromObject({ v: 2, key: { a: 1 }, name: 'a', expireAfterSeconds: 2147483647 }));
+    expect(heldBack).toEqual(fromObject({ v: 2, key: { a: 1 }, name: 'a' }));
     expect(heldBackOf(spec)).toEqual({
       unique: true,
       prepareUnique: false,
       hidden: true,
-      expireAfterSeconds: expect.objectContaining(int32(50)),
+      expiry: { kind: 'after', seconds: 50 },
     });
   });
 
@@ -94,6 +97,28 @@ describe('translateIndex', () => {
     expect(translateIndex(spec, { collated: true }).heldBack).toEqual(spec);
   });
 
+  it('gives flags and numbers as the server reads them that kept them as they were given', () => {
+    const of = (given: Plain) => {
+      const { heldBack } = translateIndex(fromObject({ v: 2, key: { p: '2d' }, name: 'p', ...given }), plain);
+      return [...elements(heldBack!)].slice(3).map(({ name, type, bytes }) => [name, { type, bytes }]);
+    };
+    const decimal = (text: string): RawElement => ({
+      type: BsonType.decimal128,
+      bytes: encodeDecimal128(parseDecimal128(text)!),
+    });
+    for (const yes of [1, -1, double(Number.NaN), 'no', {}, decimal('1'), true]) {
+      expect(of({ sparse: yes })).toEqual([['sparse', boolean(true)]]);
+    }
+    for (const no of [0, -0, null, decimal('0.0'), false]) {
+      expect(of({ sparse: no })).toEqual([['sparse', boolean(false)]]);
+    }
+    expect(of({ bits: double(20.7), min: decimal('0'), max: 5, bucketSize: 3 })).toEqual([
+      ['bits', int32(20)],
+      ['min', double(0)],
+      ['max', int32(5)],
+    ]);
+  });
+
   it('reports what it alters and what it skips', () => {
     const old = fromObject({ v: 0, key: { a: 1 }, name: 'a', ns: 'd.c', background: true, dropDups: true });
     expect(translateIndex(old, plain)).toMatchObject({
@@ -107,19 +132,33 @@ describe('translateIndex', () => {
 });
 
 describe('finalIndex', () => {
-  it('gives back the expiry in its own number type', () => {
-    const spec = buildDocument([
-      ['v', int32(2)],
-      ['key', doc(fromObject({ a: 1 }))],
-      ['name', string('a')],
-      ['expireAfterSeconds', double(3600)],
-      ['unique', boolean(true)],
-    ]);
-    const final = finalIndex(spec, plain)!;
-    expect(names(final)).toEqual(['v', 'key', 'name', 'expireAfterSeconds', 'unique']);
-    expect([...elements(final)].find(({ name }) => name === 'expireAfterSeconds')).toMatchObject(
-      double(3600),
+  const spec = buildDocument([
+    ['v', int32(2)],
+    ['key', doc(fromObject({ a: 1 }))],
+    ['name', string('a')],
+    ['expireAfterSeconds', double(3600.7)],
+    ['unique', int32(1)],
+  ]);
+
+  it('gives everything back in the types that every server takes', () => {
+    const base = { v: 2, key: { a: 1 }, name: 'a', unique: true };
+    expect(finalIndex(spec, { collated: false, expires: true })).toEqual(
+      fromObject({ ...base, expireAfterSeconds: 3600 }),
     );
+    expect(finalIndex(spec, { collated: false, expires: false })).toEqual(fromObject(base));
+  });
+
+  it('expires nothing by a number that no server reads alike', () => {
+    for (const odd of [Number.NaN, -1, 2 ** 31, 1e300, Number.POSITIVE_INFINITY]) {
+      const index = withFields(spec, new Map([['expireAfterSeconds', double(odd)]]));
+      expect(names(finalIndex(index, { collated: false, expires: true })!)).toEqual([
+        'v',
+        'key',
+        'name',
+        'unique',
+      ]);
+      expect(translateIndex(index, plain).note).toMatch(/^without its expiry/);
+    }
   });
 });
 
@@ -130,6 +169,11 @@ describe('isInherent', () => {
       isInherent(fromObject({ v: 2, key: { _id: 1 }, name: 'mine', unique: true, clustered: true })),
     ).toBe(true);
     expect(isInherent(fromObject({ v: 2, key: { _id: -1 }, name: 'down' }))).toBe(false);
+    for (const other of [2, -2, 0.5, 'hashed']) {
+      expect(isInherent(fromObject({ v: 2, key: { _id: other }, name: 'other' }))).toBe(false);
+    }
+    for (const one of [1n, double(1)])
+      expect(isInherent(fromObject({ key: { _id: one }, name: '_id_' }))).toBe(true);
     expect(isInherent(fromObject({ v: 2, key: { _id: 'hashed' }, name: 'h' }))).toBe(false);
     expect(isInherent(fromObject({ v: 2, key: { _id: 1, a: 1 }, name: 'both' }))).toBe(false);
   });

@@ -4,10 +4,20 @@
  * meant is not touched: numbers keep their types, keys their order.
  *
  * Held back: unique as non-unique, because lanes apply side by side and two documents may meet in a key for a moment;
- * TTL with an expiry that never fires, because deletes are the source's to make; hidden as visible, so that the server
- * may use it. Cutover restores all three.
+ * TTL as an ordinary index, because deletes are the source's to make; hidden as visible, so that the server
+ * may use it. Cutover restores all three. (Rejected: TTL with the largest expiry that servers take. It deletes what is dated before 1958.)
+ *
+ * Everything else is given as the source's server reads it, which need not be as it is written.
  */
-import { buildDocument, doc, type Field, fromObject, int32 } from '@waybill/shared/bson/build';
+import {
+  boolean,
+  buildDocument,
+  doc,
+  double,
+  type Field,
+  fromObject,
+  int32,
+} from '@waybill/shared/bson/build';
 import {
   BsonType,
   elements,
@@ -16,7 +26,15 @@ import {
   type RawElement,
 } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
-import { LARGEST_EXPIRY_SECONDS } from '@waybill/shared/mongo/definition-fields';
+import {
+  type Expiry,
+  expiryOf,
+  isHaystack,
+  isIdIndex,
+  isYes,
+  LARGEST_EXPIRY_SECONDS,
+  numberOf,
+} from '@waybill/shared/mongo/index-meaning';
 
 export type IndexVerdict = 'ok' | 'altered' | 'skipped';
 
@@ -34,18 +52,14 @@ export interface HeldBack {
   readonly unique: boolean;
   readonly prepareUnique: boolean;
   readonly hidden: boolean;
-  /** The source's own expiry, whatever number type it is. */
-  readonly expireAfterSeconds: RawElement | null;
+  readonly expiry: Expiry;
 }
-
-export const NEVER_EXPIRES_SECONDS = LARGEST_EXPIRY_SECONDS;
 
 /** Fields that createIndexes takes on every server that can be a target. */
 const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   'v',
   'key',
   'name',
-  'sparse',
   'partialFilterExpression',
   'collation',
   'storageEngine',
@@ -54,10 +68,14 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   'language_override',
   'textIndexVersion',
   '2dsphereIndexVersion',
-  'bits',
-  'min',
-  'max',
   'wildcardProjection',
+]);
+/** Said in other types by servers before 4.2. */
+const READ_FIELDS: ReadonlyMap<string, (element: RawElement) => RawElement> = new Map([
+  ['sparse', asBoolean],
+  ['bits', (element) => asNumber(element, (value) => int32(Math.trunc(value)))],
+  ['min', (element) => asNumber(element, double)],
+  ['max', (element) => asNumber(element, double)],
 ]);
 /** Said by old servers and of no effect, or ours to hold back. */
 const DROPPED_FIELDS: ReadonlySet<string> = new Set([
@@ -67,6 +85,8 @@ const DROPPED_FIELDS: ReadonlySet<string> = new Set([
   'prepareUnique',
   'hidden',
   'clustered',
+  'expireAfterSeconds',
+  'bucketSize',
 ]);
 
 export function indexName(spec: Uint8Array): string {
@@ -75,19 +95,15 @@ export function indexName(spec: Uint8Array): string {
 
 /** Comes with its collection: the `_id` index, or the key of a clustered collection. */
 export function isInherent(spec: Uint8Array): boolean {
-  if (isTrue(findElement(spec, 'clustered'))) return true;
-  const key = findElement(spec, 'key');
-  const fields = key ? [...elements(key.bytes)] : [];
-  // Others on _id alone exist too: descending, hashed.
-  return fields.length === 1 && fields[0]!.name === '_id' && isOne(fields[0]!);
+  return isYes(findElement(spec, 'clustered')) || isIdIndex(spec);
 }
 
 export function heldBackOf(spec: Uint8Array): HeldBack {
   return {
-    unique: isTrue(findElement(spec, 'unique')),
-    prepareUnique: isTrue(findElement(spec, 'prepareUnique')),
-    hidden: isTrue(findElement(spec, 'hidden')),
-    expireAfterSeconds: findElement(spec, 'expireAfterSeconds') ?? null,
+    unique: isYes(findElement(spec, 'unique')),
+    prepareUnique: isYes(findElement(spec, 'prepareUnique')),
+    hidden: isYes(findElement(spec, 'hidden')),
+    expiry: expiryOf(spec),
   };
 }
 
@@ -99,7 +115,7 @@ export interface TranslateOptions {
 /** The form of a secondary index that stands on the target until cutover. */
 export function translateIndex(spec: Uint8Array, { collated }: TranslateOptions): TranslatedIndex {
   const name = indexName(spec);
-  if (findElement(spec, 'bucketSize')) {
+  if (isHaystack(spec)) {
     return { name, verdict: 'skipped', note: 'geoHaystack indexes no longer exist', heldBack: null };
   }
   const fields: Field[] = [];
@@ -107,12 +123,13 @@ export function translateIndex(spec: Uint8Array, { collated }: TranslateOptions)
   let version = 2;
   for (const element of elements(spec)) {
     const field = element.name;
-    if (field === 'expireAfterSeconds') fields.push([field, int32(NEVER_EXPIRES_SECONDS)]);
-    else if (field === 'v') {
-      version = numberOf(element);
+    const read = READ_FIELDS.get(field);
+    if (field === 'v') {
+      version = numberOf(element) ?? 0;
       // Version 0 can be read by no current server. Version 1 can, and is kept.
       if (version >= 1) fields.push([field, element]);
-    } else if (KNOWN_FIELDS.has(field)) fields.push([field, element]);
+    } else if (read) fields.push([field, read(element)]);
+    else if (KNOWN_FIELDS.has(field)) fields.push([field, element]);
     else if (!DROPPED_FIELDS.has(field)) left.push(field);
   }
   // Version 1 knows no collations, and can not stand in a collated collection but by its own default.
@@ -122,6 +139,7 @@ export function translateIndex(spec: Uint8Array, { collated }: TranslateOptions)
   const notes = [
     ...(version < 1 ? ['built with the current index version'] : []),
     ...(left.length > 0 ? [`left out: ${left.join(', ')}`] : []),
+    ...expiryNote(spec),
   ];
   return {
     name,
@@ -131,19 +149,32 @@ export function translateIndex(spec: Uint8Array, { collated }: TranslateOptions)
   };
 }
 
+/** An expiry that cutover does not give back. */
+function expiryNote(spec: Uint8Array): string[] {
+  if (!findElement(spec, 'expireAfterSeconds')) return [];
+  const expiry = expiryOf(spec);
+  if (expiry.kind === 'none') return ['without its expiry, by which no document ever expires'];
+  return expiry.kind === 'beyond' ? [expiryOutOfRange(expiry.seconds)] : [];
+}
+
+export function expiryOutOfRange(seconds: number): string {
+  return `without its expiry of ${seconds} seconds: the target takes 0 to ${LARGEST_EXPIRY_SECONDS}`;
+}
+
+export interface FinalOptions extends TranslateOptions {
+  /** Whether it is to expire documents now. */
+  readonly expires: boolean;
+}
+
 /** The same index in its final form, for targets where it has to be built anew. */
-export function finalIndex(spec: Uint8Array, options: TranslateOptions): Buffer | null {
+export function finalIndex(spec: Uint8Array, options: FinalOptions): Buffer | null {
   const { heldBack } = translateIndex(spec, options);
   if (heldBack === null) return null;
-  const fields: Field[] = [];
-  for (const element of elements(heldBack)) {
-    if (element.name !== 'expireAfterSeconds') fields.push([element.name, element]);
-  }
-  for (const element of elements(spec)) {
-    if (['unique', 'prepareUnique', 'hidden', 'expireAfterSeconds'].includes(element.name)) {
-      fields.push([element.name, element]);
-    }
-  }
+  const { unique, prepareUnique, hidden, expiry } = heldBackOf(spec);
+  const flags = Object.entries({ unique, prepareUnique, hidden }).filter(([, isSet]) => isSet);
+  const fields: Field[] = [...elements(heldBack)].map((element): Field => [element.name, element]);
+  for (const [name] of flags) fields.push([name, boolean(true)]);
+  if (options.expires && expiry.kind === 'after') fields.push(['expireAfterSeconds', int32(expiry.seconds)]);
   return buildDocument(fields);
 }
 
@@ -162,13 +193,12 @@ export function indexSignature(spec: Uint8Array): string {
     isSimple ? '' : bytesText(collation),
     bytesText(findElement(spec, 'partialFilterExpression')),
     bytesText(findElement(spec, 'wildcardProjection')),
-    isTrue(findElement(spec, 'sparse')) ? 'sparse' : '',
+    isYes(findElement(spec, 'sparse')) ? 'sparse' : '',
   ].join('\0');
 }
 
 function keyPartText(part: NamedElement): string {
-  const value = isNumber(part) ? String(numberOf(part)) : bytesText(part);
-  return `${part.nameBytes.toString('latin1')}\0${value}`;
+  return `${part.nameBytes.toString('latin1')}\0${numberOf(part) ?? bytesText(part)}`;
 }
 
 function bytesText(element: RawElement | undefined): string {
@@ -188,24 +218,13 @@ export function withFields(spec: Uint8Array, changes: ReadonlyMap<string, RawEle
   return buildDocument(fields);
 }
 
-/** Servers take any number that is not 0 for true here, and old ones stored what they were given. */
-function isTrue(element: RawElement | undefined): boolean {
-  if (!element) return false;
-  if (element.type === BsonType.boolean) return element.bytes[0] !== 0;
-  return isNumber(element) && numberOf(element) !== 0;
+function asBoolean(element: RawElement): RawElement {
+  return element.type === BsonType.boolean ? element : boolean(isYes(element));
 }
 
-function isOne(element: NamedElement): boolean {
-  return isNumber(element) && numberOf(element) > 0;
-}
-
-function isNumber({ type }: RawElement): boolean {
-  return type === BsonType.int32 || type === BsonType.int64 || type === BsonType.double;
-}
-
-function numberOf({ type, bytes }: RawElement): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (type === BsonType.int32) return view.getInt32(0, true);
-  if (type === BsonType.int64) return Number(view.getBigInt64(0, true));
-  return type === BsonType.double ? view.getFloat64(0, true) : 0;
+/** In a type that every server keeps: as it is. */
+function asNumber(element: RawElement, make: (value: number) => RawElement): RawElement {
+  const value = numberOf(element);
+  const isPlain = element.type === BsonType.int32 || (element.type === BsonType.double && make === double);
+  return value === undefined || isPlain ? element : make(value);
 }

@@ -1,8 +1,8 @@
 /** Building indexes on the target in their held-back form. Idempotent: what stands there already is left. */
-import { hasCode, WaybillError } from '@waybill/shared/errors';
-import { serverCode } from '@waybill/shared/mongo/classify';
+import { WaybillError } from '@waybill/shared/errors';
 import { DEFAULT_RETRY, type RetryPolicy } from '@waybill/shared/retry';
 import PQueue from 'p-queue';
+import { isRefusal, refusalText } from './blocked.ts';
 import { settledIndexes } from './collections.ts';
 import { attempt, type StructureContext } from './context.ts';
 import { planIndexes } from './index-plan.ts';
@@ -105,7 +105,7 @@ async function createIndexes(
       await build([index]);
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      refused.set(index.name, error.message);
+      refused.set(index.name, refusalText(error));
       logger.warn('the target refused an index', { namespace, index: index.name, err: error });
     }
   }
@@ -164,9 +164,4 @@ export function countWanted(indexes: readonly IndexRecord[]): number {
 
 export function countBuilt(indexes: readonly IndexRecord[]): number {
   return indexes.filter(({ state }) => state === 'built').length;
-}
-
-/** Refused for what it is; not for privileges, and not because the collection is gone. */
-function isRefusal(error: unknown): error is WaybillError {
-  return hasCode(error, 'MONGO_COMMAND_FAILED') && serverCode(error) !== undefined;
 }

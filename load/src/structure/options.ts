@@ -26,6 +26,8 @@ const UNSUPPORTED: ReadonlySet<string> = new Set([
 /** A collection with another of these is another collection. */
 const IDENTITY = ['capped', 'size', 'max', 'collation', 'clusteredIndex', 'viewOn', 'pipeline', 'timeseries'];
 const VALIDATION = ['validator', 'validationLevel', 'validationAction'];
+/** By collMod, without becoming another one. */
+const CHANGEABLE = [...VALIDATION, 'changeStreamPreAndPostImages', 'recordPreImages'];
 
 /** For `create`. A clustered collection's expiry is held back until cutover. @throws TARGET_UNSUPPORTED */
 export function createOptions(namespace: string, options: Uint8Array): Fields {
@@ -69,8 +71,7 @@ export function hasForeignValidator(existing: Uint8Array, wanted: Uint8Array): b
 
 /** What collMod has to say so that an existing collection, taken over, has the wanted options that are no part of its identity. */
 export function missingOptions(existing: Uint8Array, wanted: Uint8Array): Fields {
-  const names = [...VALIDATION, 'changeStreamPreAndPostImages'];
-  return optionDifferences(existing, wanted, names).flatMap((name) => {
+  return optionDifferences(existing, wanted, CHANGEABLE).flatMap((name) => {
     const element = findElement(wanted, name);
     return element ? [[name, element] as const] : [];
   });
@@ -78,7 +79,7 @@ export function missingOptions(existing: Uint8Array, wanted: Uint8Array): Fields
 
 /** The options after a collMod with these fields. */
 export function modifiedOptions(options: Uint8Array, changes: Fields): Buffer {
-  const named = new Map(changes.map(([name, value]) => [RENAMED.get(name) ?? name, value]));
+  const named = new Map(changes.map(([name, value]) => [optionName(name), value]));
   const fields: Field[] = [];
   for (const element of elements(options)) {
     if (!named.has(element.name)) fields.push([element.nameBytes, element]);
@@ -95,6 +96,11 @@ const RENAMED = new Map([
   ['cappedSize', 'size'],
   ['cappedMax', 'max'],
 ]);
+
+/** What collMod changes, as it stands among the options. */
+export function optionName(changed: string): string {
+  return RENAMED.get(changed) ?? changed;
+}
 
 export function isCapped(options: Uint8Array): boolean {
   const capped = findElement(options, 'capped');

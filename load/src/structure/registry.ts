@@ -12,6 +12,7 @@
 
 import { collectionId, collectionPrefix } from '../progress/keys.ts';
 import type { ProgressDocument, ProgressStore, ProgressValue } from '../target/target.ts';
+import type { BlockedPart } from './blocked.ts';
 
 /**
  * waiting: to be built. built: stands there in its held-back form. deferred: can only stand there once another index is
@@ -39,6 +40,8 @@ export interface CollectionRecord {
   readonly options: Buffer;
   /** Its validator is not the source's, so we must not write past it. */
   readonly foreignValidator: boolean;
+  /** What of it, beside indexes, the target refuses: it stands there without that. */
+  readonly blocked: readonly BlockedPart[];
   readonly indexes: readonly IndexRecord[];
 }
 
@@ -72,7 +75,7 @@ export class Registry {
   }
 
   async save(record: CollectionRecord): Promise<void> {
-    const { namespace, options, indexes, ...rest } = record;
+    const { namespace, options, indexes, blocked, ...rest } = record;
     await this.#store.update([
       {
         id: collectionId(this.#load, namespace),
@@ -82,6 +85,7 @@ export class Registry {
           namespace,
           ...rest,
           options,
+          blocked: blocked.map((part): ProgressValue => ({ ...part })),
           indexes: indexes.map((index): ProgressValue => ({ ...index })),
         },
         upsert: true,
@@ -113,6 +117,7 @@ function recordOf(document: ProgressDocument): CollectionRecord {
     created: document.created === true,
     options: bytesOf(document.options),
     foreignValidator: document.foreignValidator === true,
+    blocked: Array.isArray(document.blocked) ? document.blocked.map(partOf) : [],
     indexes: indexes.map(indexOf),
   };
 }
@@ -125,6 +130,11 @@ function indexOf(value: ProgressValue): IndexRecord {
     state: String(index.state) as IndexState,
     note: typeof index.note === 'string' ? index.note : null,
   };
+}
+
+function partOf(value: ProgressValue): BlockedPart {
+  const part = value as { readonly [name: string]: ProgressValue };
+  return { option: typeof part.option === 'string' ? part.option : null, reason: String(part.reason) };
 }
 
 function bytesOf(value: ProgressValue | undefined): Buffer {

@@ -1,6 +1,7 @@
 /** What stands on a target of MongoDB's kind, and the commands that change it. */
 import { buildArray, doc } from '@waybill/shared/bson/build';
 import { hasCode, WaybillError } from '@waybill/shared/errors';
+import { listIndexes } from '@waybill/shared/mongo/catalog';
 import { failureOf, serverCode } from '@waybill/shared/mongo/classify';
 import { COLLECTION_UUID_MISMATCH, collectionUuidField } from '@waybill/shared/mongo/collection-identity';
 import { listCollections } from '@waybill/shared/mongo/collections';
@@ -58,10 +59,9 @@ export class MongodbStructure implements TargetStructure {
   async indexes(namespace: string): Promise<readonly Buffer[]> {
     const { database, collection } = splitNamespace(namespace);
     try {
-      const documents = await this.all(database, { listIndexes: collection });
-      return documents.map((document) => Buffer.from(document));
+      return await listIndexes(this.connection, database, collection);
     } catch (error) {
-      if (serverCode(error) === NAMESPACE_NOT_FOUND || serverCode(error) === NOT_SUPPORTED_ON_VIEW) return [];
+      if (serverCode(error) === NOT_SUPPORTED_ON_VIEW) return [];
       throw error;
     }
   }

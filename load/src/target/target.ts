@@ -101,7 +101,7 @@ export interface FenceRequest {
 export interface TargetStructure {
   collection(namespace: string): Promise<TargetCollection | null>;
   collections(database: string): Promise<readonly TargetCollection[]>;
-  /** Raw BSON of each listIndexes entry; none for a missing collection or a view. */
+  /** Raw BSON of each listIndexes entry that is built; none for a missing collection or a view. */
   indexes(namespace: string): Promise<readonly Buffer[]>;
   isEmpty(namespace: string): Promise<boolean>;
   /** False where a collection or view of that name exists already. */

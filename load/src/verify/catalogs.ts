@@ -2,30 +2,34 @@
 import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/catalog';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+import type { IndexStates } from './load-watch.ts';
 import type { StructureDifference } from './report.ts';
 import type { VerifyDeps } from './settings.ts';
-import { compareStructure } from './structure.ts';
+import { compareStructure, type HeldBackField } from './structure.ts';
 
-const NONE: ReadonlySet<string> = new Set();
+const UNKNOWN: IndexStates = new Map();
 
-export type StructureDeps = Pick<VerifyDeps, 'source' | 'target' | 'filter' | 'load' | 'signal'>;
+export interface StructureDeps extends Pick<VerifyDeps, 'source' | 'target' | 'filter' | 'load' | 'signal'> {
+  /** What may still be held back. Default: everything that a load holds back. */
+  readonly held?: ReadonlySet<HeldBackField>;
+}
 export type Catalogs = readonly [
   source: readonly CatalogEntry[],
   target: readonly CatalogEntry[],
-  leftOut: ReadonlySet<string>,
+  states: IndexStates,
 ];
 
 export function bothCatalogs({ source, target, filter, load, signal }: StructureDeps): Promise<Catalogs> {
   const list = (of: MongoConnection): Promise<CatalogEntry[]> =>
     retry(() => listCatalog(of, filter, signal), DEFAULT_RETRY, { signal });
-  return Promise.all([list(source), list(target), load ? load.leftOutIndexes(signal) : NONE]);
+  return Promise.all([list(source), list(target), load ? load.indexStates(signal) : UNKNOWN]);
 }
 
 export function compareCatalogs(
-  { filter }: StructureDeps,
-  [source, target, leftOut]: Catalogs,
+  { filter, held }: StructureDeps,
+  [source, target, states]: Catalogs,
 ): StructureDifference[] {
-  return compareStructure(source, target, filter.exactDatabases() ?? [], leftOut);
+  return compareStructure(source, target, { databases: filter.exactDatabases() ?? [], states, held });
 }
 
 /** Collections, options and indexes alone. What a load holds back until the cutover is marked so. */

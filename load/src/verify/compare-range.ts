@@ -43,6 +43,8 @@ export interface CompareOptions {
   readonly onProgress: (counts: Readonly<Counts>) => void;
   /** Takes ids of documents that differ as far as this reading tells; awaited, so that they do not pile up. */
   readonly onSuspects: (ids: RawElement[]) => Promise<void>;
+  /** Takes ids that one side has brought twice: of two documents on different shards, or of one on its way. */
+  readonly onRepeated: (side: keyof Pair, ids: RawElement[]) => Promise<void>;
 }
 
 const BATCH_BYTES = 4 * 1024 * 1024;
@@ -58,6 +60,7 @@ export async function compareRange(pair: Pair, namespace: string, options: Compa
   try {
     for (;;) {
       await Promise.all([source.fill(), target.fill()]);
+      await comparison.tellRepeated();
       if (source.isDone && target.isDone) break;
       await comparison.step();
     }
@@ -91,6 +94,15 @@ class RangeComparison {
     this.#suspects = [];
     this.#options.onProgress(counts);
     if (suspects.length > 0) await this.#options.onSuspects(suspects);
+  }
+
+  async tellRepeated(): Promise<void> {
+    for (const [side, ids] of [
+      ['source', this.#source.takeRepeated()],
+      ['target', this.#target.takeRepeated()],
+    ] as const) {
+      if (ids.length > 0) await this.#options.onRepeated(side, ids);
+    }
   }
 
   /** As long as the fronts are of the same `_id`. Equal documents have equal ids, so those cost one comparison. */

@@ -30,7 +30,7 @@ function watch(...documents: readonly ProgressDocument[]): LoadWatch {
 
 const look = (...documents: readonly ProgressDocument[]) => watch(...documents).look(signal);
 
-test('indexes that a load leaves out are those of this load', async () => {
+test('how far a load is with its indexes is told of this load alone', async () => {
   const empty = Buffer.from([5, 0, 0, 0, 0]);
   const collection: ProgressDocument = {
     _id: 'l/collection/shop.a',
@@ -40,9 +40,12 @@ test('indexes that a load leaves out are those of this load', async () => {
       { name: 'unwanted', spec: empty, state: 'left-out', note: 'for a reason' },
     ],
   };
-  const leftOut = await watch(owner(), collection).leftOutIndexes(signal);
-  expect([...leftOut]).toEqual([indexKey('shop.a', 'unwanted')]);
-  expect(await watch(owner({ stream: 'two' }), collection).leftOutIndexes(signal)).toEqual(new Set());
+  const states = await watch(owner(), collection).indexStates(signal);
+  expect([...states]).toEqual([
+    [indexKey('shop.a', 'built'), 'built'],
+    [indexKey('shop.a', 'unwanted'), 'left-out'],
+  ]);
+  expect(await watch(owner({ stream: 'two' }), collection).indexStates(signal)).toEqual(new Map());
 });
 
 describe('a load seen from outside', () => {

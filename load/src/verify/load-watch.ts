@@ -2,7 +2,7 @@
 import { type ClusterTime, parseClusterTime } from '@waybill/shared/position';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
 import { lanePrefix, ownerId } from '../progress/keys.ts';
-import { Registry } from '../structure/registry.ts';
+import { type IndexState, Registry } from '../structure/registry.ts';
 import type { ProgressDocument, ProgressStore } from '../target/target.ts';
 
 export interface LoadSight {
@@ -22,6 +22,8 @@ const DEFAULT_LEASE_MS = 5000;
 
 /** Tells indexes of all collections apart. */
 export const indexKey = (namespace: string, name: string): string => JSON.stringify([namespace, name]);
+
+export type IndexStates = ReadonlyMap<string, IndexState>;
 
 export class LoadWatch {
   readonly #store: ProgressStore;
@@ -50,15 +52,15 @@ export class LoadWatch {
     return { owner: 'ours', runs: silentMs !== null, silentMs, applied: appliedBy(lanes) };
   }
 
-  /** Indexes that the load was told not to build, and nobody else builds: {@link indexKey}. */
-  async leftOutIndexes(signal: AbortSignal): Promise<ReadonlySet<string>> {
-    if ((await this.look(signal)).owner !== 'ours') return new Set();
+  /** How far the load is with each index that it knows: {@link indexKey}. None where the target's load is not ours. */
+  async indexStates(signal: AbortSignal): Promise<IndexStates> {
+    if ((await this.look(signal)).owner !== 'ours') return new Map();
     const registry = await retry(() => Registry.open(this.#store, this.#load), DEFAULT_RETRY, { signal });
-    return new Set(
+    return new Map(
       registry
         .all()
         .flatMap(({ namespace, indexes }) =>
-          indexes.filter(({ state }) => state === 'left-out').map(({ name }) => indexKey(namespace, name)),
+          indexes.map(({ name, state }) => [indexKey(namespace, name), state] as const),
         ),
     );
   }

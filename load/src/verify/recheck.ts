@@ -46,6 +46,7 @@ export interface Findings {
   missing: number;
   extra: number;
   different: number;
+  duplicates: number;
   changing: number;
   settled: number;
 }
@@ -104,6 +105,13 @@ export class Rechecker {
     });
     while (this.#open.size > OPEN_LIMIT && !this.#failure) await sleep(TICK_MS, this.#deps.signal);
     this.#throwFailure();
+  }
+
+  /** Of two documents each, proven already. */
+  addDuplicates(namespace: string, ids: readonly RawElement[], findings: Findings): void {
+    findings.duplicates += ids.length;
+    for (const id of ids)
+      this.#name({ namespace, id: idText(id), kind: 'duplicate', ageMs: null, fields: [] });
   }
 
   /** Fulfilled when all are decided. */
@@ -183,8 +191,17 @@ export class Rechecker {
     return retry(
       async () => {
         const hashes = new Map<string, string>();
-        const time = await lookup(connection, namespace, ids, { signal, notBefore: undefined }, (document) =>
-          hashes.set(keyOf(documentId(document)), hashOf(document)),
+        const time = await lookup(
+          connection,
+          namespace,
+          ids,
+          { signal, notBefore: undefined },
+          (document) => {
+            const key = keyOf(documentId(document));
+            // Two documents of one `_id`, on different shards: one alone is not the same.
+            const both = [hashOf(document), ...(hashes.get(key)?.split(' ') ?? [])];
+            hashes.set(key, both.sort().join(' '));
+          },
         );
         return { hashes, time };
       },
@@ -216,7 +233,7 @@ export class Rechecker {
 
   #decide(
     watched: Watched,
-    as: keyof Findings,
+    as: Exclude<keyof Findings, 'duplicates'>,
     detail: Pick<DocumentDifference, 'ageMs' | 'fields'> = { ageMs: null, fields: [] },
   ): void {
     const { namespace, id, findings } = watched;
@@ -225,8 +242,11 @@ export class Rechecker {
     this.#open.delete(key);
     if (as === 'settled') return;
     if (this.#named.size < OPEN_LIMIT) this.#named.add(hashOf(key));
-    if (this.differences.length >= this.#settings.detailLimit) return;
-    this.differences.push({ namespace, id: idText(id), kind: as, ...detail });
+    this.#name({ namespace, id: idText(id), kind: as, ...detail });
+  }
+
+  #name(difference: DocumentDifference): void {
+    if (this.differences.length < this.#settings.detailLimit) this.differences.push(difference);
   }
 }
 

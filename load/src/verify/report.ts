@@ -2,14 +2,32 @@ import type { FieldDifference } from '@waybill/shared/bson/diff';
 
 /** What a verification found. Plain data: it is printed as a table and written as JSON. */
 export interface VerifyReport {
-  /** No difference of any kind, and no document that could not be compared. */
+  /** No difference of any kind, no document that could not be compared, and something was compared. */
   readonly same: boolean;
+  readonly scope: VerifyScope;
   readonly startedAt: string;
   readonly seconds: number;
   readonly collections: readonly CollectionReport[];
   readonly structure: readonly StructureDifference[];
   /** In detail, at most the limit asked for; the counts of the collections tell how many there are. */
   readonly differences: readonly DocumentDifference[];
+}
+
+export interface VerifyScope {
+  /** As one would give them; null: everything. */
+  readonly patterns: string | null;
+  /** Compared document for document, empty ones too. */
+  readonly collections: number;
+  readonly views: number;
+  /** Their definitions are compared, and not what was measured. */
+  readonly timeSeries: readonly string[];
+  /** In words. */
+  readonly leftOut: readonly string[];
+}
+
+/** A comparison of nothing proves nothing. */
+export function isEmpty({ scope }: Pick<VerifyReport, 'scope'>): boolean {
+  return scope.collections + scope.views === 0;
 }
 
 export interface CollectionReport {
@@ -24,6 +42,8 @@ export interface CollectionReport {
   readonly extra: number;
   /** Documents that both have, with other bytes. */
   readonly different: number;
+  /** `_id`s that two documents of one side share, on different shards: one of them cannot stand elsewhere. */
+  readonly duplicates: number;
   /** Differed, and changed on the source as long as they were looked at: nothing can be said of them. */
   readonly changing: number;
   /** Differed at first and were the same when looked at again: changes on their way. */
@@ -56,7 +76,7 @@ export interface DocumentDifference {
   readonly namespace: string;
   /** Canonical Extended JSON, cut where it is long. */
   readonly id: string;
-  readonly kind: 'missing' | 'extra' | 'different' | 'changing';
+  readonly kind: 'missing' | 'extra' | 'different' | 'duplicate' | 'changing';
   /** Milliseconds for which both sides stood still and differed; null where the source kept changing. */
   readonly ageMs: number | null;
   /** Paths and what differs there, never values. */
@@ -70,7 +90,8 @@ export function isSame(
   return (
     !structure.some(isDifference) &&
     collections.every(
-      ({ missing, extra, different, changing }) => missing + extra + different + changing === 0,
+      ({ missing, extra, different, duplicates, changing }) =>
+        missing + extra + different + duplicates + changing === 0,
     )
   );
 }

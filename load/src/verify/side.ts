@@ -2,7 +2,8 @@
 import type { RawElement } from '@waybill/shared/bson/raw';
 import { documentId } from '@waybill/shared/bson/statement';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { type ReadRangeOptions, readRange } from '@waybill/shared/mongo/range-reader';
+import { type RangeBatch, type ReadRangeOptions, readRange } from '@waybill/shared/mongo/range-reader';
+import { RepeatedIds } from '@waybill/shared/mongo/repeated-ids';
 
 /** Equal for equal bytes of equal types, and only for those: an equal id of other bytes is another document. */
 export function keyOf({ type, bytes }: RawElement): string {
@@ -10,16 +11,20 @@ export function keyOf({ type, bytes }: RawElement): string {
 }
 
 export class Side {
-  readonly #batches: AsyncIterator<{ readonly documents: Buffer[] }>;
+  readonly #batches: AsyncIterator<RangeBatch>;
+  /** Null where nothing can have an `_id` twice. */
+  readonly #ids: RepeatedIds | null;
   #documents: Buffer[] = [];
   #at = 0;
   #ended = false;
+  #repeated: RawElement[] = [];
   /** That many at the front are known to be on the other side too, somewhere. */
   #known = 0;
 
   constructor(connection: MongoConnection, namespace: string, options: ReadRangeOptions) {
     const readConcern = readConcernOf(connection);
     this.#batches = readRange(connection, namespace, { readConcern, ...options })[Symbol.asyncIterator]();
+    this.#ids = connection.server.topology === 'sharded' ? new RepeatedIds(null) : null;
   }
 
   /** Documents here. */
@@ -44,7 +49,15 @@ export class Side {
       this.#known = 0;
       this.#documents = next.done ? [] : next.value.documents;
       if (next.done) this.#ended = true;
+      else if (this.#ids) this.#repeated.push(...this.#ids.in(next.value.places));
     }
+  }
+
+  /** Ids that the batches filled since the call before have brought twice. */
+  takeRepeated(): RawElement[] {
+    const repeated = this.#repeated;
+    if (repeated.length > 0) this.#repeated = [];
+    return repeated;
   }
 
   /** The document at that distance from the front, which must be here. */

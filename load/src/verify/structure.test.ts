@@ -1,10 +1,10 @@
-import { double, fromObject, string } from '@waybill/shared/bson/build';
+import { double, fromObject, int32, string } from '@waybill/shared/bson/build';
 import type { CatalogEntry } from '@waybill/shared/mongo/catalog';
 import { describe, expect, test } from 'vitest';
-import { NEVER_EXPIRES_SECONDS } from '../structure/index-spec.ts';
+import { withFields } from '../structure/index-spec.ts';
 import { indexKey } from './load-watch.ts';
 import { isDifference } from './report.ts';
-import { compareStructure } from './structure.ts';
+import { compareStructure, type HeldBackField } from './structure.ts';
 
 type Plain = Parameters<typeof fromObject>[0];
 
@@ -20,6 +20,7 @@ function entry(namespace: string, options: Plain, indexes: readonly Plain[]): Ca
     indexes: indexes.map(fromObject),
     capped: false,
     clustered: false,
+    expires: true,
     collated: false,
     encrypted: false,
     documents: 0,
@@ -38,7 +39,9 @@ describe('structure', () => {
   test('indexes that the load was told to leave out are told, and no difference; others are', () => {
     const other = { ...email, key: { other: 1 }, name: 'other' };
     const [source, target] = [entry('shop.users', {}, [email, other]), entry('shop.users', {}, [])];
-    const found = compareStructure([source], [target], [], new Set([indexKey('shop.users', 'email_1')]));
+    const found = compareStructure([source], [target], {
+      states: new Map([[indexKey('shop.users', 'email_1'), 'left-out']]),
+    });
     expect(found.map(({ what, detail }) => `${what} ${detail}`)).toEqual([
       'index-left-out email_1',
       'index-missing other',
@@ -73,17 +76,50 @@ describe('structure', () => {
       { ...email, unique: true },
       { key: { at: 1 }, name: 'at_1', expireAfterSeconds: 60, hidden: true },
       { key: { to: 1 }, name: 'to_1', expireAfterSeconds: 60 },
+      { key: { on: 1 }, name: 'on_1', expireAfterSeconds: 60 },
     ]);
     const target = entry('shop.users', {}, [
       email,
-      { key: { at: 1 }, name: 'at_1', expireAfterSeconds: NEVER_EXPIRES_SECONDS },
+      { key: { at: 1 }, name: 'at_1' },
       { key: { to: 1 }, name: 'to_1', expireAfterSeconds: 61 },
+      // As loads of before left it.
+      { key: { on: 1 }, name: 'on_1', expireAfterSeconds: 2_147_483_647 },
     ]);
     expect(brief([source], [target])).toEqual([
       'shop.users index-different email_1: unique (held back)',
       'shop.users index-different at_1: expireAfterSeconds, hidden (held back)',
       'shop.users index-different to_1: expireAfterSeconds',
+      'shop.users index-different on_1: expireAfterSeconds (held back)',
     ]);
+    const heldIn = (held: readonly HeldBackField[]): boolean[] =>
+      compareStructure([source], [target], { held: new Set(held) }).map(({ heldBack }) => heldBack);
+    expect(heldIn(['expireAfterSeconds'])).toEqual([false, false, false, true]);
+    expect(heldIn([])).toEqual([false, false, false, false]);
+  });
+
+  test('an expiry is what it does on its server: none that never comes, none in a capped collection of old servers', () => {
+    const source = {
+      ...entry('shop.users', {}, [
+        { key: { a: 1 }, name: 'nan', expireAfterSeconds: double(Number.NaN) },
+        { key: { b: 1 }, name: 'yes', expireAfterSeconds: true },
+        { key: { c: 1, d: 1 }, name: 'two', expireAfterSeconds: 5 },
+        { key: { e: 'hashed' }, name: 'hashed', expireAfterSeconds: 5 },
+        { key: { f: 1 }, name: 'before', expireAfterSeconds: -5 },
+        { key: { g: 1 }, name: 'long', expireAfterSeconds: 4_000_000_000n },
+        { key: { h: 1 }, name: 'half', expireAfterSeconds: double(59.5) },
+      ]),
+    };
+    const bare = source.indexes.map((index) => withFields(index, new Map([['expireAfterSeconds', null]])));
+    const target = { ...source, indexes: bare };
+    const found = compareStructure([source], [target], { held: new Set() });
+    expect(found.map(({ what, detail }) => `${what} ${detail}`)).toEqual([
+      'index-different before: expireAfterSeconds',
+      'index-unsupported long: expireAfterSeconds',
+      'index-different half: expireAfterSeconds',
+    ]);
+    const live = bare.map((index) => withFields(index, new Map([['expireAfterSeconds', int32(0)]])));
+    expect(compareStructure([source], [{ ...source, indexes: live }]).filter(isDifference)).toHaveLength(5);
+    expect(compareStructure([{ ...source, expires: false }], [target])).toEqual([]);
   });
 
   test('defaults, roundings and facts of a server version are no difference', () => {
@@ -151,7 +187,7 @@ describe('structure', () => {
     ]);
     expect(brief([source], [target])).toEqual([
       'shop.users index-different ab: key',
-      'shop.users index-different c: expireAfterSeconds',
+      'shop.users index-different c: expireAfterSeconds (held back)',
       'shop.users index-different d: max',
     ]);
   });
@@ -178,6 +214,8 @@ describe('structure', () => {
 
   test('collections in databases that are asked for by name are ours, even where the source has none left', () => {
     const target = [entry('shop.left', {}, []), entry('other.left', {}, [])];
-    expect(compareStructure([], target, ['shop']).map(({ namespace }) => namespace)).toEqual(['shop.left']);
+    expect(compareStructure([], target, { databases: ['shop'] }).map(({ namespace }) => namespace)).toEqual([
+      'shop.left',
+    ]);
   });
 });

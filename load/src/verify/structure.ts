@@ -1,5 +1,4 @@
 /** Compares what two inventories say of collections, options and indexes. Pure. */
-import { findElement } from '@waybill/shared/bson/raw';
 import type { CatalogEntry } from '@waybill/shared/mongo/catalog';
 import {
   differing,
@@ -8,28 +7,42 @@ import {
   indexFields,
   optionFields,
 } from '@waybill/shared/mongo/definition-fields';
+import { expiryOf, isHaystack, LARGEST_EXPIRY_SECONDS } from '@waybill/shared/mongo/index-meaning';
 import { waitingIndexes } from '../structure/collections.ts';
 import { planIndexes } from '../structure/index-plan.ts';
-import { indexName, NEVER_EXPIRES_SECONDS } from '../structure/index-spec.ts';
-import { indexKey } from './load-watch.ts';
+import { indexName } from '../structure/index-spec.ts';
+import { type IndexStates, indexKey } from './load-watch.ts';
 import type { StructureDifference } from './report.ts';
 
 /** What a load holds back until the cutover; `prepareUnique` is on the way there. */
-const HELD_BACK = new Set(['unique', 'expireAfterSeconds', 'hidden', 'prepareUnique']);
+const HELD_BACK = ['unique', 'expireAfterSeconds', 'hidden', 'prepareUnique'] as const;
+export type HeldBackField = (typeof HELD_BACK)[number];
+/** What loads of before gave an index so that it expires nothing. */
+const HELD_BACK_EXPIRY = expiryText(LARGEST_EXPIRY_SECONDS);
+
+export interface StructureOptions {
+  /** Those asked for by name. */
+  readonly databases?: Iterable<string>;
+  /** Of the load: {@link indexKey}. */
+  readonly states?: IndexStates;
+  /** What may still be held back. Default: everything that a load holds back. */
+  readonly held?: ReadonlySet<HeldBackField> | undefined;
+}
+
 const NONE: ReadonlySet<string> = new Set();
-const NEVER_EXPIRES = expiryText(NEVER_EXPIRES_SECONDS);
+
+type Rules = Required<Pick<StructureOptions, 'states'>> & { readonly held: ReadonlySet<string> };
 
 /**
  * `heldBack` differences count as such only when they are what a load makes of the source's index. Collections that only the target has
- * are reported for databases that the source has too, and for those in `databases`: a target may be shared. `leftOut` are indexes
- * that the load was told not to build ({@link indexKey}).
+ * are reported for databases that the source has too, and for those in `databases`: a target may be shared.
  */
 export function compareStructure(
   source: readonly CatalogEntry[],
   target: readonly CatalogEntry[],
-  databases: Iterable<string> = [],
-  leftOut: ReadonlySet<string> = NONE,
+  { databases = [], states = new Map(), held = new Set(HELD_BACK) }: StructureOptions = {},
 ): StructureDifference[] {
+  const rules = { states, held };
   const targets = new Map(target.map((entry) => [entry.namespace, entry]));
   const found: StructureDifference[] = [];
   for (const entry of source) {
@@ -37,7 +50,7 @@ export function compareStructure(
     const copy = targets.get(namespace);
     targets.delete(namespace);
     if (!copy) found.push({ namespace, what: 'collection-missing', detail: entry.type, heldBack: false });
-    else found.push(...compareEntries(entry, copy, leftOut));
+    else found.push(...compareEntries(entry, copy, rules));
   }
   const ours = new Set([...databases, ...source.map(({ database }) => database)]);
   for (const { namespace, database, type } of targets.values()) {
@@ -47,51 +60,56 @@ export function compareStructure(
   return found;
 }
 
-function compareEntries(
-  source: CatalogEntry,
-  target: CatalogEntry,
-  leftOut: ReadonlySet<string>,
-): StructureDifference[] {
+function compareEntries(source: CatalogEntry, target: CatalogEntry, rules: Rules): StructureDifference[] {
   const { namespace, type } = source;
   if (type !== target.type) return [{ namespace, what: 'options', detail: 'type', heldBack: false }];
-  const found = [...compareOptions(source, target), ...compareIndexes(source, target, leftOut)];
+  const found = [...compareOptions(source, target, rules), ...compareIndexes(source, target, rules)];
   if (type === 'timeseries') found.push({ namespace, what: 'not-compared', detail: type, heldBack: false });
   return found;
 }
 
-function compareOptions(source: CatalogEntry, target: CatalogEntry): StructureDifference[] {
+function compareOptions(source: CatalogEntry, target: CatalogEntry, { held }: Rules): StructureDifference[] {
   const { namespace } = source;
   const [wanted, is] = [optionFields(source.options), optionFields(target.options)];
   const fields = differing(wanted, is);
   if (fields.length === 0) return [];
   // The expiry of a clustered collection.
-  const heldBack = fields.every((field) => field === 'expireAfterSeconds' && !is.has(field));
+  const heldBack = fields.every(
+    (field) => field === 'expireAfterSeconds' && held.has(field) && !is.has(field),
+  );
   return [{ namespace, what: 'options', detail: fields.join(', '), heldBack }];
 }
 
-function compareIndexes(
-  source: CatalogEntry,
-  target: CatalogEntry,
-  leftOut: ReadonlySet<string>,
-): StructureDifference[] {
+function compareIndexes(source: CatalogEntry, target: CatalogEntry, rules: Rules): StructureDifference[] {
   const { namespace } = source;
   const copies = new Map(target.indexes.map((index) => [indexName(index), index]));
-  const deferred = deferredIndexes(source);
+  const deferred = rules.held.has('unique') ? deferredIndexes(source) : NONE;
   const found: StructureDifference[] = [];
   for (const index of source.indexes) {
     const name = indexName(index);
     const copy = copies.get(name);
     copies.delete(name);
-    if (leftOut.has(indexKey(namespace, name))) {
+    const state = rules.states.get(indexKey(namespace, name));
+    if (state === 'left-out') {
       // One that somebody made there is theirs.
       found.push({ namespace, what: 'index-left-out', detail: name, heldBack: false });
     } else if (copy) {
-      const difference = compareIndex(indexFields(index), indexFields(copy));
-      if (difference) found.push({ namespace, what: 'index-different', ...named(name, difference) });
-    } else if (findElement(index, 'bucketSize')) {
+      const wanted = indexFields(index, source.expires);
+      const is = indexFields(copy, target.expires);
+      const fields = differing(wanted, is);
+      const endless = fields.filter((field) => isEndless(field, index, is));
+      if (endless.length > 0) {
+        found.push({ namespace, what: 'index-unsupported', ...named(name, endless), heldBack: false });
+      }
+      const others = fields.filter((field) => !endless.includes(field));
+      const heldBack = others.every((field) => isHeldBack(field, wanted, is, rules.held));
+      if (others.length > 0)
+        found.push({ namespace, what: 'index-different', ...named(name, others), heldBack });
+    } else if (isHaystack(index)) {
       found.push({ namespace, what: 'index-unsupported', detail: name, heldBack: false });
     } else {
-      found.push({ namespace, what: 'index-missing', detail: name, heldBack: deferred.has(name) });
+      const heldBack = deferred.has(name);
+      found.push({ namespace, what: 'index-missing', detail: name, heldBack });
     }
   }
   for (const name of copies.keys())
@@ -99,25 +117,21 @@ function compareIndexes(
   return found;
 }
 
-interface IndexDifference {
-  readonly fields: readonly string[];
-  readonly heldBack: boolean;
+function named(name: string, fields: readonly string[]) {
+  return { detail: `${name}: ${fields.join(', ')}` };
 }
 
-function compareIndex(wanted: Fields, is: Fields): IndexDifference | null {
-  const fields = differing(wanted, is);
-  if (fields.length === 0) return null;
-  return { fields, heldBack: fields.every((field) => isHeldBack(field, wanted, is)) };
-}
-
-function named(name: string, { fields, heldBack }: IndexDifference) {
-  return { detail: `${name}: ${fields.join(', ')}`, heldBack };
+/** An expiry of more than 68 years, which the target does not take: there it is none. Any other would delete what the source keeps. */
+function isEndless(field: string, index: Uint8Array, is: Fields): boolean {
+  if (field !== 'expireAfterSeconds' || is.has(field)) return false;
+  const expiry = expiryOf(index);
+  return expiry.kind === 'beyond' && expiry.seconds > 0;
 }
 
 /** Whether the target's value is the one that a load leaves there. */
-function isHeldBack(field: string, wanted: Fields, is: Fields): boolean {
-  if (!HELD_BACK.has(field)) return false;
-  if (field === 'expireAfterSeconds') return wanted.has(field) && is.get(field) === NEVER_EXPIRES;
+function isHeldBack(field: string, wanted: Fields, is: Fields, held: ReadonlySet<string>): boolean {
+  if (!held.has(field)) return false;
+  if (field === 'expireAfterSeconds') return !is.has(field) || is.get(field) === HELD_BACK_EXPIRY;
   // A conversion to unique that was cut short leaves prepareUnique on what is to be unique.
   return field === 'prepareUnique' ? wanted.has(field) || wanted.has('unique') : !is.has(field);
 }

@@ -6,6 +6,7 @@
 import { LinkedAbort, sleep } from '@waybill/shared/lifecycle';
 import type { CatalogEntry } from '@waybill/shared/mongo/catalog';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import { duplicateIds } from '@waybill/shared/mongo/duplicate-ids';
 import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
 import { planRanges, type Range } from '@waybill/shared/mongo/range-plan';
 import type { ClusterTime } from '@waybill/shared/position';
@@ -17,10 +18,12 @@ import { type Findings, Rechecker } from './recheck.ts';
 import {
   type CollectionReport,
   isDifference,
+  isEmpty,
   isSame,
   type StructureDifference,
   type VerifyReport,
 } from './report.ts';
+import { scopeOf } from './scope.ts';
 import { VERIFY_DEFAULTS, type VerifyDeps, type VerifySettings } from './settings.ts';
 
 /** @throws errors of the servers, and the signal's reason */
@@ -30,9 +33,10 @@ export async function runVerify(given: Partial<VerifySettings>, deps: VerifyDeps
   using abort = new LinkedAbort(deps.signal);
   const verification = new Verification(settings, { ...deps, signal: abort.signal });
   try {
-    const { collections, structure, differences } = await verification.run();
+    const { scope, collections, structure, differences } = await verification.run();
     return {
-      same: isSame(collections, structure),
+      same: isSame(collections, structure) && !isEmpty({ scope }),
+      scope,
       startedAt: new Date(started).toISOString(),
       seconds: (Date.now() - started) / 1000,
       collections,
@@ -74,7 +78,7 @@ class Verification {
     this.#rechecker = new Rechecker({ ...settings, limitMs: settings.recheckLimitMs }, deps);
   }
 
-  async run(): Promise<Pick<VerifyReport, 'collections' | 'structure' | 'differences'>> {
+  async run(): Promise<Pick<VerifyReport, 'scope' | 'collections' | 'structure' | 'differences'>> {
     const { source, target, signal } = this.#deps;
     this.#notBefore = { source: await timeOf(source, signal), target: await timeOf(target, signal) };
     const catalogs = await bothCatalogs(this.#deps);
@@ -82,7 +86,8 @@ class Verification {
     const structure = await this.#settledStructure(catalogs);
     structure.push(...(await this.#orderDifferences()));
     const collections = [...this.#tallies.values()].sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
-    return { collections, structure, differences: this.#rechecker.differences };
+    const scope = await scopeOf(this.#deps, catalogs[0], collections.length);
+    return { scope, collections, structure, differences: this.#rechecker.differences };
   }
 
   /** Nothing of it runs any more. Never rejects. */
@@ -147,6 +152,14 @@ class Verification {
         await this.#rechecker.add(namespace, ids, tally);
         stats.rechecking = this.#rechecker.size;
       },
+      onRepeated: async (side, ids) => {
+        const of = { namespace, collectionUuid: null };
+        this.#rechecker.addDuplicates(
+          namespace,
+          await duplicateIds(this.#deps[side], of, ids, signal),
+          tally,
+        );
+      },
     });
   }
 
@@ -205,6 +218,8 @@ class Verification {
         onSuspects: async ({ length }) => {
           unmet += length;
         },
+        // Capped collections are not sharded.
+        onRepeated: async () => undefined,
       });
       if (unmet > 0)
         found.push({ namespace, what: 'order', detail: 'natural order differs', heldBack: false });
@@ -216,7 +231,7 @@ class Verification {
     let tally = this.#tallies.get(namespace);
     if (!tally) {
       const counts = { sourceDocuments: 0, targetDocuments: 0, bytes: 0 };
-      const found = { missing: 0, extra: 0, different: 0, changing: 0, settled: 0 };
+      const found = { missing: 0, extra: 0, different: 0, duplicates: 0, changing: 0, settled: 0 };
       tally = { namespace, ...counts, ...found };
       this.#tallies.set(namespace, tally);
     }

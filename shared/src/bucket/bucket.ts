@@ -55,9 +55,6 @@ export interface Bucket {
    */
   unfenced?: boolean | undefined;
 
-  /** A read costs neither money nor a journey: who writes a log looks before each commit whether the one before it stands. */
-  readonly looksAreFree?: boolean | undefined;
-
   close(): Promise<void>;
 }
 

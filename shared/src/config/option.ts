@@ -5,6 +5,7 @@ export const COMMANDS = [
   'capture',
   'load',
   'run',
+  'list',
   'status',
   'verify',
   'cutover',

@@ -4,7 +4,6 @@
  */
 import type { Bucket } from '../bucket/bucket.ts';
 import { hasCode, WaybillError } from '../errors.ts';
-import { loadNames } from '../fsck/load-names.ts';
 import { SegmentTable } from '../fsck/segment-table.ts';
 import { type LogSurvey, surveyLog } from '../fsck/survey.ts';
 import { isUnfenced } from '../manifest/append.ts';
@@ -12,6 +11,7 @@ import { type ChainedCommit, corrupt } from '../manifest/codec.ts';
 import { readStream } from '../manifest/identity.ts';
 import { commitKey, loadPrefix, segmentKey, streamPrefix } from '../manifest/keys.ts';
 import { readCommits } from '../manifest/log.ts';
+import { loadNames } from '../manifest/names.ts';
 import type { LogOptions } from '../manifest/options.ts';
 import { EMPTY_STATE, foldCommit, type StreamState } from '../manifest/state.ts';
 

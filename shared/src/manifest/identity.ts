@@ -1,11 +1,10 @@
 /** `stream.json`: what a stream is, written once before its first commit, never changed. */
 import type { Bucket } from '../bucket/bucket.ts';
-import { lookedForAgain } from '../bucket/known-object.ts';
-import { hasCode, WaybillError } from '../errors.ts';
-import { corrupt, decodeIdentity, encodeIdentity } from './codec.ts';
+import { hasCode } from '../errors.ts';
+import { decodeIdentity, encodeIdentity } from './codec.ts';
 import type { StreamIdentity } from './commit.ts';
 import { assertName, identityKey } from './keys.ts';
-import { hasCommitsBeyond } from './log.ts';
+import { streamMissing } from './names.ts';
 import { type LogOptions, retried } from './options.ts';
 import { FORMAT_VERSION } from './schema.ts';
 
@@ -41,34 +40,28 @@ export async function createStream(
   }
 }
 
-/** @throws STREAM_MISSING, MANIFEST_CORRUPT, FORMAT_UNSUPPORTED */
+/** @throws STREAM_MISSING, which names the streams that are there; MANIFEST_CORRUPT, FORMAT_UNSUPPORTED */
 export async function readStream(
   bucket: Bucket,
   streamPrefix: string,
   options: LogOptions = {},
 ): Promise<StreamIdentity> {
-  const { signal } = options;
-  const key = identityKey(streamPrefix);
-  const get = (): Promise<Buffer> => retried(() => bucket.get(key, { signal }), options);
-  try {
-    return decodeIdentity(await get(), key);
-  } catch (error) {
-    if (!hasCode(error, 'BUCKET_OBJECT_MISSING')) throw error;
-    if (await hasCommitsBeyond(bucket, streamPrefix, 0, options)) {
-      return decodeIdentity(await lookedForAgain(get, options).catch(lost(key)), key);
-    }
-    throw new WaybillError('STREAM_MISSING', `There is no stream ${streamPrefix} in ${bucket.url}.`, {
-      hint: 'Start a capture first, or check --bucket and --stream.',
-      context: { stream: streamPrefix },
-      cause: error,
-    });
-  }
+  const found = await findStream(bucket, streamPrefix, options);
+  if (found) return found;
+  throw await streamMissing(bucket, streamPrefix, options);
 }
 
-/** A new identity over an old log could be another source's, or of other lanes, than what is there already. */
-function lost(key: string) {
-  return (error: unknown): never => {
-    if (!hasCode(error, 'BUCKET_OBJECT_MISSING')) throw error;
-    throw corrupt('stream.json', 'it is missing, and commits of the stream are there', key);
-  };
+/** Null where there is no such stream (yet). @throws MANIFEST_CORRUPT, FORMAT_UNSUPPORTED */
+export async function findStream(
+  bucket: Bucket,
+  streamPrefix: string,
+  options: LogOptions = {},
+): Promise<StreamIdentity | null> {
+  const key = identityKey(streamPrefix);
+  try {
+    return decodeIdentity(await retried(() => bucket.get(key, { signal: options.signal }), options), key);
+  } catch (error) {
+    if (hasCode(error, 'BUCKET_OBJECT_MISSING')) return null;
+    throw error;
+  }
 }

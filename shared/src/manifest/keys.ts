@@ -13,9 +13,14 @@ const SEGMENT_FILE =
 /** A file's name may have 255 bytes, and an escaped namespace three for one. */
 const NAMESPACE_CHARACTERS = 180;
 
+/** Whether a stream or a load may be called so. */
+export function isName(name: string): boolean {
+  return NAME.test(name) && !name.startsWith('.');
+}
+
 /** @throws CONFIG_INVALID */
 export function assertName(what: 'stream' | 'load', name: string): void {
-  if (NAME.test(name) && !name.startsWith('.')) return;
+  if (isName(name)) return;
   throw new WaybillError('CONFIG_INVALID', `${JSON.stringify(name)} cannot name a ${what}.`, {
     hint: `--${what} takes 1 to 64 letters, digits, dots, dashes or underscores, and no dot in front.`,
   });

@@ -11,6 +11,7 @@ import { readAll } from './cursor.ts';
 import { isGone } from './cursor-failure.ts';
 import type { NamespaceFilter } from './namespace-filter.ts';
 import { replyNumber } from './reply.ts';
+import { isAtLeast, type ServerInfo } from './server-info.ts';
 
 export interface CatalogEntry extends CollectionInfo {
   /** `database.collection`. */
@@ -20,6 +21,8 @@ export interface CatalogEntry extends CollectionInfo {
   readonly indexes: readonly Buffer[];
   readonly capped: boolean;
   readonly clustered: boolean;
+  /** False where an index's expiry deletes nothing: {@link cappedExpires}. */
+  readonly expires: boolean;
   /** Default collation other than simple: order and equality of strings, `_id` included, are not those of bytes. */
   readonly collated: boolean;
   /** Queryable encryption. */
@@ -112,7 +115,10 @@ export async function listDatabases(connection: MongoConnection, signal?: AbortS
   return names.filter((name) => name !== '').sort();
 }
 
-/** Raw `listIndexes` entries; none where the collection does not exist. */
+/**
+ * Raw `listIndexes` entries; none where the collection does not exist. An index that is still being built is none yet: it may fail, or be given
+ * up, of which no event tells; when it is there an event or the next listing does. Servers before 4.2 do not tell them apart.
+ */
 export async function listIndexes(
   connection: MongoConnection,
   database: string,
@@ -120,7 +126,10 @@ export async function listIndexes(
   signal?: AbortSignal,
 ): Promise<Buffer[]> {
   try {
-    return await readAll(connection, database, { listIndexes: collection }, { signal });
+    const tellsOfBuilds = isAtLeast(connection.server, 4, 2);
+    const command = { listIndexes: collection, ...(tellsOfBuilds && { includeBuildUUIDs: true }) };
+    const listed = await readAll(connection, database, command, { signal });
+    return listed.filter((entry) => findElement(entry, 'buildUUID') === undefined);
   } catch (error) {
     if (!isGone(error)) throw error;
     return [];
@@ -136,17 +145,24 @@ async function describe(
   const isView = info.type === 'view';
   const indexes = isView ? [] : await listIndexes(connection, database, info.name, signal);
   const clustered = findElement(info.options, 'clusteredIndex') !== undefined;
+  const capped = isTrue(info.options, 'capped');
   return {
     ...info,
     namespace: `${database}.${info.name}`,
     database,
     indexes,
-    capped: isTrue(info.options, 'capped'),
+    capped,
     clustered,
+    expires: !capped || cappedExpires(connection.server),
     collated: isCollated(info.options),
     encrypted: findElement(info.options, 'encryptedFields') !== undefined,
     ...(isView ? { documents: 0, bytes: 0 } : await collectionSize(connection, database, info.name, signal)),
   };
+}
+
+/** From 7.1 on documents expire in capped collections too; before, their TTL indexes are kept and nothing comes of them. */
+export function cappedExpires(server: Pick<ServerInfo, 'versionArray'>): boolean {
+  return isAtLeast(server, 7, 1);
 }
 
 export interface CollectionSize {

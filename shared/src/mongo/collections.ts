@@ -17,10 +17,19 @@ const EMPTY_DOCUMENT = Buffer.from([5, 0, 0, 0, 0]);
 export async function listCollections(
   connection: MongoConnection,
   database: string,
-  options: { readonly name?: string | undefined; readonly signal?: AbortSignal | undefined } = {},
+  options: {
+    readonly name?: string | undefined;
+    /** Takes no locks, and is answered for what the user may read where the whole may not be listed. */
+    readonly namesOnly?: boolean | undefined;
+    readonly signal?: AbortSignal | undefined;
+  } = {},
 ): Promise<CollectionInfo[]> {
-  const { name, signal } = options;
-  const command = { listCollections: 1, filter: name === undefined ? {} : { name } };
+  const { name, namesOnly, signal } = options;
+  const command = {
+    listCollections: 1,
+    filter: name === undefined ? {} : { name },
+    ...(namesOnly && { nameOnly: true, authorizedCollections: true }),
+  };
   return (await readAll(connection, database, command, { signal })).map(parse);
 }
 

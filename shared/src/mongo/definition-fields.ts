@@ -12,9 +12,7 @@ import {
   type RawElement,
 } from '../bson/raw.ts';
 import { readString } from '../bson/values.ts';
-
-/** The largest that servers take: 68 years. */
-export const LARGEST_EXPIRY_SECONDS = 2_147_483_647;
+import { expiryOf, isYes, numberOf } from './index-meaning.ts';
 
 /** By name, a text that is equal where the meaning is. */
 export type Fields = ReadonlyMap<string, string>;
@@ -41,11 +39,15 @@ const INDEX_FIELDS = new Set([
   'max',
   'wildcardProjection',
   'clustered',
-  'bucketSize',
 ]);
 /** Evaluated on documents; servers from 4.0 on keep them as they were given. */
 const VERBATIM = new Set(['validator', 'pipeline', 'partialFilterExpression']);
-/** Of these every number but 0 is a yes. */
+/** Numbers that servers before 4.2 kept as they were given: `bits` counts whole ones. */
+const NUMBERS: ReadonlyMap<string, (value: number) => number> = new Map([
+  ['bits', Math.trunc],
+  ['min', Number],
+  ['max', Number],
+]);
 const FLAGS = new Set(['unique', 'sparse', 'hidden', 'prepareUnique', 'clustered']);
 /** Fields inside which order says nothing. */
 const UNORDERED = new Set(['collation', 'weights', 'clusteredIndex', 'timeseries']);
@@ -82,17 +84,22 @@ export function optionFields(options: Uint8Array): Fields {
   return fields;
 }
 
-export function indexFields(index: Uint8Array): Fields {
+/** `expires` is false where the server deletes nothing of that collection by itself. */
+export function indexFields(index: Uint8Array, expires = true): Fields {
   const fields = new Map<string, string>();
   for (const element of elements(index)) {
     const { name } = element;
     if (!INDEX_FIELDS.has(name) || isOff(element)) continue;
     if (name === 'collation' && isSimple(element)) continue;
+    const number = NUMBERS.has(name) ? numberOf(element) : undefined;
     if (FLAGS.has(name)) fields.set(name, 'on');
-    else fields.set(name, name === 'expireAfterSeconds' ? expiry(element) : comparable(element));
+    else if (number !== undefined) fields.set(name, `number ${NUMBERS.get(name)!(number)}`);
+    else fields.set(name, comparable(element));
   }
+  const expiry = expiryOf(index, expires);
   // Of a clustered collection it is an option, shown here once more.
-  if (fields.has('clustered')) fields.delete('expireAfterSeconds');
+  if (expiry.kind === 'none' || fields.has('clustered')) fields.delete('expireAfterSeconds');
+  else fields.set('expireAfterSeconds', expiryText(expiry.seconds));
   return fields;
 }
 
@@ -144,11 +151,9 @@ function isNested({ type }: RawElement): boolean {
   return type === BsonType.document || type === BsonType.array;
 }
 
-/** False and nothing, and of a flag every zero. */
 function isOff(element: NamedElement): boolean {
-  if (element.type === BsonType.null) return true;
-  if (element.type === BsonType.boolean) return element.bytes[0] === 0;
-  return FLAGS.has(element.name) && numberIn(element) === 0;
+  const saysNo = element.type === BsonType.null || element.type === BsonType.boolean;
+  return !isYes(element) && (saysNo || FLAGS.has(element.name));
 }
 
 function isSimple({ bytes }: RawElement): boolean {
@@ -159,15 +164,6 @@ function isSimple({ bytes }: RawElement): boolean {
 function cappedSize(element: NamedElement): string {
   const size = Math.max(numberIn(element) ?? 0, CAPPED_LEAST);
   return `number ${Math.ceil(size / CAPPED_UNIT) * CAPPED_UNIT}`;
-}
-
-/** Whole seconds; what is no number never comes. */
-function expiry(element: NamedElement): string {
-  const seconds = numberIn(element);
-  if (seconds === undefined) return comparable(element);
-  return expiryText(
-    Number.isNaN(seconds) ? LARGEST_EXPIRY_SECONDS : Math.trunc(Math.min(seconds, LARGEST_EXPIRY_SECONDS)),
-  );
 }
 
 function numberIn({ type, bytes }: RawElement): number | undefined {

@@ -27,7 +27,7 @@ export interface NamespaceFilterOptions {
   readonly within?: NamespaceFilter | undefined;
 }
 
-interface Pattern {
+export interface Pattern {
   readonly database: string;
   readonly collection: string;
   readonly matchesDatabase: (name: string) => boolean;
@@ -35,6 +35,11 @@ interface Pattern {
 }
 
 export class NamespaceFilter {
+  /** As they were given. */
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  /** Never in, beside the system's own. */
+  readonly neverDatabases: readonly string[];
   readonly #include: readonly Pattern[];
   readonly #exclude: readonly Pattern[];
   readonly #never: ReadonlySet<string>;
@@ -42,9 +47,12 @@ export class NamespaceFilter {
 
   /** Throws CONFIG_INVALID for a pattern that cannot name anything. */
   constructor(options: NamespaceFilterOptions = {}) {
-    this.#include = (options.include ?? []).map(parsePattern);
-    this.#exclude = (options.exclude ?? []).map(parsePattern);
-    this.#never = new Set([...NEVER_DATABASES, ...(options.neverDatabases ?? [PROGRESS_DATABASE])]);
+    this.include = options.include ?? [];
+    this.exclude = options.exclude ?? [];
+    this.#include = this.include.map(parsePattern);
+    this.#exclude = this.exclude.map(parsePattern);
+    this.neverDatabases = options.neverDatabases ?? [PROGRESS_DATABASE];
+    this.#never = new Set([...NEVER_DATABASES, ...this.neverDatabases]);
     this.#within = options.within;
   }
 
@@ -56,6 +64,13 @@ export class NamespaceFilter {
     const hit = ({ matchesDatabase, matchesCollection }: Pattern): boolean =>
       matchesDatabase(database) && matchesCollection(collection);
     return (this.#include.length === 0 || this.#include.some(hit)) && !this.#exclude.some(hit);
+  }
+
+  /** As one would give it; null where nothing is named. */
+  text(): string | null {
+    const own = patternsText(this);
+    const outer = this.#within?.text() ?? null;
+    return own !== null && outer !== null ? `${own} of ${outer}` : (own ?? outer);
   }
 
   /** Whether some collection of that database could be in; for deciding what to list. */
@@ -108,12 +123,28 @@ function listsOf(patterns: readonly Pattern[]): NamespaceLists {
   return { databases: [...databases], namespaces: [...namespaces.values()] };
 }
 
+/** As one would give them; null where there are none. */
+export function patternsText({
+  include,
+  exclude,
+}: {
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+}): string | null {
+  const parts = [
+    ...(include.length > 0 ? [`--include ${include.join(',')}`] : []),
+    ...(exclude.length > 0 ? [`--exclude ${exclude.join(',')}`] : []),
+  ];
+  return parts.join(' ') || null;
+}
+
 /** `system.*`: the server's own (views, time-series buckets, profile, stored JavaScript). */
 export function isSystemCollection(collection: string): boolean {
   return collection.startsWith('system.');
 }
 
-function parsePattern(text: string): Pattern {
+/** @throws CONFIG_INVALID */
+export function parsePattern(text: string): Pattern {
   const { database, collection }: Namespace = text.includes('.')
     ? splitNamespace(text)
     : { database: text, collection: '*' };
@@ -130,7 +161,7 @@ function parsePattern(text: string): Pattern {
   };
 }
 
-function isGlob(text: string): boolean {
+export function isGlob(text: string): boolean {
   return text.includes('*');
 }
 

@@ -86,7 +86,8 @@ export class Migration implements AsyncDisposable {
     const { servers, databases, include = databases, capture = [], load = [], place } = this.#options;
     const source = ['--source', servers.source.uri];
     const target = ['--target', servers.target.uri, '--load', this.#name];
-    const captured = ['--include', include.join(','), ...capture];
+    // Some begin before there is anything to take.
+    const captured = ['--include', include.join(','), '--allow-empty', ...capture];
     const parts: Record<Name, readonly string[]> = {
       capture: [...source, ...captured],
       load: [...target, ...load],

@@ -132,6 +132,7 @@ for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[
           indexes: [],
           created: true,
           foreignValidator: false,
+          blocked: [],
         };
         const saved = await lose(() => registry.save(record), 'main/collection/');
         await registry.remove(things);

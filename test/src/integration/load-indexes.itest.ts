@@ -71,7 +71,7 @@ await describeWithServer('indexes on the target', (servers) => {
     const heldBack = await indexes();
     expect(heldBack.size).toBe(specs.length - 1);
     expect(heldBack.get('unique')).not.toHaveProperty('unique');
-    expect(heldBack.get('ttl')).toMatchObject({ expireAfterSeconds: 2147483647 });
+    expect(heldBack.get('ttl')).not.toHaveProperty('expireAfterSeconds');
     expect(heldBack.get('hidden')).not.toHaveProperty('hidden');
     expect(heldBack.get('text')).toMatchObject({ weights: { t: 3, u: 1 }, default_language: 'german' });
     expect(heldBack.get('flat')).toMatchObject({ min: -10, max: 10, bits: 20 });
@@ -81,7 +81,7 @@ await describeWithServer('indexes on the target', (servers) => {
     expect(first.filter(({ outcome }) => outcome !== 'restored').map(({ index }) => index)).toEqual([
       'haystack',
     ]);
-    expect((await indexes()).get('ttl')).toMatchObject({ expireAfterSeconds: 2147483647 });
+    expect((await indexes()).get('ttl')).not.toHaveProperty('expireAfterSeconds');
     for (let round = 0; round < 2; round++) {
       await restore();
       const restored = await indexes();
@@ -205,7 +205,7 @@ await describeWithServer('indexes on the target', (servers) => {
     await run();
     const found = await indexes('sold');
     expect([...found.keys()].sort()).toEqual(['late', 't', 'u']);
-    expect(found.get('t')).toMatchObject({ expireAfterSeconds: 2147483647 });
+    expect(found.get('t')).not.toHaveProperty('expireAfterSeconds');
     for (const index of found.values()) {
       expect(index).not.toHaveProperty('unique');
       expect(index).not.toHaveProperty('hidden');

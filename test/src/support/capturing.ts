@@ -31,7 +31,14 @@ export function startCapture(
   const controller = new AbortController();
   const stats = createCaptureStats();
   const ended = runCapture(
-    { ...DEFAULT_CAPTURE_SETTINGS, commitIntervalMs: 50, maxAwaitMs: 100, ...settings },
+    {
+      ...DEFAULT_CAPTURE_SETTINGS,
+      commitIntervalMs: 50,
+      maxAwaitMs: 100,
+      allowEmpty: true,
+      newStream: true,
+      ...settings,
+    },
     { source, bucket, logger, metrics: createMetrics(), stats, signal: controller.signal },
   );
   // A failure is met by whoever waits for the end; until then it must not end the process.

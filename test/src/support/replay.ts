@@ -61,7 +61,8 @@ export async function replayStream(bucket: Bucket, prefix: string): Promise<Repl
 
 function applyRecord(collections: Map<string, Documents>, record: DataRecord): void {
   const documents = documentsOf(collections, record.namespace);
-  if (record.operation === 'delete') documents.delete(idOf(record.documentKey));
+  // A delete with a document: it stands under another shard key.
+  if (record.operation === 'delete' && record.document === null) documents.delete(idOf(record.documentKey));
   else if (record.document !== null) documents.set(idOf(record.document), Buffer.from(record.document));
   else if (record.documentOrigin !== 'superseded' && record.documentOrigin !== 'missing') {
     throw new Error(`sequence ${record.sequence}: ${record.operation} without a document`);

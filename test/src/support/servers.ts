@@ -16,6 +16,7 @@ export interface TestServers {
 
 export interface SuiteOptions {
   readonly source?: ServerKind;
+  readonly target?: ServerKind;
   /** Object stores that the suite starts itself. */
   readonly stores?: readonly StoreKind[];
 }
@@ -40,9 +41,12 @@ export async function startServer(
   return startMongod({ ...rest, binary: await binaryOf(kind) });
 }
 
+/** With every shard's no-op it shows that a change stream is past a time; ten seconds by default. */
+const NOOPS = ['--setParameter', 'periodicNoopIntervalSecs=1'];
+
 /** A sharded cluster of the test's own: two shards of one node each behind one mongos. */
 export async function startShardedCluster(): Promise<RunningCluster> {
-  return startCluster({ binary: await binaryOf('current'), log });
+  return startCluster({ binary: await binaryOf('current'), args: NOOPS, log });
 }
 
 /**
@@ -52,9 +56,9 @@ export async function startShardedCluster(): Promise<RunningCluster> {
 export async function describeWithServer(
   name: string,
   suite: (servers: TestServers) => void,
-  { source = 'current', stores = [] }: SuiteOptions = {},
+  { source = 'current', target = 'current', stores = [] }: SuiteOptions = {},
 ): Promise<void> {
-  const kinds = [...new Set<ServerKind>([source, 'current'])];
+  const kinds = [...new Set<ServerKind>([source, target])];
   const missing = await whyMissing([
     ...kinds.map((kind) => () => binaryOf(kind)),
     ...stores.map((kind) => () => storeBinary(kind)),
@@ -63,7 +67,7 @@ export async function describeWithServer(
     const running = new Map<'source' | 'target', RunningServer>();
     beforeAll(async () => {
       running.set('source', await shared('source', source));
-      running.set('target', await shared('target', 'current'));
+      running.set('target', await shared('target', target));
     });
     const get = (role: 'source' | 'target'): RunningServer => {
       const server = running.get(role);

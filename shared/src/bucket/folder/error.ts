@@ -1,5 +1,5 @@
 import { WaybillError } from '../../errors.ts';
-import { keyInvalid, shownKey } from '../key.ts';
+import { keyInvalid } from '../key.ts';
 
 export type FolderAction = 'write' | 'read' | 'list' | 'delete';
 
@@ -22,16 +22,15 @@ const PASSING = new Set([
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL']);
 
 /** Every failure of the filesystem as the bucket's contract names it. Ours pass through. */
-export function folderError(error: unknown, action: FolderAction, key: string, folder: string): unknown {
+export function folderError(error: unknown, action: FolderAction, key: string): unknown {
   const code = errno(error);
   if (error instanceof WaybillError || code === undefined || (error as Error).name === 'AbortError')
     return error;
-  const context = { key, folder, errno: code };
-  const what = `${action} ${shownKey(key)}`;
+  const context = { key, errno: code };
   if (DENIED.has(code)) {
     return new WaybillError(
       'BUCKET_ACCESS_DENIED',
-      `The folder ${folder} does not allow to ${what} (${code}).`,
+      `The folder does not allow to ${action} ${key} (${code}).`,
       {
         hint: `Give the user that runs this the right to ${action} there, or choose another --bucket.`,
         context,
@@ -47,7 +46,7 @@ export function folderError(error: unknown, action: FolderAction, key: string, f
       error,
     );
   }
-  return new WaybillError('BUCKET_UNAVAILABLE', `The folder ${folder} failed to ${what} (${code}).`, {
+  return new WaybillError('BUCKET_UNAVAILABLE', `The folder failed to ${action} ${key} (${code}).`, {
     hint: FULL.has(code)
       ? 'The disk or quota is full: free some space, then run the same command again.'
       : 'Check the disk or the mount, then run the same command again.',
@@ -59,29 +58,25 @@ export function folderError(error: unknown, action: FolderAction, key: string, f
 }
 
 /** The hard link is what makes put-if-absent exact; a filesystem without it is refused, not worked around. */
-export function linkError(error: unknown, key: string, folder: string): unknown {
+export function linkError(error: unknown, key: string): unknown {
   const code = errno(error) ?? '';
   if (NO_LINKS.has(code)) {
     return new WaybillError(
       'BUCKET_ACCESS_DENIED',
-      `The filesystem under ${folder} refuses hard links (${code}), so two writers could not be told apart.`,
+      `The filesystem under the folder refuses hard links (${code}), so two writers could not be told apart.`,
       {
         hint: 'Put the bucket on a filesystem with hard links (ext4, xfs, btrfs, APFS, NFS), not FAT or a cloud drive.',
-        context: { key, folder, errno: code },
+        context: { key, errno: code },
         cause: error,
       },
     );
   }
   if (code === 'EXDEV') {
-    return new WaybillError(
-      'BUCKET_ACCESS_DENIED',
-      `The folder ${folder} spans more than one filesystem at ${shownKey(key)}.`,
-      {
-        hint: 'Keep the whole bucket on one filesystem.',
-        context: { key, folder, errno: code },
-        cause: error,
-      },
-    );
+    return new WaybillError('BUCKET_ACCESS_DENIED', `The folder spans more than one filesystem at ${key}.`, {
+      hint: 'Keep the whole bucket on one filesystem.',
+      context: { key, errno: code },
+      cause: error,
+    });
   }
-  return folderError(error, 'write', key, folder);
+  return folderError(error, 'write', key);
 }

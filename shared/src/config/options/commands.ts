@@ -2,7 +2,8 @@ import { COMMANDS } from '../option.ts';
 
 /** Sets of commands that share options. */
 export const EVERYWHERE = COMMANDS;
-export const WITH_BUCKET = ['capture', 'load', 'run', 'status', 'verify', 'cutover', 'fsck', 'gc'] as const;
+export const WITH_STREAM = ['capture', 'load', 'run', 'status', 'verify', 'cutover', 'fsck', 'gc'] as const;
+export const WITH_BUCKET = [...WITH_STREAM, 'list'] as const;
 export const WITH_TARGET = ['load', 'run', 'status', 'verify', 'cutover'] as const;
 export const CAPTURING = ['capture', 'run'] as const;
 export const FILTERING = ['capture', 'load', 'run'] as const;

@@ -20,6 +20,13 @@ export const STREAM_OPTIONS = {
     describe: 'Namespaces to leave out, in the same forms; wins over --include.',
     example: 'shop.sessions',
   },
+  'allow-empty': {
+    type: 'boolean',
+    group: GROUP,
+    commands: [...FILTERING, 'verify', 'cutover'],
+    describe:
+      'capture, run, load: begin although a pattern names nothing yet, and record that. verify, cutover: succeed although there is nothing to compare.',
+  },
   format: {
     type: 'enum',
     group: GROUP,

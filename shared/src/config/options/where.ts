@@ -1,5 +1,5 @@
 import type { OptionSpec } from '../option.ts';
-import { WITH_BUCKET, WITH_TARGET } from './commands.ts';
+import { WITH_BUCKET, WITH_STREAM, WITH_TARGET } from './commands.ts';
 
 /** What every command is about: from where, through which bucket, to where, under which names. */
 export const WHERE_OPTIONS = {
@@ -31,10 +31,17 @@ export const WHERE_OPTIONS = {
   stream: {
     type: 'string',
     group: 'Where',
-    commands: WITH_BUCKET,
+    commands: WITH_STREAM,
     default: 'default',
     describe: 'Name of the stream in the bucket.',
     example: 'shop-2026',
+  },
+  'new-stream': {
+    type: 'boolean',
+    group: 'Where',
+    commands: ['capture', 'run'],
+    describe:
+      'Begin a new stream although the bucket has others of this source. Without it that is refused, since the name is most likely misspelt.',
   },
   load: {
     type: 'string',

@@ -1,0 +1,113 @@
+/**
+ * What `--include` and `--exclude` come to on this source. A misspelt pattern is the most likely way to a stream that is complete and
+ * holds nothing: it is refused before anything is written, and told when it becomes so later.
+ */
+import { WaybillError } from '@waybill/shared/errors';
+import type { Logger } from '@waybill/shared/logger';
+import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import { leftOut } from '@waybill/shared/mongo/left-out';
+import { listNames } from '@waybill/shared/mongo/listed-names';
+import { type NamespaceFilter, type Pattern, parsePattern } from '@waybill/shared/mongo/namespace-filter';
+import { isNamed, namesAny, suggestPattern, unmatchedPatterns } from '@waybill/shared/mongo/unmatched';
+
+export interface PatternOptions {
+  readonly filter: NamespaceFilter;
+  readonly allowEmpty: boolean;
+  readonly source: MongoConnection;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+const MOST_NAMED = 10;
+
+/** Of a new stream. @throws CONFIG_PATTERN_UNMATCHED */
+export async function checkPatterns(
+  definitions: readonly CollectionDefinition[],
+  options: PatternOptions,
+): Promise<void> {
+  const { filter, source, logger, signal, allowEmpty } = options;
+  const taken = definitions.map(({ namespace }) => namespace);
+  const names = await listNames(source, (database) => filter.mayMatchDatabase(database), signal);
+  // By the names of T0 or by those of now: between the two a collection may have been made, or renamed.
+  const unmatched = unmatchedPatterns(filter.include, [...taken, ...names]);
+  if (unmatched.length > 0) {
+    const all = await listNames(source, () => true, signal);
+    const error = namesNothing(unmatched, all);
+    if (!allowEmpty) throw error;
+    logger.warn(error.message, { allowed: '--allow-empty', suggestion: error.hint });
+  } else if (taken.length === 0) {
+    const error = nothingLeft(filter);
+    if (!allowEmpty && filter.text() !== null) throw error;
+    logger.warn(error.message);
+  }
+  for (const exclude of unmatchedPatterns(filter.exclude, names)) {
+    logger.warn('--exclude names nothing that the source has', {
+      exclude,
+      suggestion: suggestPattern(exclude, names),
+    });
+  }
+  logger.info('scope', {
+    takes: filter.text() ?? 'all databases',
+    collections: definitions.filter(({ type }) => type === 'collection').length,
+    views: definitions.filter(({ type }) => type === 'view').length,
+    leftOut: leftOut(names, filter),
+  });
+}
+
+function namesNothing(patterns: readonly string[], names: readonly string[]): WaybillError {
+  const named = patterns.slice(0, MOST_NAMED).join(', ');
+  const more = patterns.length > MOST_NAMED ? ` and ${patterns.length - MOST_NAMED} more` : '';
+  const guesses = patterns.slice(0, MOST_NAMED).flatMap((each) => suggestPattern(each, names) ?? []);
+  const guess = guesses.length > 0 ? `Did you mean ${guesses.join(', ')}? ` : '';
+  return new WaybillError(
+    'CONFIG_PATTERN_UNMATCHED',
+    `--include names nothing that the source has: ${named}${more}`,
+    {
+      hint: `${guess}Names are case-sensitive. Where it comes later, give --allow-empty.`,
+      context: { patterns: patterns.length },
+    },
+  );
+}
+
+function nothingLeft(filter: NamespaceFilter): WaybillError {
+  const patterns = filter.text();
+  const what = patterns === null ? 'has no collection or view yet' : `has nothing that ${patterns} takes`;
+  return new WaybillError('CONFIG_PATTERN_UNMATCHED', `the source ${what}`, {
+    hint: 'An --exclude wins over every --include. Where what it takes comes later, give --allow-empty.',
+  });
+}
+
+type Collections = ReadonlyMap<string, CollectionDefinition>;
+
+const ENDS_NAME: ReadonlySet<DdlEvent['operation']> = new Set(['drop', 'dropDatabase', 'rename']);
+
+/** Says when a pattern that named something names nothing any more. */
+export class PatternWatch {
+  readonly #patterns: readonly (readonly [text: string, pattern: Pattern])[];
+  readonly #logger: Logger;
+
+  constructor(filter: NamespaceFilter, logger: Logger) {
+    this.#patterns = filter.include.map((text) => [text, parsePattern(text)] as const);
+    this.#logger = logger;
+  }
+
+  /** At a start that goes on. */
+  look(collections: Collections): void {
+    for (const [text, pattern] of this.#patterns) this.#tell(text, pattern, collections);
+  }
+
+  /** After structure changes were committed. */
+  after(ddl: readonly DdlEvent[], collections: Collections): void {
+    const ended = ddl.filter(({ operation }) => ENDS_NAME.has(operation));
+    if (ended.length === 0) return;
+    for (const [text, pattern] of this.#patterns) {
+      if (ended.some(({ namespace }) => isNamed(pattern, namespace))) this.#tell(text, pattern, collections);
+    }
+  }
+
+  #tell(text: string, pattern: Pattern, collections: Collections): void {
+    if (namesAny(pattern, collections)) return;
+    this.#logger.warn('--include names nothing that the stream has now', { include: text });
+  }
+}

@@ -1,0 +1,26 @@
+import type { RawElement } from '@waybill/shared/bson/raw';
+import { WaybillError } from '@waybill/shared/errors';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import { type CollectionOfIds, duplicateIds } from '@waybill/shared/mongo/duplicate-ids';
+import { splitNamespace } from '@waybill/shared/record';
+
+/** Looks again at ids that a reading met twice. @throws SOURCE_DUPLICATE_ID where one of them stays so */
+export async function refuseDuplicates(
+  connection: MongoConnection,
+  of: CollectionOfIds,
+  ids: readonly RawElement[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { length } = await duplicateIds(connection, of, ids, signal);
+  if (length === 0) return;
+  const { namespace } = of;
+  const name = JSON.stringify(splitNamespace(namespace).collection);
+  throw new WaybillError(
+    'SOURCE_DUPLICATE_ID',
+    `${namespace} has two documents of one _id on different shards; at most one of them can stand on a target`,
+    {
+      hint: `Find them: db.getCollection(${name}).aggregate([{$group: {_id: "$_id", n: {$sum: 1}}}, {$match: {n: {$gt: 1}}}]). Remove one, or give it another _id, and run the same command again; or leave the collection out: --exclude ${namespace} with another --stream.`,
+      context: { namespace, ids: length },
+    },
+  );
+}

@@ -1,0 +1,111 @@
+/** What a bucket holds, as `waybill list` tells it; also its JSON. */
+import type { StreamIdentity } from '@waybill/shared/manifest/commit';
+import type { StreamState } from '@waybill/shared/manifest/state';
+import { patternsText } from '@waybill/shared/mongo/namespace-filter';
+import type { CapturePhase, LoadPhase } from '../status/shape.ts';
+import { statusOf } from '../status/status.ts';
+import type { Paint } from './style.ts';
+import { renderTable } from './table.ts';
+
+export interface ListedMilestone {
+  readonly name: string;
+  readonly at: string;
+}
+
+export interface ListedLoad {
+  readonly load: string;
+  readonly state: LoadPhase;
+  /** What it takes of the stream; null: everything. */
+  readonly takes: string | null;
+  readonly writer: string;
+  readonly lastCommitAt: string;
+  readonly milestones: readonly ListedMilestone[];
+}
+
+export interface ListedStream {
+  readonly stream: string;
+  readonly source?: string;
+  readonly state?: CapturePhase;
+  /** What it takes of the source; null: everything. */
+  readonly takes?: string | null;
+  readonly createdAt?: string;
+  readonly writer?: string;
+  readonly lastCommitAt?: string | null;
+  readonly watermark?: string | null;
+  readonly milestones?: readonly ListedMilestone[];
+  readonly loads?: readonly ListedLoad[];
+  /** Why nothing else is told of it. */
+  readonly error?: string;
+}
+
+export function listedStream(found: {
+  readonly bucket: string;
+  readonly identity: StreamIdentity;
+  readonly stream: StreamState;
+  readonly logs: ReadonlyMap<string, StreamState>;
+}): ListedStream {
+  const { bucket, identity, stream, logs } = found;
+  const about = { bucket, identity, stream, sourceTime: null, now: Date.now() };
+  const { capture, source } = statusOf({ ...about, load: null });
+  const loads = [...logs].flatMap(([name, log]): ListedLoad[] => {
+    const { load } = statusOf({ ...about, load: { name, log, progress: null } });
+    if (!load) return [];
+    const { phase: state, writer } = load;
+    const takes = patternsText(load);
+    return [{ load: name, state, takes, writer, lastCommitAt: log.at, milestones: milestonesOf(log) }];
+  });
+  return {
+    stream: identity.stream,
+    source,
+    state: capture.phase,
+    takes: patternsText(identity),
+    createdAt: identity.createdAt,
+    writer: capture.writer,
+    lastCommitAt: stream.at || null,
+    watermark: capture.watermark,
+    milestones: milestonesOf(stream),
+    loads,
+  };
+}
+
+/** Of each name the latest. */
+function milestonesOf({ milestones }: StreamState): ListedMilestone[] {
+  const latest = new Map<string, ListedMilestone>();
+  for (const { name, at } of milestones) {
+    if (name === 'collection-completed') continue;
+    latest.delete(name);
+    latest.set(name, { name, at });
+  }
+  return [...latest.values()];
+}
+
+export function renderList(bucket: string, streams: readonly ListedStream[], paint: Paint): string {
+  if (streams.length === 0) return `no stream in ${bucket}`;
+  const head = ['stream', 'source', 'state', 'last commit (UTC)', 'load', 'state', 'last milestone'];
+  const table = renderTable(
+    head.map((each) => ({ head: each })),
+    streams.flatMap(rows),
+    paint,
+  );
+  const broken = streams.flatMap(({ stream, error }) => (error ? [`${stream}: ${error}`] : []));
+  return [`${paint('bold', 'bucket')}  ${bucket}`, '', table, ...broken].join('\n');
+}
+
+/** One for each load; of a stream that has none, one. */
+function rows({ stream, source = '', state, lastCommitAt, loads = [], error }: ListedStream): string[][] {
+  const own = [stream, source, error ? 'cannot be read' : (state ?? ''), moment(lastCommitAt ?? '')];
+  if (loads.length === 0) return [[...own, error ? '' : 'none', '', '']];
+  return loads.map((load, index) => {
+    const last = load.milestones.at(-1);
+    return [
+      ...(index === 0 ? own : ['', '', '', '']),
+      load.load,
+      load.state,
+      last ? `${last.name} ${moment(last.at)}` : '',
+    ];
+  });
+}
+
+function moment(at: string): string {
+  return at.slice(0, 19).replace('T', ' ');
+}

@@ -1,0 +1,162 @@
+/**
+ * Making a collection or view, and changing its options, without what the target refuses of it. A view that is refused is left out. Of a
+ * collection the fewest options are left out without which the target takes it, but none on which documents depend: a capped collection that
+ * is not capped would hold other ones.
+ */
+import { elements } from '@waybill/shared/bson/raw';
+import { WaybillError } from '@waybill/shared/errors';
+import type { Fields } from '../target/target.ts';
+import { type BlockedPart, isRefusal, refusalText } from './blocked.ts';
+import { attempt, type StructureContext } from './context.ts';
+import { optionName } from './options.ts';
+import type { CollectionRecord } from './registry.ts';
+
+/** Documents depend on them. */
+const NEEDED: ReadonlySet<string> = new Set(['capped', 'size', 'max']);
+/** One says nothing without the other. */
+const TOGETHER: ReadonlyMap<string, string> = new Map([
+  ['validationLevel', 'validator'],
+  ['validationAction', 'validator'],
+  ['viewOn', 'pipeline'],
+  ['expireAfterSeconds', 'clusteredIndex'],
+]);
+/** With more, trying which ones are refused would take too long: then all are left out. */
+const TRIED_GROUPS = 6;
+
+/**
+ * Creates what the record says; gives the record as it is then. What is left out is written down before each try: should we be killed,
+ * what stands there lacks exactly that. @throws TARGET_UNSUPPORTED where nothing helps
+ */
+export async function createAsFarAsTaken(
+  context: StructureContext,
+  record: CollectionRecord,
+  fields: Fields,
+): Promise<CollectionRecord> {
+  const refusals = new Map<string, WaybillError>();
+  for (const left of setsToLeave(record, fields)) {
+    const tried = await saveBlocked(
+      context,
+      record,
+      left.flatMap((name) => parts(record, name, left, refusals)),
+    );
+    const taken = fields.filter(([name]) => !left.includes(groupOf(name)));
+    const refusal = await refusalOf(context, () =>
+      context.target.create(record.namespace, taken, context.ownership.tag),
+    );
+    if (!refusal) return tried;
+    refusals.set(keyOf(left), refusal);
+  }
+  const refusal = refusals.get(keyOf([]))!;
+  if (record.type === 'collection') throw cannotStand(record.namespace, refusal);
+  return saveBlocked(context, record, [{ option: null, reason: refusalText(refusal) }]);
+}
+
+/** collMod, as far as the target takes it. */
+export async function modifyAsFarAsTaken(
+  context: StructureContext,
+  record: CollectionRecord,
+  fields: Fields,
+): Promise<CollectionRecord> {
+  const { target, ownership } = context;
+  const change = (some: Fields): Promise<WaybillError | null> =>
+    refusalOf(context, () => target.modify(record.namespace, some, ownership.tag));
+  const groups = groupsOf(fields);
+  const whole = await change(fields);
+  const refused: BlockedPart[] = [];
+  for (const group of whole ? groups : []) {
+    const some = fields.filter(([name]) => groupOf(name) === group);
+    const refusal = groups.length === 1 ? whole : await change(some);
+    if (!refusal) continue;
+    const reason = refusalText(refusal);
+    refused.push(...some.map(([name]): BlockedPart => ({ option: optionName(name), reason })));
+  }
+  const changed = new Set(fields.map(([name]) => optionName(name)));
+  const others = record.blocked.filter(({ option }) => option === null || !changed.has(option));
+  const after = await saveBlocked(context, record, [...others, ...refused]);
+  if (refused.length > 0) tellBlocked(context, after);
+  return after;
+}
+
+export function tellBlocked({ logger }: Pick<StructureContext, 'logger'>, record: CollectionRecord): void {
+  for (const { option, reason } of record.blocked) {
+    const what = option === null ? 'a view' : 'an option';
+    logger.warn(`the target refused ${what}: the cutover will ask for it`, {
+      namespace: record.namespace,
+      ...(option !== null && { option }),
+      reason,
+    });
+  }
+}
+
+export async function saveBlocked(
+  context: StructureContext,
+  record: CollectionRecord,
+  blocked: readonly BlockedPart[],
+): Promise<CollectionRecord> {
+  const known = context.registry.get(record.namespace) ?? record;
+  if (JSON.stringify(known.blocked) === JSON.stringify(blocked)) return { ...record, blocked };
+  const changed = { ...record, blocked };
+  await attempt(context, () => context.registry.save(changed));
+  return changed;
+}
+
+async function refusalOf(
+  context: StructureContext,
+  operation: () => Promise<unknown>,
+): Promise<WaybillError | null> {
+  try {
+    await attempt(context, operation);
+    return null;
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    return error;
+  }
+}
+
+/** Groups of options to leave out, smaller sets first; none is the first one. */
+function setsToLeave({ type }: CollectionRecord, fields: Fields): string[][] {
+  if (type === 'view') return [[]];
+  const groups = groupsOf(fields).filter((name) => !NEEDED.has(name));
+  if (groups.length > TRIED_GROUPS) return [[], ...groups.map((name) => [name]), groups];
+  const sets = Array.from({ length: 2 ** groups.length }, (_, bits) =>
+    groups.filter((_name, at) => (bits >> at) % 2 === 1),
+  );
+  return sets.sort((a, b) => a.length - b.length);
+}
+
+function groupsOf(fields: Fields): string[] {
+  return [...new Set(fields.map(([name]) => groupOf(name)))];
+}
+
+function groupOf(name: string): string {
+  return TOGETHER.get(name) ?? name;
+}
+
+function keyOf(left: readonly string[]): string {
+  return JSON.stringify([...left].sort());
+}
+
+/** Why that group is left out together with the others: what the target said when only the others were. */
+function parts(
+  { options }: CollectionRecord,
+  group: string,
+  left: readonly string[],
+  refusals: ReadonlyMap<string, WaybillError>,
+): BlockedPart[] {
+  const refusal = refusals.get(keyOf(left.filter((name) => name !== group))) ?? refusals.get(keyOf([]))!;
+  const reason = refusalText(refusal);
+  const names = [...elements(options)].map(({ name }) => name).filter((name) => groupOf(name) === group);
+  return names.map((option) => ({ option, reason }));
+}
+
+function cannotStand(namespace: string, refusal: WaybillError): WaybillError {
+  return new WaybillError(
+    'TARGET_UNSUPPORTED',
+    `${namespace} cannot stand on the target: ${refusalText(refusal)}`,
+    {
+      hint: `Leave it out in another load: --load with a new name and --exclude ${namespace}, into a target on which none of its collections hold documents yet.`,
+      context: { namespace },
+      cause: refusal,
+    },
+  );
+}

@@ -1,0 +1,70 @@
+/**
+ * What of the source's structure the target refuses: views, options of collections, indexes. It is recorded with the target's reason, the load
+ * goes on without it, and nobody passes over it by accident: status and verify list it, and a cutover wants it accepted by name.
+ * A refusal that the target's state explains (a write block, a full disk, rights that are missing) is none of these: it is an error like any other.
+ */
+import { hasCode, type WaybillError } from '@waybill/shared/errors';
+import { failureOf, serverCode } from '@waybill/shared/mongo/classify';
+import { differing, optionFields } from '@waybill/shared/mongo/definition-fields';
+import type { CollectionRecord } from './registry.ts';
+
+/** A part of a collection or view that does not stand on the target as the source has it. */
+export interface BlockedPart {
+  /** Null: the view as a whole. */
+  readonly option: string | null;
+  readonly reason: string;
+}
+
+export interface Blocked {
+  readonly namespace: string;
+  readonly kind: 'view' | 'option' | 'index';
+  /** Of the option or the index; empty for a view. */
+  readonly name: string;
+  readonly reason: string;
+}
+
+export function blockedIn({ namespace, blocked, indexes }: CollectionRecord): Blocked[] {
+  return [
+    ...blocked.map(
+      ({ option, reason }): Blocked => ({
+        namespace,
+        kind: option === null ? 'view' : 'option',
+        name: option ?? '',
+        reason,
+      }),
+    ),
+    ...indexes
+      .filter(({ state }) => state === 'blocked')
+      .map(({ name, note }): Blocked => ({ namespace, kind: 'index', name, reason: note ?? 'refused' })),
+  ];
+}
+
+/** Where something stands there: what of it is not as on the source still. Somebody may have mended it. */
+export function stillBlocked(record: CollectionRecord, existing: Uint8Array): readonly BlockedPart[] {
+  if (record.blocked.length === 0) return record.blocked;
+  const differences = differing(optionFields(existing), optionFields(record.options));
+  return record.blocked.filter(({ option }) =>
+    option === null ? differences.length > 0 : differences.includes(option),
+  );
+}
+
+/** What the server's own state explains, and what may pass when that changes. */
+const STATE_CODES: ReadonlySet<number> = new Set([
+  // NamespaceNotFound, NamespaceExists, BackgroundOperationInProgressForNamespace.
+  26, 48, 12587,
+  // OutOfDiskSpace, CannotCreateCollection, UserWritesBlocked.
+  14031, 13111, 371,
+  // UnsatisfiableWriteConcern, WriteConcernFailed (no majority).
+  100, 64,
+]);
+
+/** Refused for what it is; not for privileges, not for the server's state, and not because the collection is gone. */
+export function isRefusal(error: unknown): error is WaybillError {
+  const code = serverCode(error);
+  return hasCode(error, 'MONGO_COMMAND_FAILED') && code !== undefined && !STATE_CODES.has(code);
+}
+
+/** The server's words alone. */
+export function refusalText(error: WaybillError): string {
+  return failureOf(error)?.message ?? error.message;
+}

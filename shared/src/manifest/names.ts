@@ -1,0 +1,104 @@
+/** Which streams a bucket has, and which loads a stream. For people who name one that is not there. */
+import type { Bucket } from '../bucket/bucket.ts';
+import { patientList } from '../bucket/patient-list.ts';
+import { closest } from '../config/suggest.ts';
+import { WaybillError } from '../errors.ts';
+import { throwIfAborted } from '../lifecycle.ts';
+import { identityKey, isName, loadsPrefix } from './keys.ts';
+import { type LogOptions, retried } from './options.ts';
+
+/** Other folders may stand in a bucket: that many are looked into at most. */
+const MOST_FOLDERS = 1000;
+const MOST_NAMED = 20;
+
+/** The streams of a bucket, by the names of their keys; a list request and one look for each folder. */
+export async function* streamNames(bucket: Bucket, options: LogOptions = {}): AsyncGenerator<string> {
+  let looked = 0;
+  for await (const name of folderNames(bucket, '', options.signal)) {
+    if (++looked > MOST_FOLDERS) return;
+    if (!isName(name)) continue;
+    const found = await retried(() => bucket.head(identityKey(name), { signal: options.signal }), options);
+    if (found) yield name;
+  }
+}
+
+/** The loads that have a folder in a stream, by the names of their keys; one list request for each. */
+export function loadNames(bucket: Bucket, stream: string, signal?: AbortSignal): AsyncGenerator<string> {
+  return folderNames(bucket, loadsPrefix(stream), signal);
+}
+
+/** For a stream that is not there: which ones are. */
+export async function streamMissing(
+  bucket: Bucket,
+  stream: string,
+  options: LogOptions = {},
+): Promise<WaybillError> {
+  const names = await someOf(streamNames(bucket, options), options.signal);
+  return new WaybillError('STREAM_MISSING', `There is no stream ${stream} in ${bucket.url}.`, {
+    hint:
+      names.length > 0
+        ? nameInstead(stream, names, '--stream', 'The bucket has')
+        : 'Start a capture first, or check --bucket and --stream.',
+    context: { stream },
+  });
+}
+
+/** For a load that is not there: which ones are. */
+export async function loadMissing(
+  bucket: Bucket,
+  { stream, load }: { readonly stream: string; readonly load: string },
+  signal?: AbortSignal,
+): Promise<WaybillError> {
+  const names = await someOf(loadNames(bucket, stream, signal), signal);
+  return new WaybillError('LOAD_MISSING', `The stream ${stream} in ${bucket.url} has no load ${load}.`, {
+    hint:
+      names.length > 0
+        ? nameInstead(load, names, '--load', 'The stream has')
+        : 'No load of this stream has been started yet: start `waybill load` first.',
+    context: { stream, load },
+  });
+}
+
+function nameInstead(given: string, names: readonly string[], option: string, who: string): string {
+  const guess = closest(given, names);
+  const named = names.slice(0, MOST_NAMED).join(', ');
+  const more = names.length > MOST_NAMED ? ', and more' : '';
+  return `${guess ? `Did you mean ${option} ${guess}? ` : ''}${who}: ${named}${more}.`;
+}
+
+/** Best effort: that a name is not there is said in any case. */
+async function someOf(names: AsyncIterable<string>, signal: AbortSignal | undefined): Promise<string[]> {
+  const found: string[] = [];
+  try {
+    for await (const name of names) {
+      found.push(name);
+      if (found.length > MOST_NAMED) break;
+    }
+  } catch {
+    throwIfAborted(signal);
+  }
+  return found;
+}
+
+async function* folderNames(bucket: Bucket, prefix: string, signal?: AbortSignal): AsyncGenerator<string> {
+  for (let startAfter: string | undefined; ; ) {
+    const name = await nextName(bucket, prefix, startAfter, signal);
+    if (name === undefined) return;
+    yield name;
+    // `0` is what comes after the slash: behind all keys of this folder, and before the next one's.
+    startAfter = `${prefix}${name}0`;
+  }
+}
+
+async function nextName(
+  bucket: Bucket,
+  prefix: string,
+  startAfter: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  for await (const { key } of patientList(bucket, prefix, { startAfter, signal })) {
+    const end = key.indexOf('/', prefix.length);
+    if (end > 0) return key.slice(prefix.length, end);
+  }
+  return undefined;
+}

@@ -1,0 +1,101 @@
+/** Nothing expires on the target while it is loaded, and after the cutover nothing that the source keeps. */
+import { milestoneOf } from '@waybill/shared/manifest/state';
+import { Decimal128, Double, Long } from 'mongodb-4-0';
+import { beforeAll, expect, it } from 'vitest';
+import { Migration } from '../e2e/migration.ts';
+import { awaitUntil } from '../support/await-until.ts';
+import { type TestClient, testClient } from '../support/raw.ts';
+import { describeWithServer, uniqueName } from '../support/servers.ts';
+
+const LONG_AGO = new Date('1900-01-01');
+/** Expiries by which a 4.0 server deletes nothing dated 1900, or nothing at all; other servers take them for something else. */
+const NEVER_HERE: Readonly<Record<string, unknown>> = {
+  nan: new Double(Number.NaN),
+  decimal: Decimal128.fromString('NaN'),
+  infinite: new Double(Number.POSITIVE_INFINITY),
+  endless: Long.fromString('9223372036854775807'),
+  centuries: new Double(1e10),
+  flag: true,
+  text: '0',
+};
+
+await describeWithServer(
+  'expiry',
+  (servers) => {
+    beforeAll(async () => {
+      await using source = await testClient(servers.source.uri);
+      await using target = await testClient(servers.target.uri);
+      await target.command('admin', { setParameter: 1, ttlMonitorSleepSecs: 1 });
+      // What expires on the source flows on as deletes: here none is to be.
+      await source.command('admin', { setParameter: 1, ttlMonitorEnabled: false });
+    });
+
+    /** Longer than the target takes to expire what is due, shown by a document that is. */
+    async function afterExpiry(target: TestClient): Promise<void> {
+      const witness = target.client.db(uniqueName('expiry_witness')).collection('due');
+      await witness.createIndex({ at: 1 }, { expireAfterSeconds: 0 });
+      for (let round = 0; round < 2; round++) {
+        await witness.insertOne({ at: LONG_AGO });
+        await awaitUntil('what is due has expired', async () => (await witness.countDocuments()) === 0);
+      }
+    }
+
+    async function startSides(migration: Migration): Promise<void> {
+      const capture = migration.start('capture');
+      await migration.reached('caught-up', capture);
+      const load = migration.start('load');
+      await awaitUntil('the load has caught up', async () => {
+        if (!load.isRunning) throw new Error(`the load ended early: ${(await load.ended).stderr}`);
+        return milestoneOf(await migration.loadLog(), 'caught-up');
+      });
+    }
+
+    it('is what it means on the source, and comes after everything else is proven', async () => {
+      const database = uniqueName('expiry');
+      await using source = await testClient(servers.source.uri);
+      await using target = await testClient(servers.target.uri);
+      const [from, to] = [source.client.db(database), target.client.db(database)];
+      const create = (name: string, indexes: readonly object[]) =>
+        source.command(database, { createIndexes: name, indexes });
+      const dated = [LONG_AGO, new Date()].map((at, n) => ({ _id: n as never, at, of: at }));
+      for (const [name, expireAfterSeconds] of Object.entries(NEVER_HERE)) {
+        await create(name, [{ key: { at: 1 }, name: 'ttl', expireAfterSeconds }]);
+      }
+      await create('compound', [{ key: { at: 1, of: 1 }, name: 'ttl', expireAfterSeconds: 0 }]);
+      await from.createCollection('ring', { capped: true, size: 4096 });
+      await create('ring', [{ key: { at: 1 }, name: 'ttl', expireAfterSeconds: 0 }]);
+      await create('live', [
+        { key: { at: 1 }, name: 'ttl', expireAfterSeconds: new Double(1e9 + 0.5) },
+        { key: { of: 1 }, name: 'too early', expireAfterSeconds: -5 },
+      ]);
+      const names = [...Object.keys(NEVER_HERE), 'compound', 'ring', 'live'];
+      for (const name of names) await from.collection(name).insertMany(dated);
+      await using migration = await Migration.create({ servers, databases: [database] });
+      await startSides(migration);
+      const counts = async () =>
+        Object.fromEntries(
+          await Promise.all(names.map(async (name) => [name, await to.collection(name).countDocuments()])),
+        );
+      const all = Object.fromEntries(names.map((name) => [name, 2]));
+      await afterExpiry(target);
+      expect(await counts()).toEqual(all);
+
+      const refused = await migration.run('cutover');
+      expect(refused.exitCode, refused.stderr).toBe(3);
+      expect(refused.stderr).toMatch(/too early of \S+live: without its expiry of -5 seconds/);
+      await afterExpiry(target);
+      expect(await counts()).toEqual(all);
+
+      await from.collection('live').dropIndex('too early');
+      await from.collection('live').createIndex({ of: 1 }, { name: 'too early' });
+      const done = await migration.run('cutover', ['--json']);
+      expect(done.exitCode, done.stderr).toBe(0);
+      await awaitUntil('what is due has expired', async () => (await counts()).live === 1);
+      await afterExpiry(target);
+      expect(await counts()).toEqual({ ...all, live: 1 });
+      const [, ttl] = await to.collection('live').indexes();
+      expect(ttl).toMatchObject({ expireAfterSeconds: 1e9 });
+    });
+  },
+  { source: 'oldest' },
+);
