@@ -2,7 +2,7 @@ import { WaybillError } from '@waybill/shared/errors';
 import type { Logger } from '@waybill/shared/logger';
 import type { Metrics } from '@waybill/shared/metrics';
 import type { RetryOptions } from '@waybill/shared/retry';
-import type { CaptureStats } from '@waybill/shared/stats';
+import { type CaptureStats, noteBucketFailure } from '@waybill/shared/stats';
 
 export interface RetryNoticeDeps {
   readonly stats: CaptureStats;
@@ -18,6 +18,7 @@ export function bucketRetryNotice({
 }: RetryNoticeDeps): NonNullable<RetryOptions['onRetry']> {
   return (error, attempt, delayMs) => {
     stats.retries++;
+    noteBucketFailure(stats, delayMs);
     metrics.retries.inc({ code: error instanceof WaybillError ? error.code : 'INTERNAL' });
     logger.warnThrottled('a call to the bucket is tried again', { err: error, attempt, delayMs });
   };

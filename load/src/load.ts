@@ -15,7 +15,7 @@ import type { Metrics } from '@waybill/shared/metrics';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { ClusterTime } from '@waybill/shared/position';
 import type { RetryOptions } from '@waybill/shared/retry';
-import type { LoadStats } from '@waybill/shared/stats';
+import { type LoadStats, noteBucketFailure } from '@waybill/shared/stats';
 import { StopGrace } from '@waybill/shared/stop-grace';
 import { checkFirstStart } from './first-start.ts';
 import { recordedFilter, settleFilter } from './load-filter.ts';
@@ -123,6 +123,7 @@ function assertLoadable(
 function retryNotice({ stats, metrics, logger }: LoadDeps): RetryOptions['onRetry'] {
   return (error, tries, delayMs) => {
     stats.retries++;
+    noteBucketFailure(stats, delayMs);
     metrics.retries.inc({ code: error instanceof WaybillError ? error.code : 'INTERNAL' });
     logger.warnThrottled('a read from the bucket is tried again', { err: error, attempt: tries, delayMs });
   };

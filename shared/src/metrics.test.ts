@@ -156,6 +156,7 @@ describe('totals', () => {
       bytesTotal: 9,
       collections: 3,
       collectionsDone: 1,
+      ...{ earlierDocuments: 0, earlierBytes: 0, openDocuments: 0, openBytes: 0 },
     });
   });
 });

@@ -3,8 +3,8 @@
  * (`observeCapture`, `observeLoad`); services touch only what stats can not hold: durations and retries by code.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { clusterTimeSeconds } from './position.ts';
-import { type CaptureStats, type LoadStats, totals } from './stats.ts';
+import { type ClusterTime, clusterTimeSeconds } from './position.ts';
+import { bucketAwayMs, type CaptureStats, type LoadStats, type RunStats, totals } from './stats.ts';
 
 interface MetricEntry {
   readonly type: 'counter' | 'gauge' | 'histogram';
@@ -170,7 +170,7 @@ export function observeCapture(metrics: Metrics, stats: CaptureStats): void {
     const { watermark, sourceTime } = stats;
     if (watermark !== null) metrics.captureWatermark.set(clusterTimeSeconds(watermark));
     if (sourceTime !== null) metrics.captureSourceTime.set(clusterTimeSeconds(sourceTime));
-    if (watermark !== null && sourceTime !== null) metrics.captureLag.set(lagSeconds(sourceTime, watermark));
+    setLag(metrics.captureLag, stats, sourceTime);
   });
 }
 
@@ -184,15 +184,20 @@ export function observeLoad(metrics: Metrics, stats: LoadStats): void {
     metrics.loadIndexes.set({ state: 'waiting' }, Math.max(0, stats.indexesTotal - stats.indexesBuilt));
     const { watermark, streamWatermark } = stats;
     if (watermark !== null) metrics.loadAppliedWatermark.set(clusterTimeSeconds(watermark));
-    if (watermark !== null && streamWatermark !== null) {
-      metrics.loadLag.set(lagSeconds(streamWatermark, watermark));
-    }
+    setLag(metrics.loadLag, stats, streamWatermark);
   });
 }
 
 /** Whole seconds of cluster time from `behind` to `ahead`, never negative. */
 export function lagSeconds(ahead: bigint, behind: bigint): number {
   return Math.max(0, clusterTimeSeconds(ahead) - clusterTimeSeconds(behind));
+}
+
+/** Absent while the bucket is away: what is ahead is not known then. */
+function setLag(gauge: Gauge<never>, stats: RunStats, ahead: ClusterTime | null): void {
+  if (ahead === null || stats.watermark === null) return;
+  if (bucketAwayMs(stats, performance.now()) !== null) gauge.remove();
+  else gauge.set(lagSeconds(ahead, stats.watermark));
 }
 
 function total(counter: Counter<string>, value: number, labels: Record<string, string> = {}): void {

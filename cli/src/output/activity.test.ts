@@ -1,5 +1,11 @@
 import { clusterTime } from '@waybill/shared/position';
-import { collectionProgress, countEarlier, createCaptureStats, createLoadStats } from '@waybill/shared/stats';
+import {
+  collectionProgress,
+  countEarlier,
+  createCaptureStats,
+  createLoadStats,
+  noteBucketFailure,
+} from '@waybill/shared/stats';
 import { describe, expect, it } from 'vitest';
 import { ActivityMeter, activityFields, activityLine } from './activity.ts';
 import { RateMeter } from './rate.ts';
@@ -81,6 +87,22 @@ describe('activity', () => {
     expect(activityLine(meter.sample(2000), wide)).toBe(
       'load     changes   7 documents  3,000 changes at 1,500/s  lag 3 s',
     );
+  });
+
+  it('tells for how long the bucket has been away, and no lag meanwhile', () => {
+    const stats = createLoadStats();
+    Object.assign(stats, {
+      phase: 'changes',
+      watermark: clusterTime(1, 1),
+      streamWatermark: clusterTime(1, 1),
+    });
+    noteBucketFailure(stats, 1000);
+    const at = performance.now();
+    const activity = new ActivityMeter(stats).sample(at + 2000);
+    expect(activityLine(activity, wide)).toMatch(/no bucket for 2\.\d s$/);
+    expect(activityFields(activity)).toMatchObject({ bucketAwaySeconds: 2 });
+    expect(activityFields(activity)).not.toHaveProperty('lagSeconds');
+    expect(activityLine(new ActivityMeter(stats).sample(at + 60_000), wide)).toMatch(/lag 0 s$/);
   });
 
   it('knows no lag before both ends are known', () => {

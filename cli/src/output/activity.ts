@@ -2,7 +2,7 @@
 import type { LogFields } from '@waybill/shared/logger';
 import { lagSeconds } from '@waybill/shared/metrics';
 import { formatClusterTime } from '@waybill/shared/position';
-import { type CaptureStats, type LoadStats, type Totals, totals } from '@waybill/shared/stats';
+import { bucketAwayMs, type CaptureStats, type LoadStats, type Totals, totals } from '@waybill/shared/stats';
 import { firstThatFits } from './fit.ts';
 import { RateMeter } from './rate.ts';
 import { formatBytes, formatCount, formatDuration, formatRate, formatShortCount } from './units.ts';
@@ -19,6 +19,8 @@ export interface Activity {
   readonly changesPerSecond: number;
   /** Seconds of cluster time; null until both ends are known. */
   readonly lagSeconds: number | null;
+  /** While the bucket does not answer: how long already. There is no lag then, for what is ahead is not known. */
+  readonly bucketAwayMs: number | null;
   readonly watermark: string | null;
   readonly indexes: string | null;
 }
@@ -47,6 +49,7 @@ export class ActivityMeter {
     const left = sum.bytesTotal - bytes;
     const ahead = stats.kind === 'capture' ? stats.sourceTime : stats.streamWatermark;
     const { watermark } = stats;
+    const awayMs = bucketAwayMs(stats, at);
     return {
       kind: stats.kind,
       phase: stats.phase,
@@ -56,7 +59,9 @@ export class ActivityMeter {
       etaMs: left > 0 && bytesPerSecond > 0 ? (left / bytesPerSecond) * 1000 : null,
       changes: stats.changes,
       changesPerSecond: this.#changes.perSecond(),
-      lagSeconds: ahead !== null && watermark !== null ? lagSeconds(ahead, watermark) : null,
+      lagSeconds:
+        ahead !== null && watermark !== null && awayMs === null ? lagSeconds(ahead, watermark) : null,
+      bucketAwayMs: awayMs,
       watermark: watermark === null ? null : formatClusterTime(watermark),
       indexes:
         stats.kind === 'load' && stats.indexesTotal > 0
@@ -107,6 +112,7 @@ function facts(activity: Activity, form: Form, bar: LineForm['bar']): string[] {
       form.changes === 'all' ? `${formatCount(activity.changes)} changes at ${rate}` : `changes ${rate}`,
     );
   }
+  if (activity.bucketAwayMs !== null) parts.push(`no bucket for ${formatDuration(activity.bucketAwayMs)}`);
   if (activity.lagSeconds !== null) parts.push(`lag ${activity.lagSeconds} s`);
   return parts;
 }
@@ -140,6 +146,9 @@ export function activityFields(activity: Activity): LogFields {
     ...(activity.indexes === null ? {} : { indexes: activity.indexes }),
     changes: activity.changes,
     changesPerSecond: Math.round(activity.changesPerSecond),
+    ...(activity.bucketAwayMs === null
+      ? {}
+      : { bucketAwaySeconds: Math.round(activity.bucketAwayMs / 1000) }),
     ...(activity.lagSeconds === null ? {} : { lagSeconds: activity.lagSeconds }),
     ...(activity.watermark === null ? {} : { watermark: activity.watermark }),
   };

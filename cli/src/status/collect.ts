@@ -5,13 +5,18 @@ import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { WaybillError } from '@waybill/shared/errors';
 import { readStream } from '@waybill/shared/manifest/identity';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
+import { KnownHead } from '@waybill/shared/manifest/known-head';
 import { readCommits, readManifest } from '@waybill/shared/manifest/log';
 import { foldCommit, type StreamState } from '@waybill/shared/manifest/state';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
 import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
+import { DEFAULT_RETRY, type RetryPolicy } from '@waybill/shared/retry';
 import type { Status, Unreachable } from './shape.ts';
 import { statusOf } from './status.ts';
+
+/** Somebody looks at it: a bucket that is away is news, and not to be waited for. */
+const PATIENCE: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 5000 };
 
 export interface CollectSettings {
   readonly stream: string;
@@ -48,7 +53,7 @@ export class StatusCollector {
   async collect(): Promise<Status> {
     const { bucket, source, target, signal } = this.#deps;
     const { stream, load } = this.#settings;
-    const identity = await readStream(bucket, streamPrefix(stream), { signal });
+    const identity = await readStream(bucket, streamPrefix(stream), { signal, retryPolicy: PATIENCE });
     // The load's side first: what it has reached must not look like more than the stream has.
     this.#load = await this.#advance(loadPrefix(stream, load), this.#load);
     const unreachable: Unreachable[] = [];
@@ -73,9 +78,11 @@ export class StatusCollector {
 
   async #advance(prefix: string, known: StreamState | null): Promise<StreamState> {
     const { bucket, signal } = this.#deps;
-    if (known === null || known.seq === 0) return readManifest(bucket, prefix, { signal });
+    const options = { signal, retryPolicy: PATIENCE };
+    if (known === null || known.seq === 0) return readManifest(bucket, prefix, options);
     let state = known;
-    for await (const next of readCommits(bucket, prefix, { signal, after: known }))
+    const head = new KnownHead(bucket, prefix);
+    for await (const next of readCommits(bucket, prefix, { ...options, after: known, head }))
       state = foldCommit(state, next);
     return state;
   }

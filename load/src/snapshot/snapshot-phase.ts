@@ -62,6 +62,7 @@ export async function applySnapshot(deps: SnapshotDeps): Promise<SnapshotResult>
       after: START,
       pollMs: deps.settings.pollMs,
       idlePollMs: deps.settings.idlePollMs,
+      onRetry: deps.onReadAgain,
       signal: work.signal,
     })) {
       if (item.kind === 'head') continue;

@@ -2,7 +2,9 @@ import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { sleep, throwIfAborted } from '@waybill/shared/lifecycle';
 import type { ChainedCommit } from '@waybill/shared/manifest/codec';
 import type { Commit } from '@waybill/shared/manifest/commit';
+import { KnownHead } from '@waybill/shared/manifest/known-head';
 import { type LogPoint, readCommits } from '@waybill/shared/manifest/log';
+import type { RetryOptions } from '@waybill/shared/retry';
 import { type PollPauses, PollRhythm } from './poll-rhythm.ts';
 
 /** A commit of the stream, or the news that there was none after `seq` a moment ago. */
@@ -15,6 +17,7 @@ export interface HeadReached {
 
 export interface FeedOptions extends PollPauses {
   readonly after: LogPoint;
+  readonly onRetry: RetryOptions['onRetry'];
   readonly signal: AbortSignal;
 }
 
@@ -27,14 +30,15 @@ export async function* feed(
   streamPrefix: string,
   options: FeedOptions,
 ): AsyncGenerator<FeedItem, never> {
-  const { signal } = options;
+  const { signal, onRetry } = options;
+  const head = new KnownHead(bucket, streamPrefix);
   const rhythm = new PollRhythm(options, performance.now());
   let point = options.after;
   for (;;) {
     throwIfAborted(signal);
     const before = point.seq;
     let changes = false;
-    for await (const next of readCommits(bucket, streamPrefix, { after: point, signal })) {
+    for await (const next of readCommits(bucket, streamPrefix, { after: point, head, onRetry, signal })) {
       point = { seq: next.commit.seq, hash: next.hash };
       changes ||= saysMore(next.commit);
       yield { kind: 'commit', next };

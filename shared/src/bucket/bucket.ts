@@ -55,6 +55,9 @@ export interface Bucket {
    */
   unfenced?: boolean | undefined;
 
+  /** A read costs neither money nor a journey: who writes a log looks before each commit whether the one before it stands. */
+  readonly looksAreFree?: boolean | undefined;
+
   close(): Promise<void>;
 }
 

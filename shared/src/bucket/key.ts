@@ -10,6 +10,15 @@ export function keyFault(key: string): string | undefined {
   return undefined;
 }
 
+/** No stream's name begins with a dot. */
+export const PROBE_PREFIX = '.waybill-probe-';
+
+/** A key for messages: what a probe calls its objects tells nobody anything. */
+export function shownKey(key: string): string {
+  if (key === '') return 'its objects';
+  return key.startsWith(PROBE_PREFIX) ? 'a test object' : key;
+}
+
 /** @throws BUCKET_KEY_INVALID */
 export function assertKey(key: string): void {
   const fault = keyFault(key);

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { hasCode, isTransient, WaybillError } from '../errors.ts';
 import { type RetryPolicy, retry } from '../retry.ts';
 import type { Bucket, ByteRange, CallOptions } from './bucket.ts';
+import { PROBE_PREFIX } from './key.ts';
 
 export interface ProbeOptions extends CallOptions {
   /** The operator's word that there is one writer: then a store without put-if-absent passes, unfenced. */
@@ -18,8 +19,6 @@ export interface Probed {
   readonly unfenced: string | undefined;
 }
 
-/** No stream's name begins with a dot. */
-export const PROBE_PREFIX = '.waybill-probe-';
 const PROBE = /^\.waybill-probe-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-(?:once|race|plain|clock)$/;
 
 /** Whether it is a name that only a probe makes up. */

@@ -24,6 +24,10 @@ export class WrappedBucket implements Bucket {
     return this.inner.unfenced;
   }
 
+  get looksAreFree(): boolean | undefined {
+    return this.inner.looksAreFree;
+  }
+
   put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, options?: PutOptions): Promise<void> {
     return this.inner.put(key, body, options);
   }

@@ -1,11 +1,10 @@
 import type { Bucket } from '../bucket/bucket.ts';
 import { hasCode } from '../errors.ts';
 import type { StreamIdentity } from '../manifest/commit.ts';
-import { findStream, readStream } from '../manifest/identity.ts';
+import { readStream } from '../manifest/identity.ts';
 import { identityKey } from '../manifest/keys.ts';
 import type { LogOptions } from '../manifest/options.ts';
 import type { Findings } from './findings.ts';
-import { lookAgain } from './look-again.ts';
 
 interface IdentityOptions extends LogOptions {
   readonly bucket: Bucket;
@@ -18,17 +17,12 @@ interface IdentityOptions extends LogOptions {
  */
 export async function checkIdentity(
   prefix: string,
-  hasCommits: boolean,
   options: IdentityOptions,
 ): Promise<StreamIdentity | null> {
-  const { findings, signal } = options;
+  const { bucket, findings } = options;
   const key = identityKey(prefix);
   try {
-    const { bucket } = options;
-    const find = hasCommits ? findStream : readStream;
-    const found = await lookAgain(() => find(bucket, prefix, options), signal);
-    if (!found) findings.add('stream-damaged', key, 'it is missing, and its commits are there');
-    return found;
+    return await readStream(bucket, prefix, options);
   } catch (error) {
     if (hasCode(error, 'MANIFEST_CORRUPT')) findings.add('stream-damaged', key, error.message);
     else if (hasCode(error, 'FORMAT_UNSUPPORTED')) findings.add('format-unsupported', key, error.message);

@@ -70,7 +70,7 @@ export async function runFsck({ stream, deep }: FsckSettings, deps: FsckDeps): P
   const loads = await checkLoads(stream, { ...deps, findings });
   const survey = await surveyLog(bucket, prefix, deps);
   stats.commitsTotal += survey.head;
-  const identity = await checkIdentity(prefix, survey.head > 0, { ...deps, findings });
+  const identity = await checkIdentity(prefix, { ...deps, findings });
   const segments = new SegmentChecks({ ...deps, prefix, identity, deep, findings });
   await segments.list();
   const state = await walkStream(survey, segments, { ...deps, findings });

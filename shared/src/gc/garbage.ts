@@ -1,7 +1,8 @@
 /** What of a stream is garbage, and why. Lists; deletes nothing. */
 import type { Bucket, ObjectInfo } from '../bucket/bucket.ts';
+import { PROBE_PREFIX } from '../bucket/key.ts';
 import { patientList } from '../bucket/patient-list.ts';
-import { isProbeKey, PROBE_PREFIX } from '../bucket/probe.ts';
+import { isProbeKey } from '../bucket/probe.ts';
 import type { LogSurvey } from '../fsck/survey.ts';
 import { CHECKPOINTS_TRIED } from '../manifest/checkpoint.ts';
 import { checkpointKey, epochInKey, segmentsPrefix } from '../manifest/keys.ts';

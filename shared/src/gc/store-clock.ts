@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Bucket } from '../bucket/bucket.ts';
-import { PROBE_PREFIX } from '../bucket/probe.ts';
+import { PROBE_PREFIX } from '../bucket/key.ts';
 import { WaybillError } from '../errors.ts';
 import { type LogOptions, retried } from '../manifest/options.ts';
 

@@ -4,6 +4,7 @@ import { hasCode } from '../errors.ts';
 import { type ChainedCommit, canonicalCommit, corrupt } from './codec.ts';
 import type { CommitBody } from './commit.ts';
 import { commitKey } from './keys.ts';
+import { KnownHead } from './known-head.ts';
 import { readKnownCommit } from './log.ts';
 import { type LogOptions, retried } from './options.ts';
 import { FORMAT_VERSION } from './schema.ts';
@@ -51,9 +52,14 @@ export function nextCommit(state: StreamState, author: Author, body: CommitBody)
   return { commit, encoded, hash: sha256(encoded), bytes: encoded.length };
 }
 
+export interface PutCommitOptions extends LogOptions {
+  /** Of who puts one commit after the other. */
+  readonly head?: KnownHead | undefined;
+}
+
 /**
  * Puts the commit, again after transient failures. A put that failed may have happened (a time-out after success): then
- * the next attempt finds the number taken, by these very bytes. A crash here leaves the commit there or not; the next
+ * the next attempt finds the number taken, by these very bytes. Nothing is put after a commit that is gone. A crash here leaves the commit there or not; the next
  * owner sees which.
  * @returns null if the commit stands in the log, otherwise the one that took its number
  */
@@ -61,13 +67,18 @@ export async function putCommit(
   bucket: Bucket,
   prefix: string,
   next: EncodedCommit,
-  options: LogOptions,
+  options: PutCommitOptions,
 ): Promise<ChainedCommit | null> {
-  const { seq, attempt, writer } = next.commit;
+  const { seq, attempt, writer, previous } = next.commit;
+  const { head = new KnownHead(bucket, prefix) } = options;
   const key = commitKey(prefix, seq);
   const { signal } = options;
   try {
-    await retried(() => bucket.put(key, next.encoded, { ifAbsent: true, signal }), options);
+    await retried(async () => {
+      // Before each attempt: between two of them the bucket may have been away, and another come.
+      await head.assertStands({ seq: seq - 1, hash: previous }, signal);
+      await bucket.put(key, next.encoded, { ifAbsent: true, signal });
+    }, options);
     return null;
   } catch (error) {
     if (!hasCode(error, 'BUCKET_OBJECT_EXISTS')) throw error;

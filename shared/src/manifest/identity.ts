@@ -1,9 +1,11 @@
 /** `stream.json`: what a stream is, written once before its first commit, never changed. */
 import type { Bucket } from '../bucket/bucket.ts';
+import { lookedForAgain } from '../bucket/known-object.ts';
 import { hasCode } from '../errors.ts';
-import { decodeIdentity, encodeIdentity } from './codec.ts';
+import { corrupt, decodeIdentity, encodeIdentity } from './codec.ts';
 import type { StreamIdentity } from './commit.ts';
 import { assertName, identityKey } from './keys.ts';
+import { hasCommitsBeyond } from './log.ts';
 import { streamMissing } from './names.ts';
 import { type LogOptions, retried } from './options.ts';
 import { FORMAT_VERSION } from './schema.ts';
@@ -57,11 +59,22 @@ export async function findStream(
   streamPrefix: string,
   options: LogOptions = {},
 ): Promise<StreamIdentity | null> {
+  const { signal } = options;
   const key = identityKey(streamPrefix);
+  const get = (): Promise<Buffer> => retried(() => bucket.get(key, { signal }), options);
   try {
-    return decodeIdentity(await retried(() => bucket.get(key, { signal: options.signal }), options), key);
+    return decodeIdentity(await get(), key);
   } catch (error) {
-    if (hasCode(error, 'BUCKET_OBJECT_MISSING')) return null;
-    throw error;
+    if (!hasCode(error, 'BUCKET_OBJECT_MISSING')) throw error;
+    if (!(await hasCommitsBeyond(bucket, streamPrefix, 0, options))) return null;
+    return decodeIdentity(await lookedForAgain(get, options).catch(lost(key)), key);
   }
+}
+
+/** A new identity over an old log could be another source's, or of other lanes, than what is there already. */
+function lost(key: string) {
+  return (error: unknown): never => {
+    if (!hasCode(error, 'BUCKET_OBJECT_MISSING')) throw error;
+    throw corrupt('stream.json', 'it is missing, and commits of the stream are there', key);
+  };
 }

@@ -128,6 +128,7 @@ describe('damage', () => {
     const other = await mkdtemp(join(tmpdir(), 'waybill-log-'));
     await cp(folder, other, { recursive: true });
     await rm(join(folder, P), { recursive: true });
+    bucket = await openFolder(folder);
     await writeLog(12);
     for (const seq of [12, 5]) {
       await cp(join(other, commitKey(P, seq)), path(seq));

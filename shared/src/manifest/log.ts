@@ -10,6 +10,7 @@ import { sleep, throwIfAborted } from '../lifecycle.ts';
 import { latestCheckpoint } from './checkpoint.ts';
 import { type ChainedCommit, corrupt, decodeCommit } from './codec.ts';
 import { commitKey, manifestPrefix, numberInKey } from './keys.ts';
+import { KnownHead, type LogPoint } from './known-head.ts';
 import { type LogOptions, retried } from './options.ts';
 import { EMPTY_STATE, foldCommit, type StreamState } from './state.ts';
 
@@ -19,14 +20,12 @@ const READ_AHEAD = 16;
 const IDLE_GROWTH = 1.25;
 const IDLE_BOUND = 5;
 
-/** Where a reader is: number and hash of the last commit it has; `{seq: 0, hash: null}` before the first. */
-export interface LogPoint {
-  readonly seq: number;
-  readonly hash: string | null;
-}
+export type { LogPoint } from './known-head.ts';
 
 export interface ReadCommitsOptions extends LogOptions {
   readonly after?: LogPoint | undefined;
+  /** For who reads again and again: that there is nothing more is believed only where what was read still stands. */
+  readonly head?: KnownHead | undefined;
 }
 
 export interface FollowOptions extends ReadCommitsOptions {
@@ -119,7 +118,11 @@ export async function* readCommits(
       ahead.push(one);
     }
     const next = await ahead.shift();
-    if (!next) return point;
+    if (!next) {
+      const end = point;
+      if (options.head) await retried(async () => options.head?.assertStands(end, options.signal), options);
+      return point;
+    }
     assertChains(point, next);
     point = { seq: next.commit.seq, hash: next.hash };
     yield next;
@@ -134,10 +137,11 @@ export async function* followManifest(
 ): AsyncGenerator<ChainedCommit, never> {
   let point: LogPoint = options.after ?? EMPTY_STATE;
   let pauseMs = options.pollMs;
+  const head = new KnownHead(bucket, prefix);
   for (;;) {
     throwIfAborted(options.signal);
     const before = point;
-    point = yield* readCommits(bucket, prefix, { ...options, after: point });
+    point = yield* readCommits(bucket, prefix, { ...options, after: point, head });
     pauseMs =
       point.seq > before.seq ? options.pollMs : Math.min(pauseMs * IDLE_GROWTH, options.pollMs * IDLE_BOUND);
     await sleep(pauseMs, options.signal);
@@ -152,7 +156,8 @@ function assertChains(point: LogPoint, { commit }: ChainedCommit): void {
   );
 }
 
-async function hasCommitsBeyond(
+/** Whether there is a commit of a higher number than `seq`, next to it or not. */
+export async function hasCommitsBeyond(
   bucket: Bucket,
   prefix: string,
   seq: number,

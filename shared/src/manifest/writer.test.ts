@@ -191,8 +191,9 @@ describe('a put whose outcome is unknown', () => {
       if (failing && moment === 'after') throw unavailable();
     });
     const writer = await acquire('a', over);
-    const dead = new FaultyBucket(over, ({ operation, moment }) => {
-      if (failing && moment === 'before' && operation === 'get') throw unavailable();
+    const dead = new FaultyBucket(over, ({ operation, key, moment }) => {
+      if (failing && moment === 'before' && operation === 'get' && key === commitKey(P, 3))
+        throw unavailable();
     });
     const second = await acquire('b', dead);
     failing = true;

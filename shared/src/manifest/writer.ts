@@ -4,7 +4,7 @@
  * 1. Owning is having committed the highest epoch (BF-3). No clock, no lease: an owner learns that it is fenced when it
  *    loses a number to a higher epoch, and never writes again.
  * 2. Commits are serial. One that lost its number to an operator's note takes the note in and tries the next number.
- * 3. What a state cannot be followed by is refused before it is written.
+ * 3. No commit follows one that is gone: known-head.ts. What a state cannot be followed by is refused before it is written.
  * 4. After a put whose outcome stays unknown the writer is done for: its state may be one commit behind the log. A new
  *    acquire reads the truth. A crash at any await is the same case.
  */
@@ -12,10 +12,11 @@ import { randomUUID } from 'node:crypto';
 import type { Bucket } from '../bucket/bucket.ts';
 import { hasCode, WaybillError } from '../errors.ts';
 import { throwIfAborted } from '../lifecycle.ts';
-import { type EncodedCommit, nextCommit, putCommit, signature } from './append.ts';
+import { type EncodedCommit, nextCommit, type PutCommitOptions, putCommit, signature } from './append.ts';
 import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts';
 import type { ChainedCommit } from './codec.ts';
 import type { Commit, CommitBody } from './commit.ts';
+import { KnownHead } from './known-head.ts';
 import { readCommits, readManifest } from './log.ts';
 import type { LogOptions } from './options.ts';
 import { foldCommit, type StreamState } from './state.ts';
@@ -34,7 +35,7 @@ export class ManifestWriter {
   readonly #bucket: Bucket;
   readonly #prefix: string;
   readonly #writer: string;
-  readonly #options: LogOptions;
+  readonly #options: PutCommitOptions;
   #state: StreamState;
   #epoch = 0;
   /** Why nothing more can be written; set once. */
@@ -49,7 +50,11 @@ export class ManifestWriter {
     this.#prefix = options.prefix;
     this.#writer = signature(options.writer, options.bucket);
     // The signal of the acquire ends with it; each later call brings its own.
-    this.#options = { retryPolicy: options.retryPolicy, onRetry: options.onRetry };
+    this.#options = {
+      retryPolicy: options.retryPolicy,
+      onRetry: options.onRetry,
+      head: new KnownHead(options.bucket, options.prefix),
+    };
     this.#state = state;
   }
 

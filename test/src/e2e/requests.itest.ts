@@ -111,6 +111,8 @@ function counted(inner: Bucket): { readonly bucket: Bucket; take(): Counts } {
     if (moment !== 'before' || operation === 'delete') return;
     counts[operation === 'put' ? 'put' : 'get']++;
   });
+  // It stands for a store that bills each read.
+  Object.defineProperty(bucket, 'looksAreFree', { value: false });
   // Following a stream is without lists: one that came would bill as a write.
   bucket.list = (prefix, options) => {
     counts.put++;

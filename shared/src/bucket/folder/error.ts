@@ -1,5 +1,5 @@
 import { WaybillError } from '../../errors.ts';
-import { keyInvalid } from '../key.ts';
+import { keyInvalid, shownKey } from '../key.ts';
 
 export type FolderAction = 'write' | 'read' | 'list' | 'delete';
 
@@ -22,15 +22,16 @@ const PASSING = new Set([
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL']);
 
 /** Every failure of the filesystem as the bucket's contract names it. Ours pass through. */
-export function folderError(error: unknown, action: FolderAction, key: string): unknown {
+export function folderError(error: unknown, action: FolderAction, key: string, folder: string): unknown {
   const code = errno(error);
   if (error instanceof WaybillError || code === undefined || (error as Error).name === 'AbortError')
     return error;
-  const context = { key, errno: code };
+  const context = { key, folder, errno: code };
+  const what = `${action} ${shownKey(key)}`;
   if (DENIED.has(code)) {
     return new WaybillError(
       'BUCKET_ACCESS_DENIED',
-      `The folder does not allow to ${action} ${key} (${code}).`,
+      `The folder ${folder} does not allow to ${what} (${code}).`,
       {
         hint: `Give the user that runs this the right to ${action} there, or choose another --bucket.`,
         context,
@@ -46,7 +47,7 @@ export function folderError(error: unknown, action: FolderAction, key: string): 
       error,
     );
   }
-  return new WaybillError('BUCKET_UNAVAILABLE', `The folder failed to ${action} ${key} (${code}).`, {
+  return new WaybillError('BUCKET_UNAVAILABLE', `The folder ${folder} failed to ${what} (${code}).`, {
     hint: FULL.has(code)
       ? 'The disk or quota is full: free some space, then run the same command again.'
       : 'Check the disk or the mount, then run the same command again.',
@@ -58,25 +59,29 @@ export function folderError(error: unknown, action: FolderAction, key: string): 
 }
 
 /** The hard link is what makes put-if-absent exact; a filesystem without it is refused, not worked around. */
-export function linkError(error: unknown, key: string): unknown {
+export function linkError(error: unknown, key: string, folder: string): unknown {
   const code = errno(error) ?? '';
   if (NO_LINKS.has(code)) {
     return new WaybillError(
       'BUCKET_ACCESS_DENIED',
-      `The filesystem under the folder refuses hard links (${code}), so two writers could not be told apart.`,
+      `The filesystem under ${folder} refuses hard links (${code}), so two writers could not be told apart.`,
       {
         hint: 'Put the bucket on a filesystem with hard links (ext4, xfs, btrfs, APFS, NFS), not FAT or a cloud drive.',
-        context: { key, errno: code },
+        context: { key, folder, errno: code },
         cause: error,
       },
     );
   }
   if (code === 'EXDEV') {
-    return new WaybillError('BUCKET_ACCESS_DENIED', `The folder spans more than one filesystem at ${key}.`, {
-      hint: 'Keep the whole bucket on one filesystem.',
-      context: { key, errno: code },
-      cause: error,
-    });
+    return new WaybillError(
+      'BUCKET_ACCESS_DENIED',
+      `The folder ${folder} spans more than one filesystem at ${shownKey(key)}.`,
+      {
+        hint: 'Keep the whole bucket on one filesystem.',
+        context: { key, folder, errno: code },
+        cause: error,
+      },
+    );
   }
-  return folderError(error, 'write', key);
+  return folderError(error, 'write', key, folder);
 }

@@ -96,7 +96,7 @@ describe('folder', () => {
   test('a directory that somebody removed is made anew', async () => {
     const bucket = await openFolder(folder);
     await bucket.put('a/b/1', Buffer.from('x'), { ifAbsent: true });
-    await rm(join(folder, 'a'), { recursive: true });
+    await rm(join(folder, 'a/b'), { recursive: true });
     await rm(join(folder, '.tmp'), { recursive: true });
     await bucket.put('a/b/2', Buffer.from('x'), { ifAbsent: true });
     expect(await bucket.head('a/b/2')).not.toBeNull();
@@ -129,7 +129,7 @@ describe('folder', () => {
       for await (const { key } of walkFolder(folder, {
         prefix: 'd/',
         startAfter: '',
-        hidden: '.tmp',
+        hidden: ['.tmp'],
         window,
       })) {
         found.push(key);
@@ -154,23 +154,23 @@ describe('failures of the filesystem', () => {
     ['ELOOP', 'BUCKET_UNAVAILABLE', 'failed'],
     ['ENAMETOOLONG', 'BUCKET_KEY_INVALID', 'failed'],
   ])('%s is %s', (errno, code, kind) => {
-    const error = folderError(failure(errno), 'write', 'k');
+    const error = folderError(failure(errno), 'write', 'k', '/data');
     expect(error).toMatchObject({ code, kind });
     expect((error as WaybillError).message).not.toContain('secret');
   });
 
   test('a full disk says so, and a filesystem without hard links is refused by name', () => {
-    expect(folderError(failure('ENOSPC'), 'write', 'k')).toMatchObject({
+    expect(folderError(failure('ENOSPC'), 'write', 'k', '/data')).toMatchObject({
       hint: expect.stringContaining('full'),
     });
     for (const errno of ['EPERM', 'ENOTSUP', 'ENOSYS']) {
-      const error = linkError(failure(errno), 'k') as WaybillError;
+      const error = linkError(failure(errno), 'k', '/data') as WaybillError;
       expect(error).toMatchObject({
         code: 'BUCKET_ACCESS_DENIED',
         message: expect.stringContaining('hard links'),
       });
     }
-    expect(linkError(failure('ENOSPC'), 'k')).toMatchObject({ code: 'BUCKET_UNAVAILABLE' });
+    expect(linkError(failure('ENOSPC'), 'k', '/data')).toMatchObject({ code: 'BUCKET_UNAVAILABLE' });
   });
 });
 

@@ -1,16 +1,9 @@
 /**
- * A folder as a bucket. An object's path below the folder is its key, so that people can read it.
- *
- * 1. A put writes a file under `.tmp/`, syncs it, then links it (ifAbsent) or renames it into place, then syncs the
- *    directory. The link fails where a file stands already: that is the exact put-if-absent. Rejected: opening the
- *    final name exclusively, because a reader could then see a part.
- * 2. A crash before the link leaves a file in `.tmp/`, which is no object; who cleans up removes it by age. A crash
- *    between link and directory sync leaves a whole object, or after a power cut none; the put had not succeeded yet.
- * 3. A directory's entry is synced before anything in it counts as durable, also where another writer made it.
+ * A folder as a bucket. An object's path below the folder is its key, so that people can read it. Every call looks whether
+ * the folder is still the one that was opened: root.ts. How an object comes to be there: files.ts.
  */
-import { randomUUID } from 'node:crypto';
-import { type FileHandle, link, open, readdir, rename, stat, unlink } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
+import { type FileHandle, open, readdir, stat, unlink } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { WaybillError } from '../../errors.ts';
 import { throwIfAborted } from '../../lifecycle.ts';
@@ -24,19 +17,17 @@ import type {
   PutOptions,
   UnfinishedOptions,
 } from '../bucket.ts';
-import { drain } from '../drain.ts';
 import { assertKey, assertPrefix, keyInvalid } from '../key.ts';
-import { errno, folderError, isMissing, linkError } from './error.ts';
-import { makeDirectory, readExactly, syncDirectory, writeAll } from './io.ts';
+import { errno, folderError, isMissing } from './error.ts';
+import { FolderFiles, TEMPORARY, TEMPORARY_FILE } from './files.ts';
+import { readExactly } from './io.ts';
 import { objectInfo, walkFolder } from './list.ts';
+import { FolderRoot, MARKER } from './root.ts';
 
-const TEMPORARY = '.tmp';
-/** The folder may have had a `.tmp` before it had us: what is not named so is somebody else's. */
-const TEMPORARY_FILE = /^waybill-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:-2)?$/;
+/** Names at the root that are no objects. */
+const HIDDEN = [TEMPORARY, MARKER];
 /** Pieces of a streamed read, in bytes. */
 const PIECE_BYTES = 1024 * 1024;
-/** Directories remembered as durable; only the cost of a few syncs depends on it. */
-const DURABLE_LIMIT = 1000;
 
 export async function openFolder(path: string): Promise<Bucket> {
   const root = resolve(path);
@@ -44,10 +35,12 @@ export async function openFolder(path: string): Promise<Bucket> {
   const found = await stat(root).catch((error: unknown) => {
     if (errno(error) === 'ENOENT') return undefined;
     if (errno(error) === 'ENOTDIR') throw notFolder(`A part of ${root} is a file, not a folder.`);
-    throw folderError(error, 'read', root);
+    throw folderError(error, 'read', '', root);
   });
   if (found && !found.isDirectory()) throw notFolder(`${root} is a file, not a folder.`);
-  return new FolderBucket(root);
+  const bucket = new FolderBucket(root);
+  await bucket.check();
+  return bucket;
 }
 
 function notFolder(message: string): WaybillError {
@@ -58,12 +51,18 @@ function notFolder(message: string): WaybillError {
 
 class FolderBucket implements Bucket {
   readonly url: string;
-  readonly #root: string;
-  readonly #durable = new Set<string>();
+  readonly looksAreFree = true;
+  readonly #root: FolderRoot;
+  readonly #files: FolderFiles;
 
   constructor(root: string) {
-    this.#root = root;
+    this.#root = new FolderRoot(root);
+    this.#files = new FolderFiles(this.#root);
     this.url = pathToFileURL(root).href;
+  }
+
+  async check(): Promise<void> {
+    await this.#root.check('read', '');
   }
 
   async put(
@@ -73,18 +72,7 @@ class FolderBucket implements Bucket {
   ): Promise<void> {
     const path = this.#path(key);
     throwIfAborted(options.signal);
-    const temporary = join(this.#root, TEMPORARY, `waybill-${randomUUID()}`);
-    try {
-      await this.#writeTemporary(temporary, body, key, options.signal);
-      throwIfAborted(options.signal);
-      await this.#place(temporary, path, key, options.ifAbsent === true);
-    } finally {
-      // After a rename there is nothing left; what stays behind after a crash is removed by age.
-      await unlink(temporary).catch(() => undefined);
-    }
-    await syncDirectory(dirname(path)).catch((error: unknown) => {
-      throw mayHaveHappened(error, key);
-    });
+    await this.#files.put(key, path, body, options);
   }
 
   async get(key: string, options: GetOptions = {}): Promise<Buffer> {
@@ -100,124 +88,53 @@ class FolderBucket implements Bucket {
   async head(key: string, options: CallOptions = {}): Promise<ObjectInfo | null> {
     this.#path(key);
     throwIfAborted(options.signal);
-    return objectInfo(this.#root, key);
+    const info = await objectInfo(this.#root.path, key);
+    await this.#root.check('read', key);
+    return info;
   }
 
-  list(prefix: string, options: ListOptions = {}): AsyncIterable<ObjectInfo> {
+  async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ObjectInfo> {
     assertPrefix(prefix);
     const { startAfter = '', signal } = options;
-    return walkFolder(this.#root, { prefix, startAfter, hidden: TEMPORARY, signal });
+    await this.#root.check('list', prefix);
+    yield* walkFolder(this.#root.path, { prefix, startAfter, hidden: HIDDEN, signal });
+    // What is missing in it is missing in the bucket.
+    await this.#root.check('list', prefix);
   }
 
   async delete(key: string, options: CallOptions = {}): Promise<void> {
     const path = this.#path(key);
     throwIfAborted(options.signal);
+    await this.#root.check('delete', key);
     try {
       await unlink(path);
     } catch (error) {
-      if (isMissing(error) || (await objectInfo(this.#root, key)) === null) return;
-      throw folderError(error, 'delete', key);
+      await this.#root.check('delete', key);
+      if (isMissing(error) || (await objectInfo(this.#root.path, key)) === null) return;
+      throw folderError(error, 'delete', key, this.#root.path);
     }
   }
 
   /** Half-written files of all keys lie together: which prefix they were meant for is not known. */
   async removeUnfinished(_prefix: string, options: UnfinishedOptions): Promise<number> {
     throwIfAborted(options.signal);
-    return removeOldTemporaries(this.#root, options.olderThanMs);
+    await this.#root.check('delete', '');
+    return removeOldTemporaries(this.#root.path, options.olderThanMs);
   }
 
   async close(): Promise<void> {}
 
   #path(key: string): string {
     assertKey(key);
-    if (key === TEMPORARY || key.startsWith(`${TEMPORARY}/`))
-      throw keyInvalid(key, 'that name is kept for half-written files');
-    return join(this.#root, key);
-  }
-
-  async #writeTemporary(
-    temporary: string,
-    body: Uint8Array | AsyncIterable<Uint8Array>,
-    key: string,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const writing = { handle: await this.#create(temporary, key) };
-    await using _ = { [Symbol.asyncDispose]: () => writing.handle.close() };
-    const write = async (piece: Uint8Array): Promise<void> => {
-      try {
-        await writeAll(writing.handle, piece);
-      } catch (error) {
-        throw folderError(error, 'write', key);
-      }
-    };
-    if (body instanceof Uint8Array) await write(body);
-    else await drain(body, write, signal);
-    await writing.handle.sync().catch((error: unknown) => {
-      throw folderError(error, 'write', key);
-    });
-  }
-
-  async #create(temporary: string, key: string): Promise<FileHandle> {
-    try {
-      return await open(temporary, 'wx').catch(async (error: unknown) => {
-        if (errno(error) !== 'ENOENT') throw error;
-        await makeDirectory(dirname(temporary));
-        return open(temporary, 'wx');
-      });
-    } catch (error) {
-      throw folderError(error, 'write', key);
-    }
-  }
-
-  async #place(temporary: string, path: string, key: string, ifAbsent: boolean): Promise<void> {
-    for (let again = false; ; again = true) {
-      await this.#makeDurable(dirname(path), key);
-      try {
-        await (ifAbsent ? link(temporary, path) : rename(temporary, path));
-        return;
-      } catch (error) {
-        // Somebody removed the directory since it was made: make it anew, once.
-        if (errno(error) === 'ENOENT' && !again) {
-          this.#durable.clear();
-          continue;
-        }
-        if (ifAbsent && errno(error) === 'EEXIST') {
-          throw new WaybillError('BUCKET_OBJECT_EXISTS', `There is an object ${key} already.`, {
-            context: { key },
-            cause: error,
-          });
-        }
-        throw ifAbsent && !(await canLink(temporary))
-          ? linkError(error, key)
-          : folderError(error, 'write', key);
-      }
-    }
-  }
-
-  /** Makes a directory and syncs every entry on the way down from the root's parent. */
-  async #makeDurable(directory: string, key: string): Promise<void> {
-    if (this.#durable.has(directory)) return;
-    try {
-      await makeDirectory(directory);
-      const parts = relative(this.#root, directory).split('/').filter(Boolean);
-      let parent = dirname(this.#root);
-      // The root's own parent may be a place that we may not open; its entry is then the operator's affair.
-      await syncDirectory(parent).catch(() => undefined);
-      parent = this.#root;
-      for (const part of parts) {
-        await syncDirectory(parent);
-        parent = join(parent, part);
-      }
-    } catch (error) {
-      throw folderError(error, 'write', key);
-    }
-    if (this.#durable.size >= DURABLE_LIMIT) this.#durable.clear();
-    this.#durable.add(directory);
+    if (HIDDEN.some((name) => key === name || key.startsWith(`${name}/`)))
+      throw keyInvalid(key, "that name is kept for the folder's own files");
+    return join(this.#root.path, key);
   }
 
   async *#read(key: string, options: GetOptions, pieceBytes: number): AsyncGenerator<Buffer> {
     const path = this.#path(key);
     throwIfAborted(options.signal);
+    await this.#root.check('read', key);
     let handle: FileHandle | undefined;
     try {
       handle = await open(path, 'r');
@@ -231,7 +148,9 @@ class FolderBucket implements Bucket {
         yield piece;
       }
     } catch (error) {
-      throw isMissing(error) ? missing(key, error) : folderError(error, 'read', key);
+      // It may have gone in between: then nothing is known of the object.
+      await this.#root.check('read', key);
+      throw isMissing(error) ? missing(key, error) : folderError(error, 'read', key, this.#root.path);
     } finally {
       await handle?.close();
     }
@@ -252,27 +171,6 @@ function checkRange(key: string, size: number, range: ByteRange | undefined): By
 
 function missing(key: string, cause?: unknown): WaybillError {
   return new WaybillError('BUCKET_OBJECT_MISSING', `There is no object ${key}.`, { context: { key }, cause });
-}
-
-/** The object is in place, only not surely for good: whoever put it must look before deciding anything. */
-function mayHaveHappened(error: unknown, key: string): WaybillError {
-  return new WaybillError('BUCKET_UNAVAILABLE', `${key} was written, but the folder could not be synced.`, {
-    hint: 'Check the disk or the mount, then run the same command again.',
-    context: { key, errno: errno(error) },
-    cause: error,
-  });
-}
-
-/** Whether it is the filesystem that refused a link, or only the one place. */
-async function canLink(temporary: string): Promise<boolean> {
-  const second = `${temporary}-2`;
-  try {
-    await link(temporary, second);
-    await unlink(second);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Best effort: a folder that may only be read has nothing to clean. */

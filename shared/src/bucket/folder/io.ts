@@ -27,20 +27,21 @@ export async function readExactly(
 }
 
 /**
- * Makes a directory and those above it. Not `mkdir` with `recursive`: where a directory stands but nothing can be made
+ * Makes a directory and those above it, but for `base` and what is above that: where `base` is gone it fails. Not `mkdir` with `recursive`: where a directory stands but nothing can be made
  * in it because the system says "not found" (as under /proc), that one tries for ever.
  */
-export async function makeDirectory(directory: string): Promise<void> {
+export async function makeDirectory(directory: string, mode: number, base?: string): Promise<void> {
+  if (directory === base) return;
   try {
-    await mkdir(directory);
+    await mkdir(directory, mode);
   } catch (error) {
     const code = errno(error);
     if (code === 'EEXIST' && (await stat(directory)).isDirectory()) return;
     const parent = dirname(directory);
     if (code !== 'ENOENT' || parent === directory) throw error;
-    await makeDirectory(parent);
+    await makeDirectory(parent, mode, base);
     // Once: another put may have made the parent, or this very directory, since the first attempt.
-    await mkdir(directory).catch((again: unknown) => {
+    await mkdir(directory, mode).catch((again: unknown) => {
       if (errno(again) !== 'EEXIST') throw again;
     });
   }

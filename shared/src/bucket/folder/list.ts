@@ -19,13 +19,13 @@ export interface WalkOptions {
   readonly prefix: string;
   readonly startAfter: string;
   /** Names at the root that are not objects. */
-  readonly hidden: string;
+  readonly hidden: readonly string[];
   readonly signal?: AbortSignal | undefined;
   readonly window?: number | undefined;
 }
 
 export async function* walkFolder(root: string, options: WalkOptions): AsyncGenerator<ObjectInfo> {
-  if (options.prefix.startsWith(`${options.hidden}/`)) return;
+  if (options.hidden.some((name) => options.prefix.startsWith(`${name}/`))) return;
   const cut = options.prefix.lastIndexOf('/') + 1;
   yield* walkDirectory(root, options.prefix.slice(0, cut), options);
 }
@@ -68,7 +68,7 @@ async function nextNames(root: string, parent: string, after: string, options: W
     for await (const entry of directory) {
       throwIfAborted(options.signal);
       if (!entry.isFile() && !entry.isDirectory()) continue;
-      if (parent === '' && entry.name === options.hidden) continue;
+      if (parent === '' && options.hidden.includes(entry.name)) continue;
       const name = entry.isDirectory() ? `${entry.name}/` : entry.name;
       if (after !== '' && compareKeys(name, after) <= 0) continue;
       if (!isWanted(parent + name, options)) continue;
@@ -78,7 +78,7 @@ async function nextNames(root: string, parent: string, after: string, options: W
   } catch (error) {
     throwIfAborted(options.signal);
     if (isMissing(error)) names = [];
-    else throw folderError(error, 'list', parent);
+    else throw folderError(error, 'list', parent, root);
   }
   shrink();
   return { names, more };
@@ -99,6 +99,6 @@ export async function objectInfo(root: string, key: string): Promise<ObjectInfo 
     return found.isFile() ? { key, bytes: found.size, modifiedAt: Math.trunc(found.mtimeMs) } : null;
   } catch (error) {
     if (isMissing(error)) return null;
-    throw folderError(error, 'read', key);
+    throw folderError(error, 'read', key, root);
   }
 }
