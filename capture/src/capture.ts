@@ -18,6 +18,7 @@ import type { CaptureStats } from '@waybill/shared/stats';
 import { StopGrace } from '@waybill/shared/stop-grace';
 import { bucketRetryNotice } from './bucket-retry.ts';
 import { milestone } from './commit/committer.ts';
+import { SIGN_OF_LIFE_MS } from './owner.ts';
 import type { CaptureSettings } from './settings.ts';
 import { RateLimit } from './snapshot/rate-limit.ts';
 import { runSnapshot } from './snapshot/snapshot.ts';
@@ -123,12 +124,13 @@ class Capture {
 
   async run(): Promise<CaptureResult['ended']> {
     const { stats } = this.#deps;
-    const activities = [this.#tailer.run(), this.#snapshotThenMilestones(), this.#watch()];
+    const activities = [this.#tailer.run(), this.#snapshotThenMilestones(), this.#watch(), this.#live()];
     await Promise.all(activities.map((activity) => activity.catch((error: unknown) => this.#fail(error))));
     this.#abort[Symbol.dispose]();
     stats.phase = 'stopping';
     if (this.#failure) throw await this.#recorded(this.#failure.error);
     if (this.#leavesSomething || this.#giveUp.aborted) this.#tellWhatIsLeft();
+    else await this.#recordStop();
     return this.#ended;
   }
 
@@ -154,6 +156,26 @@ class Capture {
       'the bucket did not take the last commit in time; what was read since the one before is read again by the next start',
       { seconds },
     );
+  }
+
+  /** So that the next one need not wait until we have been silent for long. Best effort: it is no more than that. */
+  async #recordStop(): Promise<void> {
+    const { committer } = this.#stream;
+    const stopped = milestone('capture-stopped', this.#deps.stats.watermark, committer.state.lastSequence);
+    await committer.commit({ milestones: [stopped] }).catch((error: unknown) => {
+      this.#deps.logger.warn('that the capture has stopped could not be recorded', { error });
+    });
+  }
+
+  /** Whatever holds up the source or the reading of it: who looks on sees that the stream has an owner. */
+  async #live(): Promise<void> {
+    const { committer } = this.#stream;
+    const { signal } = this.#stop;
+    const silenceMs = this.#settings.idleCommitMs + SIGN_OF_LIFE_MS;
+    for (;;) {
+      await sleep(POLL_MS, signal);
+      if (performance.now() - committer.lastCommitAt >= silenceMs) await committer.commit({});
+    }
   }
 
   /** That the source's history is lost is a fact of the stream, for whoever reads it. */

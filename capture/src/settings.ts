@@ -25,6 +25,10 @@ export interface CaptureSettings {
   readonly allowEmpty: boolean;
   /** A new stream may begin beside others of the same source. */
   readonly newStream: boolean;
+  /** Take the stream from whoever captures it, at work or not. */
+  readonly takeOver: boolean;
+  /** Otherwise only from an owner that has committed nothing for this long. Above what an idle owner commits in. */
+  readonly ownerSilenceMs: number;
   /** When to end by itself. */
   readonly until: 'stopped' | 'snapshot-completed' | 'caught-up';
 
@@ -71,6 +75,8 @@ export const DEFAULT_CAPTURE_SETTINGS: CaptureSettings = {
   timeSeries: 'refuse',
   allowEmpty: false,
   newStream: false,
+  takeOver: false,
+  ownerSilenceMs: 15_000,
   until: 'stopped',
   chunkBytes: 128 * MIB,
   segmentBytes: 64 * MIB,

@@ -25,6 +25,7 @@ import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { isKnownAs, type SourceIdentity, sourceIdentity } from '@waybill/shared/mongo/source-identity';
 import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/position';
+import { processIdentity } from '@waybill/shared/process-identity';
 import type { CaptureStats } from '@waybill/shared/stats';
 import { bucketRetryNotice } from './bucket-retry.ts';
 import { discover } from './catalog/discovery.ts';
@@ -39,6 +40,7 @@ import {
 } from './changes/stream-options.ts';
 import { Committer, milestone } from './commit/committer.ts';
 import { assertOnlyStream } from './other-streams.ts';
+import { untilOwnerIsGone } from './owner.ts';
 import type { CaptureSettings } from './settings.ts';
 import { pieces } from './snapshot/plan.ts';
 import { sourceTime } from './source-clock.ts';
@@ -71,7 +73,7 @@ export interface StartedStream {
 /** Definitions in one commit. */
 const DEFINITIONS_IN_COMMIT = 50;
 
-/** Errors: STREAM_FOREIGN_SOURCE, STREAM_OPTIONS_CHANGED, STREAM_BESIDE_OTHERS, CONFIG_PATTERN_UNMATCHED, SOURCE_*, MONGO_*, MANIFEST_*, BUCKET_*. */
+/** Errors: STREAM_FOREIGN_SOURCE, STREAM_OPTIONS_CHANGED, STREAM_BESIDE_OTHERS, STREAM_IN_USE, CONFIG_PATTERN_UNMATCHED, SOURCE_*, MONGO_*, MANIFEST_*, BUCKET_*. */
 export async function startStream(settings: CaptureSettings, deps: StartDeps): Promise<StartedStream> {
   const { bucket, source, logger, stats, signal, giveUp } = deps;
   const prefix = streamPrefix(settings.stream);
@@ -110,6 +112,8 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
   const identity = existing ?? (await createStream(bucket, prefix, wanted, { signal }));
   assertSame(identity, wanted, cluster);
 
+  const log = before ?? (await readManifest(bucket, prefix, { signal }));
+  await untilOwnerIsGone(log, settings, { bucket, prefix, logger, signal });
   const writer = await ManifestWriter.acquire({
     bucket,
     prefix,
@@ -121,6 +125,7 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
           'capture-started',
           state.position ? positionOf(state).clusterTime : (opened?.clusterTime ?? null),
           state.lastSequence,
+          { process: processIdentity() },
         ),
       ],
     }),

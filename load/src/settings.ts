@@ -16,6 +16,8 @@ export interface LoadSettings {
   readonly exclude: readonly string[];
   /** A new load may have patterns that name nothing in the stream. */
   readonly allowEmpty: boolean;
+  /** How long a stream that is not there yet is waited for. */
+  readonly streamWaitMs: number;
   readonly until: LoadUntil | null;
   /** When secondary indexes are built. `last`: once drained, or by cutover. `none`: never, not by cutover either. */
   readonly indexes: 'after-snapshot' | 'last' | 'none';
@@ -57,6 +59,7 @@ export const LOAD_DEFAULTS = {
   include: [],
   exclude: [],
   allowEmpty: false,
+  streamWaitMs: 60_000,
   until: null,
   indexes: 'after-snapshot',
   ddl: 'apply',

@@ -108,6 +108,11 @@ export const ERROR_CODES = table({
     meaning:
       'The bucket has streams of this source already, and the one named would be a new one, with a full copy of its own. Check --stream; give --new-stream where a new one is meant.',
   },
+  STREAM_IN_USE: {
+    kind: 'fenced',
+    meaning:
+      'Another capture owns the stream and goes on committing. Exactly one may run: leave this one stopped, or stop the other one; --take-over ends the other one at once.',
+  },
   STREAM_FOREIGN_SOURCE: {
     kind: 'usage',
     meaning:

@@ -1,10 +1,6 @@
 import type { CaptureResult } from '@waybill/capture/capture';
 import type { LoadResult } from '@waybill/load/load';
-import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { hasCode } from '@waybill/shared/errors';
 import { LinkedAbort, sleep } from '@waybill/shared/lifecycle';
-import { readStream } from '@waybill/shared/manifest/identity';
-import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { observeCapture, observeLoad } from '@waybill/shared/metrics';
 import {
   type CaptureStats,
@@ -56,7 +52,11 @@ async function prepare(
     options,
     until === 'snapshot-applied' ? 'snapshot-completed' : (until ?? 'stopped'),
   );
-  const toLoad = loadSettings(options, { until: until === 'snapshot-applied' ? until : null });
+  const toLoad = loadSettings(options, {
+    until: until === 'snapshot-applied' ? until : null,
+    // The capture beside it makes the stream, or fails and ends both.
+    streamWaitMs: Number.POSITIVE_INFINITY,
+  });
   const bucket = await services.writableBucket();
   const source = await services.connect('source');
   const target = await services.connect('target');
@@ -80,16 +80,14 @@ async function prepare(
         stats: capture,
         signal: both,
       });
-      const loaded = streamExists(bucket, options.stream, both).then(() =>
-        runLoad(toLoad, {
-          bucket,
-          target,
-          logger: logger.child({ component: 'load' }),
-          metrics,
-          stats: load,
-          signal: stopLoad.signal,
-        }),
-      );
+      const loaded = runLoad(toLoad, {
+        bucket,
+        target,
+        logger: logger.child({ component: 'load' }),
+        metrics,
+        stats: load,
+        signal: stopLoad.signal,
+      });
       const passed = captured.then(async ({ ended }) => {
         if (ended !== 'caught-up') return;
         await hasPassed(capture, load, stopLoad.signal);
@@ -124,19 +122,6 @@ async function together<T>(
 }
 
 const POLL_MS = 100;
-
-/** The capture beside us creates the stream; a load by itself would call a missing one an error. */
-async function streamExists(bucket: Bucket, stream: string, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    try {
-      await readStream(bucket, streamPrefix(stream), { signal });
-      return;
-    } catch (error) {
-      if (!hasCode(error, 'STREAM_MISSING')) throw error;
-    }
-    await sleep(POLL_MS, signal);
-  }
-}
 
 /** The capture has ended, so its watermark stands. A load's own `caught-up` may be that of an earlier run. */
 async function hasPassed(capture: CaptureStats, load: LoadStats, signal: AbortSignal): Promise<void> {

@@ -39,6 +39,8 @@ describe('settings', () => {
       'time-series': 'snapshot-only',
       'allow-empty': true,
       'new-stream': true,
+      'take-over': true,
+      'owner-silence': '20s',
       'chunk-size': '2MiB',
       'segment-size': '3MiB',
       readers: '5',
@@ -51,7 +53,7 @@ describe('settings', () => {
       ([name, value]) => value !== DEFAULT_CAPTURE_SETTINGS[name as keyof typeof DEFAULT_CAPTURE_SETTINGS],
     );
     expect(changed.map(([name]) => name).sort()).toEqual(
-      'allowEmpty chunkBytes codec commitBytes commitIntervalMs exclude format images include lanes maxReadBytesPerSecond newStream readPreference readers segmentBytes stream timeSeries until'.split(
+      'allowEmpty chunkBytes codec commitBytes commitIntervalMs exclude format images include lanes maxReadBytesPerSecond newStream ownerSilenceMs readPreference readers segmentBytes stream takeOver timeSeries until'.split(
         ' ',
       ),
     );

@@ -29,6 +29,8 @@ export function captureSettings(options: Options, until: CaptureSettings['until'
     timeSeries: options['time-series'],
     allowEmpty: options['allow-empty'],
     newStream: options['new-stream'],
+    takeOver: options['take-over'],
+    ownerSilenceMs: options['owner-silence'],
     until,
     chunkBytes: options['chunk-size'],
     segmentBytes: options['segment-size'],
@@ -43,9 +45,10 @@ export function captureSettings(options: Options, until: CaptureSettings['until'
 /** `--include` and `--exclude` mean the load only where the command loads and does not capture: the caller says. */
 export function loadSettings(
   options: Options,
-  given: Pick<LoadSettings, 'until'> & Partial<Pick<LoadSettings, 'include' | 'exclude'>>,
+  given: Pick<LoadSettings, 'until'> & Partial<Pick<LoadSettings, 'include' | 'exclude' | 'streamWaitMs'>>,
 ): LoadSettings {
   return resolveLoadSettings({
+    streamWaitMs: options['wait-for-stream'],
     ...given,
     stream: options.stream,
     load: options.load,

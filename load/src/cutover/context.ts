@@ -5,7 +5,7 @@ import { appendNote } from '@waybill/shared/manifest/note';
 import type { StreamState } from '@waybill/shared/manifest/state';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
-import { writerName } from '../progress/process-identity.ts';
+import { writerName } from '@waybill/shared/process-identity';
 import type { VerifySettings, VerifyStats } from '../verify/settings.ts';
 
 export interface CutoverSettings {

@@ -6,7 +6,7 @@ import { loadPrefix } from '@waybill/shared/manifest/keys';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
 import { formatClusterTime } from '@waybill/shared/position';
-import { writerName } from './process-identity.ts';
+import { writerName } from '@waybill/shared/process-identity';
 import type { LaneCursor } from './progress.ts';
 
 export interface LoadLogOptions {

@@ -3,11 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { WaybillError } from '@waybill/shared/errors';
 import { sleep } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
+import { isCertainlyDead, processIdentity, writerName } from '@waybill/shared/process-identity';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
 import { fencedError } from '../target/fenced.ts';
 import { PROGRESS_WRITES, type ProgressDocument, type Target } from '../target/target.ts';
 import { ownerId, slotId } from './keys.ts';
-import { isCertainlyDead, processIdentity, writerName } from './process-identity.ts';
 
 export interface OwnershipSettings {
   readonly load: string;

@@ -168,6 +168,7 @@ export interface DdlEvent {
 
 export type MilestoneName =
   | 'capture-started'
+  | 'capture-stopped'
   | 'snapshot-started'
   | 'collection-completed'
   | 'snapshot-completed'

@@ -121,6 +121,7 @@ export const ddlSchema = z.strictObject({
 export const milestoneSchema = z.strictObject({
   name: z.enum([
     'capture-started',
+    'capture-stopped',
     'snapshot-started',
     'collection-completed',
     'snapshot-completed',

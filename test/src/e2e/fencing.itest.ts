@@ -40,9 +40,10 @@ await describeWithServer('two at once', (servers) => {
   }
 
   it('lets one capture and one load go on, whoever came first', async () => {
-    const captures = [migration.start('capture'), migration.start('capture')];
+    const takingOver = () => migration.start('capture', '--take-over');
+    const captures = [takingOver(), takingOver()];
     const capture = await onlyOneGoesOn(captures, 'MANIFEST_FENCED');
-    const later = migration.start('capture');
+    const later = takingOver();
     // Whoever comes later wins.
     expect(await onlyOneGoesOn([capture, later], 'MANIFEST_FENCED')).toBe(later);
     await migration.reached('snapshot-completed', later);
@@ -61,7 +62,7 @@ await describeWithServer('two at once', (servers) => {
       await said(sleeper, /new stream|stream goes on/);
       await sleep(random.int(700));
       sleeper.kill('SIGSTOP');
-      const heir = migration.start('capture');
+      const heir = migration.start('capture', '--take-over');
       await said(heir, /stream goes on|new stream/);
       await sleep(300 + random.int(700));
       sleeper.kill('SIGCONT');

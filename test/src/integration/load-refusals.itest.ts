@@ -80,7 +80,9 @@ await describeWithServer('what a load refuses', (servers) => {
   it('refuses a stream without images, and one that is not there', async ({ bucket, run }) => {
     await StreamBuilder.create(bucket.url, { images: 'none' });
     await expect(run()).rejects.toMatchObject({ code: 'FORMAT_UNSUPPORTED' });
-    await expect(run({ stream: 'nowhere' })).rejects.toMatchObject({ code: 'STREAM_MISSING' });
+    await expect(run({ stream: 'nowhere', streamWaitMs: 0 })).rejects.toMatchObject({
+      code: 'STREAM_MISSING',
+    });
   });
 
   it('applies nothing from a commit on that it does not understand or that does not chain', async ({

@@ -86,7 +86,7 @@ await describeWithServer('what a command takes', (servers) => {
   });
 
   it('names what there is for a stream or load that is not there, and lists both', async () => {
-    const typo = await waybill('load', '--stream', 'secnod', '--until', 'snapshot-applied');
+    const typo = await waybill('load', '--stream', 'secnod', '--wait-for-stream', '0');
     expect(typo.exitCode, typo.stderr).toBe(2);
     expect(typo.stderr).toMatch(
       /STREAM_MISSING[\s\S]*Did you mean --stream second\? The bucket has: main, second\./,

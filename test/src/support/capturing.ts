@@ -20,13 +20,14 @@ export interface RunningCapture {
 
 /** `WAYBILL_TEST_LOG=debug` shows what captures do. */
 const level = (process.env.WAYBILL_TEST_LOG ?? 'silent') as 'silent';
-const logger: Logger = createLogger({ level });
+const ownLogger: Logger = createLogger({ level });
 
 /** A capture in this process, with small commits so that little data makes many. */
 export function startCapture(
   source: MongoConnection,
   bucket: Bucket,
   settings: Partial<CaptureSettings>,
+  logger: Logger = ownLogger,
 ): RunningCapture {
   const controller = new AbortController();
   const stats = createCaptureStats();
@@ -37,6 +38,8 @@ export function startCapture(
       maxAwaitMs: 100,
       allowEmpty: true,
       newStream: true,
+      // What a test calls killed lives on in this process.
+      takeOver: true,
       ...settings,
     },
     { source, bucket, logger, metrics: createMetrics(), stats, signal: controller.signal },

@@ -58,6 +58,21 @@ export const CAPTURE_OPTIONS = {
       'The snapshot reads no more than this many bytes of documents a second. Default: as fast as it goes.',
     example: '20MiB',
   },
+  'owner-silence': {
+    type: 'duration',
+    group: 'Capture',
+    commands: CAPTURING,
+    min: 15_000,
+    default: '15s',
+    describe:
+      'A stream that another capture owns is taken over when that one has committed nothing for this long; at once where it has stopped, or is a dead process of this machine. One that goes on committing keeps the stream.',
+  },
+  'take-over': {
+    type: 'boolean',
+    group: 'Capture',
+    commands: CAPTURING,
+    describe: 'Take the stream from another capture at once, though it may be at work. That one ends.',
+  },
   'read-preference': {
     type: 'enum',
     group: 'Capture',

@@ -30,6 +30,14 @@ export const LOAD_OPTIONS = {
     describe:
       'Repeat drops of collections and databases on the target too; without it the load stops and asks.',
   },
+  'wait-for-stream': {
+    type: 'duration',
+    group: 'Load',
+    commands: ['load'],
+    default: '60s',
+    describe:
+      'How long to wait for a stream that is not in the bucket yet, since its capture is just being started.',
+  },
   workers: {
     type: 'integer',
     group: 'Load',

@@ -1,0 +1,93 @@
+/**
+ * Who captures a stream before us, and whether it is still at work. Only manners: what keeps two captures apart is the fence, and that
+ * holds however this decides.
+ *
+ * A live owner commits every {@link SIGN_OF_LIFE_MS} at least, so one that has committed nothing for longer is gone, cut off from
+ * the bucket, or suspended; if it comes back it is fenced. The silence is measured by our own clock from when we began to look on: no
+ * clocks of two machines are compared. At once, without a wait, goes an owner that said that it had stopped, and a process of this machine
+ * that is gone.
+ */
+import { performance } from 'node:perf_hooks';
+import type { Bucket } from '@waybill/shared/bucket/bucket';
+import { WaybillError } from '@waybill/shared/errors';
+import { sleep } from '@waybill/shared/lifecycle';
+import type { Logger } from '@waybill/shared/logger';
+import { readCommits } from '@waybill/shared/manifest/log';
+import { foldCommit, type StreamState } from '@waybill/shared/manifest/state';
+import { isCertainlyDead } from '@waybill/shared/process-identity';
+import type { CaptureSettings } from './settings.ts';
+
+/** An owner commits at the latest this long after it was last idle for {@link CaptureSettings.idleCommitMs}, whatever holds it up. */
+export const SIGN_OF_LIFE_MS = 2000;
+const POLL_MS = 500;
+/** One that is still seen at work after so many times the silence keeps its stream: until then it may be about to stop. */
+const PATIENCE = 2;
+
+export interface OwnerDeps {
+  readonly bucket: Bucket;
+  readonly prefix: string;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Fulfilled when nobody seems to own the stream any more. @throws STREAM_IN_USE */
+export async function untilOwnerIsGone(
+  known: StreamState,
+  { takeOver, ownerSilenceMs }: Pick<CaptureSettings, 'takeOver' | 'ownerSilenceMs'>,
+  { bucket, prefix, logger, signal }: OwnerDeps,
+): Promise<void> {
+  let state = known;
+  if (state.seq === 0 || hasEnded(state)) return;
+  if (takeOver) {
+    logger.warn('taking over from the owner of the stream', ownerOf(state));
+    return;
+  }
+  logger.info('the stream has an owner; waiting until it has been silent for long enough', {
+    ...ownerOf(state),
+    silenceMs: ownerSilenceMs,
+  });
+  const began = performance.now();
+  let heardAt = began;
+  for (;;) {
+    await sleep(Math.min(POLL_MS, ownerSilenceMs), signal);
+    for await (const next of readCommits(bucket, prefix, { after: state, signal })) {
+      state = foldCommit(state, next);
+      // Notes are an operator's.
+      if (!next.commit.note) heardAt = performance.now();
+    }
+    const now = performance.now();
+    if (hasEnded(state)) return;
+    if (now - heardAt >= ownerSilenceMs) {
+      logger.warn('the owner of the stream has been silent; taking over', ownerOf(state));
+      return;
+    }
+    if (now - began >= PATIENCE * ownerSilenceMs) throw inUse(prefix, state);
+  }
+}
+
+/** It said so, or it was a process of this machine that is gone. */
+function hasEnded({ milestones }: StreamState): boolean {
+  const last = milestones.findLast(({ name }) => name === 'capture-started' || name === 'capture-stopped');
+  if (last?.name === 'capture-stopped') return true;
+  const process = last?.evidence?.process;
+  return typeof process === 'string' && isCertainlyDead(process);
+}
+
+function ownerOf({ writer, at }: StreamState): { readonly owner: string; readonly lastCommit: string } {
+  return {
+    owner: writer,
+    lastCommit: `${Math.max(0, Math.round((Date.now() - Date.parse(at)) / 1000))} s ago`,
+  };
+}
+
+function inUse(stream: string, state: StreamState): WaybillError {
+  const { owner, lastCommit } = ownerOf(state);
+  return new WaybillError(
+    'STREAM_IN_USE',
+    `${owner} captures stream ${stream}, and goes on committing (last ${lastCommit})`,
+    {
+      hint: 'Exactly one may run. Leave this one stopped, or stop the other one and start this one again; --take-over ends the other one at once.',
+      context: { stream, owner },
+    },
+  );
+}
