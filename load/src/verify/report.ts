@@ -65,7 +65,9 @@ export interface StructureDifference {
     | 'index-left-out'
     /** A time-series collection: its measurements are not compared. */
     | 'not-compared'
-    | 'order';
+    | 'order'
+    /** The same of a source whose own oplog does not tell that order. Told, and no difference: nothing could mend it. */
+    | 'order-untold';
   /** The index, or the options that differ. */
   readonly detail: string;
   /** As a load leaves it until the cutover (unique as non-unique, TTL disarmed, hidden shown): not a difference yet. */
@@ -96,7 +98,13 @@ export function isSame(
   );
 }
 
+const NO_DIFFERENCE: ReadonlySet<StructureDifference['what']> = new Set([
+  'index-unsupported',
+  'index-left-out',
+  'order-untold',
+]);
+
 /** What is held back until the cutover, what no server can have and what nobody wants is told and is none. */
 export function isDifference({ heldBack, what }: StructureDifference): boolean {
-  return !heldBack && what !== 'index-unsupported' && what !== 'index-left-out';
+  return !heldBack && !NO_DIFFERENCE.has(what);
 }
