@@ -17,6 +17,7 @@ import {
   NO_OPTIONS,
 } from './options.ts';
 import type { CollectionRecord, IndexRecord } from './registry.ts';
+import { holdBackStanding, withStanding } from './take-over.ts';
 
 export interface WantedCollection {
   readonly namespace: string;
@@ -80,6 +81,8 @@ export async function ensureCollection(
   let record = registry.get(namespace);
   if (existing) await assertUsable(context, existing, wanted, record);
   if (!record) {
+    const indexes = settledIndexes(waitingIndexes(wanted.indexes), context.settings.indexes);
+    const takesOver = existing !== null && type === 'collection';
     record = {
       namespace,
       type,
@@ -88,7 +91,7 @@ export async function ensureCollection(
       options,
       foreignValidator: existing !== null && hasForeignValidator(existing.options, options),
       blocked: [],
-      indexes: settledIndexes(waitingIndexes(wanted.indexes), context.settings.indexes),
+      indexes: takesOver ? await withStanding(context, namespace, indexes) : indexes,
     };
     if (record.foreignValidator) {
       context.logger.warn('a collection on the target has a validator of its own, which is respected', {
@@ -100,7 +103,9 @@ export async function ensureCollection(
   // Another attempt of ours may have created it meanwhile: then the target says that it exists, and all is well.
   if (!existing) return createAsFarAsTaken(context, record, fields);
   record = await saveBlocked(context, record, stillBlocked(record, existing.options));
-  if (record.created || record.foreignValidator || type === 'view') return record;
+  if (record.created || type === 'view') return record;
+  record = await holdBackStanding(context, record, existing);
+  if (record.foreignValidator) return record;
   const missing = missingOptions(existing.options, options);
   return missing.length > 0 ? modifyAsFarAsTaken(context, record, missing) : record;
 }

@@ -1,5 +1,4 @@
 /** Building indexes on the target in their held-back form. Idempotent: what stands there already is left. */
-import { WaybillError } from '@waybill/shared/errors';
 import { DEFAULT_RETRY, type RetryPolicy } from '@waybill/shared/retry';
 import PQueue from 'p-queue';
 import { isRefusal, refusalText } from './blocked.ts';
@@ -24,6 +23,8 @@ const BUILDS_AT_ONCE = 2;
 /** Of small collections: there a build is nearly all waiting for a majority. */
 const SMALL_BUILDS_AT_ONCE = 8;
 const SMALL_BYTES = 1 << 20;
+
+const IN_THE_WAY = 'another index of that name stood on the target before the load';
 
 /** Gives each build its turn. */
 type Turn = (build: () => Promise<void>) => Promise<void>;
@@ -60,11 +61,13 @@ export async function buildIndexes(context: StructureContext, namespace: string,
   if (record?.type !== 'collection' || !record.indexes.some(isPending)) return;
   const existing = await attempt(context, () => target.indexes(namespace));
   const plan = planIndexes(record.indexes, existing, { collated: isCollated(record.options) });
+  // Another one of that name, in a collection that we did not make, is not ours to drop.
+  const inTheWay = new Map(record.created ? [] : plan.drop.map((name) => [name, IN_THE_WAY] as const));
   for (const name of plan.drop) {
-    if (!record.created) throw indexConflict(namespace, name);
-    await attempt(context, () => target.dropIndex(namespace, name, ownership.tag));
+    if (!inTheWay.has(name)) await attempt(context, () => target.dropIndex(namespace, name, ownership.tag));
   }
-  const refused = await createIndexes(context, namespace, plan.create, turn);
+  const create = plan.create.filter(({ name }) => !inTheWay.has(name));
+  const refused = new Map([...inTheWay, ...(await createIndexes(context, namespace, create, turn))]);
   const created = new Set(plan.create.map(({ name }) => name));
   const indexes = plan.records.map((index): IndexRecord => {
     if (!created.has(index.name)) return index;
@@ -140,17 +143,6 @@ export async function settleIndexes(context: StructureContext): Promise<void> {
     const indexes = settledIndexes(record.indexes, settings.indexes);
     if (indexes !== record.indexes) await attempt(context, () => registry.save({ ...record, indexes }));
   }
-}
-
-function indexConflict(namespace: string, name: string): WaybillError {
-  return new WaybillError(
-    'TARGET_DDL_CONFLICT',
-    `${namespace} stood on the target before this load, with an index ${name} of another key than the source's`,
-    {
-      hint: `Drop that index on the target and run the same command again.`,
-      context: { namespace, index: name },
-    },
-  );
 }
 
 function isPending({ state }: IndexRecord): boolean {

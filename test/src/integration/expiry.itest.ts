@@ -1,11 +1,15 @@
 /** Nothing expires on the target while it is loaded, and after the cutover nothing that the source keeps. */
+
+import { fromObject } from '@waybill/shared/bson/build';
 import { milestoneOf } from '@waybill/shared/manifest/state';
 import { Decimal128, Double, Long } from 'mongodb-4-0';
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect } from 'vitest';
 import { Migration } from '../e2e/migration.ts';
 import { awaitUntil } from '../support/await-until.ts';
+import { itLoadsStructure } from '../support/load-structure.ts';
 import { type TestClient, testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
+import { put } from '../support/stream-builder.ts';
 
 const LONG_AGO = new Date('1900-01-01');
 /** Expiries by which a 4.0 server deletes nothing dated 1900, or nothing at all; other servers take them for something else. */
@@ -22,6 +26,8 @@ const NEVER_HERE: Readonly<Record<string, unknown>> = {
 await describeWithServer(
   'expiry',
   (servers) => {
+    const it = itLoadsStructure(() => servers.target.uri, 'expiry');
+
     beforeAll(async () => {
       await using source = await testClient(servers.source.uri);
       await using target = await testClient(servers.target.uri);
@@ -95,6 +101,59 @@ await describeWithServer(
       expect(await counts()).toEqual({ ...all, live: 1 });
       const [, ttl] = await to.collection('live').indexes();
       expect(ttl).toMatchObject({ expireAfterSeconds: 1e9 });
+    });
+
+    it('and uniqueness of an empty collection made beforehand are held back and given back, whoever wants them', async ({
+      client,
+      database,
+      orders,
+      stream,
+      run,
+      restore,
+      indexes,
+    }) => {
+      const there = client.client.db(database).collection('orders');
+      await there.createIndexes([
+        { key: { at: 1 }, name: 'ttl', expireAfterSeconds: 0 },
+        { key: { of: 1 }, name: 'theirs', expireAfterSeconds: 0 },
+        { key: { state: 1 }, name: 'their unique', unique: true },
+        { key: { hidden: 1 }, name: 'hidden', hidden: true },
+      ]);
+      const clusteredIndex = { v: 2, key: { _id: 1 }, name: '_id_', unique: true };
+      await client.command(database, { create: 'clustered', clusteredIndex, expireAfterSeconds: 0 });
+      const dated = [1, 2].map((n) => ({ _id: new Date(n), at: LONG_AGO, of: LONG_AGO, state: 1 }));
+      const documents = dated.map(fromObject);
+      await stream.snapshot([
+        {
+          namespace: orders,
+          documents,
+          indexes: [
+            fromObject({ v: 2, key: { at: 1 }, name: 'ttl', expireAfterSeconds: 2e9 }),
+            fromObject({ v: 2, key: { hidden: 1 }, name: 'hidden' }),
+            fromObject({ v: 2, key: { state: 1 }, name: 'plain' }),
+          ],
+        },
+        { namespace: `${database}.clustered`, options: fromObject({ clusteredIndex }), documents },
+      ]);
+      await stream.changes([put(orders, fromObject({ ...dated[1]!, state: 2 }), 'replace')]);
+      await stream.milestone('caught-up');
+      for (const how of ['none', 'after-snapshot'] as const) {
+        await run({ indexes: how });
+        await afterExpiry(client);
+        expect(await there.countDocuments()).toBe(2);
+        expect(await client.client.db(database).collection('clustered').countDocuments()).toBe(2);
+        for (const index of (await indexes()).values()) {
+          expect(index).not.toHaveProperty('unique');
+          expect(index).not.toHaveProperty('expireAfterSeconds');
+        }
+      }
+      await restore();
+      const restored = await indexes();
+      expect(restored.get('ttl')).toHaveProperty('expireAfterSeconds');
+      expect(restored.get('theirs')).toMatchObject({ expireAfterSeconds: 0 });
+      expect(restored.get('their unique')).toMatchObject({ unique: true });
+      expect(restored.get('hidden')).not.toHaveProperty('hidden');
+      expect(restored.get('plain')).not.toHaveProperty('unique');
     });
   },
   { source: 'oldest' },

@@ -190,14 +190,15 @@ await describeWithServer('what a load refuses', (servers) => {
     stream,
     run,
   }) => {
+    await stream.snapshot([{ namespace: orders, documents: [order(int32(1), 5)] }]);
+    await run({ until: 'snapshot-applied' });
     const collection = client.client.db(database).collection('orders');
     await collection.createIndex({ state: 1 }, { unique: true, name: 'mine' });
-    const [segment] = await stream.snapshot([
-      { namespace: orders, documents: [order(int32(1), 5), order(int32(2), 5)] },
-    ]);
+    await stream.changes([put(orders, order(int32(2), 5))]);
+    await stream.milestone('caught-up');
     await expect(run()).rejects.toMatchObject({
       code: 'TARGET_REFUSED_DOCUMENT',
-      context: { segment: segment!.key, idType: 'int32', index: 'mine' },
+      context: { sequence: 1, idType: 'int32', index: 'mine' },
     });
   });
 });
