@@ -14,6 +14,7 @@ import { readManifest } from '@waybill/shared/manifest/log';
 import { loadMissing } from '@waybill/shared/manifest/names';
 import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
 import { showComparing } from '../output/comparing.ts';
+import { stamped } from '../output/stamped.ts';
 import { renderVerification } from '../output/verification.ts';
 import type { CommandContext } from './command.ts';
 import { Services } from './services.ts';
@@ -48,7 +49,7 @@ export async function runVerifyCommand(context: CommandContext): Promise<number>
 /** Errors: CONFIG_INVALID where the file can not be written. */
 export async function writeReport(path: string, report: VerifyReport): Promise<void> {
   try {
-    await writeFile(path, `${JSON.stringify(report, null, 2)}\n`);
+    await writeFile(path, `${JSON.stringify(stamped(report), null, 2)}\n`);
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     throw new WaybillError('CONFIG_INVALID', `--report: the file ${path} cannot be written (${reason})`, {

@@ -2,6 +2,7 @@
 import { WaybillError } from '@waybill/shared/errors';
 import { describeError } from '@waybill/shared/logger';
 import { redact } from '@waybill/shared/secret';
+import { stamped } from './stamped.ts';
 import type { Paint } from './style.ts';
 
 export interface ReportOptions {
@@ -15,7 +16,9 @@ export interface ReportOptions {
 /** Writes the error and returns the exit code. */
 export function reportError(error: unknown, options: ReportOptions): number {
   const known = error instanceof WaybillError ? error : internal(error);
-  options.write(options.json ? `${JSON.stringify({ error: asJson(known) })}\n` : asText(known, options));
+  options.write(
+    options.json ? `${JSON.stringify(stamped({ error: asJson(known) }))}\n` : asText(known, options),
+  );
   return known.exitCode;
 }
 
