@@ -6,7 +6,6 @@ import type { VerifyReport } from '@waybill/load/verify/report';
 import { newVerifyStats } from '@waybill/load/verify/settings';
 import { EXIT_CODES, WaybillError } from '@waybill/shared/errors';
 import { interrupted } from '@waybill/shared/lifecycle';
-import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
 import { showComparing } from '../output/comparing.ts';
 import { renderVerification } from '../output/verification.ts';
 import type { CommandContext } from './command.ts';
@@ -26,7 +25,7 @@ export async function runCutoverCommand(context: CommandContext): Promise<number
   const settings = {
     stream,
     load,
-    progressDatabase: PROGRESS_DATABASE,
+    progressDatabase: options['progress-database'] ?? null,
     stalledMs,
     verify: {},
     allowEmpty: options['allow-empty'],

@@ -177,6 +177,7 @@ export type MilestoneName =
   | 'drained'
   | 'history-lost'
   | 'stream-closed'
+  | 'target-bound'
   | 'load-started'
   | 'snapshot-applied'
   | 'indexes-built'

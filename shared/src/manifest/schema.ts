@@ -130,6 +130,7 @@ export const milestoneSchema = z.strictObject({
     'drained',
     'history-lost',
     'stream-closed',
+    'target-bound',
     'load-started',
     'snapshot-applied',
     'indexes-built',

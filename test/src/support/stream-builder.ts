@@ -56,6 +56,8 @@ export interface StreamBuilderOptions {
   readonly images?: 'lookup' | 'none';
   readonly format?: SegmentEntry['format'];
   readonly sourceTopology?: StreamIdentity['sourceTopology'];
+  /** Identity of the cluster. Default: of none that there is. */
+  readonly source?: string;
 }
 
 /** Writes a stream into a bucket with the product's own writers, from what a test says that the source did. */
@@ -71,7 +73,7 @@ export class StreamBuilder {
 
   private constructor(
     bucket: Bucket,
-    options: Required<Omit<StreamBuilderOptions, 'images' | 'sourceTopology'>>,
+    options: Required<Omit<StreamBuilderOptions, 'images' | 'source' | 'sourceTopology'>>,
     writer: ManifestWriter,
   ) {
     this.bucket = bucket;
@@ -83,12 +85,12 @@ export class StreamBuilder {
 
   static async create(bucketUrl: string, options: StreamBuilderOptions = {}): Promise<StreamBuilder> {
     const { stream = 'default', lanes = 4, images = 'lookup', format = 'avro' } = options;
-    const { sourceTopology = 'replicaSet' } = options;
+    const { sourceTopology = 'replicaSet', source = randomUUID().replaceAll('-', '') } = options;
     const bucket = await openBucket(bucketUrl);
     const prefix = streamPrefix(stream);
     await createStream(bucket, prefix, {
       stream,
-      source: randomUUID().replaceAll('-', ''),
+      source,
       sourceTopology,
       lanes,
       format,
