@@ -220,6 +220,11 @@ export const ERROR_CODES = table({
     meaning:
       'Source and target are the same cluster, perhaps under different host names. A load needs a target of its own.',
   },
+  TARGET_CHANGED: {
+    kind: 'failed',
+    meaning:
+      'Collections that the load had written are gone from the target, were replaced, or are empty. The load does not write again what it has written before.',
+  },
   TARGET_UNSUPPORTED: {
     kind: 'failed',
     meaning: 'The target cannot hold something that the stream has (a collection option, an index, a value).',

@@ -119,7 +119,7 @@ export class StreamBuilder {
       const size = collection.segmentDocuments ?? Math.max(1, documents.length);
       for (let from = 0, part = 0; from < documents.length; from += size, part++) {
         const some = documents.slice(from, from + size);
-        segments.push(await this.#putSnapshotSegment(collection.namespace, part, some));
+        segments.push(await this.#putSnapshotSegment(collection, part, some));
       }
     }
     if (segments.length > 0) await this.commit({ segments });
@@ -128,14 +128,14 @@ export class StreamBuilder {
   }
 
   async #putSnapshotSegment(
-    namespace: string,
+    { namespace, uuid: collectionUuid = null }: BuiltCollection,
     part: number,
     documents: readonly Buffer[],
   ): Promise<SegmentEntry> {
     const time = clusterTime(this.#seconds, 1);
     const writer = new SnapshotSegmentWriter({
       namespace,
-      collectionUuid: null,
+      collectionUuid: collectionUuid === null ? null : Buffer.from(collectionUuid, 'hex'),
       clusterTime: time,
       format: this.#format,
       codec: 'zstandard',
@@ -146,7 +146,7 @@ export class StreamBuilder {
     await writer.append(placesOf(documents));
     const { bytes, sha256, records, documentBytes } = await writer.finish();
     await put;
-    const facts = { bytes, sha256, records, documentBytes, namespace, collectionUuid: null, chunk: 0, part };
+    const facts = { bytes, sha256, records, documentBytes, namespace, collectionUuid, chunk: 0, part };
     return { kind: 'snapshot', key, format: this.#format, codec: 'zstandard', ...facts };
   }
 
