@@ -195,6 +195,11 @@ export const ERROR_CODES = table({
     meaning:
       "The source no longer holds the changes after the stream's position. Take a new snapshot into a new stream, with a larger oplog.",
   },
+  SOURCE_HISTORY_CHANGED: {
+    kind: 'history-lost',
+    meaning:
+      'The source is not where the stream left it: it was put back to an older state, from a backup for instance, or is a copy of such a state. Changes that the stream has are not in it. Take a new snapshot into a new stream.',
+  },
   SOURCE_EVENT_UNKNOWN: {
     kind: 'failed',
     meaning:

@@ -75,6 +75,7 @@ export const positionSchema = z.strictObject({
   resumeToken: base64.nullable(),
   options: z.string(),
   taken: count.exactOptional(),
+  lastEvent: clusterTime.exactOptional(),
 });
 
 export const collectionSchema = z.strictObject({
