@@ -25,26 +25,10 @@ describe('createLogger', () => {
         component: 'tailer',
         epoch: 3,
         seq: 7,
-        position: 5,
+        position: '5',
         message: 'committed',
       },
     ]);
-  });
-
-  it('writes each name once a line, whoever gave it, and numbers as numbers of few digits', () => {
-    const { logger, lines } = capture({ format: 'json' });
-    const child = logger.child({ component: 'load', stream: 'a' }).child({ component: 'load' });
-    child.info('said', { stream: 'b', message: 'inner', delayMs: 123.4567890123, seq: 2n ** 60n });
-    for (const name of ['component', 'stream', 'message', 'level', 'time']) {
-      expect(lines[0]!.split(`"${name}":`)).toHaveLength(2);
-    }
-    expect(JSON.parse(lines[0]!)).toMatchObject({
-      stream: 'b',
-      message: 'said',
-      message_: 'inner',
-      delayMs: 123.457,
-      seq: '1152921504606846976',
-    });
   });
 
   it('writes a line for people, and quotes what would not read back', () => {
@@ -124,6 +108,21 @@ describe('Secret', () => {
     ];
     expect(shown.join()).not.toContain('hunter2');
     expect(secret.reveal()).toBe('hunter2');
+  });
+});
+
+describe('what somebody else chose', () => {
+  const name = 'a\u001b[2J\u009b31m\r\n12:00:00 error forged\u202eb';
+  it.each(['text', 'json'] as const)('is escaped in %s', (format) => {
+    let written = '';
+    const destination = { write: (line: string) => (written += line) };
+    const logger = createLogger({ format, destination, colors: false });
+    logger.info(`took ${name}`, { namespace: name, names: [name], short: '\u001b[2J' });
+    logger.error('failed', { err: Object.assign(new Error(name), { stack: `Error: ${name}\n at x` }) });
+    expect(written).not.toMatch(/(?!\n)[\p{Cc}\p{Bidi_Control}]/u);
+    expect(written).not.toMatch(/^12:00:00 error forged/m);
+    if (format === 'json')
+      expect(JSON.parse(written.split('\n')[0] ?? '')).toMatchObject({ namespace: name });
   });
 });
 

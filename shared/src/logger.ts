@@ -5,6 +5,7 @@
 import { styleText } from 'node:util';
 import { destination, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
 import { WaybillError } from './errors.ts';
+import { printable, printableLines } from './printable.ts';
 import { redact, Secret } from './secret.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -47,7 +48,9 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   const sink = options.destination ?? destination({ fd: 2, sync: true });
   const colors = options.colors ?? (process.stderr.isTTY === true && !process.env.NO_COLOR);
   const stream: LogDestination =
-    format === 'json' ? sink : { write: (line) => sink.write(formatTextLine(line, colors)) };
+    format === 'json'
+      ? { write: (line) => sink.write(printableLines(line)) }
+      : { write: (line) => sink.write(formatTextLine(line, colors)) };
   const logger = pino(
     {
       level,
@@ -59,7 +62,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     },
     { write: (line: string) => void stream.write(line) },
   );
-  return new FieldLogger(logger, {}, new Map());
+  return new FieldLogger(logger, new Map());
 }
 
 /** A logger that drops everything. */
@@ -80,30 +83,27 @@ interface Throttle {
 
 class FieldLogger implements Logger {
   readonly #pino: PinoLogger;
-  /** Of every line. Not pino's own children: these would write a name twice that a child or a line has again. */
-  readonly #fields: Record<string, unknown>;
   readonly #throttles: Map<string, Throttle>;
 
-  constructor(logger: PinoLogger, fields: Record<string, unknown>, throttles: Map<string, Throttle>) {
+  constructor(logger: PinoLogger, throttles: Map<string, Throttle>) {
     this.#pino = logger;
-    this.#fields = fields;
     this.#throttles = throttles;
   }
 
   debug(message: string, fields?: LogFields): void {
-    if (this.isDebug()) this.#pino.debug(this.#with(fields), message);
+    if (this.isDebug()) this.#pino.debug(presentable(fields), message);
   }
 
   info(message: string, fields?: LogFields): void {
-    this.#pino.info(this.#with(fields), message);
+    this.#pino.info(presentable(fields), message);
   }
 
   warn(message: string, fields?: LogFields): void {
-    this.#pino.warn(this.#with(fields), message);
+    this.#pino.warn(presentable(fields), message);
   }
 
   error(message: string, fields?: LogFields): void {
-    this.#pino.error(this.#with(fields), message);
+    this.#pino.error(presentable(fields), message);
   }
 
   warnThrottled(message: string, fields?: LogFields): void {
@@ -119,36 +119,24 @@ class FieldLogger implements Logger {
   }
 
   child(fields: LogFields): Logger {
-    return new FieldLogger(this.#pino, this.#with(fields), this.#throttles);
+    return new FieldLogger(this.#pino.child(presentable(fields)), this.#throttles);
   }
 
   isDebug(): boolean {
     return this.#pino.isLevelEnabled('debug');
   }
-
-  #with(fields: LogFields | undefined): Record<string, unknown> {
-    return { ...this.#fields, ...presentable(fields) };
-  }
 }
-
-/** Every line has these of its own. */
-const OF_THE_LINE: ReadonlySet<string> = new Set(['level', 'time', 'message']);
 
 function presentable(fields: LogFields | undefined): Record<string, unknown> {
   const result: Record<string, unknown> = {};
-  for (const name in fields) {
-    result[OF_THE_LINE.has(name) ? `${name}_` : name] = presentableValue(fields[name], 0);
-  }
+  for (const name in fields) result[name] = presentableValue(fields[name], 0);
   return result;
 }
 
 /** Bytes may be a document or a token: only their number is shown. */
 function presentableValue(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return redact(value);
-  if (typeof value === 'number') return Number.isInteger(value) ? value : Math.round(value * 1000) / 1000;
-  // A number as a number, but for what JSON would not give back exactly.
-  if (typeof value === 'bigint')
-    return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
+  if (typeof value === 'bigint') return value.toString();
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof Secret) return value.toString();
   if (value instanceof Error) return describeError(value);
@@ -188,11 +176,16 @@ function formatTextLine(line: string, colors: boolean): string {
   let stack = '';
   const pairs = Object.entries(fields).map(([name, value]) => {
     if (!isErrorDescription(value)) return `${name}=${formatValue(value)}`;
-    if (value.stack) stack += `\n${value.stack}`;
+    // Indented, so that no line of it can pass for a line of the log.
+    if (value.stack)
+      stack += value.stack
+        .split('\n')
+        .map((each) => `\n    ${printable(each.trim())}`)
+        .join('');
     return `${name}=${formatValue(`${value.code ?? value.name}: ${value.message}`)}`;
   });
-  const head = `${paint('gray', String(time).slice(11, 19))} ${paint(color, String(level).padEnd(5))} ${message}`;
-  const tail = pairs.length > 0 ? `  ${paint('gray', pairs.join(' '))}` : '';
+  const head = `${paint('gray', String(time).slice(11, 19))} ${paint(color, String(level).padEnd(5))} ${printable(String(message))}`;
+  const tail = pairs.length > 0 ? `  ${paint('gray', printable(pairs.join(' ')))}` : '';
   return `${head}${tail}${stack}\n`;
 }
 

@@ -71,7 +71,6 @@ async function structureChanges(
     connection,
     stream,
     start,
-    lastEvent: null,
     awaitMs: END_AWAIT_MS,
     logger,
     signal,

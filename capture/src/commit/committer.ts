@@ -120,13 +120,12 @@ export class Committer {
   }
 
   position(position: StreamPosition): CommittedPosition {
-    const { clusterTime, resumeToken, taken, lastEvent } = position;
+    const { clusterTime, resumeToken, taken } = position;
     return {
       clusterTime: formatClusterTime(clusterTime),
       resumeToken: resumeToken === null ? null : Buffer.from(resumeToken).toString('base64'),
       options: this.#optionsHash,
       ...(taken > 0 && { taken }),
-      ...(lastEvent !== null && { lastEvent: formatClusterTime(lastEvent) }),
     };
   }
 

@@ -4,12 +4,13 @@ import { runCutover } from '@waybill/load/cutover/cutover';
 import { VerificationDiffers } from '@waybill/load/cutover/proof';
 import type { VerifyReport } from '@waybill/load/verify/report';
 import { newVerifyStats } from '@waybill/load/verify/settings';
-import { WaybillError } from '@waybill/shared/errors';
+import { EXIT_CODES, WaybillError } from '@waybill/shared/errors';
 import { interrupted } from '@waybill/shared/lifecycle';
+import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
+import { printable, printableData } from '@waybill/shared/printable';
 import { showComparing } from '../output/comparing.ts';
 import { renderVerification } from '../output/verification.ts';
 import type { CommandContext } from './command.ts';
-import { confirm } from './confirm.ts';
 import { Services } from './services.ts';
 import { writeReport } from './verify.ts';
 
@@ -26,7 +27,7 @@ export async function runCutoverCommand(context: CommandContext): Promise<number
   const settings = {
     stream,
     load,
-    progressDatabase: options['progress-database'] ?? null,
+    progressDatabase: PROGRESS_DATABASE,
     stalledMs,
     verify: {},
     allowEmpty: options['allow-empty'],
@@ -41,8 +42,8 @@ export async function runCutoverCommand(context: CommandContext): Promise<number
     if (!(error instanceof VerificationDiffers)) throw error;
     progress[Symbol.dispose]();
     await tell(context, error.report, null);
-    // With its code and its hint.
-    throw error;
+    logger.error(error.message, { error });
+    return EXIT_CODES.difference;
   }
 }
 
@@ -62,18 +63,16 @@ async function confirmWritesStopped(
   }
   const questions = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const ask = (question: string): Promise<string> =>
-      questions.question(question, { signal }).catch((error: unknown) => {
-        // A Ctrl-C at a prompt is a key and no signal.
-        throw interrupted('stopped before the cutover began', error);
-      });
-    if (await confirm(`Has every application stopped writing to ${source}? (yes/no) `, ask)) return;
+    const question = `Has every application stopped writing to ${source}? Type yes: `;
+    const answer = await questions.question(question, { signal }).catch((error: unknown) => {
+      // A Ctrl-C at a prompt is a key and no signal.
+      throw interrupted('stopped before the cutover began', error);
+    });
+    if (answer.trim().toLowerCase() === 'yes') return;
   } finally {
     questions.close();
   }
-  throw new WaybillError('CUTOVER_NOT_READY', 'nobody has confirmed that writes to the source have stopped', {
-    hint,
-  });
+  throw new WaybillError('CUTOVER_NOT_READY', 'writes to the source have not stopped', { hint });
 }
 
 async function tell(
@@ -86,10 +85,10 @@ async function tell(
     output.printJson({ cutover: result !== null, ...result, verification });
     return;
   }
-  if (verification) output.print(renderVerification(verification, output.paint));
+  if (verification) output.print(renderVerification(printableData(verification), output.paint));
   if (!result) return;
   for (const { namespace, index, outcome, note } of result.restored) {
-    output.print(`index ${namespace} ${index}: ${outcome}${note ? `, ${note}` : ''}`);
+    output.print(printable(`index ${namespace} ${index}: ${outcome}${note ? `, ${note}` : ''}`));
   }
   const done = result.alreadyDone ? 'The cutover had been done before' : 'Cut over';
   output.print(

@@ -1,6 +1,7 @@
 import { EXIT_CODES } from '@waybill/shared/errors';
 import { runFsck } from '@waybill/shared/fsck/fsck';
 import { newFsckStats } from '@waybill/shared/fsck/stats';
+import { printableData } from '@waybill/shared/printable';
 import { showChecking } from '../output/checking.ts';
 import { renderFsck } from '../output/fsck.ts';
 import type { CommandContext } from './command.ts';
@@ -17,6 +18,6 @@ export async function runFsckCommand(context: CommandContext): Promise<number> {
     return await runFsck({ stream, deep }, { bucket, stats, signal });
   })();
   if (options.json) output.printJson(report);
-  else output.print(renderFsck(report, output.paint));
+  else output.print(renderFsck(printableData(report), output.paint));
   return report.whole ? 0 : EXIT_CODES.difference;
 }

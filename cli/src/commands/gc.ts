@@ -1,4 +1,5 @@
 import { runGc } from '@waybill/shared/gc/gc';
+import { printableData } from '@waybill/shared/printable';
 import { renderGc } from '../output/gc.ts';
 import type { CommandContext } from './command.ts';
 import { Services } from './services.ts';
@@ -10,6 +11,6 @@ export async function runGcCommand(context: CommandContext): Promise<number> {
   const { stream, 'min-age': minAgeMs } = options;
   const report = await runGc({ stream, minAgeMs, delete: options.delete }, { bucket, signal });
   if (options.json) output.printJson(report);
-  else output.print(renderGc(report, output.paint));
+  else output.print(renderGc(printableData(report), output.paint));
   return 0;
 }

@@ -4,6 +4,7 @@ import { readStream } from '@waybill/shared/manifest/identity';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { loadNames, streamNames } from '@waybill/shared/manifest/names';
+import { printable, printableData } from '@waybill/shared/printable';
 import { type ListedStream, listedStream, renderList } from '../output/list.ts';
 import type { CommandContext } from './command.ts';
 import { Services } from './services.ts';
@@ -18,7 +19,7 @@ export async function runListCommand(context: CommandContext): Promise<number> {
     streams.push(await describe(bucket, stream, signal));
   }
   if (options.json) output.printJson({ bucket: bucket.url, streams });
-  else output.print(renderList(bucket.url, streams, output.paint));
+  else output.print(renderList(printable(bucket.url), printableData(streams), output.paint));
   return 0;
 }
 

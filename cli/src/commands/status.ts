@@ -4,6 +4,7 @@ import { hasCode } from '@waybill/shared/errors';
 import { sleep } from '@waybill/shared/lifecycle';
 import { loadMissing, loadNames } from '@waybill/shared/manifest/names';
 import type { MongoConnection, Role } from '@waybill/shared/mongo/connection';
+import { printableData } from '@waybill/shared/printable';
 import { type Side, StatusCollector } from '../status/collect.ts';
 import { renderStatus } from '../status/render.ts';
 import type { Room } from '../status/room.ts';
@@ -20,15 +21,12 @@ export async function runStatusCommand(context: CommandContext): Promise<number>
   const { options, signal } = context;
   await using services = new Services(context);
   const bucket = await services.bucket();
-  const collector = new StatusCollector(
-    { ...options, progressDatabase: options['progress-database'] },
-    {
-      bucket,
-      source: options.source ? side(services, 'source') : null,
-      target: options.target ? side(services, 'target') : null,
-      signal,
-    },
-  );
+  const collector = new StatusCollector(options, {
+    bucket,
+    source: options.source ? side(services, 'source') : null,
+    target: options.target ? side(services, 'target') : null,
+    signal,
+  });
   if (options.watch) {
     await untilStopped(signal, watch(collector, context));
     return 0;
@@ -71,9 +69,10 @@ async function tellLoads(bucket: Bucket, { options, logger, signal }: CommandCon
 /** Returns 1 where a side that was asked gave no answer: part of what was wanted is missing. */
 function show(status: Status, { options, output }: CommandContext): number {
   const redraws = options.watch && output.isTerminal;
+  const shown = printableData(status);
   if (options.json) output.printJson(status, options.watch ? 'line' : 'pretty');
-  else if (redraws) output.print(CLEAR_SCREEN + renderStatus(status, output.paint, roomOf(process.stdout)));
-  else output.print(renderStatus(status, output.paint));
+  else if (redraws) output.print(CLEAR_SCREEN + renderStatus(shown, output.paint, roomOf(process.stdout)));
+  else output.print(renderStatus(shown, output.paint));
   return status.unreachable.length > 0 ? 1 : 0;
 }
 

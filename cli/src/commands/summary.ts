@@ -1,8 +1,10 @@
 /** What a capture or a load says when it ends. */
+
 import type { LoadResult } from '@waybill/load/load';
 import type { Blocked } from '@waybill/load/structure/blocked';
 import type { IndexReport } from '@waybill/load/structure/indexes';
 import { formatClusterTime } from '@waybill/shared/position';
+import { printableData } from '@waybill/shared/printable';
 import { type CaptureStats, type LoadStats, type Totals, totals } from '@waybill/shared/stats';
 import { formatBytes, formatCount, formatDuration } from '../output/units.ts';
 import type { CommandContext } from './command.ts';
@@ -87,5 +89,5 @@ function documentsOf({ documents, documentBytes = 0, earlierDocuments = 0 }: Sum
 
 export function printSummaries({ options, output }: CommandContext, summaries: readonly Summary[]): void {
   if (options.json) output.printJson(summaries.length === 1 ? summaries[0] : summaries);
-  else for (const summary of summaries) output.print(summaryLines(summary));
+  else for (const summary of summaries) output.print(summaryLines(printableData(summary)));
 }

@@ -18,10 +18,8 @@ export function showComparing(stats: VerifyStats, logger: Logger, terminal: Term
     if (stats.collection === '') return;
     logger.info('comparing', {
       collection: stats.collection,
-      documents: stats.documents,
-      documentsTotal: stats.documentsTotal,
-      bytes: stats.bytes,
-      bytesTotal: stats.bytesTotal,
+      documents: `${formatCount(stats.documents)}/${formatCount(stats.documentsTotal)}`,
+      bytes: formatBytes(stats.bytes),
       suspects: stats.suspects,
       rechecking: stats.rechecking,
     });

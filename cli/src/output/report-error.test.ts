@@ -16,6 +16,9 @@ function report(error: unknown, more: { json?: boolean; debug?: boolean } = {}) 
   return { text, exitCode };
 }
 
+/** But for line feeds, which are ours. */
+const UNPRINTABLE = /(?!\n)[\p{Cc}\p{Bidi_Control}]/u;
+
 const fenced = new WaybillError('MANIFEST_FENCED', 'a newer capture took mongodb://a:hunter2@h over', {
   hint: 'Stop one of them.',
   context: { stream: 'default', epoch: 4, host: undefined },
@@ -30,11 +33,26 @@ describe('reportError', () => {
     });
   });
 
+  it('shows nothing that moves a cursor or begins a line of its own, in text and in JSON', () => {
+    const name = 'a\u001b[2J\u009b31m\r\nerror: forged\u202eb\u007f';
+    const hostile = new WaybillError('TARGET_UNSUPPORTED', `cannot hold ${name}`, {
+      hint: `Leave ${name} out.`,
+      context: { namespace: name },
+      cause: new Error(name),
+    });
+    for (const more of [{}, { json: true }]) {
+      const { text } = report(hostile, more);
+      expect(text).not.toMatch(UNPRINTABLE);
+      expect(text).not.toMatch(/^error: forged/m);
+    }
+    expect(JSON.parse(report(hostile, { json: true }).text)).toMatchObject({
+      error: { message: `cannot hold ${name}` },
+    });
+  });
+
   it('says the same as JSON', () => {
     const { text } = report(fenced, { json: true });
     expect(JSON.parse(text)).toEqual({
-      schemaVersion: 1,
-      time: expect.stringMatching(/^\d{4}-/),
       error: {
         code: 'MANIFEST_FENCED',
         kind: 'fenced',

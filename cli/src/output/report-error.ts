@@ -1,8 +1,8 @@
 /** The one place where an error becomes what the user sees and the exit code. */
 import { WaybillError } from '@waybill/shared/errors';
 import { describeError } from '@waybill/shared/logger';
+import { printable, printableLines } from '@waybill/shared/printable';
 import { redact } from '@waybill/shared/secret';
-import { stamped } from './stamped.ts';
 import type { Paint } from './style.ts';
 
 export interface ReportOptions {
@@ -16,9 +16,11 @@ export interface ReportOptions {
 /** Writes the error and returns the exit code. */
 export function reportError(error: unknown, options: ReportOptions): number {
   const known = error instanceof WaybillError ? error : internal(error);
-  options.write(
-    options.json ? `${JSON.stringify(stamped({ error: asJson(known) }))}\n` : asText(known, options),
-  );
+  const text = options.json
+    ? printableLines(JSON.stringify({ error: asJson(known) }))
+    : asText(known, options);
+  options.write(`${text}
+`);
   return known.exitCode;
 }
 
@@ -36,25 +38,30 @@ function asJson(error: WaybillError): Record<string, unknown> {
 
 function asText(error: WaybillError, { paint, debug }: ReportOptions): string {
   const lines = [
-    `${paint(['red', 'bold'], 'error:')} ${redact(error.message)}`,
+    `${paint(['red', 'bold'], 'error:')} ${shown(error.message)}`,
     `${paint('dim', 'code:')} ${error.code}`,
   ];
   const concerns = Object.entries(error.context).filter(([, value]) => value !== undefined);
   if (concerns.length > 0) {
     lines.push(
-      `${paint('dim', 'concerns:')} ${concerns.map(([name, value]) => `${name}=${redact(String(value))}`).join(' ')}`,
+      `${paint('dim', 'concerns:')} ${concerns.map(([name, value]) => `${name}=${shown(String(value))}`).join(' ')}`,
     );
   }
-  if (error.hint) lines.push(`${paint('dim', 'hint:')} ${redact(error.hint)}`);
+  if (error.hint) lines.push(`${paint('dim', 'hint:')} ${shown(error.hint)}`);
   if (debug || error.code === 'INTERNAL') lines.push(...stacks(error));
-  return `${lines.join('\n')}\n`;
+  return lines.join('\n');
+}
+
+/** Of one line: what it quotes may be anybody's. */
+function shown(text: string): string {
+  return printable(redact(text));
 }
 
 /** The stack of the error and of what caused it; of a wrapped foreign error its own stack says all. */
 function stacks(error: WaybillError): string[] {
   const result: string[] = [];
   for (let each: unknown = error; each instanceof Error && result.length < 5; each = each.cause) {
-    result.push(redact(each.stack ?? `${each.name}: ${each.message}`));
+    result.push(printableLines(redact(each.stack ?? `${each.name}: ${each.message}`)));
   }
   return result;
 }

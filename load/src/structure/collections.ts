@@ -87,7 +87,6 @@ export async function ensureCollection(
       namespace,
       type,
       uuid,
-      targetUuid: null,
       created: existing === null,
       options,
       foreignValidator: existing !== null && hasForeignValidator(existing.options, options),

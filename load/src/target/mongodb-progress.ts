@@ -39,11 +39,18 @@ async function find(
   database: string,
   prefix: string,
 ): Promise<ProgressDocument[]> {
-  // Keys are ASCII but for namespaces, and U+FFFF is no character: everything that starts with the prefix lies below.
-  const filter = { _id: { $gte: prefix, $lt: `${prefix}\uffff` } };
+  const filter = { _id: { $gte: prefix, $lt: endOfPrefix(prefix) } };
   const command = { find: PROGRESS_COLLECTION, filter, sort: { _id: 1 } };
   const found = await readAll(connection, database, command);
   return found.map((document) => readDocument(document) as ProgressDocument);
+}
+
+/**
+ * The least string behind all that begin with the prefix, whatever comes next in them: a namespace may begin with any
+ * character. A prefix ends in one of ours, which is ASCII.
+ */
+function endOfPrefix(prefix: string): string {
+  return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
 }
 
 export interface UpdateOptions extends CommandOptions {

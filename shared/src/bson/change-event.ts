@@ -6,6 +6,7 @@
 import type { ClusterTime } from '../position.ts';
 import type { TransactionId } from '../record.ts';
 import { buildDocument, doc, type Field } from './build.ts';
+import { nameText } from './name-text.ts';
 import {
   BsonType,
   documentSize,
@@ -264,17 +265,17 @@ function readNamespace(b: Buffer, start: number): string {
     const type = b[o]!;
     const zero = nameEnd(b, o + 1, limit);
     const next = payloadEnd(b, type, zero + 1, limit);
-    if (isName(b, o + 1, zero, DB)) database = textAt(b, type, zero + 1, next);
-    else if (isName(b, o + 1, zero, COLL)) collection = textAt(b, type, zero + 1, next);
+    if (isName(b, o + 1, zero, DB)) database = nameAt(b, type, zero + 1, next);
+    else if (isName(b, o + 1, zero, COLL)) collection = nameAt(b, type, zero + 1, next);
     o = next;
   }
   if (database === undefined) throw invalidDocument('a change event has a namespace without a database');
   return collection === undefined ? database : `${database}.${collection}`;
 }
 
-function textAt(b: Buffer, type: number, start: number, end: number): string {
+function nameAt(b: Buffer, type: number, start: number, end: number): string {
   expectType(type, BsonType.string);
-  return b.toString('utf8', start + 4, end - 1);
+  return nameText(b, start + 4, end - 1);
 }
 
 const DB = Buffer.from('db');

@@ -3,7 +3,7 @@ import { describe, expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 import { nextCommit } from './append.ts';
 import { checkpointOf } from './checkpoint.ts';
-import { encodeCheckpoint, encodeIdentity } from './codec.ts';
+import { decodeIdentity, encodeCheckpoint, encodeIdentity } from './codec.ts';
 import type * as contract from './commit.ts';
 import { manifestJsonSchemas } from './json-schemas.ts';
 import { sampleBody, sampleIdentity, sampleMilestone, UUID } from './samples.ts';
@@ -19,6 +19,7 @@ import type {
   positionSchema,
   segmentEntrySchema,
 } from './schema.ts';
+import { sealJson } from './sealed-json.ts';
 import { EMPTY_STATE, foldCommit } from './state.ts';
 
 const committed = (name: string): Record<string, unknown> =>
@@ -42,6 +43,44 @@ test('the zod schemas know every field of the contract and no other', () => {
 
 test('the JSON schemas are those of the zod schemas', () => {
   for (const [name, text] of manifestJsonSchemas()) expect(committed(name), name).toEqual(JSON.parse(text));
+});
+
+/** Places in a schema where a file could hold anything of any size: a reader keeps, counts or makes something for each. */
+function unbounded(schema: unknown, at: string): string[] {
+  if (typeof schema !== 'object' || schema === null) return [];
+  const { type, ...rest } = schema as Record<string, unknown>;
+  const isFixed = 'const' in rest || 'enum' in rest;
+  const isOpen =
+    (type === 'string' &&
+      !isFixed &&
+      !('maxLength' in rest) &&
+      /[*+]|^undefined$/.test(String(rest.pattern))) ||
+    ((type === 'number' || type === 'integer') && !isFixed && !('maximum' in rest && 'minimum' in rest)) ||
+    (type === 'array' && !('maxItems' in rest));
+  return [
+    ...(isOpen ? [at] : []),
+    ...Object.entries(schema).flatMap(([name, each]) => unbounded(each, `${at}/${name}`)),
+  ];
+}
+
+test.each([...manifestJsonSchemas()])('%s bounds every number, text and list', (_name, text) => {
+  expect(unbounded(JSON.parse(text), '')).toEqual([]);
+});
+
+test('a stream of more lanes than a load could keep is refused', () => {
+  const identity = {
+    formatVersion: 1 as const,
+    features: [],
+    createdAt: '2026-01-01T00:00:00Z',
+    ...sampleIdentity,
+  };
+  const sealed = (lanes: number): Buffer => sealJson({ ...identity, lanes });
+  expect(decodeIdentity(sealed(1024), 'stream.json').lanes).toBe(1024);
+  for (const lanes of [1025, 2_000_000_000]) {
+    expect(() => decodeIdentity(sealed(lanes), 'stream.json')).toThrow(
+      expect.objectContaining({ code: 'MANIFEST_CORRUPT' }),
+    );
+  }
 });
 
 const first = nextCommit(EMPTY_STATE, { epoch: 1, writer: 'w', attempt: 'a' }, sampleBody);

@@ -5,23 +5,36 @@
 import { z } from 'zod';
 import { keyFault } from '../bucket/key.ts';
 import { parseClusterTime } from '../position.ts';
+import { MOST_LANES } from './limits.ts';
 
 const count = z.int().min(0);
 const positive = z.int().min(1);
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const uuid = z.string().regex(/^[0-9a-f]{32}$/);
-const base64 = z.base64();
-const time = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
+/** A definition or a bound of a chunk, which is a BSON document of at most 16 MiB and some. */
+const base64 = z.base64().max(24 * 1024 * 1024);
+/** A namespace has at most 255 bytes; the characters of a name that is no UTF-8 are shown in more. */
+const namespace = z.string().max(1024);
+const word = z.string().max(1024);
+const text = z.string().max(1024 * 1024);
+/** Far above what a commit or a checkpoint was ever seen to hold; beyond it is no stream but an attack on its readers. */
+const MOST_ITEMS = 10_000_000;
+const list = <T extends z.ZodType>(item: T) => z.array(item).max(MOST_ITEMS);
+const number = z.number().min(-Number.MAX_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER);
+const time = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/);
 const clusterTime = z
   .string()
   .regex(/^\d{1,10}:\d{1,10}$/)
   .refine((text) => parseClusterTime(text) !== undefined, 'not a cluster time');
 /** Another version is refused before its fields are looked at. */
 export const FORMAT_VERSION = 1;
-const version = z.strictObject({ formatVersion: z.literal(FORMAT_VERSION), features: z.array(z.string()) });
+const version = z.strictObject({
+  formatVersion: z.literal(FORMAT_VERSION),
+  features: z.array(word).max(1000),
+});
 
 export const laneRunSchema = z.strictObject({
-  lane: count,
+  lane: count.max(MOST_LANES - 1),
   offset: count,
   length: positive,
   records: positive,
@@ -36,6 +49,7 @@ const segmentCommon = {
   /** A key that leads out of the stream's folder would be a foreign file at best. */
   key: z
     .string()
+    .max(1024)
     .regex(/^segments\/(snapshot|changes)\/[A-Za-z0-9._%~/-]+$/)
     .refine((key) => keyFault(key) === undefined, 'not a key'),
   format: z.enum(['avro', 'jsonl']),
@@ -50,7 +64,7 @@ export const segmentEntrySchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('snapshot'),
     ...segmentCommon,
-    namespace: z.string(),
+    namespace,
     collectionUuid: uuid.nullable(),
     chunk: count,
     part: count,
@@ -66,33 +80,32 @@ export const segmentEntrySchema = z.discriminatedUnion('kind', [
     lastClusterTime: clusterTime,
     operations: operations.exactOptional(),
     headerBytes: positive.exactOptional(),
-    lanes: z.array(laneRunSchema),
+    lanes: z.array(laneRunSchema).max(MOST_LANES),
   }),
 ]);
 
 export const positionSchema = z.strictObject({
   clusterTime,
   resumeToken: base64.nullable(),
-  options: z.string(),
+  options: word,
   taken: count.exactOptional(),
-  lastEvent: clusterTime.exactOptional(),
 });
 
 export const collectionSchema = z.strictObject({
-  namespace: z.string(),
+  namespace,
   type: z.enum(['collection', 'view']),
   uuid: uuid.nullable(),
   options: base64,
-  indexes: z.array(base64),
+  indexes: list(base64),
   singleLane: z.boolean(),
   capped: z.boolean(),
-  documents: z.number(),
-  bytes: z.number(),
+  documents: number,
+  bytes: number,
   snapshot: z.boolean(),
 });
 
 export const chunkPlanSchema = z.strictObject({
-  namespace: z.string(),
+  namespace,
   chunk: count,
   lower: base64.nullable(),
   upper: base64.nullable(),
@@ -100,10 +113,10 @@ export const chunkPlanSchema = z.strictObject({
 });
 
 export const chunkProgressSchema = z.strictObject({
-  namespace: z.string(),
+  namespace,
   chunk: count,
   lastId: base64.nullable(),
-  positions: z.array(base64).exactOptional(),
+  positions: list(base64).exactOptional(),
   done: z.boolean(),
   records: count,
   skipped: z.literal(true).exactOptional(),
@@ -111,8 +124,8 @@ export const chunkProgressSchema = z.strictObject({
 
 export const ddlSchema = z.strictObject({
   operation: z.enum(['create', 'drop', 'rename', 'dropDatabase', 'createIndexes', 'dropIndexes', 'modify']),
-  namespace: z.string(),
-  to: z.string().exactOptional(),
+  namespace,
+  to: namespace.exactOptional(),
   collectionUuid: uuid.nullable(),
   clusterTime,
   wallTime: z.int().nullable(),
@@ -131,7 +144,6 @@ export const milestoneSchema = z.strictObject({
     'drained',
     'history-lost',
     'stream-closed',
-    'target-bound',
     'load-started',
     'snapshot-applied',
     'indexes-built',
@@ -142,24 +154,24 @@ export const milestoneSchema = z.strictObject({
   at: time,
   clusterTime: clusterTime.nullable(),
   sequence: count.nullable(),
-  evidence: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).exactOptional(),
+  evidence: z.record(word, z.union([text, number, z.boolean(), z.null()])).exactOptional(),
 });
 
 export const commitSchema = version.extend({
   seq: positive,
   epoch: positive,
-  writer: z.string().min(1),
-  attempt: z.string().min(1),
+  writer: word.min(1),
+  attempt: word.min(1),
   previous: hash.nullable(),
   at: time,
   position: positionSchema.exactOptional(),
   lastSequence: count.exactOptional(),
-  segments: z.array(segmentEntrySchema).exactOptional(),
-  collections: z.array(collectionSchema).exactOptional(),
-  plan: z.array(chunkPlanSchema).exactOptional(),
-  chunks: z.array(chunkProgressSchema).exactOptional(),
-  ddl: z.array(ddlSchema).exactOptional(),
-  milestones: z.array(milestoneSchema).exactOptional(),
+  segments: list(segmentEntrySchema).exactOptional(),
+  collections: list(collectionSchema).exactOptional(),
+  plan: list(chunkPlanSchema).exactOptional(),
+  chunks: list(chunkProgressSchema).exactOptional(),
+  ddl: list(ddlSchema).exactOptional(),
+  milestones: list(milestoneSchema).exactOptional(),
   partialTransaction: z.literal(true).exactOptional(),
   note: z.literal(true).exactOptional(),
 });
@@ -167,13 +179,13 @@ export const commitSchema = version.extend({
 export const identitySchema = version.extend({
   stream: z.string().regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/),
   createdAt: time,
-  source: z.string().min(1),
+  source: word.min(1),
   sourceTopology: z.enum(['replicaSet', 'sharded']),
-  lanes: positive,
+  lanes: positive.max(MOST_LANES),
   format: z.enum(['avro', 'jsonl']),
   codec: segmentCommon.codec,
-  include: z.array(z.string()),
-  exclude: z.array(z.string()),
+  include: list(namespace),
+  exclude: list(namespace),
   images: z.enum(['lookup', 'post', 'none']),
 });
 
@@ -197,18 +209,19 @@ export const checkpointSchema = version.extend({
   /** SHA-256 of commit `seq`: a checkpoint that does not fit the log is passed over. */
   hash,
   epoch: positive,
-  writer: z.string().min(1),
+  writer: word.min(1),
   at: time,
   position: positionSchema.nullable(),
   lastSequence: count,
   partialTransaction: z.boolean(),
-  collections: z.array(collectionSchema),
-  currentCollections: z.array(collectionSchema),
+  collections: list(collectionSchema),
+  currentCollections: list(collectionSchema),
   ddlBeforeInventory: z
-    .array(z.strictObject({ ddl: z.array(ddlSchema), collections: z.array(collectionSchema) }))
+    .array(z.strictObject({ ddl: list(ddlSchema), collections: list(collectionSchema) }))
+    .max(MOST_ITEMS)
     .nullable(),
-  chunks: z.array(chunkPlanSchema.extend({ progress: chunkProgressSchema.nullable() })),
-  snapshotSegments: z.array(segmentEntrySchema),
-  milestones: z.array(milestoneSchema),
+  chunks: list(chunkPlanSchema.extend({ progress: chunkProgressSchema.nullable() })),
+  snapshotSegments: list(segmentEntrySchema),
+  milestones: list(milestoneSchema),
   totals: totalsSchema,
 });

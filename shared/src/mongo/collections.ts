@@ -1,4 +1,5 @@
 /** The `listCollections` entries of one database, as bytes. */
+import { nameText } from '../bson/name-text.ts';
 import { asBuffer, elements } from '../bson/raw.ts';
 import type { MongoConnection } from './connection.ts';
 import { readAll } from './cursor.ts';
@@ -39,7 +40,7 @@ function parse(document: Buffer): CollectionInfo {
   let uuid: Buffer | null = null;
   let options: Buffer = EMPTY_DOCUMENT;
   for (const element of elements(document)) {
-    if (element.name === 'name') name = textOf(element.bytes);
+    if (element.name === 'name') name = nameText(asBuffer(element.bytes), 4, element.bytes.length - 1);
     else if (element.name === 'type') type = typeOf(textOf(element.bytes));
     else if (element.name === 'options') options = Buffer.from(element.bytes);
     else if (element.name === 'info') uuid = uuidOf(element.bytes);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { nameText } from '../bson/name-text.ts';
 import { NamespaceFilter } from './namespace-filter.ts';
 
 const filter = (include: string[], exclude: string[] = []): NamespaceFilter =>
@@ -101,5 +102,28 @@ describe('NamespaceFilter', () => {
         expect(filter(include).matches(`a.${collection}`)).toBe(listed ?? false);
       }),
     );
+  });
+});
+
+describe('a name that is no UTF-8', () => {
+  const names = [[0xff], [0xfe], [0xef, 0xbf, 0xbd], [0xc3, 0xbf], [0xf0, 0x9d, 0x92, 0xae]].map((bytes) =>
+    nameText(Buffer.from([0x61, ...bytes, 0x62])),
+  );
+
+  it('is taken for no other name', () => {
+    expect(new Set(names).size).toBe(names.length);
+    expect(names.map((name) => name.isWellFormed())).toEqual([false, false, true, true, true]);
+    expect(names[2]).toBe('a\ufffdb');
+  });
+
+  it('is refused where it would be taken, and left out where it is excluded', () => {
+    const [bad] = names;
+    const refused = expect.objectContaining({
+      code: 'SOURCE_UNSUPPORTED',
+      hint: expect.stringContaining('--exclude "shop.a*b"'),
+    });
+    expect(() => new NamespaceFilter({ include: [], exclude: [] }).matches(`shop.${bad}`)).toThrow(refused);
+    expect(new NamespaceFilter({ include: [], exclude: ['shop.a*b'] }).matches(`shop.${bad}`)).toBe(false);
+    expect(new NamespaceFilter({ include: ['crm'], exclude: [] }).matches(`shop.${bad}`)).toBe(false);
   });
 });

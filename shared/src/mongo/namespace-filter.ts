@@ -63,7 +63,9 @@ export class NamespaceFilter {
     if (this.#within && !this.#within.matches(namespace)) return false;
     const hit = ({ matchesDatabase, matchesCollection }: Pattern): boolean =>
       matchesDatabase(database) && matchesCollection(collection);
-    return (this.#include.length === 0 || this.#include.some(hit)) && !this.#exclude.some(hit);
+    const isIn = (this.#include.length === 0 || this.#include.some(hit)) && !this.#exclude.some(hit);
+    if (isIn && !namespace.isWellFormed()) throw nameUnsupported(namespace);
+    return isIn;
   }
 
   /** As one would give it; null where nothing is named. */
@@ -104,6 +106,19 @@ export class NamespaceFilter {
   serverLists(): { readonly included: NamespaceLists | null; readonly excluded: NamespaceLists } {
     return { included: this.exactLists(), excluded: listsOf(this.#exclude.filter(isExact)) };
   }
+}
+
+/** A name that is no UTF-8, as nameText gives it. Taken for what it looks like it would be another collection. */
+function nameUnsupported(namespace: string): WaybillError {
+  const pattern = namespace.replace(/[\udc80-\udcff]+/g, '*');
+  return new WaybillError(
+    'SOURCE_UNSUPPORTED',
+    `The name of the collection ${JSON.stringify(namespace)} is not UTF-8 (each \\udcXX stands for the byte XX).`,
+    {
+      hint: `No driver can ask for it. Leave it out with --exclude ${JSON.stringify(pattern)}, or rename it with the program that made it.`,
+      context: { namespace },
+    },
+  );
 }
 
 /** All of one database, or one collection. */

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -38,6 +38,34 @@ describe('folder', () => {
     await expect(bucket.put('s/manifest/1.json', Buffer.from('z'), { ifAbsent: true })).rejects.toThrow();
     expect(await readFile(join(folder, 'new/bucket/s/manifest/1.json'), 'utf8')).toBe('y');
     expect(await readdir(join(folder, 'new/bucket/.tmp'))).toEqual([]);
+  });
+
+  test('nobody else may read it, but for the group of a folder that says so', {
+    skip: process.platform === 'win32',
+  }, async () => {
+    const modes = async (path: string): Promise<string[]> => {
+      const names = await readdir(path, { recursive: true, withFileTypes: true });
+      return Promise.all(
+        names.map(async (each) => {
+          const { mode } = await stat(join(each.parentPath, each.name));
+          return `${each.name} ${(mode & 0o777).toString(8)}`;
+        }),
+      );
+    };
+    const before = process.umask(0o022);
+    try {
+      const path = join(folder, 'deep/bucket');
+      await (await openFolder(path)).put('s/k', Buffer.from('x'));
+      expect((await modes(folder)).sort()).toEqual(
+        ['deep 700', 'bucket 700', '.tmp 700', '.waybill-bucket 600', 's 700', 'k 600'].sort(),
+      );
+      await chmod(path, 0o2750);
+      await (await openFolder(path)).put('t/k', Buffer.from('x'), { ifAbsent: true });
+      expect(await modes(join(path, 't'))).toEqual(['k 640']);
+      expect((await stat(join(path, 't'))).mode & 0o777).toBe(0o750);
+    } finally {
+      process.umask(before);
+    }
   });
 
   test('a folder that is not there is an empty bucket and is not made by reading', async () => {

@@ -29,8 +29,8 @@ export interface Modes {
 
 /** Documents lie in plain form in there: nobody else's business. */
 const PRIVATE: Modes = { file: 0o600, directory: 0o700 };
-/** The operator's word, by the set-group-id bit of the root, that its group may read. */
-const FOR_GROUP: Modes = { file: 0o640, directory: 0o750 };
+/** The operator's word, by the set-group-id bit of the root, that its group may read; and write, where the umask lets it. */
+const FOR_GROUP: Modes = { file: 0o660, directory: 0o770 };
 
 interface Identity {
   readonly dev: bigint;

@@ -1,3 +1,4 @@
+import { MOST_LANES } from '../../manifest/limits.ts';
 import type { OptionSpec } from '../option.ts';
 import { CAPTURING, FILTERING } from './commands.ts';
 
@@ -48,7 +49,7 @@ export const STREAM_OPTIONS = {
     group: GROUP,
     commands: CAPTURING,
     min: 1,
-    max: 1024,
+    max: MOST_LANES,
     default: '16',
     describe:
       'Lanes of the changes: how much of a load can ever work on changes side by side. All changes of one document stay in one lane, in order.',
