@@ -62,7 +62,9 @@ function handOver() {
 }
 
 function fail(message) {
-  process.stderr.write(`error: ${message}\nhint: Run npm ci, which brings the right one along.\n`);
+  process.stderr.write(
+    `error: ${message}\nhint: Run npm ci in a checkout, or install waybill again: the package node that it depends on brings the right one along.\n`,
+  );
   process.exitCode = 1;
 }
 

@@ -10,6 +10,7 @@ import { LinkedAbort, sleep, throwIfAborted } from '@waybill/shared/lifecycle';
 import { connect } from '@waybill/shared/mongo/connection';
 import { RawSequence } from '@waybill/shared/mongo/raw-value';
 import type { CommandContext } from '../commands/command.ts';
+import { commandToType } from '../output/command-to-type.ts';
 import { drawBar } from '../output/progress.ts';
 import { formatCount } from '../output/units.ts';
 import { renderVerification } from '../output/verification.ts';
@@ -143,7 +144,7 @@ async function fillSource({ narrator, source, context }: Stage): Promise<ShopSum
 function startRun(stage: Stage): CommandProcess {
   const { narrator, source, target, bucket } = stage;
   const options = ['--source', source.uri, '--bucket', bucket, '--target', target.uri];
-  narrator.line(`$ waybill run ${options.join(' ')}`);
+  narrator.line(`$ ${commandToType()} run ${options.join(' ')}`);
   return startCommand('run', [...options, '--max-read-rate', READ_RATE]);
 }
 
@@ -204,7 +205,7 @@ async function cutOver(stage: Stage, observer: Observer, run: CommandProcess): P
   const { narrator, source, target, bucket, folder, context } = stage;
   const report = join(folder, 'verification.json');
   const options = ['--source', source.uri, '--bucket', bucket, '--target', target.uri, '--yes'];
-  narrator.line(`$ waybill cutover ${options.join(' ')}`);
+  narrator.line(`$ ${commandToType()} cutover ${options.join(' ')}`);
   await using cutover = startCommand('cutover', [...options, '--report', report]);
   using _live = narrator.live(() => 'waiting until everything is proven to be there');
   using watch = new LinkedAbort(context.signal);
@@ -221,7 +222,7 @@ async function cutOver(stage: Stage, observer: Observer, run: CommandProcess): P
 function tellWhere({ narrator, folder, bucket, source, target, context }: Stage): void {
   narrator.heading('What is left');
   narrator.block(`files         ${folder}`);
-  narrator.block(`the stream    waybill status --bucket ${bucket}`);
+  narrator.block(`the stream    ${commandToType()} status --bucket ${bucket}`);
   if (!context.options.keep) return;
   narrator.block(`source        ${source.uri}`);
   narrator.block(`target        ${target.uri}`);
