@@ -180,7 +180,7 @@ class Capture {
 
   /** That the source's history is lost is a fact of the stream, for whoever reads it. */
   async #recorded(error: unknown): Promise<unknown> {
-    if (!hasCode(error, 'SOURCE_HISTORY_LOST')) return error;
+    if (!hasCode(error, 'SOURCE_HISTORY_LOST', 'SOURCE_HISTORY_CHANGED')) return error;
     const { committer } = this.#stream;
     const { watermark } = this.#deps.stats;
     const lost = milestone('history-lost', watermark, committer.state.lastSequence);

@@ -2,7 +2,7 @@
  * How a capture begins: a new stream, or one to go on with.
  *
  *   new:     open the change stream (T0) → list collections → stream.json → epoch and position T0 → definitions, snapshot-started
- *   resumed: stream.json compared → epoch → position, unfinished chunks
+ *   resumed: stream.json compared → the source still holds the position's history → epoch → position, unfinished chunks
  *
  * Nothing is written before a new stream is known to be possible. A crash after stream.json, or after the position, leaves a
  * stream without `snapshot-started`: the next start goes on from the position T0 that stands in the manifest, lists again, and
@@ -26,11 +26,13 @@ import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { isKnownAs, type SourceIdentity, sourceIdentity } from '@waybill/shared/mongo/source-identity';
 import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/position';
 import { processIdentity } from '@waybill/shared/process-identity';
+import { retry } from '@waybill/shared/retry';
 import type { CaptureStats } from '@waybill/shared/stats';
 import { bucketRetryNotice } from './bucket-retry.ts';
 import { discover } from './catalog/discovery.ts';
 import { checkPatterns, PatternWatch } from './catalog/patterns.ts';
 import type { StreamPosition } from './changes/change.ts';
+import { assertSameHistory } from './changes/history.ts';
 import { ChangeStreamReader } from './changes/stream.ts';
 import {
   optionsHash,
@@ -100,7 +102,13 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
   else if (!settings.newStream) await assertOnlyStream(bucket, settings.stream, cluster, signal);
   const before = existing ? await readManifest(bucket, prefix, { signal }) : null;
   // A change stream that no majority stands behind does not even open; the clock says why.
-  await sourceTime({ connection: source, logger, signal });
+  const now = await sourceTime({ connection: source, logger, signal });
+  if (before?.position) {
+    const position = positionOf(before);
+    // What other options show of the last event's time is not known.
+    const held = before.position.options === hash ? position : { ...position, lastEvent: null };
+    await retry(() => assertSameHistory(source, options, held, now, signal), undefined, { signal });
+  }
   let opened: StreamPosition | null = null;
   let definitions: CollectionDefinition[] | null = null;
   if (!before?.position) {
@@ -246,6 +254,7 @@ async function openStream(
     connection: source,
     stream,
     start: { at: 'now' },
+    lastEvent: null,
     awaitMs: settings.maxAwaitMs,
     logger,
     signal,
@@ -257,7 +266,7 @@ async function openStream(
       hint: 'Sources are replica sets and sharded clusters of MongoDB 4.0.7 or later.',
     });
   }
-  return { clusterTime, resumeToken: token, taken: 0 };
+  return { clusterTime, resumeToken: token, taken: 0, lastEvent: null };
 }
 
 function startAt(position: StreamPosition, tokenFits: boolean): StreamStart {
@@ -281,11 +290,12 @@ function positionOf(state: StreamState): StreamPosition {
   if (!position || clusterTime === undefined) {
     throw new WaybillError('INTERNAL', 'a stream has an owner and no position');
   }
-  const { resumeToken, taken = 0 } = position;
+  const { resumeToken, taken = 0, lastEvent } = position;
   return {
     clusterTime,
     resumeToken: resumeToken === null ? null : Buffer.from(resumeToken, 'base64'),
     taken,
+    lastEvent: parseClusterTime(lastEvent ?? '') ?? null,
   };
 }
 

@@ -120,6 +120,7 @@ export function createTailer({ settings, deps, stream, stop, abort, onFailure }:
     connection: source,
     stream: stream.options,
     start: stream.start,
+    lastEvent: position.lastEvent,
     // What ends by itself must not wait out a long getMore to prove that it may.
     awaitMs:
       settings.until === 'stopped' ? settings.maxAwaitMs : Math.min(settings.maxAwaitMs, ENDING_AWAIT_MS),

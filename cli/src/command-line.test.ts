@@ -164,17 +164,24 @@ describe('waybill, run', () => {
     expect(await waybill(...argv)).toEqual({ stdout: `${packageJson.version}\n`, stderr: '' });
   });
 
-  it.each([[['--help']], [['-h']], [['help']], [['captur', '--help']]])(
-    '%j lists the commands',
+  it.each([[['--help']], [['-h']], [['help']]])('%j lists the commands', async (argv) => {
+    const { stdout, stderr } = await waybill(...argv);
+    expect(stderr).toBe('');
+    expect(stdout).toContain('Moves a live MongoDB deployment');
+    for (const { name, describe } of COMMANDS) expect(stdout).toMatch(new RegExp(` ${name} +${describe}\n`));
+    expect(stdout).toMatch(/-h, --help .*\n/);
+    expect(stdout).toMatch(/--version .*\n/);
+    expect(stdout.trimEnd().endsWith('environment variable: docs/options.md.')).toBe(true);
+  });
+
+  it.each([[['captur', '--help']], [['help', 'captur']], [['captur', '--version']]])(
+    '%j is an error: there is no such command',
     async (argv) => {
-      const { stdout, stderr } = await waybill(...argv);
-      expect(stderr).toBe('');
-      expect(stdout).toContain('Moves a live MongoDB deployment');
-      for (const { name, describe } of COMMANDS)
-        expect(stdout).toMatch(new RegExp(` ${name} +${describe}\n`));
-      expect(stdout).toMatch(/-h, --help .*\n/);
-      expect(stdout).toMatch(/--version .*\n/);
-      expect(stdout.trimEnd().endsWith('environment variable: docs/options.md.')).toBe(true);
+      await expect(waybill(...argv)).rejects.toMatchObject({
+        code: 2,
+        stdout: '',
+        stderr: expect.stringMatching(/unknown command captur[\s\S]*Did you mean capture\?/),
+      });
     },
   );
 

@@ -27,6 +27,14 @@ export async function readCommandLine(
   const { operands, unknown } = reader.parseOptions(words);
   const named = [...operands, ...unknown].find((word) => commands.some(({ name }) => name === word));
   const command = commands.find(({ name }) => name === named);
+  const [first = command?.name] = operands.filter((word) => word !== 'help');
+  if (first !== undefined && command?.name !== first) {
+    throw unknownName(
+      'command',
+      first,
+      commands.map(({ name }) => name),
+    );
+  }
   if (reader.getOptionValue('help') || operands.includes('help')) {
     const { helpText } = await import('./help.ts');
     process.stdout.write(helpText(commands, command, process.stdout.columns));
@@ -36,21 +44,14 @@ export async function readCommandLine(
     process.stdout.write(`${version}\n`);
     return null;
   }
-  const [word = command?.name, excess] = operands;
-  if (word === undefined) {
+  const [, excess] = operands;
+  if (command === undefined) {
     throw new WaybillError('CONFIG_INVALID', 'no command is given', {
       hint: 'waybill --help lists them; waybill demo shows everything at work.',
     });
   }
-  if (command?.name !== word) {
-    throw unknownName(
-      'command',
-      word,
-      commands.map(({ name }) => name),
-    );
-  }
   if (excess !== undefined) {
-    throw new WaybillError('CONFIG_INVALID', `waybill ${word} takes no argument ${excess}`, {
+    throw new WaybillError('CONFIG_INVALID', `waybill ${command.name} takes no argument ${excess}`, {
       hint: 'Options begin with --; a list is given with commas and without spaces.',
     });
   }

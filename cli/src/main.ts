@@ -1,5 +1,6 @@
 /** The `waybill` command: wiring only. */
-import { resolveOptions } from '@waybill/shared/config/resolve';
+import type { CommandName } from '@waybill/shared/config/option';
+import { resolveOptions, wantsJson } from '@waybill/shared/config/resolve';
 import { hasCode } from '@waybill/shared/errors';
 import { stopSignal } from '@waybill/shared/lifecycle';
 import { createLogger } from '@waybill/shared/logger';
@@ -8,7 +9,9 @@ import packageJson from '../package.json' with { type: 'json' };
 import { type Invocation, readCommandLine } from './command-line.ts';
 import type { Output } from './commands/command.ts';
 import { COMMANDS } from './commands/commands.ts';
+import { beginning } from './output/beginning.ts';
 import { reportError } from './output/report-error.ts';
+import { jsonValue, stamped } from './output/stamped.ts';
 import { paintFor } from './output/style.ts';
 import { Terminal } from './output/terminal.ts';
 import { boundYoungGeneration } from './young-generation.ts';
@@ -16,6 +19,7 @@ import { boundYoungGeneration } from './young-generation.ts';
 /** Should a connection or timer be left over, the process still ends. */
 const LINGER_MS = 2000;
 const SAME_WISH_MS = 500;
+const LOOKS: ReadonlySet<CommandName> = new Set(['list', 'status', 'fsck', 'gc', 'demo']);
 
 export interface MainOptions {
   /** Started by the launcher, which forwards signals that the terminal sent to both. */
@@ -29,16 +33,17 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
     if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
     throw error;
   });
-  let json = argv.includes('--json');
+  const environment = process.env;
+  let flags: Invocation['flags'] = argv.includes('--json') ? { json: true } : {};
   try {
     const invocation = await readCommandLine(argv, COMMANDS, packageJson.version);
     if (invocation) {
-      json ||= invocation.flags['log-format'] === 'json';
+      flags = invocation.flags;
       process.exitCode = await execute(invocation, options);
     }
   } catch (error) {
     process.exitCode = reportError(error, {
-      json,
+      json: wantsJson({ flags, environment }),
       paint: paintFor(process.stderr),
       debug: Boolean(process.env.WAYBILL_DEBUG),
       write: (text) => process.stderr.write(text),
@@ -60,6 +65,10 @@ async function execute({ command, flags }: Invocation, main: MainOptions): Promi
     sameWishMs: main.signalsComeTwice ? SAME_WISH_MS : 0,
     onStop: (name) => logger.info('stopping; a second signal exits at once', { signal: name }),
   });
+  const begins = beginning(command, options, packageJson.version);
+  // Nobody who takes a look wants to be told.
+  if (LOOKS.has(command.name)) logger.debug('waybill starts', begins);
+  else logger.info('waybill starts', begins);
   try {
     return await command.run({ options, logger, signal: stop.signal, output: standardOutput(terminal) });
   } catch (error) {
@@ -77,16 +86,11 @@ function standardOutput(terminal: Terminal): Output {
   return {
     print: (text) => void process.stdout.write(`${text}\n`),
     printJson: (value, form) => {
-      const text = JSON.stringify(value, jsonValue, form === 'line' ? 0 : 2);
+      const text = JSON.stringify(stamped(value), jsonValue, form === 'line' ? 0 : 2);
       process.stdout.write(`${printableLines(text)}\n`);
     },
     paint: paintFor(process.stdout),
     isTerminal: process.stdout.isTTY === true,
     terminal,
   };
-}
-
-function jsonValue(_key: string, value: unknown): unknown {
-  if (typeof value === 'bigint') return value.toString();
-  return value instanceof Map ? Object.fromEntries(value) : value;
 }

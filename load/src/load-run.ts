@@ -15,6 +15,7 @@ import { filterEvidence, filterText, type LoadFilter, takesOf } from './load-fil
 import type { LoadLog } from './progress/load-log.ts';
 import type { Ownership } from './progress/ownership.ts';
 import { type LaneCursor, type LoadedProgress, Progress, slowest } from './progress/progress.ts';
+import { assertStreamGoesOn } from './progress/stream-goes-on.ts';
 import type { LoadSettings } from './settings.ts';
 import { applySnapshot } from './snapshot/snapshot-phase.ts';
 import { type Blocked, blockedIn } from './structure/blocked.ts';
@@ -23,6 +24,7 @@ import { attempt, type StructureContext } from './structure/context.ts';
 import { buildAllIndexes, countWanted, reportOf, settleIndexes } from './structure/indexes.ts';
 import { Registry } from './structure/registry.ts';
 import { type RestoredIndex, RestoredIndexes } from './structure/restored-indexes.ts';
+import { assertStanding, markStanding } from './structure/standing.ts';
 import type { Target } from './target/target.ts';
 
 /** How often our own log is looked at for a cutover, in milliseconds. */
@@ -83,6 +85,7 @@ export class LoadRun {
         takes: filterText(filter),
         ...describe(loaded),
       });
+      await this.#assertAllThere(structure, loaded);
       await this.#recordOnce('load-started', filterEvidence(filter));
       const changesFrom = await this.#snapshot(structure, writer, loaded);
       await this.#indexes(structure, loaded);
@@ -96,6 +99,15 @@ export class LoadRun {
       logger.info('load stopped on request');
       return this.#result('stopped', structure);
     }
+  }
+
+  /** Of a load that has written something: what the bucket and the target must hold since. */
+  async #assertAllThere(structure: StructureContext, loaded: LoadedProgress): Promise<void> {
+    if (structure.registry.all().length === 0 && slowest(loaded.cursors).seq === 0) return;
+    const { bucket, signal } = this.#deps;
+    const stream = await readManifest(bucket, this.#prefix, { signal });
+    await assertStreamGoesOn(bucket, this.#prefix, stream, loaded, signal);
+    await assertStanding(structure, loaded, stream);
   }
 
   async #openStructure(): Promise<StructureContext> {
@@ -144,6 +156,7 @@ export class LoadRun {
       onReadAgain,
       signal,
     });
+    await markStanding(structure);
     // The cursors first: with the phase recorded nobody reads the stream from its beginning any more.
     const start: LaneCursor = { ...from, ...changesAfter };
     await attempt(structure, () => this.#progress.advance(new Map(cursors.map((_, lane) => [lane, start]))));

@@ -6,10 +6,6 @@ import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { WaybillError } from '@waybill/shared/errors';
 import { LinkedAbort } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
-import type { StreamIdentity } from '@waybill/shared/manifest/commit';
-import { loadPrefix } from '@waybill/shared/manifest/keys';
-import { readManifest } from '@waybill/shared/manifest/log';
-import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import type { Metrics } from '@waybill/shared/metrics';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { ClusterTime } from '@waybill/shared/position';
@@ -17,14 +13,13 @@ import type { RetryOptions } from '@waybill/shared/retry';
 import { type LoadStats, noteBucketFailure } from '@waybill/shared/stats';
 import { StopGrace } from '@waybill/shared/stop-grace';
 import { awaitStream } from './await-stream.ts';
-import { checkFirstStart } from './first-start.ts';
 import { recordedFilter, settleFilter } from './load-filter.ts';
 import { LoadRun } from './load-run.ts';
-import { LoadLog } from './progress/load-log.ts';
 import { Ownership } from './progress/ownership.ts';
 import { streamIdentityText } from './progress/stream-identity.ts';
 import type { LoadSettings } from './settings.ts';
 import { RetryingBucket } from './source/retrying-bucket.ts';
+import { assertStartable, takeLog } from './start.ts';
 import type { Blocked } from './structure/blocked.ts';
 import type { IndexReport } from './structure/indexes.ts';
 import { openMongodbTarget } from './target/mongodb.ts';
@@ -51,7 +46,7 @@ export interface LoadResult {
   readonly blocked: readonly Blocked[];
 }
 
-/** @throws STREAM_MISSING, LOAD_FOREIGN, LOAD_FENCED, LOAD_CUT_OVER, LOAD_OPTIONS_CHANGED, TARGET_*, SEGMENT_CORRUPT, MANIFEST_CORRUPT, FORMAT_UNSUPPORTED, … */
+/** @throws STREAM_MISSING, LOAD_FOREIGN, LOAD_OTHER_TARGET, LOAD_FENCED, LOAD_CUT_OVER, LOAD_OPTIONS_CHANGED, TARGET_*, SEGMENT_CORRUPT, MANIFEST_CORRUPT, FORMAT_UNSUPPORTED, … */
 export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<LoadResult> {
   const { signal, stats } = deps;
   const logger = deps.logger.child({ component: 'load', stream: settings.stream, load: settings.load });
@@ -59,17 +54,14 @@ export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<L
   const bucket = new RetryingBucket(deps.bucket, onReadAgain);
   stats.phase = 'starting';
   const identity = await awaitStream(bucket, settings, { logger, signal });
-  assertLoadable(identity, settings);
-  const target = await openMongodbTarget(deps.target, { ...settings, signal });
-  const before = await readManifest(bucket, loadPrefix(settings.stream, settings.load), { signal });
-  assertNotCutOver(before, settings);
-  if (before.seq === 0) await checkFirstStart(settings, { bucket, logger, signal });
-  // Before the owner is fenced: a start with other options must not stop one that works.
-  settleFilter(settings, recordedFilter(before), identity, settings.load);
+  const sight = await assertStartable(settings, { ...deps, bucket, identity, logger });
+  const { progressDatabase } = sight;
+  const target = await openMongodbTarget(deps.target, { ...settings, progressDatabase, signal });
   using grace = new StopGrace(signal);
-  const log = await LoadLog.acquire({ bucket, ...settings, signal, giveUp: grace.signal });
+  const toTake = { ...deps, bucket, identity, giveUp: grace.signal };
+  const { log, bond } = await takeLog(settings, toTake, sight);
   const ownership = await Ownership.acquire(
-    { ...settings, stream: streamIdentityText(identity), epoch: log.epoch },
+    { ...settings, stream: streamIdentityText(identity), bond: bond.key, epoch: log.epoch },
     { target, logger, signal },
   );
   try {
@@ -92,31 +84,6 @@ export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<L
     stats.phase = 'done';
     await ownership.release();
     await log.close();
-  }
-}
-
-/** The target is in use from its cutover on: what the old source goes on saying must never reach it. */
-function assertNotCutOver(log: StreamState, { stream, load }: LoadSettings): void {
-  const cutover = milestoneOf(log, 'cutover');
-  if (!cutover) return;
-  throw new WaybillError('LOAD_CUT_OVER', `load ${load} of stream ${stream} was cut over at ${cutover.at}`, {
-    hint: 'The target is on its own now, and nothing is loaded into it any more. For another target choose another --load.',
-    context: { stream, load },
-  });
-}
-
-function assertLoadable(
-  { images, stream }: StreamIdentity,
-  { progressDatabase, ...settings }: LoadSettings,
-): void {
-  if (images === 'none') {
-    throw new WaybillError('FORMAT_UNSUPPORTED', `stream ${stream} was captured without document images`, {
-      hint: 'A load needs whole documents: capture with --images=lookup or --images=post into a new stream.',
-      context: { stream, load: settings.load },
-    });
-  }
-  if (['admin', 'config', 'local', ''].includes(progressDatabase)) {
-    throw new WaybillError('CONFIG_INVALID', `progress cannot be kept in the database ${progressDatabase}`);
   }
 }
 

@@ -23,8 +23,8 @@ export interface LoadSettings {
   readonly indexes: 'after-snapshot' | 'last' | 'none';
   readonly ddl: 'apply' | 'halt' | 'ignore';
   readonly allowDrop: boolean;
-  /** The database on the target that holds our progress. */
-  readonly progressDatabase: string;
+  /** The database on the target that holds our progress; null: the one that the load began with, or `waybill`. */
+  readonly progressDatabase: string | null;
   /** Write commands in flight at once. */
   readonly workers: number;
   /** Snapshot segments read at once; each is held compressed in memory while it is applied. */
@@ -64,7 +64,7 @@ export const LOAD_DEFAULTS = {
   indexes: 'after-snapshot',
   ddl: 'apply',
   allowDrop: false,
-  progressDatabase: 'waybill',
+  progressDatabase: null,
   workers: 6,
   openSegments: 2,
   snapshotBatchDocuments: 1000,

@@ -123,6 +123,11 @@ export const ERROR_CODES = table({
     meaning:
       'An option that is fixed for the life of a stream (--include, --exclude, --lanes, --format, --codec, --images) differs from what the stream was created with.',
   },
+  STREAM_ROLLED_BACK: {
+    kind: 'failed',
+    meaning:
+      'The bucket holds less of the stream or of the load than the target knows of, or another history: it was put back to an older state, or replaced.',
+  },
   FORMAT_UNSUPPORTED: {
     kind: 'failed',
     meaning:
@@ -190,6 +195,11 @@ export const ERROR_CODES = table({
     meaning:
       "The source no longer holds the changes after the stream's position. Take a new snapshot into a new stream, with a larger oplog.",
   },
+  SOURCE_HISTORY_CHANGED: {
+    kind: 'history-lost',
+    meaning:
+      'The source is not where the stream left it: it was put back to an older state, from a backup for instance, or is a copy of such a state. Changes that the stream has are not in it. Take a new snapshot into a new stream.',
+  },
   SOURCE_EVENT_UNKNOWN: {
     kind: 'failed',
     meaning:
@@ -210,6 +220,16 @@ export const ERROR_CODES = table({
       'Documents of a sharded collection share an `_id`, which a cluster allows on different shards. At most one of them can stand on a target, so nothing is captured past them.',
   },
 
+  TARGET_IS_SOURCE: {
+    kind: 'usage',
+    meaning:
+      'Source and target are the same cluster, perhaps under different host names. A load needs a target of its own.',
+  },
+  TARGET_CHANGED: {
+    kind: 'failed',
+    meaning:
+      'Collections that the load had written are gone from the target, were replaced, or are empty. The load does not write again what it has written before.',
+  },
   TARGET_UNSUPPORTED: {
     kind: 'failed',
     meaning: 'The target cannot hold something that the stream has (a collection option, an index, a value).',
@@ -239,6 +259,16 @@ export const ERROR_CODES = table({
       'The source changed a collection or index, and --ddl=halt says to stop before that is repeated on the target. Run again with --ddl=apply or --ddl=ignore to go on.',
   },
   LOAD_FENCED: { kind: 'fenced', meaning: 'A newer process took this load over. Exactly one may run.' },
+  LOAD_OTHER_TARGET: {
+    kind: 'usage',
+    meaning:
+      'The load was started into another target than the one given. A load has one target for its life: give that one, or load this one under another --load.',
+  },
+  LOAD_PROGRESS_LOST: {
+    kind: 'failed',
+    meaning:
+      "The target is the load's, and no longer holds its progress, so nobody can tell what of the stream is there.",
+  },
   LOAD_CUT_OVER: {
     kind: 'usage',
     meaning: 'This load has been cut over: its target is in use, and nothing is applied to it any more.',

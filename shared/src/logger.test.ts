@@ -25,10 +25,26 @@ describe('createLogger', () => {
         component: 'tailer',
         epoch: 3,
         seq: 7,
-        position: '5',
+        position: 5,
         message: 'committed',
       },
     ]);
+  });
+
+  it('writes each name once a line, whoever gave it, and numbers as numbers of few digits', () => {
+    const { logger, lines } = capture({ format: 'json' });
+    const child = logger.child({ component: 'load', stream: 'a' }).child({ component: 'load' });
+    child.info('said', { stream: 'b', message: 'inner', delayMs: 123.4567890123, seq: 2n ** 60n });
+    for (const name of ['component', 'stream', 'message', 'level', 'time']) {
+      expect(lines[0]!.split(`"${name}":`)).toHaveLength(2);
+    }
+    expect(JSON.parse(lines[0]!)).toMatchObject({
+      stream: 'b',
+      message: 'said',
+      message_: 'inner',
+      delayMs: 123.457,
+      seq: '1152921504606846976',
+    });
   });
 
   it('writes a line for people, and quotes what would not read back', () => {

@@ -62,7 +62,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     },
     { write: (line: string) => void stream.write(line) },
   );
-  return new FieldLogger(logger, new Map());
+  return new FieldLogger(logger, {}, new Map());
 }
 
 /** A logger that drops everything. */
@@ -83,27 +83,30 @@ interface Throttle {
 
 class FieldLogger implements Logger {
   readonly #pino: PinoLogger;
+  /** Of every line. Not pino's own children: these would write a name twice that a child or a line has again. */
+  readonly #fields: Record<string, unknown>;
   readonly #throttles: Map<string, Throttle>;
 
-  constructor(logger: PinoLogger, throttles: Map<string, Throttle>) {
+  constructor(logger: PinoLogger, fields: Record<string, unknown>, throttles: Map<string, Throttle>) {
     this.#pino = logger;
+    this.#fields = fields;
     this.#throttles = throttles;
   }
 
   debug(message: string, fields?: LogFields): void {
-    if (this.isDebug()) this.#pino.debug(presentable(fields), message);
+    if (this.isDebug()) this.#pino.debug(this.#with(fields), message);
   }
 
   info(message: string, fields?: LogFields): void {
-    this.#pino.info(presentable(fields), message);
+    this.#pino.info(this.#with(fields), message);
   }
 
   warn(message: string, fields?: LogFields): void {
-    this.#pino.warn(presentable(fields), message);
+    this.#pino.warn(this.#with(fields), message);
   }
 
   error(message: string, fields?: LogFields): void {
-    this.#pino.error(presentable(fields), message);
+    this.#pino.error(this.#with(fields), message);
   }
 
   warnThrottled(message: string, fields?: LogFields): void {
@@ -119,24 +122,36 @@ class FieldLogger implements Logger {
   }
 
   child(fields: LogFields): Logger {
-    return new FieldLogger(this.#pino.child(presentable(fields)), this.#throttles);
+    return new FieldLogger(this.#pino, this.#with(fields), this.#throttles);
   }
 
   isDebug(): boolean {
     return this.#pino.isLevelEnabled('debug');
   }
+
+  #with(fields: LogFields | undefined): Record<string, unknown> {
+    return { ...this.#fields, ...presentable(fields) };
+  }
 }
+
+/** Every line has these of its own. */
+const OF_THE_LINE: ReadonlySet<string> = new Set(['level', 'time', 'message']);
 
 function presentable(fields: LogFields | undefined): Record<string, unknown> {
   const result: Record<string, unknown> = {};
-  for (const name in fields) result[name] = presentableValue(fields[name], 0);
+  for (const name in fields) {
+    result[OF_THE_LINE.has(name) ? `${name}_` : name] = presentableValue(fields[name], 0);
+  }
   return result;
 }
 
 /** Bytes may be a document or a token: only their number is shown. */
 function presentableValue(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return redact(value);
-  if (typeof value === 'bigint') return value.toString();
+  if (typeof value === 'number') return Number.isInteger(value) ? value : Math.round(value * 1000) / 1000;
+  // A number as a number, but for what JSON would not give back exactly.
+  if (typeof value === 'bigint')
+    return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof Secret) return value.toString();
   if (value instanceof Error) return describeError(value);

@@ -71,6 +71,7 @@ async function structureChanges(
     connection,
     stream,
     start,
+    lastEvent: null,
     awaitMs: END_AWAIT_MS,
     logger,
     signal,

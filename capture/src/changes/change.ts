@@ -17,6 +17,8 @@ export interface StreamPosition extends Position {
    * cluster time, which is inclusive, drops that many.
    */
   readonly taken: number;
+  /** Cluster time of the last event before the position, captured or not; null where none is known. */
+  readonly lastEvent: ClusterTime | null;
 }
 
 /** A record on its way into a segment: the image and the sequence are still to come. */

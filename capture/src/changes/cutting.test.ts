@@ -31,6 +31,7 @@ const at = (time: number, token: string, taken: number) => ({
   clusterTime: clusterTime(1, time),
   resumeToken: Buffer.from(token),
   taken,
+  lastEvent: clusterTime(1, time),
 });
 
 function unit(changes: Change[], before = at(0, 'start', 0)): SealedChanges {

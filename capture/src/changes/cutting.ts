@@ -37,5 +37,6 @@ function positionAt({ changes, before }: SealedChanges, at: number): StreamPosit
   let taken = 0;
   for (let i = at - 1; i >= 0 && changes[i]!.clusterTime === last.clusterTime; i--) taken++;
   if (taken === at && before.clusterTime === last.clusterTime) taken += before.taken;
-  return { clusterTime: last.clusterTime, resumeToken: last.resumeToken, taken };
+  const { clusterTime, resumeToken } = last;
+  return { clusterTime, resumeToken, taken, lastEvent: clusterTime };
 }

@@ -40,7 +40,7 @@ function reply(documents: readonly Buffer[]): { events: PackedChangeEvent[]; byt
 async function waiting(
   replies: readonly { events: PackedChangeEvent[]; bytes: number }[],
 ): Promise<{ ids: number[]; kept: number; counted: number }> {
-  const position = { clusterTime: time, resumeToken: null, taken: 0 };
+  const position = { clusterTime: time, resumeToken: null, taken: 0, lastEvent: null };
   const sealer = new Sealer({ commitBytes: 1e9, transactionBytes: 1e9, intervalMs: 1e9 }, position);
   const units: SealedUnit[] = [];
   const known = new KnownCollections([]);

@@ -45,7 +45,7 @@ const ddl = (namespace: string) => ({
 });
 
 const token = (name: string): Buffer => Buffer.from(name);
-const start = { clusterTime: clusterTime(100, 0), resumeToken: token('start'), taken: 0 };
+const start = { clusterTime: clusterTime(100, 0), resumeToken: token('start'), taken: 0, lastEvent: null };
 const sealer = (limits: Partial<ConstructorParameters<typeof Sealer>[0]> = {}): Sealer =>
   new Sealer({ commitBytes: MIB, transactionBytes: 4 * MIB, intervalMs: 1000, ...limits }, start);
 
@@ -59,7 +59,12 @@ describe('Sealer', () => {
     expect(subject.addChange(change(2, 2), token('b'), 0)).toEqual([]);
     const [unit] = subject.addChange(change(2, 3), token('c'), 0);
     expect(ids(unit)).toEqual([1, 2, 3]);
-    expect(unit?.position).toEqual({ clusterTime: clusterTime(100, 2), resumeToken: token('c'), taken: 2 });
+    expect(unit?.position).toEqual({
+      clusterTime: clusterTime(100, 2),
+      resumeToken: token('c'),
+      taken: 2,
+      lastEvent: clusterTime(100, 2),
+    });
     expect(subject.isEmpty).toBe(true);
   });
 
@@ -112,6 +117,7 @@ describe('Sealer', () => {
       clusterTime: clusterTime(100, 9),
       resumeToken: token('high'),
       taken: 0,
+      lastEvent: clusterTime(100, 2),
     });
   });
 

@@ -108,7 +108,7 @@ export class Sealer {
     this.#changes.push(change);
     this.#bytes += change.bytes + this.#expectedImage(change);
     this.#open = change.transaction !== null;
-    this.#advance(change.clusterTime, token, true);
+    this.#advance(change.clusterTime, token, 'change');
     const most = this.#open ? this.#limits.transactionBytes : this.#limits.commitBytes;
     if (this.#bytes >= most) this.#seal(sealed, 'changes');
     return sealed;
@@ -126,14 +126,14 @@ export class Sealer {
     this.#open = false;
     if (this.#ddl.length === 0) this.#oldestAt = now;
     this.#ddl.push({ event, definition });
-    if (at) this.#advance(at.time, at.token, false);
+    if (at) this.#advance(at.time, at.token, 'event');
     if (this.#ddl.length >= DDL_EVENTS) this.#seal(sealed, 'ddl');
     return sealed;
   }
 
   /** An event that is not captured: the position goes on, and a transaction before it may be over. */
   skip(time: bigint, token: Uint8Array): void {
-    this.#advance(time, token, false);
+    this.#advance(time, token, 'event');
   }
 
   /**
@@ -142,7 +142,7 @@ export class Sealer {
    */
   batchEnded(token: Uint8Array, time: bigint | null, reachedEnd: boolean): void {
     if (reachedEnd || (time !== null && time > this.#position.clusterTime)) this.#open = false;
-    this.#advance(time ?? this.#position.clusterTime, token, false);
+    this.#advance(time ?? this.#position.clusterTime, token, 'batch');
   }
 
   /** When the buffer must be sealed for its age or size, on the clock of `now`; null while there is nothing or no boundary. */
@@ -167,14 +167,15 @@ export class Sealer {
     return expected;
   }
 
-  #advance(time: bigint, token: Uint8Array, counts: boolean): void {
-    const { clusterTime, taken } = this.#position;
+  #advance(time: bigint, token: Uint8Array, past: 'change' | 'event' | 'batch'): void {
+    const { clusterTime, taken, lastEvent } = this.#position;
     // Time never goes back, whatever a server says.
     const later = time > clusterTime;
     this.#position = {
       clusterTime: later ? time : clusterTime,
       resumeToken: token,
-      taken: (later ? 0 : taken) + (counts ? 1 : 0),
+      taken: (later ? 0 : taken) + (past === 'change' ? 1 : 0),
+      lastEvent: past === 'batch' ? lastEvent : time,
     };
   }
 

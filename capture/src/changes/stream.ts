@@ -12,9 +12,11 @@ import { sleep, throwIfAborted } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { type CursorBatch, openCursor, type RawCursor } from '@waybill/shared/mongo/cursor';
+import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
 import { rawArray } from '@waybill/shared/mongo/raw-value';
 import { type ClusterTime, formatClusterTime } from '@waybill/shared/position';
 import { backoffMs, type RetryPolicy } from '@waybill/shared/retry';
+import { assertSameHistory } from './history.ts';
 import { namespaceOfLargeEvent } from './large-event.ts';
 import { resumeTokenTime } from './resume-token.ts';
 import { classifyStreamError, eventTooLarge } from './source-errors.ts';
@@ -39,6 +41,8 @@ export interface ReaderOptions {
   readonly connection: MongoConnection;
   readonly stream: StreamOptions;
   readonly start: StreamStart;
+  /** Of the last event before the start; null where none is known. */
+  readonly lastEvent: ClusterTime | null;
   readonly awaitMs: number;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -64,6 +68,8 @@ export class ChangeStreamReader implements AsyncDisposable {
   readonly #options: ReaderOptions;
   #cursor: RawCursor | null = null;
   #start: StreamStart;
+  #lastEvent: ClusterTime | null;
+  #hasOpened = false;
   /** Pieces of a split event whose last piece has not come. */
   #pieces: Buffer[] = [];
   #requests = 0;
@@ -73,6 +79,7 @@ export class ChangeStreamReader implements AsyncDisposable {
   constructor(options: ReaderOptions) {
     this.#options = options;
     this.#start = options.start;
+    this.#lastEvent = options.lastEvent;
   }
 
   /** Requests sent so far. What is known now can be asked of batches with a larger number. */
@@ -160,6 +167,7 @@ export class ChangeStreamReader implements AsyncDisposable {
 
   async #open(): Promise<RawCursor> {
     const { connection, stream, awaitMs, signal, logger } = this.#options;
+    await this.#assertSameHistory();
     logger.debug('opening change stream', {
       start: this.#start.at,
       ...(this.#start.at === 'time' && { time: formatClusterTime(this.#start.time) }),
@@ -168,13 +176,25 @@ export class ChangeStreamReader implements AsyncDisposable {
       aggregate: 1,
       pipeline: rawArray(streamPipeline(stream, this.#start, connection.server)),
     };
-    return openCursor(connection, 'admin', command, {
+    const cursor = await openCursor(connection, 'admin', command, {
       signal,
       awaitMs,
       // Finding the place in a long oplog is slow enough; do not wait for a first event there.
       firstBatchSize: 0,
       targetBatchBytes: BATCH_BYTES,
     });
+    this.#hasOpened = true;
+    return cursor;
+  }
+
+  /** Whoever goes on after a failure may meet a source that was put back meanwhile; whoever starts has asked. */
+  async #assertSameHistory(): Promise<void> {
+    const { connection, stream, signal } = this.#options;
+    if (!this.#hasOpened || this.#start.at !== 'token') return;
+    const clusterTime = resumeTokenTime(this.#start.token) ?? 0n;
+    const now = await currentOperationTime(connection, { signal });
+    const position = { clusterTime, lastEvent: this.#lastEvent };
+    await assertSameHistory(connection, stream, position, now, signal);
   }
 
   #read(batch: CursorBatch, request: number, opening: boolean): EventBatch {
@@ -193,6 +213,7 @@ export class ChangeStreamReader implements AsyncDisposable {
     });
     const inside = this.#pieces.length > 0;
     const last = events.at(-1);
+    if (last) this.#lastEvent = last.clusterTime;
     const token = inside ? null : (batch.postBatchResumeToken ?? last?.resumeToken ?? null);
     // Inside a split event the last whole event is where it can go on.
     const restart = token ?? last?.resumeToken;

@@ -120,12 +120,13 @@ export class Committer {
   }
 
   position(position: StreamPosition): CommittedPosition {
-    const { clusterTime, resumeToken, taken } = position;
+    const { clusterTime, resumeToken, taken, lastEvent } = position;
     return {
       clusterTime: formatClusterTime(clusterTime),
       resumeToken: resumeToken === null ? null : Buffer.from(resumeToken).toString('base64'),
       options: this.#optionsHash,
       ...(taken > 0 && { taken }),
+      ...(lastEvent !== null && { lastEvent: formatClusterTime(lastEvent) }),
     };
   }
 

@@ -4,13 +4,13 @@ import { runCutover } from '@waybill/load/cutover/cutover';
 import { VerificationDiffers } from '@waybill/load/cutover/proof';
 import type { VerifyReport } from '@waybill/load/verify/report';
 import { newVerifyStats } from '@waybill/load/verify/settings';
-import { EXIT_CODES, WaybillError } from '@waybill/shared/errors';
+import { WaybillError } from '@waybill/shared/errors';
 import { interrupted } from '@waybill/shared/lifecycle';
-import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
 import { printable, printableData } from '@waybill/shared/printable';
 import { showComparing } from '../output/comparing.ts';
 import { renderVerification } from '../output/verification.ts';
 import type { CommandContext } from './command.ts';
+import { confirm } from './confirm.ts';
 import { Services } from './services.ts';
 import { writeReport } from './verify.ts';
 
@@ -27,7 +27,7 @@ export async function runCutoverCommand(context: CommandContext): Promise<number
   const settings = {
     stream,
     load,
-    progressDatabase: PROGRESS_DATABASE,
+    progressDatabase: options['progress-database'] ?? null,
     stalledMs,
     verify: {},
     allowEmpty: options['allow-empty'],
@@ -42,8 +42,8 @@ export async function runCutoverCommand(context: CommandContext): Promise<number
     if (!(error instanceof VerificationDiffers)) throw error;
     progress[Symbol.dispose]();
     await tell(context, error.report, null);
-    logger.error(error.message, { error });
-    return EXIT_CODES.difference;
+    // With its code and its hint.
+    throw error;
   }
 }
 
@@ -63,16 +63,18 @@ async function confirmWritesStopped(
   }
   const questions = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const question = `Has every application stopped writing to ${source}? Type yes: `;
-    const answer = await questions.question(question, { signal }).catch((error: unknown) => {
-      // A Ctrl-C at a prompt is a key and no signal.
-      throw interrupted('stopped before the cutover began', error);
-    });
-    if (answer.trim().toLowerCase() === 'yes') return;
+    const ask = (question: string): Promise<string> =>
+      questions.question(question, { signal }).catch((error: unknown) => {
+        // A Ctrl-C at a prompt is a key and no signal.
+        throw interrupted('stopped before the cutover began', error);
+      });
+    if (await confirm(`Has every application stopped writing to ${source}? (yes/no) `, ask)) return;
   } finally {
     questions.close();
   }
-  throw new WaybillError('CUTOVER_NOT_READY', 'writes to the source have not stopped', { hint });
+  throw new WaybillError('CUTOVER_NOT_READY', 'nobody has confirmed that writes to the source have stopped', {
+    hint,
+  });
 }
 
 async function tell(

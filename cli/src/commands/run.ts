@@ -1,5 +1,6 @@
 import type { CaptureResult } from '@waybill/capture/capture';
 import type { LoadResult } from '@waybill/load/load';
+import { assertTwoClusters } from '@waybill/load/progress/two-clusters';
 import { LinkedAbort, sleep } from '@waybill/shared/lifecycle';
 import { observeCapture, observeLoad } from '@waybill/shared/metrics';
 import {
@@ -60,6 +61,7 @@ async function prepare(
   const bucket = await services.writableBucket();
   const source = await services.connect('source');
   const target = await services.connect('target');
+  await assertTwoClusters(source, target, signal);
   const [{ runCapture }, { runLoad }] = await Promise.all([
     import('@waybill/capture/capture'),
     import('@waybill/load/load'),

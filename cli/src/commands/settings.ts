@@ -56,6 +56,7 @@ export function loadSettings(
     indexes: options.indexes,
     ddl: options.ddl,
     allowDrop: options['allow-drop'],
+    progressDatabase: options['progress-database'] ?? null,
     workers: options.workers,
     idlePollMs: options['idle-poll'],
     changeBatchRecords: options['batch-records'],

@@ -21,12 +21,15 @@ export async function runStatusCommand(context: CommandContext): Promise<number>
   const { options, signal } = context;
   await using services = new Services(context);
   const bucket = await services.bucket();
-  const collector = new StatusCollector(options, {
-    bucket,
-    source: options.source ? side(services, 'source') : null,
-    target: options.target ? side(services, 'target') : null,
-    signal,
-  });
+  const collector = new StatusCollector(
+    { ...options, progressDatabase: options['progress-database'] },
+    {
+      bucket,
+      source: options.source ? side(services, 'source') : null,
+      target: options.target ? side(services, 'target') : null,
+      signal,
+    },
+  );
   if (options.watch) {
     await untilStopped(signal, watch(collector, context));
     return 0;

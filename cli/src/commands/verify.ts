@@ -1,5 +1,7 @@
 import { writeFile } from 'node:fs/promises';
+import { streamOfSides } from '@waybill/load/cutover/sides';
 import { comparedNamespaces, EVERYTHING, recordedFilter } from '@waybill/load/load-filter';
+import { boundLoad } from '@waybill/load/progress/log-and-target';
 import { streamIdentityText } from '@waybill/load/progress/stream-identity';
 import { mongodbProgressStore } from '@waybill/load/target/mongodb-progress';
 import { LoadWatch } from '@waybill/load/verify/load-watch';
@@ -8,13 +10,10 @@ import { isDifference, isEmpty, type VerifyReport } from '@waybill/load/verify/r
 import { newVerifyStats } from '@waybill/load/verify/settings';
 import { runVerify } from '@waybill/load/verify/verify';
 import { EXIT_CODES, WaybillError } from '@waybill/shared/errors';
-import { readStream } from '@waybill/shared/manifest/identity';
-import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
-import { readManifest } from '@waybill/shared/manifest/log';
-import { loadMissing } from '@waybill/shared/manifest/names';
-import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
+import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { printableData } from '@waybill/shared/printable';
 import { showComparing } from '../output/comparing.ts';
+import { stamped } from '../output/stamped.ts';
 import { renderVerification } from '../output/verification.ts';
 import type { CommandContext } from './command.ts';
 import { Services } from './services.ts';
@@ -23,13 +22,14 @@ export async function runVerifyCommand(context: CommandContext): Promise<number>
   const { options, signal, output, logger } = context;
   await using services = new Services(context);
   const bucket = await services.bucket();
-  const identity = await readStream(bucket, streamPrefix(options.stream), { signal });
   const source = await services.connect('source');
   const target = await services.connect('target');
-  const store = mongodbProgressStore(target, PROGRESS_DATABASE);
+  const sides = { bucket, source, target, signal };
+  const identity = await streamOfSides({ ...sides, streamPrefix: streamPrefix(options.stream) });
+  const progressDatabase = options['progress-database'] ?? null;
+  const { log, sight } = await boundLoad({ ...sides, identity, load: options.load, progressDatabase });
+  const store = mongodbProgressStore(target, sight.progressDatabase);
   const load = new LoadWatch(store, options.load, streamIdentityText(identity));
-  const log = await readManifest(bucket, loadPrefix(options.stream, options.load), { signal });
-  if (log.seq === 0) throw await loadMissing(bucket, options, signal);
   const taken = recordedFilter(log) ?? EVERYTHING;
   const filter = comparedNamespaces(identity, taken);
   const stats = newVerifyStats();
@@ -49,7 +49,7 @@ export async function runVerifyCommand(context: CommandContext): Promise<number>
 /** Errors: CONFIG_INVALID where the file can not be written. */
 export async function writeReport(path: string, report: VerifyReport): Promise<void> {
   try {
-    await writeFile(path, `${JSON.stringify(report, null, 2)}\n`);
+    await writeFile(path, `${JSON.stringify(stamped(report), null, 2)}\n`);
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     throw new WaybillError('CONFIG_INVALID', `--report: the file ${path} cannot be written (${reason})`, {

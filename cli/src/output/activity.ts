@@ -22,7 +22,7 @@ export interface Activity {
   /** While the bucket does not answer: how long already. There is no lag then, for what is ahead is not known. */
   readonly bucketAwayMs: number | null;
   readonly watermark: string | null;
-  readonly indexes: string | null;
+  readonly indexes: { readonly built: number; readonly total: number } | null;
 }
 
 /** Samples the stats of one run; keeps what rates need. */
@@ -65,7 +65,7 @@ export class ActivityMeter {
       watermark: watermark === null ? null : formatClusterTime(watermark),
       indexes:
         stats.kind === 'load' && stats.indexesTotal > 0
-          ? `${stats.indexesBuilt}/${stats.indexesTotal}`
+          ? { built: stats.indexesBuilt, total: stats.indexesTotal }
           : null,
     };
   }
@@ -105,7 +105,8 @@ function facts(activity: Activity, form: Form, bar: LineForm['bar']): string[] {
   if (!inSnapshot && sum.collections > 0 && form.documents !== 'none') {
     parts.push(`${formatCount(sum.documents)} documents`);
   }
-  if (indexes !== null && activity.phase === 'indexes') parts.push(`indexes ${indexes}`);
+  if (indexes !== null && activity.phase === 'indexes')
+    parts.push(`indexes ${indexes.built}/${indexes.total}`);
   if (!inSnapshot || (activity.changes > 0 && form.changes !== 'none')) {
     const rate = `${formatCount(activity.changesPerSecond)}/s`;
     parts.push(
@@ -136,14 +137,17 @@ export function activityFields(activity: Activity): LogFields {
   const { totals: sum } = activity;
   return {
     phase: activity.phase,
-    collections: `${sum.collectionsDone}/${sum.collections}`,
+    collections: sum.collectionsDone,
+    collectionsTotal: sum.collections,
     documents: sum.documents,
     documentsTotal: sum.documentsTotal,
     bytes: sum.bytes,
     ...(sum.openDocuments > 0 ? { uncommittedDocuments: sum.openDocuments } : {}),
     bytesPerSecond: Math.round(activity.bytesPerSecond),
     ...(activity.etaMs === null ? {} : { etaSeconds: Math.round(activity.etaMs / 1000) }),
-    ...(activity.indexes === null ? {} : { indexes: activity.indexes }),
+    ...(activity.indexes === null
+      ? {}
+      : { indexes: activity.indexes.built, indexesTotal: activity.indexes.total }),
     changes: activity.changes,
     changesPerSecond: Math.round(activity.changesPerSecond),
     ...(activity.bucketAwayMs === null

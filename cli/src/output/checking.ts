@@ -21,11 +21,9 @@ export function showChecking(
   }
   const timer = setInterval(() => {
     logger.info('checking', {
-      commits: `${formatCount(stats.commits)}/${formatCount(stats.commitsTotal)}`,
-      ...(deep && {
-        bytes: `${formatBytes(stats.bytes)}/${formatBytes(stats.bytesTotal)}`,
-        records: stats.records,
-      }),
+      commits: stats.commits,
+      commitsTotal: stats.commitsTotal,
+      ...(deep && { bytes: stats.bytes, bytesTotal: stats.bytesTotal, records: stats.records }),
     });
   }, LOG_MS);
   timer.unref();

@@ -18,8 +18,10 @@ export function showComparing(stats: VerifyStats, logger: Logger, terminal: Term
     if (stats.collection === '') return;
     logger.info('comparing', {
       collection: stats.collection,
-      documents: `${formatCount(stats.documents)}/${formatCount(stats.documentsTotal)}`,
-      bytes: formatBytes(stats.bytes),
+      documents: stats.documents,
+      documentsTotal: stats.documentsTotal,
+      bytes: stats.bytes,
+      bytesTotal: stats.bytesTotal,
       suspects: stats.suspects,
       rechecking: stats.rechecking,
     });

@@ -53,6 +53,8 @@ describe('reportError', () => {
   it('says the same as JSON', () => {
     const { text } = report(fenced, { json: true });
     expect(JSON.parse(text)).toEqual({
+      schemaVersion: 1,
+      time: expect.stringMatching(/^\d{4}-/),
       error: {
         code: 'MANIFEST_FENCED',
         kind: 'fenced',

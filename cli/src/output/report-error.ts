@@ -3,6 +3,7 @@ import { WaybillError } from '@waybill/shared/errors';
 import { describeError } from '@waybill/shared/logger';
 import { printable, printableLines } from '@waybill/shared/printable';
 import { redact } from '@waybill/shared/secret';
+import { stamped } from './stamped.ts';
 import type { Paint } from './style.ts';
 
 export interface ReportOptions {
@@ -16,11 +17,11 @@ export interface ReportOptions {
 /** Writes the error and returns the exit code. */
 export function reportError(error: unknown, options: ReportOptions): number {
   const known = error instanceof WaybillError ? error : internal(error);
-  const text = options.json
-    ? printableLines(JSON.stringify({ error: asJson(known) }))
-    : asText(known, options);
-  options.write(`${text}
-`);
+  options.write(
+    options.json
+      ? `${printableLines(JSON.stringify(stamped({ error: asJson(known) })))}\n`
+      : asText(known, options),
+  );
   return known.exitCode;
 }
 
@@ -49,7 +50,7 @@ function asText(error: WaybillError, { paint, debug }: ReportOptions): string {
   }
   if (error.hint) lines.push(`${paint('dim', 'hint:')} ${shown(error.hint)}`);
   if (debug || error.code === 'INTERNAL') lines.push(...stacks(error));
-  return lines.join('\n');
+  return `${lines.join('\n')}\n`;
 }
 
 /** Of one line: what it quotes may be anybody's. */

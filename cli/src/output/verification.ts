@@ -30,12 +30,16 @@ export function renderVerification(report: VerifyReport, paint: Paint): string {
 function scopeLines({ scope }: VerifyReport, paint: Paint): string[] {
   const { patterns, collections, views, timeSeries, leftOut } = scope;
   const lines = [
-    `compared: ${formatCount(collections)} collections and ${formatCount(views)} views of ${patterns ?? 'all databases'}`,
+    `compared: ${count(collections, 'collection')} and ${count(views, 'view')} of ${patterns ?? 'all databases'}`,
     `left out: ${leftOut.join('; ')}`,
   ];
   if (timeSeries.length > 0)
     lines.push(`defined alike, and not compared: time series ${timeSeries.join(', ')}`);
   return lines.map((line) => paint('dim', line));
+}
+
+function count(number: number, what: string): string {
+  return `${formatCount(number)} ${what}${number === 1 ? '' : 's'}`;
 }
 
 /** Both sides are read one after the other while they are written to, so what was counted is not of one moment. */

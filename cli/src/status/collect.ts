@@ -1,15 +1,17 @@
 /** Reads what a status needs: the logs from the bucket, progress from the target, the clock of the source. */
-import { readProgress } from '@waybill/load/progress/progress';
+import { type LoadedProgress, readProgress } from '@waybill/load/progress/progress';
+import { streamIdentityText } from '@waybill/load/progress/stream-identity';
+import { assertBound, lookAtTarget, settleProgressDatabase } from '@waybill/load/progress/target-bond';
 import { mongodbProgressStore } from '@waybill/load/target/mongodb-progress';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { WaybillError } from '@waybill/shared/errors';
+import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import { readStream } from '@waybill/shared/manifest/identity';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { KnownHead } from '@waybill/shared/manifest/known-head';
 import { readCommits, readManifest } from '@waybill/shared/manifest/log';
-import { foldCommit, type StreamState } from '@waybill/shared/manifest/state';
+import { EMPTY_STATE, foldCommit, type StreamState } from '@waybill/shared/manifest/state';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
 import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
 import { DEFAULT_RETRY, type RetryPolicy } from '@waybill/shared/retry';
 import type { Status, Unreachable } from './shape.ts';
@@ -21,6 +23,8 @@ const PATIENCE: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 5000 };
 export interface CollectSettings {
   readonly stream: string;
   readonly load: string;
+  /** Default: the one that the load's log tells. */
+  readonly progressDatabase?: string | undefined;
 }
 
 /** Gives the same connection each time; one that could not be opened is tried again. */
@@ -58,7 +62,7 @@ export class StatusCollector {
     this.#load = await this.#advance(loadPrefix(stream, load), this.#load);
     const unreachable: Unreachable[] = [];
     const progress = await ask('target', target, unreachable, (connection) =>
-      readProgress(mongodbProgressStore(connection, PROGRESS_DATABASE), load, identity.lanes),
+      this.#progressOn(connection, identity),
     );
     this.#stream = await this.#advance(streamPrefix(stream), this.#stream);
     // Last, so that lag is not made smaller by the time that reading took.
@@ -74,6 +78,20 @@ export class StatusCollector {
       unreachable,
       now: Date.now(),
     });
+  }
+
+  /** Of another target than the load's, nothing is told: nobody should take it for the load's. */
+  async #progressOn(target: MongoConnection, identity: StreamIdentity): Promise<LoadedProgress> {
+    const { stream, load, progressDatabase: given = null } = this.#settings;
+    const before = this.#load ?? EMPTY_STATE;
+    const progressDatabase = settleProgressDatabase(given, before, load);
+    if (before.seq > 0) {
+      const sight = await lookAtTarget(target, { load, progressDatabase }, this.#deps.signal);
+      // An epoch is in the log before it is on the target.
+      this.#load = await this.#advance(loadPrefix(stream, load), before);
+      assertBound(this.#load, sight, { load, stream: streamIdentityText(identity) });
+    }
+    return readProgress(mongodbProgressStore(target, progressDatabase), load, identity.lanes);
   }
 
   async #advance(prefix: string, known: StreamState | null): Promise<StreamState> {

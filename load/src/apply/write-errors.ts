@@ -76,7 +76,7 @@ export function refusedError(refusal: Refusal): WaybillError {
 function hintFor({ code, namespace, indexName }: Refusal): string {
   switch (code) {
     case 11000:
-      return `A unique index${indexName ? ` (${indexName})` : ''} that the load did not make stands on ${namespace} on the target. Drop it there and run the same command again; cutover makes the source's own unique indexes.`;
+      return `A unique index${indexName ? ` (${indexName})` : ''} that the load did not make stands on ${namespace} on the target: who made it knows whether it is needed. Once it is gone, run the same command again; cutover makes the source's own unique indexes.`;
     case 121:
       return `A validator that differs from the source's stands on ${namespace} on the target. Remove it there (collMod) and run the same command again.`;
     case 15:

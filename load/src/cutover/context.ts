@@ -11,7 +11,8 @@ import type { VerifySettings, VerifyStats } from '../verify/settings.ts';
 export interface CutoverSettings {
   readonly stream: string;
   readonly load: string;
-  readonly progressDatabase: string;
+  /** As it was given; null: the one that the load's log tells. */
+  readonly progressDatabase: string | null;
   /** A wait in which nothing moves for this long is given up, in milliseconds. */
   readonly stalledMs: number;
   readonly verify: Partial<VerifySettings>;
@@ -40,7 +41,7 @@ export interface CutoverDeps {
 
 /** What every step of a cutover needs. */
 export interface CutoverContext extends CutoverDeps {
-  readonly settings: CutoverSettings;
+  readonly settings: CutoverSettings & { readonly progressDatabase: string };
   /** Where the stream's log and the load's are in the bucket. */
   readonly streamPrefix: string;
   readonly loadPrefix: string;

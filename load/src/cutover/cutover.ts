@@ -14,12 +14,14 @@
 import type { Milestone } from '@waybill/shared/manifest/commit';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
-import { loadMissing } from '@waybill/shared/manifest/names';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { cappedExpires } from '@waybill/shared/mongo/catalog';
 import { comparedNamespaces, EVERYTHING, recordedFilter, takesOf } from '../load-filter.ts';
+import { boundLoad } from '../progress/log-and-target.ts';
+import { streamIdentityText } from '../progress/stream-identity.ts';
 import { LOAD_DEFAULTS } from '../settings.ts';
 import { mongodbProgressStore } from '../target/mongodb-progress.ts';
+import { LoadWatch } from '../verify/load-watch.ts';
 import { isEmpty, type VerifyReport } from '../verify/report.ts';
 import type { RestoreReport } from './collection-restore.ts';
 import { type CutoverContext, type CutoverDeps, type CutoverSettings, note } from './context.ts';
@@ -33,7 +35,7 @@ import {
   proveStructure,
 } from './proof.ts';
 import { findViolations, restoreHeldBack } from './restore.ts';
-import { streamOfSource, watchLoad } from './sides.ts';
+import { streamOfSides } from './sides.ts';
 
 export interface CutoverResult {
   readonly alreadyDone: boolean;
@@ -48,26 +50,27 @@ export interface CutoverResult {
 
 const LOAD_END_MS = 30_000;
 
-/** @throws CUTOVER_NOT_READY, VERIFY_DIFFERENT, VERIFY_NOTHING_COMPARED, STREAM_MISSING, LOAD_MISSING, STREAM_FOREIGN_SOURCE, and errors of the servers and the bucket */
+/** @throws CUTOVER_NOT_READY, VERIFY_DIFFERENT, VERIFY_NOTHING_COMPARED, LOAD_MISSING, STREAM_FOREIGN_SOURCE, TARGET_IS_SOURCE, LOAD_OTHER_TARGET, and errors of the servers and the bucket */
 export async function runCutover(settings: CutoverSettings, deps: CutoverDeps): Promise<CutoverResult> {
   const { stream, load } = settings;
   const prefixes = { streamPrefix: streamPrefix(stream), loadPrefix: loadPrefix(stream, load) };
-  const context: CutoverContext = { ...deps, ...prefixes, settings };
-  const identity = await streamOfSource(context);
-  const log = await loadLog(context);
-  if (log.seq === 0) throw await loadMissing(context.bucket, settings, context.signal);
+  const identity = await streamOfSides({ ...deps, ...prefixes });
+  const { log, sight } = await boundLoad({ ...deps, ...settings, identity });
+  const { progressDatabase } = sight;
+  const context: CutoverContext = { ...deps, ...prefixes, settings: { ...settings, progressDatabase } };
   const done = milestoneOf(log, 'cutover');
   if (done) {
     await endLoad(context);
     return result(context, { alreadyDone: true, writesStopped: done.clusterTime ?? '' });
   }
-  const watch = await watchLoad(context, identity);
+  const store = mongodbProgressStore(deps.target, progressDatabase);
+  const watch = new LoadWatch(store, load, streamIdentityText(identity));
   const taken = recordedFilter(log) ?? EVERYTHING;
   const compared = { filter: comparedNamespaces(identity, taken), takes: takesOf(taken) };
 
   const stopped = await drain(context, watch, {});
   deps.onStep('checking indexes');
-  assertNoneRefused(await findViolations(settings, deps));
+  assertNoneRefused(await findViolations(context.settings, deps));
   const verified = await proveSame(context, compared, watch);
   const before = await loadLog(context);
   const still = await drain(context, watch, { again: true });

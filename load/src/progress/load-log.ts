@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { hasCode, WaybillError } from '@waybill/shared/errors';
-import type { Milestone, MilestoneName } from '@waybill/shared/manifest/commit';
+import type { CommitBody, Milestone, MilestoneName } from '@waybill/shared/manifest/commit';
 import { loadPrefix } from '@waybill/shared/manifest/keys';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
@@ -17,6 +17,11 @@ export interface LoadLogOptions {
   readonly signal: AbortSignal;
   /** Later than the signal: ends a record under way. */
   readonly giveUp: AbortSignal;
+  /**
+   * Milestones that come with the epoch, from the log as it is then; may refuse to take it over. What two starts decide here at the
+   * same moment only one of them decides.
+   */
+  readonly first: (log: StreamState) => readonly Milestone[];
 }
 
 /**
@@ -32,10 +37,15 @@ export class LoadLog {
     this.#giveUp = giveUp;
   }
 
-  static async acquire({ bucket, stream, load, signal, giveUp }: LoadLogOptions): Promise<LoadLog> {
+  static async acquire(options: LoadLogOptions): Promise<LoadLog> {
     const writer = `${writerName()}:${randomBytes(4).toString('hex')}`;
+    const { bucket, stream, load, signal, giveUp, first } = options;
     const prefix = loadPrefix(stream, load);
-    return new LoadLog(await ManifestWriter.acquire({ bucket, prefix, writer, signal }), giveUp);
+    const body = (state: StreamState): CommitBody => {
+      const milestones = first(state);
+      return milestones.length > 0 ? { milestones } : {};
+    };
+    return new LoadLog(await ManifestWriter.acquire({ bucket, prefix, writer, body, signal }), giveUp);
   }
 
   get epoch(): number {

@@ -1,6 +1,5 @@
 /** How a load comes from its old owner to a new one; ownership.ts has the picture, and the reasons. */
 import { randomUUID } from 'node:crypto';
-import { WaybillError } from '@waybill/shared/errors';
 import { sleep } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
 import { isCertainlyDead, processIdentity, writerName } from '@waybill/shared/process-identity';
@@ -8,11 +7,14 @@ import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
 import { fencedError } from '../target/fenced.ts';
 import { PROGRESS_WRITES, type ProgressDocument, type Target } from '../target/target.ts';
 import { ownerId, slotId } from './keys.ts';
+import { foreignLoad } from './target-bond.ts';
 
 export interface OwnershipSettings {
   readonly load: string;
   /** Identity of the stream: {@link streamIdentityText}. */
   readonly stream: string;
+  /** Key of the bond between the load's log and this target: target-bond.ts. */
+  readonly bond: string;
   readonly epoch: number;
   readonly confirmMs: number;
   readonly leaseMs: number;
@@ -48,7 +50,7 @@ export interface Raised {
 
 /** Compares and sets the owner document, so that what was read of the old owner is what was replaced. */
 export async function raise(settings: OwnershipSettings, deps: OwnershipDeps): Promise<Raised> {
-  const { load, stream, epoch } = settings;
+  const { load, stream, bond, epoch } = settings;
   const store = deps.target.progress;
   const id = ownerId(load);
   const identity = processIdentity();
@@ -58,7 +60,7 @@ export async function raise(settings: OwnershipSettings, deps: OwnershipDeps): P
       for (;;) {
         const [found] = (await store.find(id)).filter((document) => document._id === id);
         const before = found ?? null;
-        if (before && before.stream !== stream) throw foreign(settings, before, deps.target.url);
+        if (before && before.stream !== stream) throw foreignLoad(load, before, deps.target.url);
         const had = before ? Number(before.epoch) : 0;
         // An earlier attempt of ours that succeeded without our hearing of it.
         const isOurs = had === epoch && before?.process === identity && before.writer === writerName();
@@ -74,6 +76,7 @@ export async function raise(settings: OwnershipSettings, deps: OwnershipDeps): P
               kind: 'owner',
               load,
               stream,
+              bond,
               epoch,
               writer: writerName(),
               process: identity,
@@ -164,12 +167,4 @@ async function drain(
     }
     await sleep(DRAIN_POLL_MS, deps.signal);
   }
-}
-
-function foreign(settings: OwnershipSettings, found: ProgressDocument, url: string): WaybillError {
-  return new WaybillError(
-    'LOAD_FOREIGN',
-    `the target ${url} holds the progress of another stream (${String(found.stream)}) under load ${settings.load}`,
-    { hint: 'Choose another --load, or another target.', context: { load: settings.load } },
-  );
 }

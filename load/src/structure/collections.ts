@@ -87,6 +87,7 @@ export async function ensureCollection(
       namespace,
       type,
       uuid,
+      targetUuid: null,
       created: existing === null,
       options,
       foreignValidator: existing !== null && hasForeignValidator(existing.options, options),

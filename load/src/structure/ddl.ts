@@ -26,6 +26,7 @@ import { indexName, isInherent } from './index-spec.ts';
 import { buildIndexes, countBuilt, countWanted } from './indexes.ts';
 import { identityDifferences, NO_OPTIONS } from './options.ts';
 import type { CollectionRecord, IndexRecord } from './registry.ts';
+import { forgetStanding, markOneStanding } from './standing.ts';
 
 /** Applies one event, as the settings say. */
 export async function applyDdl(context: StructureContext, event: DdlEvent): Promise<void> {
@@ -65,6 +66,9 @@ export async function applyDdl(context: StructureContext, event: DdlEvent): Prom
       break;
     default:
       throw unknownOperation(event.operation, event);
+  }
+  for (const namespace of [event.namespace, event.to ?? event.namespace]) {
+    await markOneStanding(context, namespace);
   }
   logger.info('structure change applied', fields);
 }
@@ -139,6 +143,7 @@ async function dropOne(context: StructureContext, namespace: string, event: DdlE
   if (existing) {
     // A view holds no documents.
     if (existing.type !== 'view' && !settings.allowDrop) throw dropNotAllowed(namespace, event);
+    await forgetStanding(context, namespace);
     await attempt(context, () => target.drop(existing, ownership.tag));
   }
   if (record) await forget(context, namespace);
@@ -160,7 +165,10 @@ async function applyRename(context: StructureContext, event: DdlEvent): Promise<
   if (isThere) {
     // The inventory came after the rename, and what the old name collected since is in the new one already; or
     // this is a repeat, and only the old record may be left.
-    if (source && registry.get(from)) await attempt(context, () => target.drop(source, ownership.tag));
+    if (source && registry.get(from)) {
+      await forgetStanding(context, from);
+      await attempt(context, () => target.drop(source, ownership.tag));
+    }
     if (registry.get(from)) await forget(context, from);
     return;
   }
@@ -173,6 +181,7 @@ async function applyRename(context: StructureContext, event: DdlEvent): Promise<
   }
   // Either the source renamed over it (dropTarget), or the stream makes this one later.
   if (existing && !(await dropOne(context, to, event))) throw inTheWay(to, event);
+  await forgetStanding(context, from);
   await attempt(context, () => target.rename(source, to, ownership.tag));
   await attempt(context, () => registry.move(from, to));
 }

@@ -34,6 +34,11 @@ export interface CollectionRecord {
   readonly type: 'collection' | 'view';
   /** Of the source's collection, hex; null where it is not known. */
   readonly uuid: string | null;
+  /**
+   * Of the collection on the target, hex: where it is known, it stood there after the record was written, so that it is gone if it does
+   * not now. Null before that, and again before it is dropped or renamed.
+   */
+  readonly targetUuid: string | null;
   /** We created it; otherwise it stood there, empty, and we took it over. */
   readonly created: boolean;
   /** As the source has them: raw BSON. */
@@ -44,6 +49,8 @@ export interface CollectionRecord {
   readonly blocked: readonly BlockedPart[];
   readonly indexes: readonly IndexRecord[];
 }
+
+const UUIDS_IN_WRITE = 1000;
 
 export class Registry {
   readonly #store: ProgressStore;
@@ -94,6 +101,23 @@ export class Registry {
     this.#records.set(namespace, record);
   }
 
+  /** What is known of several collections on the target, in one write. */
+  async saveTargetUuids(uuids: ReadonlyMap<string, string | null>): Promise<void> {
+    const changed = [...uuids].filter(([namespace, uuid]) => this.get(namespace)?.targetUuid !== uuid);
+    for (let at = 0; at < changed.length; at += UUIDS_IN_WRITE) {
+      await this.#store.update(
+        changed.slice(at, at + UUIDS_IN_WRITE).map(([namespace, targetUuid]) => ({
+          id: collectionId(this.#load, namespace),
+          set: { targetUuid },
+        })),
+      );
+    }
+    for (const [namespace, targetUuid] of changed) {
+      const record = this.get(namespace);
+      if (record) this.#records.set(namespace, { ...record, targetUuid });
+    }
+  }
+
   async remove(namespace: string): Promise<void> {
     await this.#store.remove([collectionId(this.#load, namespace)]);
     this.#records.delete(namespace);
@@ -114,6 +138,7 @@ function recordOf(document: ProgressDocument): CollectionRecord {
     namespace: String(document.namespace),
     type: document.type === 'view' ? 'view' : 'collection',
     uuid: typeof document.uuid === 'string' ? document.uuid : null,
+    targetUuid: typeof document.targetUuid === 'string' ? document.targetUuid : null,
     created: document.created === true,
     options: bytesOf(document.options),
     foreignValidator: document.foreignValidator === true,

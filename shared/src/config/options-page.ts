@@ -31,8 +31,9 @@ This page is made from \`shared/src/config/options.ts\` by \`npm run docs:genera
 
 Every option can be given as a flag (\`--chunk-size 64MiB\`), as an environment variable
 (\`${environmentName('chunk-size')}=64MiB\`), or as a key of the YAML file that \`--config\` names (\`chunk-size: 64MiB\`).
-A flag wins over the environment, the environment over the file, the file over the default. An option or a key that
-does not exist is an error.
+A flag wins over the environment, the environment over the file, the file over the default. An option, a key
+or a variable \`WAYBILL_…\` that does not exist is an error. Other variables that are read: \`WAYBILL_DEBUG\` (stacks beside every error),
+\`WAYBILL_CACHE\` (a folder for what was fetched or compiled), \`WAYBILL_MONGOD\` (the server that demo and tests run).
 
 A connection string may be given as \`env:NAME\` (the value of that environment variable) or \`file:/path\` (the content
 of that file), so that it does not show in the process list.

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { parseValue } from './option.ts';
 import { OPTION_SPECS } from './options.ts';
-import { type ResolveInput, required, resolveOptions } from './resolve.ts';
+import { type ResolveInput, required, resolveOptions, wantsJson } from './resolve.ts';
 
 const PASSWORD = 'hunter2';
 const where = { source: `mongodb://a:${PASSWORD}@h/`, bucket: '/b' };
@@ -192,3 +192,49 @@ describe('mistakes', () => {
     expect(error.hint ?? '').toMatch(hint.source === '.' ? /|./ : hint);
   });
 });
+
+describe('variables of the environment', () => {
+  it('are errors where no option is called so, and nothing else reads them', () => {
+    const error = failure(() => resolve({ environment: { WAYBILL_BUCKTE: '/b' } }));
+    expect(error).toMatchObject({
+      code: 'CONFIG_UNKNOWN_KEY',
+      message: 'unknown environment variable WAYBILL_BUCKTE',
+      hint: 'Did you mean WAYBILL_BUCKET?',
+    });
+  });
+
+  it('may be those of tests and servers, of other commands, of services, and what an option refers to', () => {
+    const environment = {
+      WAYBILL_MONGOD: '/m',
+      WAYBILL_CACHE: '/c',
+      WAYBILL_DEBUG: '1',
+      WAYBILL_TEST_SEED: '7',
+      WAYBILL_TARGET: 'mongodb://t',
+      WAYBILL_UNSET: '',
+      WAYBILL_SERVICE_HOST: '10.0.0.1',
+      WAYBILL_PORT_9464_TCP_ADDR: '10.0.0.1',
+      WAYBILL_PORT: 'tcp://10.0.0.1:9464',
+      WAYBILL_METRICS_PORT: 'tcp://10.0.0.1:9464',
+      WAYBILL_OWN: where.source,
+    };
+    const given = resolve({ environment, flags: { ...where, source: 'env:WAYBILL_OWN' } });
+    expect(given['metrics-port']).toBeUndefined();
+    expect(given.source?.reveal()).toBe(where.source);
+  });
+});
+
+it.each([
+  [{}, {}, '', false],
+  [{ json: true }, {}, '', true],
+  [{ 'log-format': 'json' }, {}, '', true],
+  [{}, { WAYBILL_LOG_FORMAT: 'json' }, '', true],
+  [{}, { WAYBILL_JSON: 'true' }, '', true],
+  [{ config: 'f' }, {}, 'log-format: json', true],
+  [{ config: 'f', 'log-format': 'text' }, {}, 'log-format: json', false],
+  [{ config: 'f' }, {}, 'lanes: [', false],
+])(
+  'knows from %j, %j and %j whether an error is to be told as JSON: %s',
+  (flags, environment, file, json) => {
+    expect(wantsJson({ flags, environment, readFile: () => file })).toBe(json);
+  },
+);

@@ -36,6 +36,7 @@ export function resolveOptions(input: ResolveInput): Options {
   const fileGiven = find('config', {}, input);
   const path = fileGiven && (resolveValue('config', fileGiven, input, readFile) as string);
   const file = path === undefined ? {} : readConfigFile(path, readFile);
+  rejectUnknownVariables(input, file);
   const result: Partial<Record<OptionName, OptionValue | undefined>> = {};
   for (const [name, spec] of OPTION_SPECS) {
     const isOurs = spec.commands.includes(input.command);
@@ -45,6 +46,24 @@ export function resolveOptions(input: ResolveInput): Options {
     else result[name] = defaultValue(spec);
   }
   return result as Options;
+}
+
+/**
+ * Whether what goes wrong is to be told as JSON. Best effort and without an error of its own: it is asked where the options could not
+ * be resolved.
+ */
+export function wantsJson({ flags, environment, readFile }: Omit<ResolveInput, 'command'>): boolean {
+  const read: ReadFile = readFile ?? ((path) => readFileSync(path, 'utf8'));
+  const input = { command: 'run', flags, environment } as const;
+  let file: Readonly<Record<string, unknown>> = {};
+  const path = find('config', {}, input)?.raw;
+  try {
+    if (typeof path === 'string') file = (yaml().parse(read(path)) ?? {}) as Record<string, unknown>;
+  } catch {
+    // That it cannot be read is what will be told.
+  }
+  const value = (name: OptionName): unknown => find(name, Object(file), input)?.raw;
+  return value('log-format') === 'json' || [true, 'true', 'yes', '1'].includes(value('json') as string);
 }
 
 /** The value of an option that a command's own logic needs. */
@@ -83,6 +102,30 @@ function rejectUnknownFlags(input: ResolveInput): void {
   }
 }
 
+const PREFIX = 'WAYBILL_';
+/** Of the launcher, the servers of demo and tests, and the tests themselves. */
+const OTHER_VARIABLES = ['WAYBILL_DEBUG', 'WAYBILL_CACHE', 'WAYBILL_MONGOD', 'WAYBILL_LAUNCHED'];
+/** What orchestrators set for services that are called waybill or waybill-metrics. */
+const SERVICE_LINK = /_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)/;
+const SERVICE_ADDRESS = /^(tcp|udp|sctp):\/\//;
+
+/** The environment may serve other commands too, but a name that no command knows is a slip. */
+function rejectUnknownVariables(
+  { flags, environment }: ResolveInput,
+  file: Readonly<Record<string, unknown>>,
+): void {
+  const known = [...[...OPTION_SPECS.keys()].map(environmentName), ...OTHER_VARIABLES];
+  const names = Object.keys(environment).filter((name) => name.startsWith(PREFIX) && environment[name]);
+  // A variable that holds a connection string may be called anything.
+  const values = [flags, file, environment].flatMap((each) => Object.values(each));
+  const referred = values.flatMap((value) => /^env:(.+)$/.exec(String(value))?.[1] ?? []);
+  for (const name of names) {
+    if (known.includes(name) || referred.includes(name) || name.startsWith(`${PREFIX}TEST_`)) continue;
+    const isLink = SERVICE_LINK.test(name) || SERVICE_ADDRESS.test(environment[name] ?? '');
+    if (!isLink) throw unknownName('environment variable', name, known);
+  }
+}
+
 function find(
   name: OptionName,
   file: Readonly<Record<string, unknown>>,
@@ -97,8 +140,9 @@ function find(
   }
   const variable = environmentName(name);
   // An empty variable is how shells and manifests unset one.
-  if (input.environment[variable]) {
-    return { raw: input.environment[variable], where: `${flag(name)} (from ${variable})` };
+  const set = input.environment[variable];
+  if (set && !SERVICE_ADDRESS.test(set)) {
+    return { raw: set, where: `${flag(name)} (from ${variable})` };
   }
   if (Object.hasOwn(file, name)) return { raw: file[name], where: `${flag(name)} (from ${path})` };
   return undefined;

@@ -59,6 +59,11 @@ export interface CommittedPosition {
    * the token can not be used, the stream starts at the cluster time, which is inclusive, and drops that many.
    */
   readonly taken?: number;
+  /**
+   * Cluster time of the last event that the change stream gave before the position, captured or not. A source that has no event at that
+   * time is not the one that it was given by, or was put back to a state before it.
+   */
+  readonly lastEvent?: string;
 }
 
 export interface SegmentEntry {
@@ -177,6 +182,7 @@ export type MilestoneName =
   | 'drained'
   | 'history-lost'
   | 'stream-closed'
+  | 'target-bound'
   | 'load-started'
   | 'snapshot-applied'
   | 'indexes-built'

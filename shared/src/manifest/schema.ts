@@ -89,6 +89,7 @@ export const positionSchema = z.strictObject({
   resumeToken: base64.nullable(),
   options: word,
   taken: count.exactOptional(),
+  lastEvent: clusterTime.exactOptional(),
 });
 
 export const collectionSchema = z.strictObject({
@@ -144,6 +145,7 @@ export const milestoneSchema = z.strictObject({
     'drained',
     'history-lost',
     'stream-closed',
+    'target-bound',
     'load-started',
     'snapshot-applied',
     'indexes-built',

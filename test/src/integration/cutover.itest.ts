@@ -107,6 +107,9 @@ await describeWithServer('waybill cutover', (servers) => {
     await there.updateMany({ _id: /^twin/ as never }, [{ $set: { email: '$_id' } }]);
     const differs = await migration.run('cutover', ['--json', '--report', `${migration.folder}-report.json`]);
     expect(differs.exitCode, differs.stderr).toBe(3);
+    expect(differs.stderr, 'the error, with what to do').toMatch(
+      /VERIFY_DIFFERENT.*"hint":"Look at the report/,
+    );
     expect(JSON.parse(differs.stdout)).toMatchObject({
       cutover: false,
       verification: {

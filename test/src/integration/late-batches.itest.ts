@@ -130,6 +130,7 @@ for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[
         const record = {
           ...plainCollection(things, null),
           indexes: [],
+          targetUuid: null,
           created: true,
           foreignValidator: false,
           blocked: [],

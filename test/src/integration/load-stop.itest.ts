@@ -52,10 +52,16 @@ await describeWithServer('a load that records a milestone when it is stopped', (
     stop.abort();
     expect(await loading).toMatchObject({ outcome: 'stopped' });
     expect(performance.now() - startedAt).toBeLessThan(10_000);
-    expect(await recorded()).toEqual(['load-started']);
+    expect(await recorded()).toEqual(['target-bound', 'load-started']);
 
     expect(await load(stream.bucket, new AbortController().signal)).toMatchObject({ outcome: 'caught-up' });
-    expect(await recorded()).toEqual(['load-started', 'snapshot-applied', 'indexes-built', 'caught-up']);
+    expect(await recorded()).toEqual([
+      'target-bound',
+      'load-started',
+      'snapshot-applied',
+      'indexes-built',
+      'caught-up',
+    ]);
     expect(await client.client.db(database).collection('orders').countDocuments()).toBe(1);
     await client.client.db(database).dropDatabase();
   });

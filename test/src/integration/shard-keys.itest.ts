@@ -1,4 +1,7 @@
 import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import type { CommittedPosition } from '@waybill/shared/manifest/commit';
+import { readManifest } from '@waybill/shared/manifest/log';
+import { ManifestWriter } from '@waybill/shared/manifest/writer';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { ClientSession, Db } from 'mongodb-4-0';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -118,6 +121,25 @@ await describeWithServer('a collection sharded by another field than _id', (serv
     });
     const duplicates = named.filter(({ kind }) => kind === 'duplicate').map(({ id }) => id);
     expect(duplicates).toEqual(['{"_id":{"$numberInt":"2"}}', '{"_id":{"$numberInt":"3"}}']);
+  });
+
+  it('refuses a position whose last event the cluster does not have', async () => {
+    const db = await sharded();
+    const include = [db.databaseName];
+    await using folder = await temporaryBucket();
+    const bucket = await openBucket(folder.url);
+    await db.collection<Doc>('docs').insertOne({ _id: 1, k: 1, n: 0 });
+    const capture = startCapture(source, bucket, { include });
+    await caughtUp(bucket);
+    await mark(db, bucket);
+    await capture.stop();
+    const { position } = (await readManifest(bucket, 'default')) as { position: CommittedPosition };
+    const [seconds, increment] = (position.lastEvent ?? '').split(':').map(Number) as [number, number];
+    const body = { position: { ...position, lastEvent: `${seconds}:${increment + 1000}` } };
+    const writer = await ManifestWriter.acquire({ bucket, prefix: 'default', writer: 'test', body });
+    await writer.close();
+    const refused = { code: 'SOURCE_HISTORY_CHANGED', exitCode: 5 };
+    await expect(startCapture(source, bucket, { include }).ended).rejects.toMatchObject(refused);
   });
 
   /** Moves the documents from `first` on, some of them several times. */

@@ -56,6 +56,8 @@ export interface StreamBuilderOptions {
   readonly images?: 'lookup' | 'none';
   readonly format?: SegmentEntry['format'];
   readonly sourceTopology?: StreamIdentity['sourceTopology'];
+  /** Identity of the cluster. Default: of none that there is. */
+  readonly source?: string;
 }
 
 /** Writes a stream into a bucket with the product's own writers, from what a test says that the source did. */
@@ -71,7 +73,7 @@ export class StreamBuilder {
 
   private constructor(
     bucket: Bucket,
-    options: Required<Omit<StreamBuilderOptions, 'images' | 'sourceTopology'>>,
+    options: Required<Omit<StreamBuilderOptions, 'images' | 'source' | 'sourceTopology'>>,
     writer: ManifestWriter,
   ) {
     this.bucket = bucket;
@@ -83,12 +85,12 @@ export class StreamBuilder {
 
   static async create(bucketUrl: string, options: StreamBuilderOptions = {}): Promise<StreamBuilder> {
     const { stream = 'default', lanes = 4, images = 'lookup', format = 'avro' } = options;
-    const { sourceTopology = 'replicaSet' } = options;
+    const { sourceTopology = 'replicaSet', source = randomUUID().replaceAll('-', '') } = options;
     const bucket = await openBucket(bucketUrl);
     const prefix = streamPrefix(stream);
     await createStream(bucket, prefix, {
       stream,
-      source: randomUUID().replaceAll('-', ''),
+      source,
       sourceTopology,
       lanes,
       format,
@@ -117,7 +119,7 @@ export class StreamBuilder {
       const size = collection.segmentDocuments ?? Math.max(1, documents.length);
       for (let from = 0, part = 0; from < documents.length; from += size, part++) {
         const some = documents.slice(from, from + size);
-        segments.push(await this.#putSnapshotSegment(collection.namespace, part, some));
+        segments.push(await this.#putSnapshotSegment(collection, part, some));
       }
     }
     if (segments.length > 0) await this.commit({ segments });
@@ -126,14 +128,14 @@ export class StreamBuilder {
   }
 
   async #putSnapshotSegment(
-    namespace: string,
+    { namespace, uuid: collectionUuid = null }: BuiltCollection,
     part: number,
     documents: readonly Buffer[],
   ): Promise<SegmentEntry> {
     const time = clusterTime(this.#seconds, 1);
     const writer = new SnapshotSegmentWriter({
       namespace,
-      collectionUuid: null,
+      collectionUuid: collectionUuid === null ? null : Buffer.from(collectionUuid, 'hex'),
       clusterTime: time,
       format: this.#format,
       codec: 'zstandard',
@@ -144,7 +146,7 @@ export class StreamBuilder {
     await writer.append(placesOf(documents));
     const { bytes, sha256, records, documentBytes } = await writer.finish();
     await put;
-    const facts = { bytes, sha256, records, documentBytes, namespace, collectionUuid: null, chunk: 0, part };
+    const facts = { bytes, sha256, records, documentBytes, namespace, collectionUuid, chunk: 0, part };
     return { kind: 'snapshot', key, format: this.#format, codec: 'zstandard', ...facts };
   }
 

@@ -1,5 +1,5 @@
 import type { OptionSpec } from '../option.ts';
-import { LOADING } from './commands.ts';
+import { LOADING, WITH_TARGET } from './commands.ts';
 
 const MiB = 2 ** 20;
 
@@ -37,6 +37,14 @@ export const LOAD_OPTIONS = {
     default: '60s',
     describe:
       'How long to wait for a stream that is not in the bucket yet, since its capture is just being started.',
+  },
+  'progress-database': {
+    type: 'string',
+    group: 'Load',
+    commands: WITH_TARGET,
+    describe:
+      'Database on the target in which the load keeps its progress, for where the data has a database waybill itself. Fixed when the load is first started, and known from then on. Default: waybill.',
+    example: 'waybill_progress',
   },
   workers: {
     type: 'integer',

@@ -1,0 +1,36 @@
+/** The first line of a log: what runs here, and on what. */
+import { parseValue } from '@waybill/shared/config/option';
+import { OPTION_SPECS, type Options } from '@waybill/shared/config/options';
+import type { LogFields } from '@waybill/shared/logger';
+import { hostsOf } from '@waybill/shared/mongo/uri';
+import type { Command } from '../commands/command.ts';
+
+/** Told beside the options, whether they are given or not. */
+const ALWAYS = ['bucket', 'stream', 'load'] as const;
+
+export function beginning({ name: command }: Command, options: Options, version: string): LogFields {
+  const { source, target } = options;
+  const isOurs = (name: (typeof ALWAYS)[number]): boolean =>
+    OPTION_SPECS.get(name)?.commands.includes(command) ?? false;
+  return {
+    version,
+    node: process.versions.node,
+    command,
+    ...(source && { source: hostsOf(source.reveal()) }),
+    ...(target && { target: hostsOf(target.reveal()) }),
+    ...Object.fromEntries(ALWAYS.filter(isOurs).map((name) => [name, options[name]])),
+    options: givenOptions(options),
+  };
+}
+
+/** Those that are not what they would be anyway. */
+function givenOptions(options: Options): Record<string, unknown> {
+  const given: Record<string, unknown> = {};
+  for (const [name, spec] of OPTION_SPECS) {
+    const value = options[name];
+    if (spec.type === 'connection' || (ALWAYS as readonly string[]).includes(name)) continue;
+    if (value === undefined || value === false || (Array.isArray(value) && value.length === 0)) continue;
+    if (spec.default === undefined || parseValue(spec, spec.default) !== value) given[name] = value;
+  }
+  return given;
+}

@@ -1,0 +1,198 @@
+/**
+ * The bond between a load's log in the bucket and its target. A log without it would take any cluster for its own: its
+ * milestones would be told of a target into which nothing was loaded.
+ *
+ *   log      milestone `target-bound`: a random key, the cluster's identity, where the progress is
+ *   target   the owner document of the load carries the same key
+ *
+ * The key tells targets apart, since it travels with the data that the progress is true of: hosts change, and a restored
+ * target has another identity as a cluster. The cluster's identity tells an original from its copy.
+ *
+ *   look at target ── take the log's epoch, and bind it in the same commit if it is not bound ── owner document with the key
+ *
+ * One commit is made by one writer, so of two targets that are loaded under one name for the first time one is bound; the other
+ * start reads that and ends. A crash after the commit leaves a bound log and a target without the key: the next
+ * start goes on where the log shows that nothing was begun, or the owner document is one that never had a key, in that very cluster.
+ * The owner document never has the key first.
+ *
+ * A log of 7183e60 has no bond. It is bound at the next start of the load to the target that holds its progress.
+ */
+import { randomUUID } from 'node:crypto';
+import { WaybillError } from '@waybill/shared/errors';
+import type { Milestone } from '@waybill/shared/manifest/commit';
+import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
+import { type ClusterIdentity, clusterIdentity, isSameCluster } from '@waybill/shared/mongo/cluster-identity';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
+import { mongodbProgressStore } from '../target/mongodb-progress.ts';
+import type { ProgressDocument } from '../target/target.ts';
+import { ownerId } from './keys.ts';
+
+export interface Bond {
+  readonly key: string;
+  readonly cluster: ClusterIdentity;
+  /** As it was called when it was bound: for messages. */
+  readonly hosts: string;
+  readonly progressDatabase: string;
+}
+
+export interface LoadName {
+  readonly load: string;
+  /** {@link streamIdentityText} */
+  readonly stream: string;
+}
+
+/** A target as it is now, looked at before the log: what its owner document says is in the log by then. */
+export interface TargetSight {
+  readonly cluster: ClusterIdentity;
+  readonly hosts: string;
+  readonly progressDatabase: string;
+  /** Of this load's name; null where there is none. */
+  readonly owner: ProgressDocument | null;
+}
+
+/** Where a load's progress is: as given, as its log says, or by default. @throws LOAD_OPTIONS_CHANGED */
+export function settleProgressDatabase(given: string | null, log: StreamState, load: string): string {
+  const recorded = recordedBond(log)?.progressDatabase;
+  if (given === null || recorded === undefined || given === recorded) {
+    return given ?? recorded ?? PROGRESS_DATABASE;
+  }
+  throw new WaybillError(
+    'LOAD_OPTIONS_CHANGED',
+    `load ${load} keeps its progress in the database ${recorded} on its target, and is now given ${given}`,
+    { hint: 'Leave --progress-database out: the load knows it.', context: { load } },
+  );
+}
+
+export async function lookAtTarget(
+  target: MongoConnection,
+  { load, progressDatabase }: { readonly load: string; readonly progressDatabase: string },
+  signal: AbortSignal,
+): Promise<TargetSight> {
+  const store = mongodbProgressStore(target, progressDatabase);
+  const [cluster, owners] = await Promise.all([clusterIdentity(target, signal), store.find(ownerId(load))]);
+  const owner = owners.find(({ _id }) => _id === ownerId(load)) ?? null;
+  return { cluster, hosts: target.url, progressDatabase, owner };
+}
+
+/**
+ * The bond that a start of the load goes on with. It is recorded where it `isNew`, with the commit that takes the log's epoch.
+ * @throws LOAD_OTHER_TARGET, LOAD_PROGRESS_LOST, LOAD_FOREIGN, STREAM_ROLLED_BACK
+ */
+export function settleBond(
+  log: StreamState,
+  sight: TargetSight,
+  name: LoadName,
+): { readonly bond: Bond; readonly isNew: boolean } {
+  assertOwner(log, sight, name);
+  const { cluster, hosts, progressDatabase } = sight;
+  const recorded = recordedBond(log);
+  const known = recorded?.key ?? keyOf(sight.owner) ?? randomUUID();
+  const bond: Bond = { key: known, cluster, hosts, progressDatabase };
+  if (!recorded) {
+    if (!sight.owner && hasBegun(log)) throw notItsTarget(log, sight, name);
+    return { bond, isNew: true };
+  }
+  if (!isBoundTo(recorded, log, sight)) throw notItsTarget(log, sight, name);
+  // Restored into another cluster, with its progress: there the load goes on, and from now on that is its target.
+  return { bond, isNew: isSameCluster(recorded.cluster, cluster) === false };
+}
+
+/**
+ * For those who read what the log tells of the target.
+ * @throws LOAD_OTHER_TARGET, LOAD_PROGRESS_LOST, LOAD_FOREIGN, STREAM_ROLLED_BACK
+ */
+export function assertBound(log: StreamState, sight: TargetSight, name: LoadName): void {
+  assertOwner(log, sight, name);
+  const recorded = recordedBond(log);
+  const isBound = recorded
+    ? isBoundTo(recorded, log, sight) && isSameCluster(recorded.cluster, sight.cluster) !== false
+    : sight.owner !== null;
+  if (!isBound) throw notItsTarget(log, sight, name);
+}
+
+export function recordedBond(log: StreamState): Bond | null {
+  const evidence = milestoneOf(log, 'target-bound')?.evidence;
+  if (!evidence) return null;
+  const text = (name: string): string => String(evidence[name] ?? '');
+  const id = (name: string): string | null => text(name) || null;
+  return {
+    key: text('key'),
+    cluster: {
+      replicaSetId: id('replicaSetId'),
+      clusterId: id('clusterId'),
+      collectionUuid: id('collectionUuid'),
+      name: text('name'),
+    },
+    hosts: text('hosts'),
+    progressDatabase: text('progressDatabase'),
+  };
+}
+
+export function bondMilestone({ key, cluster, hosts, progressDatabase }: Bond): Milestone {
+  const evidence = { key, ...cluster, hosts, progressDatabase };
+  return { name: 'target-bound', at: new Date().toISOString(), clusterTime: null, sequence: null, evidence };
+}
+
+export function foreignLoad(load: string, found: ProgressDocument, hosts: string): WaybillError {
+  return new WaybillError(
+    'LOAD_FOREIGN',
+    `the target ${hosts} holds the progress of another stream (${String(found.stream)}) under load ${load}`,
+    { hint: 'Choose another --load, or another target.', context: { load } },
+  );
+}
+
+function isBoundTo(recorded: Bond, log: StreamState, { owner, cluster }: TargetSight): boolean {
+  const key = keyOf(owner);
+  if (key !== null) return key === recorded.key;
+  const wasCutShort = owner !== null || !hasBegun(log);
+  return wasCutShort && isSameCluster(recorded.cluster, cluster) === true;
+}
+
+function assertOwner(log: StreamState, { owner, hosts }: TargetSight, { load, stream }: LoadName): void {
+  if (!owner) return;
+  if (owner.stream !== stream) throw foreignLoad(load, owner, hosts);
+  // An epoch is in the log before it is on the target.
+  if (Number(owner.epoch) <= log.epoch) return;
+  throw new WaybillError(
+    'STREAM_ROLLED_BACK',
+    `the target ${hosts} knows epoch ${owner.epoch} of load ${load}, and its log in the bucket ends with epoch ${log.epoch}: the bucket is older than the target`,
+    {
+      hint: 'Check --bucket. If the bucket was restored from a backup, bring back what it had since; or load the stream into another target under another name (--load).',
+      context: { load, epoch: log.epoch },
+    },
+  );
+}
+
+/** The milestone comes before the first write to a collection, and after the owner document. */
+function hasBegun(log: StreamState): boolean {
+  return milestoneOf(log, 'load-started') !== undefined;
+}
+
+function keyOf(owner: ProgressDocument | null): string | null {
+  return typeof owner?.bond === 'string' ? owner.bond : null;
+}
+
+function notItsTarget(log: StreamState, sight: TargetSight, { load }: LoadName): WaybillError {
+  const recorded = recordedBond(log);
+  const where = recorded ? ` (${recorded.hosts})` : '';
+  const context = { load, target: sight.hosts };
+  if (recorded && !sight.owner && isSameCluster(recorded.cluster, sight.cluster) === true) {
+    return new WaybillError(
+      'LOAD_PROGRESS_LOST',
+      `the progress of load ${load} is gone from ${sight.progressDatabase}.progress on the target ${sight.hosts}`,
+      {
+        hint: 'Nobody can tell any more what of the stream is on the target. Restore the progress together with the data that it belongs to; or load the stream under another name (--load) into a target where its collections do not stand yet.',
+        context,
+      },
+    );
+  }
+  return new WaybillError(
+    'LOAD_OTHER_TARGET',
+    `load ${load} was started into another target${where} than ${sight.hosts}, which holds no progress of it`,
+    {
+      hint: 'Give the --target that the load was started with. To load this target too, give that load a name of its own (--load).',
+      context,
+    },
+  );
+}

@@ -1,0 +1,157 @@
+/**
+ * What this load made on the target is still there: asked at each start, since nobody else would say. A collection that somebody dropped
+ * would come into being again with the next change of one of its documents, and hold that one alone.
+ *
+ *   record ── create ── uuid recorded        known to stand there from here on
+ *   uuid forgotten ── drop or rename         known no more, so that a crash in between accuses nobody
+ */
+import { WaybillError } from '@waybill/shared/errors';
+import type { StreamState } from '@waybill/shared/manifest/state';
+import PQueue from 'p-queue';
+import type { LoadedProgress } from '../progress/progress.ts';
+import type { TargetCollection } from '../target/target.ts';
+import { attempt, type StructureContext } from './context.ts';
+import type { CollectionRecord } from './registry.ts';
+
+type Standing = ReadonlyMap<string, TargetCollection>;
+
+/**
+ * @param stream as it is now, with everything that has been applied
+ * @throws TARGET_CHANGED
+ */
+export async function assertStanding(
+  context: StructureContext,
+  { finished, phases }: LoadedProgress,
+  stream: StreamState,
+): Promise<void> {
+  const records = ours(context);
+  const standing = await listStanding(context, records);
+  const isThere = ({ namespace }: CollectionRecord): boolean => standing.has(namespace);
+  const loaded = phases.snapshotApplied ? byUuid(finished, stream) : byName(finished);
+  const documentsOf = ({ namespace, uuid }: CollectionRecord): number =>
+    loaded.get(phases.snapshotApplied ? (uuid ?? UNKNOWN) : namespace) ?? 0;
+  // Until the snapshot is applied nothing drops, renames or deletes. After it each change deletes one document at most.
+  const lost = records.flatMap((record) => {
+    const isLost = !phases.snapshotApplied && documentsOf(record) > 0 && !isThere(record);
+    return lossOf(record, standing) ?? (isLost ? `${record.namespace} (gone)` : []);
+  });
+  const deletes = phases.snapshotApplied ? stream.lastSequence : 0;
+  const filled = records.filter((record) => documentsOf(record) > deletes && isThere(record));
+  for (const record of await empty(context, filled)) {
+    lost.push(`${record.namespace} (empty; ${documentsOf(record)} documents were loaded)`);
+  }
+  if (lost.length > 0) throw changed(context, lost);
+  await recordStanding(context, records, standing);
+}
+
+/** No collection's uuid. */
+const UNKNOWN = '';
+/** Collections asked about at once. */
+const CONCURRENCY = 8;
+
+async function empty(
+  context: StructureContext,
+  records: readonly CollectionRecord[],
+): Promise<CollectionRecord[]> {
+  const queue = new PQueue({ concurrency: CONCURRENCY });
+  const isEmpty = ({ namespace }: CollectionRecord): Promise<boolean> =>
+    attempt(context, () => context.target.isEmpty(namespace));
+  const answers = await queue.addAll(records.map((record) => () => isEmpty(record)));
+  return records.filter((_, index) => answers[index]);
+}
+
+/** Once they have been created: from now on they are known to stand there. */
+export async function markStanding(context: StructureContext): Promise<void> {
+  const records = ours(context).filter(({ targetUuid }) => targetUuid === null);
+  await recordStanding(context, records, await listStanding(context, records));
+}
+
+/** The same for what one change of structure has made. */
+export async function markOneStanding(context: StructureContext, namespace: string): Promise<void> {
+  const record = context.registry.get(namespace);
+  if (!record || record.type === 'view' || record.targetUuid !== null) return;
+  const found = await attempt(context, () => context.target.collection(namespace));
+  if (found) await recordStanding(context, [record], new Map([[namespace, found]]));
+}
+
+/** Before it is dropped or renamed on purpose. */
+export async function forgetStanding(context: StructureContext, namespace: string): Promise<void> {
+  const { registry } = context;
+  if (!registry.get(namespace)?.targetUuid) return;
+  await attempt(context, () => registry.saveTargetUuids(new Map([[namespace, null]])));
+}
+
+/** Views hold nothing. */
+function ours({ registry }: StructureContext): CollectionRecord[] {
+  return registry.all().filter(({ type }) => type === 'collection');
+}
+
+async function listStanding(
+  context: StructureContext,
+  records: readonly CollectionRecord[],
+): Promise<Standing> {
+  const standing = new Map<string, TargetCollection>();
+  const databases = new Set(records.map(({ namespace }) => namespace.slice(0, namespace.indexOf('.'))));
+  for (const database of databases) {
+    const found = await attempt(context, () => context.target.collections(database));
+    for (const collection of found) standing.set(collection.namespace, collection);
+  }
+  return standing;
+}
+
+async function recordStanding(
+  context: StructureContext,
+  records: readonly CollectionRecord[],
+  standing: Standing,
+): Promise<void> {
+  const uuids = new Map<string, string | null>();
+  for (const { namespace } of records) {
+    const uuid = standing.get(namespace)?.uuid;
+    if (uuid) uuids.set(namespace, uuid.toString('hex'));
+  }
+  await attempt(context, () => context.registry.saveTargetUuids(uuids));
+}
+
+function lossOf({ namespace, targetUuid }: CollectionRecord, standing: Standing): string | null {
+  if (targetUuid === null) return null;
+  const found = standing.get(namespace);
+  if (!found) return `${namespace} (gone)`;
+  if (found.uuid === null || found.uuid.toString('hex') === targetUuid) return null;
+  return `${namespace} (another collection of that name)`;
+}
+
+/** Documents that snapshot segments have brought. */
+function byName(finished: LoadedProgress['finished']): ReadonlyMap<string, number> {
+  const documents = new Map<string, number>();
+  for (const { namespace, records } of finished) {
+    documents.set(namespace, (documents.get(namespace) ?? 0) + records);
+  }
+  return documents;
+}
+
+/** The same by the uuid of the source's collection: names may have changed since. */
+function byUuid(
+  finished: LoadedProgress['finished'],
+  { snapshotSegments }: StreamState,
+): ReadonlyMap<string, number> {
+  const uuids = new Map(snapshotSegments.map(({ key, collectionUuid }) => [key, collectionUuid]));
+  const known = finished.flatMap((segment) => {
+    const namespace = uuids.get(segment.key);
+    return namespace ? [{ ...segment, namespace }] : [];
+  });
+  return byName(known);
+}
+
+const NAMED = 10;
+
+function changed({ target, settings }: StructureContext, lost: readonly string[]): WaybillError {
+  const more = lost.length > NAMED ? ` and ${lost.length - NAMED} more` : '';
+  return new WaybillError(
+    'TARGET_CHANGED',
+    `what load ${settings.load} had written to the target ${target.url} is not there any more: ${lost.slice(0, NAMED).join(', ')}${more}`,
+    {
+      hint: 'The load cannot write again what it has written before. Restore the target, with the progress of the load; or start a new load (--load) into a target where its collections do not stand yet.',
+      context: { load: settings.load, collections: lost.length },
+    },
+  );
+}

@@ -1,0 +1,92 @@
+import { cp, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { readManifest } from '@waybill/shared/manifest/log';
+import { milestoneOf } from '@waybill/shared/manifest/state';
+import { expect, it } from 'vitest';
+import type { RunningServer } from 'waybill/servers/start';
+import { temporaryFolder } from 'waybill/servers/temporary';
+import { awaitUntil } from '../support/await-until.ts';
+import { temporaryBucket } from '../support/bucket.ts';
+import { caughtUp, connectSource, mark, startCapture } from '../support/capturing.ts';
+import { testClient } from '../support/raw.ts';
+import { describeWithServer, type ServerKind, startServer } from '../support/servers.ts';
+
+for (const kind of ['current', 'oldest'] as const) {
+  await describeWithServer(
+    `a source that is put back to its own backup, ${kind} server`,
+    () => {
+      it('ends the capture that runs and refuses the next, and a restart alone does neither', async () => {
+        await using files = await disposable('history');
+        const backup = join(files.path, 'backup');
+        const data = join(files.path, 'data');
+        await using folder = await temporaryBucket();
+        const bucket = await openBucket(folder.url);
+        await mkdir(data);
+        let server = await started(kind, data);
+        try {
+          await using client = await testClient(server.uri);
+          const db = client.client.db('shop');
+          await db.collection('orders').insertOne({ before: 'the backup' });
+          await ended(server);
+          await cp(data, backup, { recursive: true });
+          server = await started(kind, data, server.port);
+          await using source = await connectSource(server.uri);
+          const include = ['shop'];
+          const first = startCapture(source, bucket, { include });
+          await caughtUp(bucket);
+          await mark(db, bucket);
+          await first.stop();
+          const second = startCapture(source, bucket, { include, idleCommitMs: 100 });
+          await mark(db, bucket);
+          await ended(server);
+          server = await started(kind, data, server.port);
+          await mark(db, bucket);
+
+          // Tokens of events are asked after by the server; those of moments without one are not.
+          await db.collection('marks').deleteMany({});
+          await client.client.db('other').collection('not captured').insertOne({});
+          await awaitUntil('the position is past the last event', async () => {
+            const { position } = await readManifest(bucket, 'default');
+            return position?.clusterTime !== position?.lastEvent;
+          });
+          await ended(server);
+          await rm(data, { recursive: true });
+          await cp(backup, data, { recursive: true });
+          // Until it has had as many elections as before, drivers that knew it take it for a primary that was replaced.
+          for (let elections = 0; elections < 3; elections++) {
+            if (elections > 0) await ended(server);
+            server = await started(kind, data, server.port);
+          }
+          await db.collection('orders').insertOne({ after: 'the restore' });
+          const goesOn = mark(db, bucket).then(() => ({ code: 'none' }));
+          const refused = { code: 'SOURCE_HISTORY_CHANGED', exitCode: 5 };
+          await expect(Promise.race([second.ended, goesOn])).rejects.toMatchObject(refused);
+          const left = await readManifest(bucket, 'default');
+          expect(milestoneOf(left, 'history-lost')).toBeDefined();
+          await expect(startCapture(source, bucket, { include }).ended).rejects.toMatchObject(refused);
+          // A start that is refused writes nothing.
+          expect((await readManifest(bucket, 'default')).seq).toBe(left.seq);
+        } finally {
+          await ended(server);
+        }
+      });
+    },
+    { source: kind },
+  );
+}
+
+function started(kind: ServerKind, dbPath: string, port?: number): Promise<RunningServer> {
+  return startServer({ kind, replSet: 'history', dbPath, ...(port !== undefined && { port }) });
+}
+
+/** A clean end waits ten seconds for other members on 4.0. */
+async function ended(server: RunningServer): Promise<void> {
+  await server.kill();
+  await server.stop();
+}
+
+async function disposable(name: string) {
+  const folder = await temporaryFolder(name);
+  return { path: folder.path, [Symbol.asyncDispose]: () => folder.remove() };
+}
