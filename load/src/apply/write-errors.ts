@@ -86,7 +86,7 @@ function hintFor({ code, namespace, indexName }: Refusal): string {
     case 20:
       return `The target cannot do this to ${namespace} (for instance deletes from a capped collection before MongoDB 5.0). Use a newer target, or leave the collection out: --exclude in a new load (--load).`;
     default:
-      return `Look the record up with "waybill cat", correct the target, and run the same command again: it goes on at this record. A new load (--load) can leave ${namespace} out with --exclude.`;
+      return `The message names the record and the target's reason. Remove that reason on the target, and run the same command again: it goes on at this record. A new load (--load) can leave ${namespace} out with --exclude.`;
   }
 }
 

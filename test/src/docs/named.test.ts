@@ -1,0 +1,115 @@
+/**
+ * What a message, a hint or a page tells somebody to type exists. Of the code all literals are looked at, since a hint may be made
+ * anywhere; comments are not, and neither are those that start other programs.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { COMMANDS } from '@waybill/shared/config/option';
+import { environmentName, OPTION_SPECS, type OptionName } from '@waybill/shared/config/options';
+import { expect, it } from 'vitest';
+
+const root = new URL('../../../', import.meta.url);
+const text = (path: string): string => readFileSync(new URL(path, root), 'utf8');
+
+const SOURCES = ['schemas', 'shared', 'capture', 'load', 'cli'].flatMap((workspace) =>
+  readdirSync(new URL(`${workspace}/src/`, root), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !/\.(test|itest)\.ts$|testing\.ts$|contract/.test(name))
+    .map((name) => `${workspace}/src/${name}`),
+);
+const PAGES = [
+  'README.md',
+  'CONTRIBUTING.md',
+  ...readdirSync(new URL('docs/', root), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
+
+/** mongod, tar and the like have options of their own. */
+const STARTS_OTHERS = /^cli\/src\/(servers|demo)\/|young-generation/;
+const OTHERS_OPTIONS = new Set(['help', 'version', 'replSet', 'configsvr', 'shardsvr', 'setParameter']);
+/** What is said of the program, and nothing to type. */
+const NO_COMMANDS = new Set(['starts', 'probe']);
+
+const withoutComments = (code: string): string =>
+  code.replace(/^\s*(\/\*\*?|\*|\/\/).*$/gm, '').replace(/\s\/\/ .*$/gm, '');
+
+interface Named {
+  readonly commands: readonly string[];
+  /** With the value that stands behind an equals sign. */
+  readonly options: readonly (readonly [name: string, value: string | undefined])[];
+  readonly variables: readonly string[];
+  readonly scripts: readonly string[];
+}
+
+function namedIn(shown: string): Named {
+  const all = (pattern: RegExp): string[] => [...shown.matchAll(pattern)].map(([, name = '']) => name);
+  return {
+    commands: all(/\bwaybill ([a-z]+)/g),
+    options: [...shown.matchAll(/(?<![\w-])--(?!no-\$)([a-zA-Z][\w-]+)(?:[= ]([\w-]+))?/g)].map(
+      ([, name = '', value]) => [name.replace(/^no-/, ''), value] as const,
+    ),
+    variables: all(/\b(WAYBILL_[A-Z_]+)\b/g),
+    scripts: all(/\bnpm run ([a-z:]+)/g),
+  };
+}
+
+const scripts = Object.keys((JSON.parse(text('package.json')) as { scripts: object }).scripts);
+const variables = new Set([...OPTION_SPECS.keys()].map(environmentName));
+
+function unknownIn({ commands, options, variables: named, scripts: run }: Named): string[] {
+  return [
+    ...commands
+      .filter((name) => !(COMMANDS as readonly string[]).includes(name) && !NO_COMMANDS.has(name))
+      .map((name) => `waybill ${name}`),
+    ...options
+      .filter(([name]) => !OPTION_SPECS.has(name as OptionName) && !OTHERS_OPTIONS.has(name))
+      .map(([name]) => `--${name}`),
+    ...named.filter(
+      (name) => !variables.has(name) && !/^WAYBILL_(TEST_|DEBUG|CACHE|MONGOD|LAUNCHED)/.test(name),
+    ),
+    ...run.filter((name) => !scripts.includes(name)).map((name) => `npm run ${name}`),
+  ];
+}
+
+it('finds what is named, and notices what does not exist', () => {
+  const shown = 'Run `waybill status --bucket x`, waybill cat, --buckte, WAYBILL_BUCKTE, or npm run demos.';
+  expect(unknownIn(namedIn(shown))).toEqual(['waybill cat', '--buckte', 'WAYBILL_BUCKTE', 'npm run demos']);
+  const all = SOURCES.map((path) => namedIn(withoutComments(text(path))));
+  expect(new Set(all.flatMap(({ commands }) => commands)).size).toBeGreaterThan(5);
+  expect(new Set(all.flatMap(({ options }) => options.map(([name]) => name))).size).toBeGreaterThan(20);
+});
+
+it('names no command, option, variable or script in a message that does not exist', () => {
+  const paths = SOURCES.filter((path) => !STARTS_OTHERS.test(path));
+  const unknown = paths.flatMap((path) =>
+    unknownIn(namedIn(withoutComments(text(path)))).map((each) => `${path}: ${each}`),
+  );
+  expect(unknown).toEqual([]);
+});
+
+it('names no command, variable or script in the manual that does not exist', () => {
+  // Options of the manual are looked at with the pages themselves; other programs' are named there too.
+  const unknown = PAGES.flatMap((page) =>
+    unknownIn({ ...namedIn(codeIn(text(page))), options: [] }).map((each) => `${page}: ${each}`),
+  );
+  expect(unknown).toEqual([]);
+});
+
+it('gives an option only values that it takes', () => {
+  for (const path of SOURCES) {
+    for (const [name, value] of namedIn(withoutComments(text(path))).options) {
+      const choices = OPTION_SPECS.get(name as OptionName)?.choices;
+      if (choices && value !== undefined && !isProse(value))
+        expect(choices, `${path}: --${name}`).toContain(value);
+    }
+  }
+});
+
+/** A word of the sentence that goes on behind an option. */
+function isProse(word: string): boolean {
+  return ['does', 'or', 'and', 'to', 'in', 'is', 'says', 'the', 'for', 'with', 'goes'].includes(word);
+}
+
+/** In backticks, in fences, or indented: what is there to be typed. */
+function codeIn(page: string): string {
+  return [...page.matchAll(/```.*?```|`[^`\n]+`|^ {4,}.+$/gs)].map(([code]) => code).join('\n');
+}
