@@ -1,5 +1,5 @@
 /** The steps of a load that is ours: snapshot, indexes, changes. What is done already is told by the target's progress. */
-import { hasCode } from '@waybill/shared/errors';
+import { hasCode, type WaybillError } from '@waybill/shared/errors';
 import { interrupted, LinkedAbort, sleep } from '@waybill/shared/lifecycle';
 import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
@@ -50,6 +50,12 @@ export interface LoadRunDeps extends LoadDeps {
   readonly onReadAgain: RetryOptions['onRetry'];
 }
 
+export interface EndedRun {
+  readonly result: LoadResult;
+  /** Another process took the load over: a cutover perhaps. Nothing is under way any more. */
+  readonly fenced?: WaybillError;
+}
+
 export class LoadRun {
   readonly #settings: LoadSettings;
   readonly #deps: LoadRunDeps;
@@ -58,6 +64,7 @@ export class LoadRun {
   readonly #prefix: string;
   #cursor: LaneCursor | undefined;
   #reached: LoadResult['outcome'] | undefined;
+  #fenced: WaybillError | undefined;
 
   constructor(settings: LoadSettings, deps: LoadRunDeps, taken: Taken) {
     this.#settings = settings;
@@ -69,7 +76,7 @@ export class LoadRun {
     this.#progress = new Progress(target.progress, owner);
   }
 
-  async run(): Promise<LoadResult> {
+  async run(): Promise<EndedRun> {
     const { logger, signal } = this.#deps;
     const structure = await this.#openStructure();
     try {
@@ -92,12 +99,13 @@ export class LoadRun {
       if (this.#settings.until !== 'snapshot-applied') {
         await this.#changesUntilCutover({ structure, restored, writer }, loaded, changesFrom);
       }
-      return this.#result(this.#reached ?? 'snapshot-applied', structure);
+      return { result: this.#result(this.#reached ?? 'snapshot-applied', structure) };
     } catch (error) {
+      if (hasCode(error, 'LOAD_FENCED')) return { result: this.#result('stopped', structure), fenced: error };
       // A stop on request is how a load that follows its stream ends. Its cursors say how far it came.
       if (!hasCode(error, 'INTERRUPTED') || !signal.aborted) throw error;
       logger.info('load stopped on request');
-      return this.#result('stopped', structure);
+      return { result: this.#result('stopped', structure) };
     }
   }
 
@@ -193,14 +201,16 @@ export class LoadRun {
     await this.#recordOnce('indexes-built', counts);
   }
 
-  /** A cutover is noted in our log by another process. Everything it waits for is applied by then. */
+  /** A cutover takes our log over, when everything that it waits for is applied. Then what is in hand is ended, and nothing new begun. */
   async #changesUntilCutover(tools: Tools, loaded: LoadedProgress, from: LaneCursor): Promise<void> {
     using end = new LinkedAbort(this.#deps.signal);
     const watching = this.#watchForCutover(end);
     try {
       await this.#changes(tools, loaded, from, end.signal);
     } catch (error) {
-      if (this.#reached !== 'cut-over' || !hasCode(error, 'INTERRUPTED')) throw error;
+      if (!hasCode(error, 'INTERRUPTED')) throw error;
+      if (this.#fenced) throw this.#fenced;
+      if (this.#reached !== 'cut-over') throw error;
       this.#deps.logger.info('load ends: it has been cut over');
     } finally {
       end.abort(interrupted('no changes are applied any more'));
@@ -225,9 +235,12 @@ export class LoadRun {
         await sleep(CUTOVER_POLL_MS, end.signal);
         await log.poll(end.signal);
       } catch (error) {
-        // Being fenced is found out on the target too, and there it ends the load.
-        if (!end.signal.aborted)
+        if (hasCode(error, 'LOAD_FENCED')) {
+          this.#fenced = error;
+          end.abort(interrupted('another process has taken the load over'));
+        } else if (!end.signal.aborted) {
           logger.warnThrottled('the log of the load could not be read', { err: error });
+        }
         continue;
       }
       if (!log.latest('cutover')) continue;

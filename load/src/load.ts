@@ -6,6 +6,8 @@ import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { WaybillError } from '@waybill/shared/errors';
 import { LinkedAbort } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
+import type { StreamIdentity } from '@waybill/shared/manifest/commit';
+import { loadPrefix } from '@waybill/shared/manifest/keys';
 import type { Metrics } from '@waybill/shared/metrics';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { ClusterTime } from '@waybill/shared/position';
@@ -14,15 +16,18 @@ import { type LoadStats, noteBucketFailure } from '@waybill/shared/stats';
 import { StopGrace } from '@waybill/shared/stop-grace';
 import { awaitStream } from './await-stream.ts';
 import { recordedFilter, settleFilter } from './load-filter.ts';
-import { LoadRun } from './load-run.ts';
+import { type EndedRun, LoadRun, type LoadRunDeps } from './load-run.ts';
 import { Ownership } from './progress/ownership.ts';
 import { streamIdentityText } from './progress/stream-identity.ts';
+import { whatTookOver } from './progress/successor.ts';
 import type { LoadSettings } from './settings.ts';
 import { RetryingBucket } from './source/retrying-bucket.ts';
 import { assertStartable, takeLog } from './start.ts';
 import type { Blocked } from './structure/blocked.ts';
 import type { IndexReport } from './structure/indexes.ts';
 import { openMongodbTarget } from './target/mongodb.ts';
+import { mongodbProgressStore } from './target/mongodb-progress.ts';
+import type { ProgressStore } from './target/target.ts';
 
 export interface LoadDeps {
   readonly bucket: Bucket;
@@ -54,11 +59,42 @@ export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<L
   const bucket = new RetryingBucket(deps.bucket, onReadAgain);
   stats.phase = 'starting';
   const identity = await awaitStream(bucket, settings, { logger, signal });
-  const sight = await assertStartable(settings, { ...deps, bucket, identity, logger });
+  const owned = { ...deps, bucket, logger, onReadAgain };
+  for (;;) {
+    const { result, fenced, store } = await runOwned(settings, owned, identity);
+    if (!fenced) return result;
+    logger.info('another process has taken the load over');
+    const { stream, load, leaseMs } = settings;
+    const succession = await whatTookOver({
+      bucket: deps.bucket,
+      loadPrefix: loadPrefix(stream, load),
+      store,
+      load,
+      silentMs: 2 * leaseMs,
+      signal,
+    });
+    if (succession === 'load') throw fenced;
+    if (succession !== 'given-up') {
+      logger.info(succession === 'stopped' ? 'load stopped on request' : 'load ends: it has been cut over');
+      return { ...result, outcome: succession };
+    }
+    logger.warn('the cutover that had taken the load over was given up; the load goes on');
+    stats.phase = 'starting';
+  }
+}
+
+/** Takes the load over and runs it, until it ends or somebody else has it. `store` has its progress. */
+async function runOwned(
+  settings: LoadSettings,
+  deps: LoadRunDeps,
+  identity: StreamIdentity,
+): Promise<EndedRun & { readonly store: ProgressStore }> {
+  const { logger, signal, stats } = deps;
+  const sight = await assertStartable(settings, { ...deps, identity });
   const { progressDatabase } = sight;
   const target = await openMongodbTarget(deps.target, { ...settings, progressDatabase, signal });
   using grace = new StopGrace(signal);
-  const toTake = { ...deps, bucket, identity, giveUp: grace.signal };
+  const toTake = { ...deps, identity, giveUp: grace.signal };
   const { log, bond } = await takeLog(settings, toTake, sight);
   const ownership = await Ownership.acquire(
     { ...settings, stream: streamIdentityText(identity), bond: bond.key, epoch: log.epoch },
@@ -70,7 +106,7 @@ export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<L
     const filter = settleFilter(settings, recordedFilter(log.state), identity, settings.load);
     const run = new LoadRun(
       settings,
-      { ...deps, bucket, logger, onReadAgain, signal: stop.signal },
+      { ...deps, signal: stop.signal },
       {
         identity,
         filter,
@@ -79,7 +115,8 @@ export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<L
         ownership,
       },
     );
-    return await run.run();
+    const store = mongodbProgressStore(deps.target, progressDatabase);
+    return { ...(await run.run()), store };
   } finally {
     stats.phase = 'done';
     await ownership.release();

@@ -40,6 +40,8 @@ export async function takeLog(
   const name = { load: settings.load, stream: streamIdentityText(deps.identity) };
   let sight = seen;
   const first = (state: StreamState): Milestone[] => {
+    // Again: it may have been recorded in between.
+    assertNotCutOver(state, settings);
     const { bond, isNew } = settleBond(state, sight, name);
     return isNew ? [bondMilestone(bond)] : [];
   };

@@ -2,7 +2,6 @@ import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { Logger } from '@waybill/shared/logger';
 import type { Milestone } from '@waybill/shared/manifest/commit';
 import { appendNote } from '@waybill/shared/manifest/note';
-import type { StreamState } from '@waybill/shared/manifest/state';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { writerName } from '@waybill/shared/process-identity';
@@ -26,8 +25,8 @@ export type CutoverStep =
   | 'checking indexes'
   | 'verifying'
   | 'restoring indexes'
-  | 'done'
-  | 'waiting for load to end';
+  | 'waiting for load to end'
+  | 'done';
 
 export interface CutoverDeps {
   readonly bucket: Bucket;
@@ -53,17 +52,12 @@ export interface Compared {
   readonly takes: (namespace: string) => boolean;
 }
 
-/** Notes facts in the stream's log or the load's. `check` may refuse to follow what the log says by then. */
+/** Notes a fact in the stream's log, which the capture owns. */
 export async function note(
-  { bucket, signal, logger }: CutoverContext,
-  prefix: string,
-  facts: readonly Omit<Milestone, 'at'>[],
-  check?: (log: StreamState) => void,
+  { bucket, signal, logger, streamPrefix }: CutoverContext,
+  fact: Omit<Milestone, 'at'>,
 ): Promise<void> {
-  const at = new Date().toISOString();
-  const milestones = facts.map((fact): Milestone => ({ ...fact, at }));
-  await appendNote(bucket, prefix, milestones, { writer: writerName(), signal, ...(check && { check }) });
-  for (const { name, clusterTime } of milestones) {
-    logger.info('milestone', { milestone: name, clusterTime });
-  }
+  const milestone: Milestone = { ...fact, at: new Date().toISOString() };
+  await appendNote(bucket, streamPrefix, [milestone], { writer: writerName(), signal });
+  logger.info('milestone', { milestone: fact.name, clusterTime: fact.clusterTime });
 }

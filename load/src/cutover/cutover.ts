@@ -3,15 +3,17 @@
  *
  *   operation time W ── note writes-stopped(W) ── capture: drained(W) ── load: drained(W) ── nothing violates a unique index
  *     ── documents verified ── drained again to a later W: nobody wrote in between ── unique and hidden restored
- *     ── structure verified, but for expiry ── TTL restored ── structure verified ── note verified and cutover, unless the
- *        load held an index back again meanwhile
+ *     ── structure verified, but for expiry ── TTL restored ── the load is ended and shut out (load-end.ts)
+ *     ── capture: drained to a last W: nobody wrote since the first, and the load held no index back again ── structure verified
+ *     ── verified and cutover recorded
  *
- * Safe to run again after a kill anywhere: everything up to the last note is repeated with a new W, restoring what is
- * restored changes nothing, and a load whose log has `cutover` is only reported. Indexes come last: from then on the target
- * refuses a value that goes from one document to another, and deletes by itself. Should the source be written to after an attempt that came
- * so far, the load holds back again what is in its way. The source's own TTL goes on deleting, and what it deletes flows on to the target.
+ * Safe to run again after a kill anywhere: everything up to the record is repeated with a new W, and restoring what is restored changes
+ * nothing. Restoring is the long step, so that nobody wrote is proven behind it, when the load can change nothing any more. Indexes come after
+ * the documents: from then on the target refuses a value that goes from one document to another, and deletes by itself. Should the source be
+ * written to after an attempt that came so far, the load holds back again what is in its way. The source's own TTL goes on deleting. What it
+ * deletes flows on to the target until the load is ended, and from then on the target's own expiry, restored by now, does the same.
  */
-import type { Milestone } from '@waybill/shared/manifest/commit';
+import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
@@ -19,14 +21,13 @@ import { cappedExpires } from '@waybill/shared/mongo/catalog';
 import { comparedNamespaces, EVERYTHING, recordedFilter, takesOf } from '../load-filter.ts';
 import { boundLoad } from '../progress/log-and-target.ts';
 import { streamIdentityText } from '../progress/stream-identity.ts';
-import { LOAD_DEFAULTS } from '../settings.ts';
 import { mongodbProgressStore } from '../target/mongodb-progress.ts';
 import { LoadWatch } from '../verify/load-watch.ts';
 import { isEmpty, type VerifyReport } from '../verify/report.ts';
 import type { RestoreReport } from './collection-restore.ts';
-import { type CutoverContext, type CutoverDeps, type CutoverSettings, note } from './context.ts';
-import { type Drained, drain } from './drain.ts';
-import { waitForLoadToEnd } from './load-end.ts';
+import type { CutoverContext, CutoverDeps, CutoverSettings } from './context.ts';
+import { type Drained, drain, drainCapture } from './drain.ts';
+import { EndedLoad, ownerOf } from './load-end.ts';
 import {
   assertNoneRefused,
   assertNothingHeldBack,
@@ -48,11 +49,10 @@ export interface CutoverResult {
   readonly milestones: readonly Milestone[];
 }
 
-const LOAD_END_MS = 30_000;
-
 /** @throws CUTOVER_NOT_READY, VERIFY_DIFFERENT, VERIFY_NOTHING_COMPARED, LOAD_MISSING, STREAM_FOREIGN_SOURCE, TARGET_IS_SOURCE, LOAD_OTHER_TARGET, and errors of the servers and the bucket */
 export async function runCutover(settings: CutoverSettings, deps: CutoverDeps): Promise<CutoverResult> {
   const { stream, load } = settings;
+  const { bucket, signal } = deps;
   const prefixes = { streamPrefix: streamPrefix(stream), loadPrefix: loadPrefix(stream, load) };
   const identity = await streamOfSides({ ...deps, ...prefixes });
   const { log, sight } = await boundLoad({ ...deps, ...settings, identity });
@@ -60,7 +60,7 @@ export async function runCutover(settings: CutoverSettings, deps: CutoverDeps): 
   const context: CutoverContext = { ...deps, ...prefixes, settings: { ...settings, progressDatabase } };
   const done = milestoneOf(log, 'cutover');
   if (done) {
-    await endLoad(context);
+    await shutOutAgain(context, identity);
     return result(context, { alreadyDone: true, writesStopped: done.clusterTime ?? '' });
   }
   const store = mongodbProgressStore(deps.target, progressDatabase);
@@ -74,23 +74,33 @@ export async function runCutover(settings: CutoverSettings, deps: CutoverDeps): 
   const verified = await proveSame(context, compared, watch);
   const before = await loadLog(context);
   const still = await drain(context, watch, { again: true });
-  await proveNobodyWrote(context, compared, stopped.capture, still.capture);
-  const prove = (how: 'but-expiry' | 'restored'): Promise<VerifyReport> =>
-    proveStructure(context, compared, watch, verified, how).catch(async (error: unknown) => {
+  const first = stopped.capture.state;
+  await proveNobodyWrote(context, compared, first, still.capture.state);
+  const restored = await restore(context, () =>
+    proveStructure(context, compared, watch, verified, 'but-expiry').catch(async (error: unknown) => {
       // What differs then may be what the load holds back again.
       assertNothingHeldBack(context, before, await loadLog(context));
       throw error;
-    });
-  const restored = await restore(context, () => prove('but-expiry'));
-  const verification = await prove('restored');
-  const alreadyDone = milestoneOf(await loadLog(context), 'cutover') !== undefined;
-  if (!alreadyDone) {
-    await record(context, stopped, verification, (now) => assertNothingHeldBack(context, before, now));
-    await endLoad(context);
-    deps.onStep('done');
-  }
+    }),
+  );
+  // Mostly enough to find out who writes after all, while the load still runs and can apply it.
+  await proveNobodyWrote(
+    context,
+    compared,
+    first,
+    await readManifest(bucket, context.streamPrefix, { signal }),
+  );
+  await using ended = await EndedLoad.take(context, identity);
   const { writesStopped } = stopped;
-  return result(context, { alreadyDone, writesStopped, restored, verification });
+  if (milestoneOf(ended.log, 'cutover'))
+    return result(context, { alreadyDone: true, writesStopped, restored });
+  const last = await drainCapture(context, { again: true });
+  await proveNobodyWrote(context, compared, first, last.capture.state);
+  assertNothingHeldBack(context, before, ended.log);
+  const verification = await proveStructure(context, compared, watch, verified, 'restored');
+  await record(context, ended, stopped, verification);
+  deps.onStep('done');
+  return result(context, { alreadyDone: false, writesStopped, restored, verification });
 }
 
 /**
@@ -112,10 +122,10 @@ async function restore(
 }
 
 async function record(
-  context: CutoverContext,
+  { logger }: CutoverContext,
+  load: EndedLoad,
   { writesStopped, capture }: Drained,
   report: VerifyReport,
-  check: (now: StreamState) => void,
 ): Promise<void> {
   let [documents, bytes] = [0, 0];
   const { collections } = report;
@@ -131,17 +141,17 @@ async function record(
   };
   const at = { clusterTime: writesStopped, sequence: capture.milestone.sequence };
   const facts = [{ name: 'verified', ...at, evidence } as const, { name: 'cutover', ...at } as const];
-  await note(context, context.loadPrefix, facts, check);
+  await load.record(facts);
+  for (const { name, clusterTime } of facts) logger.info('milestone', { milestone: name, clusterTime });
 }
 
-/** The load sees its cutover and stops. Before that, late changes of the source could reach a target that is in use. */
-async function endLoad({ target, settings, signal, logger, onStep }: CutoverContext): Promise<void> {
-  const { load, progressDatabase } = settings;
-  onStep('waiting for load to end');
-  const store = mongodbProgressStore(target, progressDatabase);
-  const limits = { silentMs: LOAD_DEFAULTS.leaseMs + 1000, limitMs: LOAD_END_MS, signal };
-  if (await waitForLoadToEnd(store, load, limits)) return;
-  logger.warn('the load still runs after its cutover; stop it before the target is used', { load });
+/** A cutover of an earlier version was recorded before the load was ended, and may have been killed in between. */
+async function shutOutAgain(context: CutoverContext, identity: StreamIdentity): Promise<void> {
+  const { target, settings } = context;
+  const store = mongodbProgressStore(target, settings.progressDatabase);
+  const owner = await ownerOf(store, settings.load);
+  if (!owner || typeof owner.cutover === 'string') return;
+  await using _ended = await EndedLoad.take(context, identity);
 }
 
 function loadLog({ bucket, loadPrefix, signal }: CutoverContext): Promise<StreamState> {

@@ -1,7 +1,7 @@
 import type { Milestone } from '@waybill/shared/manifest/commit';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
-import { formatClusterTime } from '@waybill/shared/position';
+import { formatClusterTime, parseClusterTime } from '@waybill/shared/position';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
 import type { LoadWatch } from '../verify/load-watch.ts';
 import { type CutoverContext, note } from './context.ts';
@@ -23,31 +23,47 @@ export async function drain(
   watch: LoadWatch,
   evidence: NonNullable<Milestone['evidence']>,
 ): Promise<Drained> {
-  const { bucket, source, streamPrefix, loadPrefix, signal, onStep } = context;
-  const { stream, load, stalledMs } = context.settings;
-  // Before the time is taken: no drain that this log tells of reaches as far, so the wait ends at the very commit that does.
-  const from = await readManifest(bucket, streamPrefix, { signal });
-  const time = await retry(() => currentOperationTime(source, { signal }), DEFAULT_RETRY, { signal });
-  const writesStopped = formatClusterTime(time);
-  await note(context, streamPrefix, [
-    { name: 'writes-stopped', clusterTime: writesStopped, sequence: null, evidence },
-  ]);
-  onStep('waiting for capture');
-  const drained = { name: 'drained', time } as const;
-  const capture = await waitForMilestone(
-    bucket,
-    streamPrefix,
-    { ...drained, timeOf: ({ clusterTime }) => clusterTime },
-    () => captureStalled(stream),
-    { signal, stalledMs, from },
-  );
+  const { bucket, loadPrefix, signal, onStep } = context;
+  const { load, stalledMs } = context.settings;
+  const drained = await drainCapture(context, evidence);
+  const time = parseClusterTime(drained.writesStopped)!;
   onStep('waiting for load');
   await waitForMilestone(
     bucket,
     loadPrefix,
-    { ...drained, timeOf: (milestone) => String(milestone.evidence?.streamClusterTime ?? '') },
+    {
+      name: 'drained',
+      time,
+      timeOf: (milestone) => String(milestone.evidence?.streamClusterTime ?? ''),
+    },
     () => loadStalled(load),
     { signal, stalledMs, silentMs: async () => (await watch.look(signal)).silentMs },
+  );
+  return drained;
+}
+
+/**
+ * Everything that the source had acknowledged at the call is in the bucket.
+ * @throws CUTOVER_NOT_READY where capture stands still
+ */
+export async function drainCapture(
+  context: CutoverContext,
+  evidence: NonNullable<Milestone['evidence']>,
+): Promise<Drained> {
+  const { bucket, source, streamPrefix, signal, onStep } = context;
+  const { stream, stalledMs } = context.settings;
+  // Before the time is taken: no drain that this log tells of reaches as far, so the wait ends at the very commit that does.
+  const from = await readManifest(bucket, streamPrefix, { signal });
+  const time = await retry(() => currentOperationTime(source, { signal }), DEFAULT_RETRY, { signal });
+  const writesStopped = formatClusterTime(time);
+  await note(context, { name: 'writes-stopped', clusterTime: writesStopped, sequence: null, evidence });
+  onStep('waiting for capture');
+  const capture = await waitForMilestone(
+    bucket,
+    streamPrefix,
+    { name: 'drained', time, timeOf: ({ clusterTime }) => clusterTime },
+    () => captureStalled(stream),
+    { signal, stalledMs, from },
   );
   return { writesStopped, capture };
 }

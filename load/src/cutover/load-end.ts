@@ -1,32 +1,127 @@
+/**
+ * How a cutover ends the load, before it records anything (INV-10).
+ *
+ *   log's epoch taken ── the load reads that: ends what is in hand, releases ── owner document and every slot taken ── the last proofs ── record
+ *                         or does not: frozen, gone, cut off from its bucket ┘
+ *
+ * 1. From the first step on nobody else records in the log: whoever takes it over later has the cutover's record refused.
+ * 2. From the third on the server refuses what the load wrote or will write, whatever it is doing. Where a server can not do so, the load
+ *    must have said that it has ended, or its process be gone: otherwise the cutover ends here.
+ * 3. A cutover that ends without a record, or crashes, gives the load up: it takes itself over again.
+ *
+ * Not covered, as at any takeover (decision 0004): a change of structure that a frozen process had decided on and not yet sent.
+ */
+import { hasCode, WaybillError } from '@waybill/shared/errors';
 import { sleep } from '@waybill/shared/lifecycle';
+import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
+import type { StreamState } from '@waybill/shared/manifest/state';
 import { ownerId } from '../progress/keys.ts';
-import type { ProgressStore } from '../target/target.ts';
+import { LoadLog } from '../progress/load-log.ts';
+import { Ownership } from '../progress/ownership.ts';
+import { streamIdentityText } from '../progress/stream-identity.ts';
+import { hasEnded } from '../progress/takeover.ts';
+import { LOAD_DEFAULTS } from '../settings.ts';
+import { openMongodbTarget } from '../target/mongodb.ts';
+import type { ProgressDocument, ProgressStore } from '../target/target.ts';
+import type { CutoverContext } from './context.ts';
 
 const POLL_MS = 200;
+/** How long a load that lives may take to end what is in hand. After that, or such a silence, it is shut out as it is. */
+const RELEASE_MS = 10_000;
+const SILENT_MS = LOAD_DEFAULTS.leaseMs + 1000;
 
-/**
- * Waits until the load writes nothing more: it says so when it has seen its cutover, or it has not confirmed its ownership for
- * `silentMs` and so may not write. False where it still lives after `limitMs`. Nobody may use the target before.
- */
-export async function waitForLoadToEnd(
-  store: ProgressStore,
-  load: string,
-  { silentMs, limitMs, signal }: { silentMs: number; limitMs: number; signal: AbortSignal },
-): Promise<boolean> {
-  const started = performance.now();
-  let confirmed = '';
-  let since = started;
-  for (;;) {
-    const owner = (await store.find(ownerId(load))).find(({ _id }) => _id === ownerId(load));
-    if (!owner || owner.released === true) return true;
-    const now = performance.now();
-    const sign = JSON.stringify([owner.epoch, owner.confirmedAt]);
-    if (sign !== confirmed) {
-      confirmed = sign;
-      since = now;
-    }
-    if (now - since >= silentMs) return true;
-    if (now - started >= limitMs) return false;
+/** A load that has ended, for as long as this has it. */
+export class EndedLoad implements AsyncDisposable {
+  readonly #log: LoadLog;
+  readonly #ownership: Ownership;
+  readonly #load: string;
+
+  private constructor(log: LoadLog, ownership: Ownership, load: string) {
+    this.#log = log;
+    this.#ownership = ownership;
+    this.#load = load;
+  }
+
+  /** @throws CUTOVER_NOT_READY */
+  static async take(context: CutoverContext, identity: StreamIdentity): Promise<EndedLoad> {
+    const { bucket, logger, onStep, settings, signal } = context;
+    const { stream, load, progressDatabase } = settings;
+    const { confirmMs, leaseMs, maxWriteMs } = LOAD_DEFAULTS;
+    onStep('waiting for load to end');
+    const target = await openMongodbTarget(context.target, { progressDatabase, maxWriteMs, signal });
+    const log = await LoadLog.acquire({ bucket, stream, load, first: started, signal, giveUp: signal });
+    await waitForRelease(target.progress, load, signal);
+    const owned = { load, stream: streamIdentityText(identity), epoch: log.epoch, bond: null };
+    const ownership = await notReadyIfFenced(load, () =>
+      Ownership.acquire({ ...owned, confirmMs, leaseMs, maxWriteMs, workers: 1 }, { target, logger, signal }),
+    );
+    const ended = new EndedLoad(log, ownership, load);
+    if (ownership.isAlone) return ended;
+    await ended[Symbol.asyncDispose]();
+    throw notProvenEnded(load, context.target.url);
+  }
+
+  /** The load's log when it was taken; only this records in it since. */
+  get log(): StreamState {
+    return this.#log.state;
+  }
+
+  /** @throws CUTOVER_NOT_READY where the load has been started again */
+  record(facts: readonly Omit<Milestone, 'at'>[]): Promise<void> {
+    return notReadyIfFenced(this.#load, () => this.#log.recordAll(facts));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#ownership.release();
+    await this.#log.close();
+  }
+}
+
+export async function ownerOf(store: ProgressStore, load: string): Promise<ProgressDocument | undefined> {
+  return (await store.find(ownerId(load))).find(({ _id }) => _id === ownerId(load));
+}
+
+function started({ epoch }: StreamState): Milestone[] {
+  const at = new Date().toISOString();
+  const evidence = { epoch: epoch + 1 };
+  return [{ name: 'cutover-started', at, clusterTime: null, sequence: null, evidence }];
+}
+
+/** Fulfilled when the load has said that it writes nothing more, or is gone, or does not answer. */
+async function waitForRelease(store: ProgressStore, load: string, signal: AbortSignal): Promise<void> {
+  const until = performance.now() + RELEASE_MS;
+  let signs = '';
+  let signAt = performance.now();
+  while (performance.now() < until) {
+    const owner = await ownerOf(store, load);
+    if (!owner || hasEnded(owner)) return;
+    const seen = JSON.stringify([owner.epoch, owner.confirmedAt]);
+    if (seen !== signs) [signs, signAt] = [seen, performance.now()];
+    if (performance.now() - signAt >= SILENT_MS) return;
     await sleep(POLL_MS, signal);
   }
+}
+
+async function notReadyIfFenced<T>(load: string, operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (error) {
+    if (!hasCode(error, 'LOAD_FENCED')) throw error;
+    throw new WaybillError('CUTOVER_NOT_READY', `load ${load} was taken over during its cutover`, {
+      hint: 'Somebody has started the load, or another cutover. Let the load run, and run one cutover.',
+      context: { load },
+      cause: error,
+    });
+  }
+}
+
+function notProvenEnded(load: string, url: string): WaybillError {
+  return new WaybillError(
+    'CUTOVER_NOT_READY',
+    `load ${load} does not answer, and the target ${url} cannot refuse what it may still write`,
+    {
+      hint: 'End the process of the load if it hangs. Then start `waybill load` again, with the same user on the target as the cutover has, and run the cutover again when it has caught up.',
+      context: { load, target: url },
+    },
+  );
 }

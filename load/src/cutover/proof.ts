@@ -12,7 +12,6 @@ import { runVerify } from '../verify/verify.ts';
 import type { RestoreReport } from './collection-restore.ts';
 import type { Compared, CutoverContext } from './context.ts';
 import { countLateChanges } from './late-changes.ts';
-import type { Reached } from './wait.ts';
 
 const NOTHING: ReadonlySet<HeldBackField> = new Set();
 const EXPIRY: ReadonlySet<HeldBackField> = new Set(['expireAfterSeconds']);
@@ -68,8 +67,8 @@ export async function proveStructure(
 export async function proveNobodyWrote(
   context: CutoverContext,
   { filter, takes }: Compared,
-  before: Reached,
-  now: Reached,
+  before: StreamState,
+  now: StreamState,
 ): Promise<void> {
   const { bucket, source, streamPrefix, signal } = context;
   /** Collections whose documents the source deletes by itself. */
@@ -79,8 +78,8 @@ export async function proveNobodyWrote(
     if (fields.some((each) => each.has('expireAfterSeconds'))) expiring.add(namespace);
   }
   const late = await countLateChanges(bucket, streamPrefix, {
-    after: before.state,
-    until: now.state.seq,
+    after: before,
+    until: now.seq,
     takes,
     expires: (namespace) => expiring.has(namespace),
     signal,
@@ -89,8 +88,8 @@ export async function proveNobodyWrote(
 }
 
 /**
- * The load records it before it holds an index back again: in the order of its log either the cutover comes first, or this refuses it.
- * `before` is from before the last drain: what a load had begun by then it had done at the end of that. @throws CUTOVER_NOT_READY
+ * The load records it before it holds an index back again: in the order of its log either the cutover took it first, or this refuses it.
+ * `before` is from before the restore's drain: what a load had begun by then it had done at the end of that. @throws CUTOVER_NOT_READY
  */
 export function assertNothingHeldBack(context: CutoverContext, before: StreamState, now: StreamState): void {
   const at = (log: StreamState): string | undefined => milestoneOf(log, 'indexes-built')?.at;

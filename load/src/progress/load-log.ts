@@ -13,6 +13,8 @@ export interface LoadLogOptions {
   readonly bucket: Bucket;
   readonly stream: string;
   readonly load: string;
+  /** Goes into the commit that takes the log over. */
+  readonly milestone?: (epoch: number) => Omit<Milestone, 'at'>;
   /** Of taking the log over. */
   readonly signal: AbortSignal;
   /** Later than the signal: ends a record under way. */
@@ -66,15 +68,14 @@ export class LoadLog {
     cursor: Pick<LaneCursor, 'clusterTime' | 'sequence'> | null,
     evidence: Milestone['evidence'] = {},
   ): Promise<void> {
-    const milestone: Milestone = {
-      name,
-      at: new Date().toISOString(),
-      clusterTime: cursor?.clusterTime ? formatClusterTime(cursor.clusterTime) : null,
-      sequence: cursor?.sequence ?? null,
-      evidence,
-    };
+    const clusterTime = cursor?.clusterTime ? formatClusterTime(cursor.clusterTime) : null;
+    await this.recordAll([{ name, clusterTime, sequence: cursor?.sequence ?? null, evidence }]);
+  }
+
+  /** In one commit. @throws LOAD_FENCED */
+  async recordAll(milestones: readonly Omit<Milestone, 'at'>[]): Promise<void> {
     try {
-      await this.#writer.commit({ milestones: [milestone] }, this.#giveUp);
+      await this.#writer.commit({ milestones: milestones.map(dated) }, this.#giveUp);
     } catch (error) {
       throw asLoadError(error);
     }
@@ -92,6 +93,11 @@ export class LoadLog {
   close(): Promise<void> {
     return this.#writer.close();
   }
+}
+
+function dated(milestone: Omit<Milestone, 'at'>): Milestone {
+  const { name, ...rest } = milestone;
+  return { name, at: new Date().toISOString(), ...rest };
 }
 
 function asLoadError(error: unknown): unknown {

@@ -38,6 +38,7 @@ export class Ownership {
   readonly #fence = new LinkedAbort();
   readonly #loopEnd: LinkedAbort;
   #confirmedAt: number;
+  #isAlone = false;
   #confirming: Promise<void> | null = null;
   #loop: Promise<void> = Promise.resolve();
 
@@ -59,12 +60,17 @@ export class Ownership {
     const ownership = new Ownership(settings, deps, raised.at);
     ownership.#loop = ownership.#confirmLoop();
     try {
-      await expel(raised, settings, deps);
+      ownership.#isAlone = await expel(raised, settings, deps);
       return ownership;
     } catch (error) {
       await ownership.release();
       throw error;
     }
+  }
+
+  /** {@link expel}: it is certain that no earlier owner can write any more. */
+  get isAlone(): boolean {
+    return this.#isAlone;
   }
 
   /** Aborts with LOAD_FENCED when another process has taken the load over. */
@@ -88,9 +94,10 @@ export class Ownership {
     this.#loopEnd.abort();
     await this.#loop;
     if (this.#fence.signal.aborted) return;
-    const { load, epoch } = this.#settings;
+    const { load, epoch, bond } = this.#settings;
+    const set = bond === null ? { cutover: 'ended' } : { released: true };
     await this.#target.progress
-      .update([{ id: ownerId(load), when: { epoch }, set: { released: true } }])
+      .update([{ id: ownerId(load), when: { epoch }, set }])
       .catch((error: unknown) => this.#logger.debug('the load was not released', { err: error }));
     this.#fence.abort(interrupted('the load has been released'));
     this.#loopEnd[Symbol.dispose]();

@@ -1,5 +1,5 @@
 /** How a load comes from its old owner to a new one; ownership.ts has the picture, and the reasons. */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { sleep } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
 import { isCertainlyDead, processIdentity, writerName } from '@waybill/shared/process-identity';
@@ -13,8 +13,11 @@ export interface OwnershipSettings {
   readonly load: string;
   /** Identity of the stream: {@link streamIdentityText}. */
   readonly stream: string;
-  /** Key of the bond between the load's log and this target: target-bond.ts. */
-  readonly bond: string;
+  /**
+   * Key of the bond between the load's log and this target: target-bond.ts. Null: a cutover takes the load over, to end it; what the owner
+   * document tells of the load itself stays.
+   */
+  readonly bond: string | null;
   readonly epoch: number;
   readonly confirmMs: number;
   readonly leaseMs: number;
@@ -24,7 +27,7 @@ export interface OwnershipSettings {
 }
 
 export interface OwnershipDeps {
-  readonly target: Pick<Target, 'keepShutOut' | 'olderWritesRun' | 'progress' | 'shutOut' | 'url'>;
+  readonly target: Pick<Target, 'keepShutOut' | 'login' | 'olderWritesRun' | 'progress' | 'shutOut' | 'url'>;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
@@ -44,6 +47,8 @@ export interface Raised {
   /** The owner document as it was; null for a load that nobody has run yet. */
   readonly previous: ProgressDocument | null;
   readonly fence: FenceFields;
+  /** {@link Target.login}, hashed. */
+  readonly login: string | null;
   /** When the raising write began, by our monotonic clock. */
   readonly at: number;
 }
@@ -53,17 +58,18 @@ export async function raise(settings: OwnershipSettings, deps: OwnershipDeps): P
   const { load, stream, bond, epoch } = settings;
   const store = deps.target.progress;
   const id = ownerId(load);
-  const identity = processIdentity();
   let previous: ProgressDocument | null = null;
   return retry(
     async () => {
+      const name = await deps.target.login();
+      const login = name === null ? null : createHash('sha256').update(name).digest('hex');
       for (;;) {
         const [found] = (await store.find(id)).filter((document) => document._id === id);
         const before = found ?? null;
         if (before && before.stream !== stream) throw foreignLoad(load, before, deps.target.url);
         const had = before ? Number(before.epoch) : 0;
         // An earlier attempt of ours that succeeded without our hearing of it.
-        const isOurs = had === epoch && before?.process === identity && before.writer === writerName();
+        const isOurs = had === epoch && before?.writer === writerName();
         if (!isOurs && had >= epoch) throw fencedError(load, epoch);
         if (!isOurs) previous = before;
         const fence = fenceFields(before, settings);
@@ -76,19 +82,19 @@ export async function raise(settings: OwnershipSettings, deps: OwnershipDeps): P
               kind: 'owner',
               load,
               stream,
-              bond,
               epoch,
               writer: writerName(),
-              process: identity,
               ...fence,
               leaseMs: settings.leaseMs,
-              released: false,
               confirmedAt: new Date(),
+              ...(bond === null
+                ? { cutover: 'under way' }
+                : { cutover: null, bond, process: processIdentity(), login, released: false }),
             },
             upsert: before === null,
           },
         ]);
-        if (matched === 1) return { previous, fence, at };
+        if (matched === 1) return { previous, fence, login, at };
       }
     },
     DEFAULT_RETRY,
@@ -104,19 +110,33 @@ function fenceFields(before: ProgressDocument | null, { workers }: OwnershipSett
   };
 }
 
-/** Fulfilled when nobody who came before writes any more. */
-export async function expel(raised: Raised, settings: OwnershipSettings, deps: OwnershipDeps): Promise<void> {
-  await shutOut(raised.fence, settings, deps);
-  if (!raised.previous) return;
-  await waitOut(raised.previous, settings, deps);
-  await drain(settings, raised.previous.released === true, deps);
+/**
+ * Fulfilled when nobody who came before writes any more. True where it is certain, whatever the process that had the load is doing: it has
+ * said that it has ended, or is gone, or the server refuses its writes. A server knows it again only by the same login.
+ */
+export async function expel(
+  raised: Raised,
+  settings: OwnershipSettings,
+  deps: OwnershipDeps,
+): Promise<boolean> {
+  const refuses = await shutOut(raised.fence, settings, deps);
+  const { previous, login } = raised;
+  if (!previous) return true;
+  await waitOut(previous, settings, deps);
+  await drain(settings, previous.released === true, deps);
+  return hasEnded(previous) || (refuses && login !== null && previous.login === login);
+}
+
+/** The load whose owner document this is: it said so, or its process is certainly gone. */
+export function hasEnded({ released, process }: ProgressDocument): boolean {
+  return released === true || (typeof process === 'string' && isCertainlyDead(process));
 }
 
 async function shutOut(
   { fenceKey, slots }: FenceFields,
   { load, epoch, workers, leaseMs }: OwnershipSettings,
   { target, logger }: OwnershipDeps,
-): Promise<void> {
+): Promise<boolean> {
   const isFenced = await target.shutOut({
     tag: { load, epoch },
     key: fenceKey,
@@ -124,10 +144,11 @@ async function shutOut(
     allSlots: slots,
     documentOf: (slot) => slotId(load, slot),
   });
-  if (isFenced) return;
-  logger.info('the target can not refuse writes of an earlier owner; its lease alone keeps them out', {
-    leaseMs,
-  });
+  if (!isFenced) {
+    const text = 'the target can not refuse writes of an earlier owner; its lease alone keeps them out';
+    logger.info(text, { leaseMs });
+  }
+  return isFenced;
 }
 
 async function waitOut(
@@ -136,7 +157,7 @@ async function waitOut(
   deps: OwnershipDeps,
 ): Promise<void> {
   if (previous.released === true) return;
-  const isDead = typeof previous.process === 'string' && isCertainlyDead(previous.process);
+  const isDead = hasEnded(previous);
   const leaseMs = isDead ? 0 : Math.max(Number(previous.leaseMs) || 0, settings.leaseMs);
   if (!isDead) {
     deps.logger.info('waiting until the previous owner of the load can no longer write', {

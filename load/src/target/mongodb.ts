@@ -107,6 +107,18 @@ class MongodbTarget extends MongodbStructure implements Target {
     return this.#fence !== null;
   }
 
+  async login(): Promise<string | null> {
+    try {
+      const { authInfo } = await this.connection.command('admin', { connectionStatus: 1 });
+      const users = Buffer.isBuffer(authInfo) && findElement(authInfo, 'authenticatedUsers');
+      return users ? Buffer.from(users.bytes).toString('base64') : null;
+    } catch (error) {
+      // Servers that only resemble MongoDB may not have the command.
+      if (hasCode(error, 'MONGO_COMMAND_FAILED')) return null;
+      throw error;
+    }
+  }
+
   async keepShutOut(): Promise<void> {
     await this.#fence?.refresh();
   }

@@ -145,6 +145,11 @@ export interface Target extends TargetStructure {
    * write of an earlier owner is refused too. @throws LOAD_FENCED
    */
   shutOut(request: FenceRequest): Promise<boolean>;
+  /**
+   * Whom the server takes us for; null where it does not say. It tells the sessions of users apart, so an owner shuts out only those who
+   * log in as it does.
+   */
+  login(): Promise<string | null>;
   /** Keeps the server from forgetting whom it shuts out: at least every half hour. */
   keepShutOut(): Promise<void>;
 

@@ -186,6 +186,7 @@ export type MilestoneName =
   | 'load-started'
   | 'snapshot-applied'
   | 'indexes-built'
+  | 'cutover-started'
   | 'verified'
   | 'cutover'
   | 'aborted';

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Bucket } from '../bucket/bucket.ts';
+import { FaultyBucket } from '../bucket/faulty-bucket.ts';
 import { openFolder } from '../bucket/folder/folder.ts';
 import { hasCode } from '../errors.ts';
 import { interrupted } from '../lifecycle.ts';
@@ -74,10 +75,15 @@ describe('a writer', () => {
 
   test('of a note looks too', async () => {
     await writeLog(3);
-    const check = (): void => void rename(path(3), join(base, 'kept'));
-    const options = { writer: 'operator', check, retryPolicy: QUICK };
-    const noting = appendNote(bucket, P, [sampleMilestone('writes-stopped')], options);
+    let reads = 0;
+    const over = new FaultyBucket(bucket, async ({ operation, key, moment }) => {
+      if (operation !== 'get' || moment !== 'before' || key !== commitKey(P, 3)) return;
+      if (++reads === 2) await rename(path(3), join(base, 'kept'));
+    });
+    const options = { writer: 'operator', retryPolicy: QUICK };
+    const noting = appendNote(over, P, [sampleMilestone('writes-stopped')], options);
     await expect(noting).rejects.toSatisfy(gone);
+    expect(await readdir(join(folder, P, 'manifest'))).toHaveLength(2);
   });
 });
 

@@ -6,13 +6,11 @@ import { nextCommit, putCommit, signature } from './append.ts';
 import type { Commit, Milestone } from './commit.ts';
 import { readManifest } from './log.ts';
 import type { LogOptions } from './options.ts';
-import { foldCommit, type StreamState } from './state.ts';
+import { foldCommit } from './state.ts';
 
 export interface NoteOptions extends LogOptions {
   /** This process, for people. */
   readonly writer: string;
-  /** Called with the log as it stands, before each attempt to follow it; throws where the note would not be true after it. */
-  readonly check?: (state: StreamState) => void;
 }
 
 /**
@@ -26,7 +24,7 @@ export async function appendNote(
   milestones: readonly Milestone[],
   options: NoteOptions,
 ): Promise<Commit> {
-  const { check, signal } = options;
+  const { signal } = options;
   const writer = signature(options.writer, bucket);
   let state = await readManifest(bucket, prefix, options);
   if (state.seq === 0) {
@@ -41,7 +39,6 @@ export async function appendNote(
   }
   for (;;) {
     throwIfAborted(signal);
-    check?.(state);
     const author = { epoch: state.epoch, writer, attempt: randomUUID() };
     const next = nextCommit(state, author, { milestones, note: true });
     const winner = await putCommit(bucket, prefix, next, options);

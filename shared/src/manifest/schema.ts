@@ -149,6 +149,7 @@ export const milestoneSchema = z.strictObject({
     'load-started',
     'snapshot-applied',
     'indexes-built',
+    'cutover-started',
     'verified',
     'cutover',
     'aborted',

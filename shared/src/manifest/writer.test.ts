@@ -12,7 +12,6 @@ import { commitKey } from './keys.ts';
 import { readCommits, readManifest } from './log.ts';
 import { appendNote } from './note.ts';
 import { sampleBody, sampleMilestone, samplePosition } from './samples.ts';
-import type { StreamState } from './state.ts';
 import { ManifestWriter } from './writer.ts';
 
 const P = 'default';
@@ -239,25 +238,6 @@ describe('an operator’s note', () => {
     expect(state.milestones).toHaveLength(8);
     expect(await writer.poll()).toHaveLength(8);
     expect(writer.state).toEqual(state);
-  });
-
-  test('is not made where what came first takes its truth away', async () => {
-    const writer = await acquire('a');
-    let outrun = true;
-    const over = new FaultyBucket(bucket, async ({ operation, moment }) => {
-      if (operation !== 'put' || moment !== 'before' || !outrun) return;
-      outrun = false;
-      await writer.commit({ milestones: [sampleMilestone('indexes-built')] });
-    });
-    const seen: number[] = [];
-    const check = ({ seq, milestones }: StreamState): void => {
-      seen.push(seq);
-      if (milestones.length > 0) throw new Error('no longer true');
-    };
-    const noted = appendNote(over, P, [sampleMilestone('cutover')], { writer: 'operator', check });
-    await expect(noted).rejects.toThrow('no longer true');
-    expect(seen).toEqual([1, 2]);
-    expect((await readManifest(bucket, P)).milestones.map(({ name }) => name)).toEqual(['indexes-built']);
   });
 
   test('needs a log', async () => {

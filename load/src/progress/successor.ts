@@ -1,0 +1,89 @@
+/**
+ * Who took a load over, and what becomes of it. A cutover does so to end the load: it is told to stop by the log, or, where it hears nothing
+ * of that, by the target. Then it waits here: either the cutover is recorded, and the load has ended well; or it is given up, and the load goes on.
+ *
+ * A crash of the cutover leaves an owner document that nobody confirms any more: after a silence the load takes itself over again. Should the
+ * cutover live after all, its record is refused, since the log has a later epoch by then.
+ */
+import type { Bucket } from '@waybill/shared/bucket/bucket';
+import { hasCode, WaybillError } from '@waybill/shared/errors';
+import { sleep } from '@waybill/shared/lifecycle';
+import { readManifest } from '@waybill/shared/manifest/log';
+import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
+import { DEFAULT_RETRY, type RetryPolicy } from '@waybill/shared/retry';
+import type { ProgressDocument, ProgressStore } from '../target/target.ts';
+import { ownerId } from './keys.ts';
+
+export interface SuccessorDeps {
+  readonly bucket: Bucket;
+  readonly loadPrefix: string;
+  readonly store: ProgressStore;
+  readonly load: string;
+  /** A cutover that gives no sign of life for this long is given up, in milliseconds. */
+  readonly silentMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** `load`: it was no cutover. `stopped`: the load was asked to stop meanwhile. */
+export type Succession = 'cut-over' | 'given-up' | 'load' | 'stopped';
+
+const POLL_MS = 500;
+/** A load that is cut off from its bucket shall say soon why it ended. */
+const LOG_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 5000 };
+
+/** Of a load that was fenced. @throws LOAD_FENCED where the bucket does not tell; errors of the target */
+export async function whatTookOver(deps: SuccessorDeps): Promise<Succession> {
+  try {
+    return await follow(deps);
+  } catch (error) {
+    if (deps.signal.aborted && hasCode(error, 'INTERRUPTED')) return 'stopped';
+    throw error;
+  }
+}
+
+async function follow(deps: SuccessorDeps): Promise<Succession> {
+  let signs = '';
+  let signAt = performance.now();
+  for (;;) {
+    // In this order: a cutover gives the owner document up after it has recorded what it had to.
+    const owner = await ownerOf(deps);
+    const log = await readLog(deps, owner);
+    if (milestoneOf(log, 'cutover')) return 'cut-over';
+    if (!isTakenByCutover(log)) return 'load';
+    if (owner?.cutover === 'ended' && owner.epoch === log.epoch) return 'given-up';
+    const seen = JSON.stringify([log.seq, owner?.epoch, owner?.confirmedAt]);
+    if (seen !== signs) [signs, signAt] = [seen, performance.now()];
+    if (performance.now() - signAt > deps.silentMs) return 'given-up';
+    await sleep(POLL_MS, deps.signal);
+  }
+}
+
+/** Whoever owns the log now is a cutover. */
+export function isTakenByCutover(log: StreamState): boolean {
+  return milestoneOf(log, 'cutover-started')?.evidence?.epoch === log.epoch;
+}
+
+async function ownerOf({ store, load }: SuccessorDeps): Promise<ProgressDocument | undefined> {
+  const id = ownerId(load);
+  return (await store.find(id)).find(({ _id }) => _id === id);
+}
+
+async function readLog(
+  { bucket, loadPrefix, load, signal }: SuccessorDeps,
+  owner: ProgressDocument | undefined,
+): Promise<StreamState> {
+  try {
+    return await readManifest(bucket, loadPrefix, { signal, retryPolicy: LOG_RETRY });
+  } catch (error) {
+    if (typeof owner?.cutover !== 'string') throw error;
+    throw new WaybillError(
+      'LOAD_FENCED',
+      `a cutover took load ${load} over, and the bucket does not tell whether it was recorded`,
+      {
+        hint: 'Nothing more is written to the target. When the bucket can be read again, `waybill status` shows whether the load is cut over; if not, start `waybill load` again.',
+        context: { load },
+        cause: error,
+      },
+    );
+  }
+}
