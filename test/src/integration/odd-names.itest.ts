@@ -5,7 +5,9 @@ import { expect } from 'vitest';
 import { temporaryBucket } from '../support/bucket.ts';
 import { connectSource, startCapture } from '../support/capturing.ts';
 import { itLoads } from '../support/fresh-load.ts';
+import { A } from '../support/load-structure.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
+import { put } from '../support/stream-builder.ts';
 import { runWaybill } from '../support/waybill.ts';
 import { sendCommand } from '../support/wire.ts';
 
@@ -19,11 +21,16 @@ await describeWithServer('an odd name', (servers) => {
   }) => {
     const database = `\u{1d4ae}${uniqueName('h')}`;
     const documents = [fromObject({ _id: 1 })];
-    await stream.snapshot([{ namespace: `${database}.orders`, documents }]);
+    const [orders, items] = [`${database}.orders`, `${database}.items`];
+    await stream.snapshot([{ namespace: orders, uuid: A, documents }]);
     await stream.milestone('caught-up');
     await run();
+    await stream.ddl([{ operation: 'rename', namespace: orders, to: items, uuid: A }]);
+    await stream.changes([put(items, fromObject({ _id: 2 }))]);
     await run();
-    expect(await client.client.db(database).collection('orders').countDocuments()).toBe(1);
+    const names = (await client.client.db(database).listCollections().toArray()).map(({ name }) => name);
+    expect(names).toEqual(['items']);
+    expect(await client.client.db(database).collection('items').countDocuments()).toBe(2);
     await client.client.db(database).dropDatabase();
   });
 
