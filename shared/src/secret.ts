@@ -31,6 +31,8 @@ export class Secret {
 
 // Greedy up to the last @ of the authority: an unescaped @ inside a password must not show its rest.
 // The words user:password stand in examples.
+/** Of ours up to the very last @ there is: a password may hold a slash or question mark as it is, too. */
+const OUR_CREDENTIALS = /(mongodb(?:\+srv)?:\/\/)(?!user:password@)[^\s"']+@/gi;
 const CREDENTIALS = /([a-z][a-z0-9+.-]*:\/\/)(?!user:password@)[^/\s?#"']+@/gi;
 const SECRET_PARAMETERS =
   /([?&](?:password|tlsCertificateKeyFilePassword|proxyPassword|proxyUsername|authMechanismProperties|x-amz-[a-z-]*|x-goog-[a-z-]*)=)[^&\s"']*/gi;
@@ -38,5 +40,8 @@ const SECRET_PARAMETERS =
 /** Hides user and password of every URL in a text, and query parameters that hold credentials. */
 export function redact(text: string): string {
   if (!text.includes('://')) return text;
-  return text.replace(CREDENTIALS, `$1${HIDDEN}@`).replace(SECRET_PARAMETERS, `$1${HIDDEN}`);
+  return text
+    .replace(OUR_CREDENTIALS, `$1${HIDDEN}@`)
+    .replace(CREDENTIALS, `$1${HIDDEN}@`)
+    .replace(SECRET_PARAMETERS, `$1${HIDDEN}`);
 }
