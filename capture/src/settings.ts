@@ -57,8 +57,6 @@ export interface CaptureSettings {
   readonly lookupIds: number;
   /** Updates whose document was not found and whose explanation is still to come; older ones go unchecked. */
   readonly missingLimit: number;
-  /** The database in which loads keep progress; never captured, should source and target be one server. */
-  readonly progressDatabase: string;
 }
 
 const MIB = 1024 * 1024;
@@ -91,5 +89,4 @@ export const DEFAULT_CAPTURE_SETTINGS: CaptureSettings = {
   lookupConcurrency: 3,
   lookupIds: 1000,
   missingLimit: 200_000,
-  progressDatabase: 'waybill',
 };

@@ -15,7 +15,7 @@ import { WaybillError } from '@waybill/shared/errors';
 import { throwIfAborted } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
 import type { CollectionDefinition, StreamIdentity } from '@waybill/shared/manifest/commit';
-import { createStream, findStream, type NewStream } from '@waybill/shared/manifest/identity';
+import { createStream, findStream, type NewStream, progressOf } from '@waybill/shared/manifest/identity';
 import { isUploadOfOurs, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
@@ -23,6 +23,7 @@ import { ManifestWriter } from '@waybill/shared/manifest/writer';
 import type { Metrics } from '@waybill/shared/metrics';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
+import { listOwnProgress } from '@waybill/shared/mongo/own-progress';
 import { isKnownAs, type SourceIdentity, sourceIdentity } from '@waybill/shared/mongo/source-identity';
 import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/position';
 import { processIdentity } from '@waybill/shared/process-identity';
@@ -41,6 +42,7 @@ import {
   streamOptions,
 } from './changes/stream-options.ts';
 import { Committer, milestone } from './commit/committer.ts';
+import { tellWhatIsTakenForProgress } from './earlier-stream.ts';
 import { assertOnlyStream } from './other-streams.ts';
 import { untilOwnerIsGone } from './owner.ts';
 import type { CaptureSettings } from './settings.ts';
@@ -79,13 +81,14 @@ const DEFINITIONS_IN_COMMIT = 50;
 export async function startStream(settings: CaptureSettings, deps: StartDeps): Promise<StartedStream> {
   const { bucket, source, logger, stats, signal, giveUp } = deps;
   const prefix = streamPrefix(settings.stream);
-  const filter = new NamespaceFilter({
-    include: settings.include,
-    exclude: settings.exclude,
-    neverDatabases: [settings.progressDatabase],
-  });
+  const { include, exclude } = settings;
   const cluster = await sourceIdentity(source, signal);
-  const wanted = newStream(settings, cluster);
+  const existing = await findStream(bucket, prefix, { signal });
+  const progress = existing
+    ? progressOf(existing)
+    : await listOwnProgress(source, new NamespaceFilter({ include, exclude }), signal);
+  const wanted = { ...newStream(settings, cluster), progress };
+  const filter = new NamespaceFilter({ include, exclude, progress });
   const options = streamOptions(source.server, { images: settings.images, ...filter.serverLists() });
   const hash = optionsHash(options);
   const discovery = {
@@ -97,9 +100,10 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
     signal,
   };
 
-  const existing = await findStream(bucket, prefix, { signal });
-  if (existing) assertSame(existing, wanted, cluster);
-  else if (!settings.newStream) await assertOnlyStream(bucket, settings.stream, cluster, signal);
+  if (existing) {
+    assertSame(existing, wanted, cluster);
+    await tellWhatIsTakenForProgress(existing, deps);
+  } else if (!settings.newStream) await assertOnlyStream(bucket, settings.stream, cluster, signal);
   const before = existing ? await readManifest(bucket, prefix, { signal }) : null;
   // A change stream that no majority stands behind does not even open; the clock says why.
   const now = await sourceTime({ connection: source, logger, signal });

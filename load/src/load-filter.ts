@@ -5,6 +5,7 @@
  */
 import { WaybillError } from '@waybill/shared/errors';
 import type { DdlEvent, Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
+import { progressOf } from '@waybill/shared/manifest/identity';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { NamespaceFilter, patternsText } from '@waybill/shared/mongo/namespace-filter';
 
@@ -42,7 +43,8 @@ export function concerns({ namespace, to }: DdlEvent, takes: Takes): boolean {
 /** What source and target are compared in: of what the stream includes that which the load takes. */
 export function comparedNamespaces(identity: StreamIdentity, filter: LoadFilter): NamespaceFilter {
   const { include, exclude } = identity;
-  return new NamespaceFilter({ ...filter, within: new NamespaceFilter({ include, exclude }) });
+  const within = new NamespaceFilter({ include, exclude });
+  return new NamespaceFilter({ ...filter, progress: progressOf(identity), within });
 }
 
 export function isEverything({ include, exclude }: LoadFilter): boolean {

@@ -5,6 +5,7 @@ import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { checkFirstStart } from './first-start.ts';
 import type { LoadDeps } from './load.ts';
 import { recordedFilter, settleFilter } from './load-filter.ts';
+import { assertApart } from './progress/apart.ts';
 import { LoadLog } from './progress/load-log.ts';
 import { lookAtBoth } from './progress/log-and-target.ts';
 import { streamIdentityText } from './progress/stream-identity.ts';
@@ -18,7 +19,7 @@ export interface StartDeps extends Pick<LoadDeps, 'bucket' | 'logger' | 'signal'
 /**
  * Before the owner is fenced: a start at a wrong target, or with other options, must not stop one that works. The bond comes before all
  * else that the log says, since that is true of its target alone.
- * @throws FORMAT_UNSUPPORTED, CONFIG_INVALID, LOAD_CUT_OVER, LOAD_OPTIONS_CHANGED, TARGET_IS_SOURCE, {@link settleBond}
+ * @throws FORMAT_UNSUPPORTED, CONFIG_INVALID, LOAD_CUT_OVER, LOAD_OPTIONS_CHANGED, TARGET_IS_SOURCE, TARGET_PROGRESS_COLLISION, {@link settleBond}
  */
 export async function assertStartable(settings: LoadSettings, deps: StartDeps): Promise<TargetSight> {
   const { identity } = deps;
@@ -27,7 +28,8 @@ export async function assertStartable(settings: LoadSettings, deps: StartDeps): 
   settleBond(log, sight, { load: settings.load, stream: streamIdentityText(identity) });
   assertNotCutOver(log, settings);
   if (log.seq === 0) await checkFirstStart(settings, deps);
-  settleFilter(settings, recordedFilter(log), identity, settings.load);
+  const filter = settleFilter(settings, recordedFilter(log), identity, settings.load);
+  if (!sight.owner) await assertApart({ ...settings, ...filter }, deps, sight.progressDatabase);
   return sight;
 }
 

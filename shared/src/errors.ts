@@ -225,6 +225,11 @@ export const ERROR_CODES = table({
     meaning:
       'Source and target are the same cluster, perhaps under different host names. A load needs a target of its own.',
   },
+  TARGET_PROGRESS_COLLISION: {
+    kind: 'usage',
+    meaning:
+      'The collection in which the load would keep its progress is one of the data: it stands on the target already, or in the stream. Give the load another database for its progress with --progress-database.',
+  },
   TARGET_CHANGED: {
     kind: 'failed',
     meaning:

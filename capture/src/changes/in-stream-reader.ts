@@ -162,7 +162,7 @@ export class InStreamReader {
           if (name === undefined) return undefined;
         }
         // A name may hold a star, which a pattern would take for any text; the list is looked through below.
-        const filter = new NamespaceFilter({ include: [`${database}.${name}`], neverDatabases: [] });
+        const filter = new NamespaceFilter({ include: [`${database}.${name}`] });
         const entries = await listCatalog(connection, filter, signal);
         return entries.find((each) => each.name === name && each.type === 'collection');
       },

@@ -142,11 +142,13 @@ export function foreignLoad(load: string, found: ProgressDocument, hosts: string
   );
 }
 
-function isBoundTo(recorded: Bond, log: StreamState, { owner, cluster }: TargetSight): boolean {
+function isBoundTo(recorded: Bond, log: StreamState, { owner, cluster, hosts }: TargetSight): boolean {
   const key = keyOf(owner);
   if (key !== null) return key === recorded.key;
   const wasCutShort = owner !== null || !hasBegun(log);
-  return wasCutShort && isSameCluster(recorded.cluster, cluster) === true;
+  // A user who may read no identity is told by hosts: nothing better is there, and nothing was written yet.
+  const isSame = isSameCluster(recorded.cluster, cluster) ?? recorded.hosts === hosts;
+  return wasCutShort && isSame;
 }
 
 function assertOwner(log: StreamState, { owner, hosts }: TargetSight, { load, stream }: LoadName): void {

@@ -3,6 +3,7 @@ import { findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
 import { WaybillError } from '@waybill/shared/errors';
 import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
+import { assertNotProgress } from '../progress/apart.ts';
 import type { LoadSettings } from '../settings.ts';
 import type { TargetCollection } from '../target/target.ts';
 import { createAsFarAsTaken, modifyAsFarAsTaken, saveBlocked, tellBlocked } from './apply-options.ts';
@@ -68,7 +69,7 @@ export function settledIndexes(
 /**
  * Creates it, or takes over what stands there where that is ours or empty. Does not build indexes. Repeatable: a crash
  * before the create leaves a record without a collection, which the next call completes.
- * @throws TARGET_NOT_EMPTY, TARGET_DDL_CONFLICT, TARGET_UNSUPPORTED
+ * @throws TARGET_NOT_EMPTY, TARGET_PROGRESS_COLLISION, TARGET_DDL_CONFLICT, TARGET_UNSUPPORTED
  */
 export async function ensureCollection(
   context: StructureContext,
@@ -76,6 +77,7 @@ export async function ensureCollection(
 ): Promise<CollectionRecord> {
   const { target, registry } = context;
   const { namespace, type, uuid, options } = wanted;
+  assertNotProgress(namespace, target.progress);
   const fields = createOptions(namespace, options);
   const existing = await attempt(context, () => target.collection(namespace));
   let record = registry.get(namespace);

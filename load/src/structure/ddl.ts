@@ -16,6 +16,7 @@
 import { elements, findElement } from '@waybill/shared/bson/raw';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
 import { concerns } from '../load-filter.ts';
+import { assertNotProgress } from '../progress/apart.ts';
 import { tellBlocked } from './apply-options.ts';
 import { ensureCollection, plainCollection, settledIndexes, waitingIndexes } from './collections.ts';
 import { attempt, type StructureContext } from './context.ts';
@@ -158,6 +159,7 @@ async function applyRename(context: StructureContext, event: DdlEvent): Promise<
     await dropOne(context, from, event);
     return;
   }
+  assertNotProgress(to, target.progress);
   const source = await attempt(context, () => target.collection(from));
   const existing = await attempt(context, () => target.collection(to));
   const standing = registry.get(to);

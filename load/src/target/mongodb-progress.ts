@@ -3,11 +3,11 @@ import { readString } from '@waybill/shared/bson/values';
 import { WaybillError } from '@waybill/shared/errors';
 import type { CommandOptions, MongoConnection, Session } from '@waybill/shared/mongo/connection';
 import { readAll } from '@waybill/shared/mongo/cursor';
+import { PROGRESS_COLLECTION } from '@waybill/shared/mongo/own-progress';
 import type { RawElement } from '@waybill/shared/mongo/raw-value';
 import { DUPLICATE_KEY, writeOutcome } from '@waybill/shared/mongo/write-outcome';
 import type { ProgressChange, ProgressDocument, ProgressStore, ProgressValue } from './target.ts';
 
-export const PROGRESS_COLLECTION = 'progress';
 /** Matches nothing: what becomes of it tells what the server makes of the command around it. */
 export const PROBE: ProgressChange = { id: '/probe', set: { probe: true } };
 /** The load's own data comes first: this is not given up before the ownership itself is. */
@@ -27,6 +27,7 @@ export function mongodbProgressStore(
   send: SendProgress = AS_IT_IS,
 ): ProgressStore {
   return {
+    namespace: `${database}.${PROGRESS_COLLECTION}`,
     find: (prefix) => find(connection, database, prefix),
     update: (changes) =>
       send((fields, session) => updateProgress(connection, database, changes, { fields, session })),

@@ -190,6 +190,8 @@ export interface ProgressChange {
  * acknowledged, and with it every batch acknowledged before.
  */
 export interface ProgressStore {
+  /** The collection that holds them. */
+  readonly namespace: string;
   /** Documents whose key starts with `prefix`, in the order of their keys. */
   find(prefix: string): Promise<readonly ProgressDocument[]>;
   /** In order, in one command. Returns how many matched or were made. An upsert whose conditions fail counts as not matched. */

@@ -1,6 +1,7 @@
 /** The structure of both sides: read, and compared once. */
 import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/catalog';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import { PROGRESS_COLLECTION, progressIn } from '@waybill/shared/mongo/own-progress';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
 import type { IndexStates } from './load-watch.ts';
 import type { StructureDifference } from './report.ts';
@@ -22,7 +23,24 @@ export type Catalogs = readonly [
 export function bothCatalogs({ source, target, filter, load, signal }: StructureDeps): Promise<Catalogs> {
   const list = (of: MongoConnection): Promise<CatalogEntry[]> =>
     retry(() => listCatalog(of, filter, signal), DEFAULT_RETRY, { signal });
-  return Promise.all([list(source), list(target), load ? load.indexStates(signal) : UNKNOWN]);
+  // The source's is left out by the filter, as of the stream's start; the target's is of loads since.
+  const listTarget = async (): Promise<CatalogEntry[]> => withoutProgress(target, await list(target), signal);
+  return Promise.all([list(source), listTarget(), load ? load.indexStates(signal) : UNKNOWN]);
+}
+
+async function withoutProgress(
+  target: MongoConnection,
+  entries: readonly CatalogEntry[],
+  signal: AbortSignal,
+): Promise<CatalogEntry[]> {
+  const left: CatalogEntry[] = [];
+  for (const entry of entries) {
+    const look = () => progressIn(target, entry.namespace, signal);
+    const isProgress =
+      entry.name === PROGRESS_COLLECTION && (await retry(look, DEFAULT_RETRY, { signal })) === 'ours';
+    if (!isProgress) left.push(entry);
+  }
+  return left;
 }
 
 export function compareCatalogs(

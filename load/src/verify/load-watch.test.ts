@@ -21,6 +21,7 @@ const lane = (number: number, seconds: number | null): ProgressDocument => ({
 /** What stands on a target, as a load there would have written it. */
 function watch(...documents: readonly ProgressDocument[]): LoadWatch {
   const store: ProgressStore = {
+    namespace: 'waybill.progress',
     find: async (prefix) => documents.filter(({ _id }) => _id.startsWith(prefix)),
     update: async () => 0,
     remove: async () => undefined,

@@ -216,4 +216,6 @@ export interface StreamIdentity {
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   readonly images: 'lookup' | 'post' | 'none';
+  /** Namespaces that held progress of loads on the source. */
+  readonly progress?: readonly string[];
 }

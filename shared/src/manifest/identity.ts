@@ -2,6 +2,7 @@
 import type { Bucket } from '../bucket/bucket.ts';
 import { lookedForAgain } from '../bucket/known-object.ts';
 import { hasCode } from '../errors.ts';
+import { PROGRESS_DATABASE } from '../mongo/namespace-filter.ts';
 import { corrupt, decodeIdentity, encodeIdentity } from './codec.ts';
 import type { StreamIdentity } from './commit.ts';
 import { assertName, identityKey } from './keys.ts';
@@ -11,6 +12,14 @@ import { type LogOptions, retried } from './options.ts';
 import { FORMAT_VERSION } from './schema.ts';
 
 export type NewStream = Omit<StreamIdentity, 'formatVersion' | 'features' | 'createdAt'>;
+
+/**
+ * Where progress of loads stood on the source when the stream was created: it is left out. A stream of 7183e60 does not say, and
+ * leaves out the whole database that may hold some.
+ */
+export function progressOf({ progress }: StreamIdentity): readonly string[] {
+  return progress ?? [PROGRESS_DATABASE];
+}
 
 /**
  * Creates the stream, or finds the one there. Of two that create at once both get the same identity back; whether that

@@ -6,7 +6,7 @@ const MOST_NAMED = 10;
 
 /** Of the names that were listed in the databases of the filter. */
 export function leftOut(names: readonly string[], filter: NamespaceFilter): string[] {
-  const own = filter.neverDatabases.map((name) => `the database ${name} (progress of loads)`);
+  const own = filter.progress.map((name) => `${name} (progress of loads)`);
   const parts = ['users, roles and settings (the databases admin, config and local)', ...own];
   const system = names.filter(isServersOwn);
   if (system.length > 0) parts.push(some(system));

@@ -32,7 +32,6 @@ describe('NamespaceFilter', () => {
     'admin.users',
     'local.oplog.rs',
     'config.chunks',
-    'waybill.progress',
     'shop.system.views',
     'shop.system.buckets.t',
     'shop',

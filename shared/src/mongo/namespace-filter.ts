@@ -1,7 +1,7 @@
 /**
  * Which namespaces are captured, loaded or compared. Patterns: `db` and `db.*` (a whole database), `db.collection`; `*` in either part
  * stands for any run of characters. The first dot divides, since a database name holds none. An exclude wins over every
- * include; no include means all. System databases and collections, and Waybill's own, are never in.
+ * include; no include means all. System databases and collections, and progress of loads, are never in.
  */
 import { WaybillError } from '../errors.ts';
 import { type Namespace, splitNamespace } from '../record.ts';
@@ -21,8 +21,8 @@ export interface NamespaceLists {
 export interface NamespaceFilterOptions {
   readonly include?: readonly string[] | undefined;
   readonly exclude?: readonly string[] | undefined;
-  /** Databases that are never in, beside the system's own. Default: {@link PROGRESS_DATABASE}. */
-  readonly neverDatabases?: readonly string[] | undefined;
+  /** Patterns of what holds progress of loads: never in, as the system's own. */
+  readonly progress?: readonly string[] | undefined;
   /** A filter that this one narrows: in is only what is in both. */
   readonly within?: NamespaceFilter | undefined;
 }
@@ -38,11 +38,10 @@ export class NamespaceFilter {
   /** As they were given. */
   readonly include: readonly string[];
   readonly exclude: readonly string[];
-  /** Never in, beside the system's own. */
-  readonly neverDatabases: readonly string[];
+  readonly progress: readonly string[];
   readonly #include: readonly Pattern[];
   readonly #exclude: readonly Pattern[];
-  readonly #never: ReadonlySet<string>;
+  readonly #progress: readonly Pattern[];
   readonly #within: NamespaceFilter | undefined;
 
   /** Throws CONFIG_INVALID for a pattern that cannot name anything. */
@@ -51,19 +50,20 @@ export class NamespaceFilter {
     this.exclude = options.exclude ?? [];
     this.#include = this.include.map(parsePattern);
     this.#exclude = this.exclude.map(parsePattern);
-    this.neverDatabases = options.neverDatabases ?? [PROGRESS_DATABASE];
-    this.#never = new Set([...NEVER_DATABASES, ...this.neverDatabases]);
+    this.progress = options.progress ?? [];
+    this.#progress = this.progress.map(parsePattern);
     this.#within = options.within;
   }
 
   /** `database.collection`. */
   matches(namespace: string): boolean {
     const { database, collection } = splitNamespace(namespace);
-    if (collection === '' || this.#never.has(database) || isSystemCollection(collection)) return false;
+    if (collection === '' || NEVER_DATABASES.has(database) || isSystemCollection(collection)) return false;
     if (this.#within && !this.#within.matches(namespace)) return false;
     const hit = ({ matchesDatabase, matchesCollection }: Pattern): boolean =>
       matchesDatabase(database) && matchesCollection(collection);
-    const isIn = (this.#include.length === 0 || this.#include.some(hit)) && !this.#exclude.some(hit);
+    if (this.#exclude.some(hit) || this.#progress.some(hit)) return false;
+    const isIn = this.#include.length === 0 || this.#include.some(hit);
     if (isIn && !namespace.isWellFormed()) throw nameUnsupported(namespace);
     return isIn;
   }
@@ -77,9 +77,10 @@ export class NamespaceFilter {
 
   /** Whether some collection of that database could be in; for deciding what to list. */
   mayMatchDatabase(database: string): boolean {
-    if (this.#never.has(database)) return false;
+    if (NEVER_DATABASES.has(database)) return false;
     if (this.#within && !this.#within.mayMatchDatabase(database)) return false;
-    if (this.#exclude.some((each) => each.collection === '*' && each.matchesDatabase(database))) return false;
+    const isWhole = (each: Pattern): boolean => each.collection === '*' && each.matchesDatabase(database);
+    if (this.#exclude.some(isWhole) || this.#progress.some(isWhole)) return false;
     return this.#include.length === 0 || this.#include.some((each) => each.matchesDatabase(database));
   }
 

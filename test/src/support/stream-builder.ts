@@ -98,6 +98,7 @@ export class StreamBuilder {
       include: [],
       exclude: [],
       images,
+      progress: [],
     });
     const writer = await ManifestWriter.acquire({ bucket, prefix, writer: `test:${randomUUID()}` });
     return new StreamBuilder(bucket, { stream, lanes, format }, writer);

@@ -1,0 +1,24 @@
+import type { Logger } from '@waybill/shared/logger';
+import type { StreamIdentity } from '@waybill/shared/manifest/commit';
+import { progressOf } from '@waybill/shared/manifest/identity';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import { listNames } from '@waybill/shared/mongo/listed-names';
+import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
+import { listOwnProgress } from '@waybill/shared/mongo/own-progress';
+
+/** A stream that does not tell progress from a user's data leaves both out: that is fixed for its life, and should be known. */
+export async function tellWhatIsTakenForProgress(
+  identity: StreamIdentity,
+  { source, logger, signal }: { source: MongoConnection; logger: Logger; signal: AbortSignal },
+): Promise<void> {
+  if (identity.progress) return;
+  const taken = new NamespaceFilter({ include: progressOf(identity) });
+  const own = await listOwnProgress(source, taken, signal);
+  const names = await listNames(source, (database) => taken.mayMatchDatabase(database), signal);
+  const others = names.filter((name) => taken.matches(name) && !own.includes(name));
+  if (others.length === 0) return;
+  logger.warn('an earlier version made this stream, and it leaves out what is no progress of loads', {
+    leftOut: others.join(', '),
+    hint: 'a new stream takes it: --stream with another name, and --new-stream',
+  });
+}
