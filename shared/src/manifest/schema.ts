@@ -190,7 +190,7 @@ export const identitySchema = version.extend({
   include: list(namespace),
   exclude: list(namespace),
   images: z.enum(['lookup', 'post', 'none']),
-  progress: z.array(z.string()).exactOptional(),
+  progress: list(namespace).exactOptional(),
 });
 
 const totalsSchema = z.strictObject({
