@@ -20,10 +20,10 @@ import type { LoadSettings } from './settings.ts';
 import { applySnapshot } from './snapshot/snapshot-phase.ts';
 import { type Blocked, blockedIn } from './structure/blocked.ts';
 import { retryBlocked } from './structure/collections.ts';
-import { attempt, type StructureContext } from './structure/context.ts';
+import { attempt, type NamedIndex, type StructureContext } from './structure/context.ts';
 import { buildAllIndexes, countWanted, reportOf, settleIndexes } from './structure/indexes.ts';
 import { Registry } from './structure/registry.ts';
-import { type RestoredIndex, RestoredIndexes } from './structure/restored-indexes.ts';
+import { RestoredIndexes } from './structure/restored-indexes.ts';
 import { assertStanding, markStanding } from './structure/standing.ts';
 import type { Target } from './target/target.ts';
 
@@ -130,8 +130,7 @@ export class LoadRun {
   #openWriter(restored: RestoredIndexes): Writer {
     const { target, ownership } = this.#taken;
     const queue = new PQueue({ concurrency: this.#settings.workers });
-    const freeIndex = (index: RestoredIndex): Promise<boolean> => restored.free(index);
-    return new Writer({ ...this.#deps, target, ownership, freeIndex, queue });
+    return new Writer({ ...this.#deps, target, ownership, indexes: restored, queue });
   }
 
   async #snapshot(
@@ -219,7 +218,7 @@ export class LoadRun {
   }
 
   /** A cutover that was recorded first has its indexes proven: they stay, and the load ends as at any cutover. */
-  async #recordHeldBack({ namespace, index }: RestoredIndex): Promise<void> {
+  async #recordHeldBack({ namespace, index }: NamedIndex): Promise<void> {
     const { log } = this.#taken;
     await log.record('indexes-built', this.#cursor ?? null, { heldBackAgain: true, namespace, index });
     if (!log.latest('cutover')) return;

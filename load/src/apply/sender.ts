@@ -9,13 +9,13 @@ import { hasCode, WaybillError } from '@waybill/shared/errors';
 import { throwIfAborted } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
 import type { Metrics } from '@waybill/shared/metrics';
-import { serverCode } from '@waybill/shared/mongo/classify';
+import { isTransientServerCode, serverCode } from '@waybill/shared/mongo/classify';
 import { DUPLICATE_KEY } from '@waybill/shared/mongo/write-outcome';
 import { DEFAULT_RETRY, type RetryPolicy, retry } from '@waybill/shared/retry';
 import type { LoadStats } from '@waybill/shared/stats';
 import type PQueue from 'p-queue';
 import type { Ownership } from '../progress/ownership.ts';
-import type { RestoredIndex } from '../structure/restored-indexes.ts';
+import type { RestoredIndexes } from '../structure/restored-indexes.ts';
 import type { StatementFailure, StatementKind, Target, WriteResult } from '../target/target.ts';
 import { tacticFor } from './write-errors.ts';
 
@@ -29,8 +29,8 @@ export interface WriteScope {
 export interface SenderDeps {
   readonly target: Target;
   readonly ownership: Pick<Ownership, 'held' | 'tag'>;
-  /** Asked of an index that refused a duplicate: whether it is out of the way now. */
-  readonly freeIndex: (index: RestoredIndex) => Promise<boolean>;
+  /** Asked of an index that refused a document: whether it is out of the way now. */
+  readonly indexes: Pick<RestoredIndexes, 'free' | 'setAside'>;
   /** Bounds the commands in flight. */
   readonly queue: PQueue;
   readonly stats: LoadStats;
@@ -53,6 +53,7 @@ export interface Refused {
 /** A server that is away longer than this stops the load; it goes on where it was when it is started again. */
 const WRITE_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 300_000 };
 /** The command as such was too large, or one of its documents nests too deep; smaller ones may do. */
+const NOTHING: ReadonlySet<string> = new Set();
 const COMMAND_TOO_LARGE: ReadonlySet<number> = new Set([15, 10334, 17280, 17419, 17420]);
 
 export class StatementSender {
@@ -72,6 +73,7 @@ export class StatementSender {
     let written = 0;
     /** What is still to be done, as indexes into `statements`; shrinks while parts of it succeed. */
     let pending: readonly number[] | null = null;
+    const triedAgain = new Set<string>();
     await this.#retrying(async () => {
       const indexes = pending;
       const batch = indexes === null ? statements : indexes.map((index) => statements[index]!);
@@ -79,11 +81,13 @@ export class StatementSender {
       written += n;
       if (failures.length === 0) return;
       const freed = await this.#freed(scope, failures);
+      const aside = kind === 'delete' ? NOTHING : await this.#setAside(scope, failures, triedAgain);
       const again: number[] = [];
       for (const failure of failures) {
         const index = indexes === null ? failure.index : indexes[failure.index]!;
         const isFreed = isDuplicateElsewhere(failure) && freed.has(failure.indexName ?? '');
-        if (isFreed || tacticFor(kind, failure) === 'retry') again.push(index);
+        if (isFreed || aside.has(refusalKey(failure)) || tacticFor(kind, failure) === 'retry')
+          again.push(index);
         else refused.push({ index, failure });
       }
       if (again.length === 0) return;
@@ -105,9 +109,30 @@ export class StatementSender {
     const freed = new Set<string>();
     const names = new Set(failures.filter(isDuplicateElsewhere).map(({ indexName }) => indexName));
     for (const index of names) {
-      if (index !== undefined && (await this.#deps.freeIndex({ namespace, index }))) freed.add(index);
+      if (index !== undefined && (await this.#deps.indexes.free({ namespace, index }))) freed.add(index);
     }
     return freed;
+  }
+
+  /**
+   * Of refusals without the name of an index those that no index stands in the way of any more. Where it had gone before, another lane may
+   * have met it first: then it is tried again, once.
+   */
+  async #setAside(
+    { namespace }: WriteScope,
+    failures: readonly StatementFailure[],
+    triedAgain: Set<string>,
+  ): Promise<ReadonlySet<string>> {
+    const aside = new Set<string>();
+    for (const failure of failures) {
+      const key = refusalKey(failure);
+      if (aside.has(key) || failure.code === DUPLICATE_KEY || isTransientServerCode(failure.code)) continue;
+      const outcome = await this.#deps.indexes.setAside(namespace, failure);
+      if (outcome === 'none' || (outcome === 'before' && triedAgain.has(key))) continue;
+      if (outcome === 'before') triedAgain.add(key);
+      aside.add(key);
+    }
+    return aside;
   }
 
   /** One command, or several smaller ones where it is too large for the server. */
@@ -155,6 +180,10 @@ export class StatementSender {
 /** By another index than that of the `_id`. */
 function isDuplicateElsewhere({ code, duplicateId }: StatementFailure): boolean {
   return code === DUPLICATE_KEY && !duplicateId;
+}
+
+function refusalKey({ code, message }: StatementFailure): string {
+  return `${code} ${message}`;
 }
 
 function isTooLarge(error: unknown): error is WaybillError {

@@ -9,12 +9,14 @@ import { isRefusal, refusalText } from '../structure/blocked.ts';
 import {
   expiryOutOfRange,
   finalIndex,
+  hasSameKey,
   heldBackOf,
   indexName,
   translateIndex,
 } from '../structure/index-spec.ts';
+import { IN_THE_WAY } from '../structure/indexes.ts';
 import { isCapped, isCollated } from '../structure/options.ts';
-import type { CollectionRecord, IndexRecord } from '../structure/registry.ts';
+import type { CollectionRecord, IndexRecord, IndexState } from '../structure/registry.ts';
 import { markRestored, unmarkRestored } from '../structure/restored-indexes.ts';
 import type { Fields, Target, WriteTag } from '../target/target.ts';
 
@@ -36,6 +38,9 @@ const CANNOT_CONVERT_TO_UNIQUE = 359;
 /** Of a conversion to unique: somebody took prepareUnique away. */
 const INVALID_OPTIONS = 72;
 const TRUE = Buffer.from([1]);
+
+/** Deferred ones wait for what tells them apart, left-out ones are not wanted. */
+const MISSING: ReadonlySet<IndexState> = new Set(['waiting', 'blocked', 'set-aside']);
 
 interface CollectionRestoreDeps {
   readonly target: Target;
@@ -62,6 +67,27 @@ export class CollectionRestore {
 
   get indexes(): readonly IndexRecord[] {
     return this.#record.indexes;
+  }
+
+  /** What the load could not build, in its held-back form: documents that were in its way may be mended, or have changed since. */
+  async buildMissing(): Promise<RestoreReport[]> {
+    const { target, tag, signal } = this.#deps;
+    const { namespace } = this.#record;
+    const missing = this.indexes.filter(({ state }) => MISSING.has(state));
+    if (missing.length === 0) return [];
+    const standing = (await this.#attempt(() => target.indexes(namespace))).map(indexName);
+    const reports: RestoreReport[] = [];
+    for (const index of missing) {
+      const { heldBack } = translateIndex(index.spec, this.#options);
+      if (standing.includes(index.name) || heldBack === null) continue;
+      try {
+        await this.#attempt(() => target.createIndexes(namespace, [heldBack], tag, signal));
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        reports.push(this.#report(index, 'refused', refusalText(error)));
+      }
+    }
+    return reports;
   }
 
   async violations(): Promise<RestoreReport[]> {
@@ -106,6 +132,7 @@ export class CollectionRestore {
     try {
       const standing = await this.#attempt(() => target.indexes(namespace));
       const spec = standing.find((one) => indexName(one) === index.name);
+      if (spec && !hasSameKey(spec, index.spec)) return this.#report(index, 'refused', IN_THE_WAY);
       const refusal = spec ? await this.#convert(index, spec) : await this.#create(index);
       return this.#report(index, refusal === null ? 'restored' : 'refused', refusal ?? index.note);
     } catch (error) {

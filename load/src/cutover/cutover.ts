@@ -35,7 +35,7 @@ import {
   proveSame,
   proveStructure,
 } from './proof.ts';
-import { findViolations, restoreHeldBack } from './restore.ts';
+import { buildMissing, findViolations, restoreHeldBack } from './restore.ts';
 import { streamOfSides } from './sides.ts';
 
 export interface CutoverResult {
@@ -70,6 +70,7 @@ export async function runCutover(settings: CutoverSettings, deps: CutoverDeps): 
 
   const stopped = await drain(context, watch, {});
   deps.onStep('checking indexes');
+  assertNoneRefused(await buildMissing(context.settings, deps));
   assertNoneRefused(await findViolations(context.settings, deps));
   const verified = await proveSame(context, compared, watch);
   const before = await loadLog(context);

@@ -53,6 +53,16 @@ export async function restoreHeldBack(
 }
 
 /**
+ * Builds what is missing, as non-unique and without expiry, so that it can be proven with everything else. What is refused is as little to be
+ * had now as it was for the load. @throws the target's errors
+ */
+export async function buildMissing(settings: RestoreSettings, deps: RestoreDeps): Promise<RestoreReport[]> {
+  const reports: RestoreReport[] = [];
+  for (const work of await collectionsOf(settings, deps)) reports.push(...(await work.buildMissing()));
+  return reports;
+}
+
+/**
  * What stands in the way of unique indexes, found without making any: as long as the target may get further changes, a value that
  * goes from one document to another is in both for a moment. Nothing is found before 6.0, where only making one tells.
  * @throws the target's errors

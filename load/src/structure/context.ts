@@ -20,6 +20,20 @@ export interface StructureContext {
   readonly signal: AbortSignal;
 }
 
+/** An index of a collection. */
+export interface NamedIndex {
+  readonly namespace: string;
+  readonly index: string;
+}
+
+export interface HoldBackContext extends StructureContext {
+  /**
+   * Records in the load's log that an index is about to be held back again. The log is one order for this and the cutover's end: rejects where the
+   * cutover came first, and the cutover refuses to end where this did.
+   */
+  readonly recordHeldBack: (index: NamedIndex) => Promise<void>;
+}
+
 /** Reads and writes of structure: repeated while the target is away, each attempt only while we own the load. */
 export async function attempt<T>(
   context: Pick<StructureContext, 'ownership' | 'signal'>,

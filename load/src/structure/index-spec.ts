@@ -183,18 +183,25 @@ export function finalIndex(spec: Uint8Array, options: FinalOptions): Buffer | nu
  * differ only in what is held back (a unique and a non-unique one of the same key) can not both stand there until cutover.
  */
 export function indexSignature(spec: Uint8Array): string {
-  const key = findElement(spec, 'key');
-  const keyText = key ? [...elements(key.bytes)].map(keyPartText).join(',') : '';
   const collation = findElement(spec, 'collation');
   const locale = collation && findElement(collation.bytes, 'locale');
   const isSimple = !locale || readString(locale) === 'simple';
   return [
-    keyText,
+    keyText(spec),
     isSimple ? '' : bytesText(collation),
     bytesText(findElement(spec, 'partialFilterExpression')),
     bytesText(findElement(spec, 'wildcardProjection')),
     isYes(findElement(spec, 'sparse')) ? 'sparse' : '',
   ].join('\0');
+}
+
+export function hasSameKey(one: Uint8Array, other: Uint8Array): boolean {
+  return keyText(one) === keyText(other);
+}
+
+function keyText(spec: Uint8Array): string {
+  const key = findElement(spec, 'key');
+  return key ? [...elements(key.bytes)].map(keyPartText).join(',') : '';
 }
 
 function keyPartText(part: NamedElement): string {

@@ -24,7 +24,7 @@ const BUILDS_AT_ONCE = 2;
 const SMALL_BUILDS_AT_ONCE = 8;
 const SMALL_BYTES = 1 << 20;
 
-const IN_THE_WAY = 'another index of that name stood on the target before the load';
+export const IN_THE_WAY = 'another index of that name stood on the target before the load';
 
 /** Gives each build its turn. */
 type Turn = (build: () => Promise<void>) => Promise<void>;
@@ -133,6 +133,7 @@ export function reportOf(record: CollectionRecord): IndexReport[] {
 
 function verdictOf(state: IndexRecord['state'], note: string | null): IndexReport['verdict'] {
   if (state === 'built') return note === null ? 'ok' : 'altered';
+  if (state === 'set-aside') return 'deferred';
   return state === 'left-out' ? 'skipped' : state;
 }
 

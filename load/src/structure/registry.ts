@@ -16,10 +16,10 @@ import type { BlockedPart } from './blocked.ts';
 
 /**
  * waiting: to be built. built: stands there in its held-back form. deferred: can only stand there once another index is
- * final, at cutover. skipped: no current server has such an index. blocked: the target refused it. left-out: the load was told to
+ * final, at cutover. set-aside: refused a document of the stream, and is built at cutover. skipped: no current server has such an index. blocked: the target refused it. left-out: the load was told to
  * build none, so the cutover builds none either; a later run that is told otherwise does.
  */
-export type IndexState = 'waiting' | 'built' | 'deferred' | 'skipped' | 'blocked' | 'left-out';
+export type IndexState = 'waiting' | 'built' | 'deferred' | 'set-aside' | 'skipped' | 'blocked' | 'left-out';
 
 export interface IndexRecord {
   readonly name: string;

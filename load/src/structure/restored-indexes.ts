@@ -11,21 +11,18 @@ import { randomUUID } from 'node:crypto';
 import { splitNamespace } from '@waybill/shared/record';
 import { restoredId, restoredPrefix } from '../progress/keys.ts';
 import type { ProgressStore } from '../target/target.ts';
-import { attempt, type StructureContext } from './context.ts';
+import { attempt, type HoldBackContext, type NamedIndex } from './context.ts';
 import { heldBackOf, indexName } from './index-spec.ts';
 import { buildIndexes } from './indexes.ts';
+import type { IndexRefusal } from './refusing.ts';
 import type { IndexRecord } from './registry.ts';
-
-export interface RestoredIndex {
-  readonly namespace: string;
-  readonly index: string;
-}
+import { type SetAside, setAside } from './set-aside.ts';
 
 /** For the cutover. */
 export async function markRestored(
   store: ProgressStore,
   load: string,
-  { namespace, index }: RestoredIndex,
+  { namespace, index }: NamedIndex,
 ): Promise<void> {
   const id = restoredId(load, namespace, index);
   const mark = { kind: 'restored', load, namespace, index, mark: randomUUID(), spent: false };
@@ -36,43 +33,53 @@ export async function markRestored(
 export async function unmarkRestored(
   store: ProgressStore,
   load: string,
-  { namespace, index }: RestoredIndex,
+  { namespace, index }: NamedIndex,
 ): Promise<void> {
   await store.remove([restoredId(load, namespace, index)]);
 }
 
-export interface HoldBackContext extends StructureContext {
-  /**
-   * Records in the load's log that an index is about to be held back again. The log is one order for this and the cutover's end: rejects where the
-   * cutover came first, and the cutover refuses to end where this did.
-   */
-  readonly recordHeldBack: (restored: RestoredIndex) => Promise<void>;
-}
-
-interface Mark extends RestoredIndex {
+interface Mark extends NamedIndex {
   readonly id: string;
   /** Tells it from a later one of the same index. */
   readonly mark: string;
 }
 
+/** What stands in the way of the load's writes on the target, and is taken out of it. */
 export class RestoredIndexes {
   readonly #context: HoldBackContext;
   /** Lanes meet the same index at the same time. */
   readonly #freeing = new Map<string, Promise<boolean>>();
+  /** The last change of each collection's indexes. */
+  readonly #turns = new Map<string, Promise<unknown>>();
 
   constructor(context: HoldBackContext) {
     this.#context = context;
   }
 
   /** Whether what that index refused as a duplicate can be written now: it was the cutover's, and is held back again. */
-  free(restored: RestoredIndex): Promise<boolean> {
+  free(restored: NamedIndex): Promise<boolean> {
     const key = JSON.stringify([restored.namespace, restored.index]);
     let freeing = this.#freeing.get(key);
     if (!freeing) {
-      freeing = this.#free(restored).finally(() => this.#freeing.delete(key));
+      freeing = this.#inTurn(restored.namespace, () => this.#free(restored)).finally(() =>
+        this.#freeing.delete(key),
+      );
       this.#freeing.set(key, freeing);
     }
     return freeing;
+  }
+
+  /** What may have refused a document, for another reason than a duplicate. */
+  setAside(namespace: string, refusal: IndexRefusal): Promise<SetAside> {
+    return this.#inTurn(namespace, () => setAside(this.#context, namespace, refusal));
+  }
+
+  /** One change at a time: each saves the whole record of the collection. */
+  #inTurn<T>(namespace: string, change: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(namespace) ?? Promise.resolve();
+    const turn = before.then(change, change);
+    this.#turns.set(namespace, turn);
+    return turn;
   }
 
   /** Before a structure change: it then meets the indexes as the registry has them. Of a database: of all that is in it. */
@@ -86,7 +93,7 @@ export class RestoredIndexes {
     }
   }
 
-  async #free(restored: RestoredIndex): Promise<boolean> {
+  async #free(restored: NamedIndex): Promise<boolean> {
     const { target, registry, settings, logger, recordHeldBack } = this.#context;
     const { namespace, index } = restored;
     const standing = await attempt(this.#context, () => target.indexes(namespace));

@@ -108,7 +108,7 @@ function compareIndexes(source: CatalogEntry, target: CatalogEntry, rules: Rules
     } else if (isHaystack(index)) {
       found.push({ namespace, what: 'index-unsupported', detail: name, heldBack: false });
     } else {
-      const heldBack = deferred.has(name);
+      const heldBack = deferred.has(name) || (state === 'set-aside' && rules.held.has('unique'));
       found.push({ namespace, what: 'index-missing', detail: name, heldBack });
     }
   }

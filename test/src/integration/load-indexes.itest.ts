@@ -36,6 +36,8 @@ await describeWithServer('indexes on the target', (servers) => {
     fromObject({ v: 2, key: { g: '2dsphere' }, name: 'sphere', '2dsphereIndexVersion': 3 }),
     fromObject({ v: 2, key: { x: 'hashed' }, name: 'hashed' }),
     fromObject({ v: 1, key: { old: 1 }, name: 'old' }),
+    fromObject({ v: 2, key: { _id: 2 }, name: 'id again' }),
+    fromObject({ v: 2, key: { _id: 'hashed' }, name: 'id hashed' }),
     fromObject({ v: 2, unique: true, hidden: true, key: { two: 1 }, name: 'both', sparse: true }),
     fromObject({ v: 2, key: { p: 'geoHaystack', q: 1 }, name: 'haystack', bucketSize: 5 }),
   ];
