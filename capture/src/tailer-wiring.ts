@@ -91,6 +91,7 @@ export function createTailer({ settings, deps, stream, stop, abort, onFailure }:
     connection: source,
     pipeline,
     known,
+    underWay: committer.state.reading,
     lanes,
     commitBytes: settings.commitBytes,
     logger,

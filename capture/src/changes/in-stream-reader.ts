@@ -5,8 +5,9 @@
  * puts a collection elsewhere under a new uuid: images of updates before it were not found, and what the snapshot had still to read
  * is gone.
  *
- * The committed position stays before the event until all of it is committed, and the definition comes with the position after it. A crash in between repeats the whole thing, which
- * ends in the same documents. What is read is of now, and thus later than the rename; events that follow
+ * The committed position stays before the event until all of it is committed, and the definition comes with the position after it. The
+ * structure changes are one commit, which says what is being read. A crash before it repeats the whole thing; a crash behind it repeats the
+ * reading alone, which ends in the same documents: a source that replaced the collection meanwhile says so behind the event. What is read is of now, and thus later than the rename; events that follow
  * repair it, as with the snapshot.
  */
 
@@ -16,13 +17,13 @@ import type { ChangeEvent } from '@waybill/shared/bson/change-event';
 import { findElement, invalidDocument } from '@waybill/shared/bson/raw';
 import { sleep } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
-import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
+import type { CollectionDefinition, Reading } from '@waybill/shared/manifest/commit';
 import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/catalog';
 import { listCollections } from '@waybill/shared/mongo/collections';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { readRange } from '@waybill/shared/mongo/range-reader';
-import type { ClusterTime } from '@waybill/shared/position';
+import { type ClusterTime, formatClusterTime } from '@waybill/shared/position';
 import { splitNamespace } from '@waybill/shared/record';
 import { retry } from '@waybill/shared/retry';
 import { definitionOf, definitionOfCreate } from '../catalog/definition.ts';
@@ -37,6 +38,8 @@ export interface InStreamOptions {
   readonly connection: MongoConnection;
   readonly pipeline: ChangePipeline;
   readonly known: KnownCollections;
+  /** What the capture before this one was reading when it ended. */
+  readonly underWay: Reading | null;
   readonly lanes: number;
   readonly commitBytes: number;
   readonly logger: Logger;
@@ -46,7 +49,7 @@ export interface InStreamOptions {
 type Reread = DdlDecision & { readonly kind: 'moved' | 'reread' };
 type Moved = DdlDecision & { readonly kind: 'moved' };
 
-interface Reading {
+interface ReadAs {
   /** The name that the records get. */
   readonly namespace: string;
   readonly event: ChangeEvent;
@@ -73,29 +76,54 @@ export class InStreamReader {
     hold: StreamPosition,
   ): Promise<CollectionDefinition | null> {
     if (decision.kind === 'moved') return this.#rereadMoved(decision, event, hold);
-    const { pipeline, known } = this.#options;
-    const { namespace, before } = decision;
-    const wasKnown = event.namespace === null ? undefined : known.get(event.namespace);
+    const { namespace } = decision;
     const uuid = event.operationType === 'rename' ? event.collectionUuid : null;
     const entry = await this.#present(namespace, uuid);
-    const ddl: SealedDdlEvent[] = before.map((each) => ({ event: each, definition: null }));
-    for (const each of before) known.apply(each);
-    const renamedInside = before.some(({ operation }) => operation === 'rename');
-    const same = renamedInside && entry && wasKnown?.uuid === hexOf(entry.uuid) ? wasKnown : null;
-    if (entry && !same) {
-      // Another collection than the one we believed in: what was captured under the name may hold documents that this one
-      // never had, and only starting it afresh removes them.
-      if (renamedInside)
-        ddl.push({ event: synthetic('drop', namespace, event.clusterTime), definition: null });
-      ddl.push(...creation(definitionOf(entry, namespace, false), event.clusterTime));
-    }
-    if (ddl.length > 0) await pipeline.push({ kind: 'ddl', ddl, position: hold });
+    const same = this.#isUnderWay(namespace, event)
+      ? sameAs(entry, this.#options.known.get(namespace))
+      : await this.#begin(decision, event, entry, hold);
     const find = (): Promise<CatalogEntry | undefined> => this.#present(namespace, uuid);
     await this.#readAll(entry, find, { namespace, event, hold });
     if (!entry) return null;
     const now = definitionOf(entry, namespace, false);
     // What no event has told of it is still to be told: see catalog/listing-again.ts.
     return same ? { ...now, options: same.options, indexes: same.indexes } : now;
+  }
+
+  /** The capture before this one had committed its structure changes; who repeats them drops what only the reading has brought. */
+  #isUnderWay(namespace: string, event: ChangeEvent): boolean {
+    const { underWay } = this.#options;
+    return underWay?.namespace === namespace && underWay.clusterTime === formatClusterTime(event.clusterTime);
+  }
+
+  /** Commits the structure changes. Gives what is known of the collection, where it is the one that was renamed. */
+  async #begin(
+    { namespace, before }: Reread & { readonly kind: 'reread' },
+    event: ChangeEvent,
+    entry: CatalogEntry | undefined,
+    hold: StreamPosition,
+  ): Promise<CollectionDefinition | null> {
+    const { pipeline, known } = this.#options;
+    const { clusterTime } = event;
+    const wasKnown = event.namespace === null ? undefined : known.get(event.namespace);
+    const ddl: SealedDdlEvent[] = before.map((each) => ({ event: each, definition: null }));
+    for (const each of before) known.apply(each);
+    const renamedInside = before.some(({ operation }) => operation === 'rename');
+    const same = renamedInside ? sameAs(entry, wasKnown) : null;
+    if (entry && !same) {
+      // Another collection than the one we believed in: what was captured under the name may hold documents that this one
+      // never had, and only starting it afresh removes them.
+      if (renamedInside) {
+        ddl.push({
+          event: { ...synthetic('drop', namespace, clusterTime), synthetic: true },
+          definition: null,
+        });
+      }
+      ddl.push(...creation(definitionOf(entry, namespace, false), clusterTime));
+    }
+    const reading = { namespace, clusterTime: formatClusterTime(clusterTime) };
+    if (ddl.length > 0) await pipeline.push({ kind: 'ddl', ddl, position: hold, reading });
+    return same;
   }
 
   /** Options and lanes are what they were; only the uuid is new, and indexes that the move may have made. */
@@ -126,7 +154,7 @@ export class InStreamReader {
   async #readAll(
     first: CatalogEntry | undefined,
     find: () => Promise<CatalogEntry | undefined>,
-    { namespace, event, hold }: Reading,
+    { namespace, event, hold }: ReadAs,
   ): Promise<void> {
     const { logger, signal } = this.#options;
     for (let entry = first; ; entry = await find()) {
@@ -234,6 +262,13 @@ export class InStreamReader {
       capped: entry.capped,
     };
   }
+}
+
+function sameAs(
+  entry: CatalogEntry | undefined,
+  known: CollectionDefinition | undefined,
+): CollectionDefinition | null {
+  return entry && known?.uuid === hexOf(entry.uuid) ? known : null;
 }
 
 function hexOf(uuid: Buffer | null): string | null {

@@ -1,4 +1,4 @@
-import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
+import type { CollectionDefinition, DdlEvent, Reading } from '@waybill/shared/manifest/commit';
 import { type Change, hasDocument, type StreamPosition, sameTransaction } from './change.ts';
 
 /** What becomes one commit, in stream order. */
@@ -19,6 +19,8 @@ export interface SealedDdl {
   readonly kind: 'ddl';
   readonly ddl: SealedDdlEvent[];
   readonly position: StreamPosition;
+  /** The collection that is read whole behind them. */
+  readonly reading?: Reading | undefined;
 }
 
 export interface SealedDdlEvent {

@@ -126,14 +126,23 @@ export class ChangePipeline {
     const position = committer.position(unit.position);
     if (unit.kind === 'position') {
       const definition = unit.readAgain?.definition;
-      // Beside structure changes, though there are none: definitions alone would belong to the inventory.
-      await committer.commit({ position, ...(definition && { ddl: [], collections: [definition] }) });
+      await committer.commit({
+        position,
+        // Beside structure changes, though there are none: definitions alone would belong to the inventory.
+        ...(definition && { ddl: [], collections: [definition] }),
+        ...(unit.readAgain && committer.state.reading && { reading: null }),
+      });
       unit.onCommitted?.();
       return;
     }
     const ddl = unit.ddl.map(({ event }) => event);
     const collections = definitionsAfter(unit);
-    await committer.commit({ position, ddl, ...(collections.length > 0 && { collections }) });
+    await committer.commit({
+      position,
+      ddl,
+      ...(collections.length > 0 && { collections }),
+      ...(unit.reading && { reading: unit.reading }),
+    });
   }
 
   async #runChanges(unit: SealedChanges, before: Order, onNumbered: () => void): Promise<void> {

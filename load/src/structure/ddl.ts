@@ -142,8 +142,9 @@ async function dropOne(context: StructureContext, namespace: string, event: DdlE
     return false;
   }
   if (existing) {
-    // A view holds no documents.
-    if (existing.type !== 'view' && !settings.allowDrop) throw dropNotAllowed(namespace, event);
+    // A view holds no documents; and where the source dropped nothing, all of them come anew.
+    const isFree = existing.type === 'view' || event.synthetic;
+    if (!isFree && !settings.allowDrop) throw dropNotAllowed(namespace, event);
     await forgetStanding(context, namespace);
     await attempt(context, () => target.drop(existing, ownership.tag));
   }

@@ -68,7 +68,7 @@ export async function latestCheckpoint(
 }
 
 export function checkpointOf(state: StreamState): Checkpoint {
-  const { seq, hash, epoch, writer, at, position, lastSequence, partialTransaction, totals } = state;
+  const { seq, hash, epoch, writer, at, position, lastSequence, partialTransaction, reading, totals } = state;
   // Same shapes; the contract's are readonly.
   return {
     formatVersion: FORMAT_VERSION,
@@ -81,6 +81,7 @@ export function checkpointOf(state: StreamState): Checkpoint {
     position,
     lastSequence,
     partialTransaction,
+    ...(reading && { reading }),
     collections: [...state.collections.values()] as Checkpoint['collections'],
     currentCollections: [...state.currentCollections.values()] as Checkpoint['currentCollections'],
     ddlBeforeInventory: state.ddlBeforeInventory as Checkpoint['ddlBeforeInventory'],
@@ -100,6 +101,7 @@ export function stateOf(checkpoint: Checkpoint): StreamState {
   }
   return {
     ...rest,
+    reading: rest.reading ?? null,
     collections: byName(collections),
     currentCollections: byName(currentCollections),
     chunks: byNamespace,

@@ -43,10 +43,21 @@ export interface CommitBody {
   /** A transaction goes on in the next commit: memory forced the cut. */
   readonly partialTransaction?: true;
   /**
+   * The collection is being read whole behind the change of structure at that time, of which this commit has all; its documents follow
+   * while the position stays. Whoever begins again at the position reads it again, and repeats no structure change. Null: it has been read.
+   */
+  readonly reading?: Reading | null;
+  /**
    * An operator's note: written by a process that does not own the log, with the current epoch, milestones only.
    * An owner that loses a number to a note takes the note in and tries the next number.
    */
   readonly note?: true;
+}
+
+export interface Reading {
+  readonly namespace: string;
+  /** Of the event behind which it is read. */
+  readonly clusterTime: string;
 }
 
 export interface CommittedPosition {
@@ -169,6 +180,8 @@ export interface DdlEvent {
   readonly wallTime: number | null;
   /** Raw BSON of the event's `operationDescription`, base64; null where the source sends none (before 6.0). */
   readonly description: string | null;
+  /** drop only: the source dropped nothing. What was captured under the name gives way to what is read behind it. */
+  readonly synthetic?: true;
 }
 
 export type MilestoneName =

@@ -131,7 +131,10 @@ export const ddlSchema = z.strictObject({
   clusterTime,
   wallTime: z.int().nullable(),
   description: base64.nullable(),
+  synthetic: z.literal(true).exactOptional(),
 });
+
+export const readingSchema = z.strictObject({ namespace: z.string(), clusterTime });
 
 export const milestoneSchema = z.strictObject({
   name: z.enum([
@@ -176,6 +179,7 @@ export const commitSchema = version.extend({
   ddl: list(ddlSchema).exactOptional(),
   milestones: list(milestoneSchema).exactOptional(),
   partialTransaction: z.literal(true).exactOptional(),
+  reading: readingSchema.nullable().exactOptional(),
   note: z.literal(true).exactOptional(),
 });
 
@@ -218,6 +222,7 @@ export const checkpointSchema = version.extend({
   position: positionSchema.nullable(),
   lastSequence: count,
   partialTransaction: z.boolean(),
+  reading: readingSchema.exactOptional(),
   collections: list(collectionSchema),
   currentCollections: list(collectionSchema),
   ddlBeforeInventory: z

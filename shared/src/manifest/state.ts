@@ -17,6 +17,7 @@ import type {
   CommittedPosition,
   DdlEvent,
   Milestone,
+  Reading,
   SegmentEntry,
 } from './commit.ts';
 
@@ -63,6 +64,8 @@ export interface StreamState {
   readonly lastSequence: number;
   /** The head leaves a transaction open that the next commit with changes goes on with. */
   readonly partialTransaction: boolean;
+  /** What is being read whole behind a change of structure that the log has, and the position has not passed. */
+  readonly reading: Reading | null;
   /** The inventory that the snapshot belongs to, by T0's names: what a load creates before anything else. */
   readonly collections: ReadonlyMap<string, CollectionDefinition>;
   /** The collections under their names as of the head, with every DDL event applied that the log has. */
@@ -95,6 +98,7 @@ export const EMPTY_STATE: StreamState = {
   position: null,
   lastSequence: 0,
   partialTransaction: false,
+  reading: null,
   collections: new Map(),
   currentCollections: new Map(),
   ddlBeforeInventory: [],
@@ -136,6 +140,7 @@ export function applyCommit(state: StreamState, { commit, hash }: ChainedCommit)
     position: commit.position ?? state.position,
     lastSequence: lastSequenceOf(state, commit),
     partialTransaction: partialAfter(state, commit),
+    reading: commit.reading === undefined ? state.reading : commit.reading,
     ...foldCollections(state, commit),
     chunks: foldChunks(state.chunks, commit),
     snapshotSegments:

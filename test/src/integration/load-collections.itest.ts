@@ -156,6 +156,24 @@ await describeWithServer('collections on the target', (servers) => {
     await expectEnd();
   });
 
+  it('give way, without a word of the operator, to what is read anew where the source dropped nothing', async ({
+    database,
+    stream,
+    run,
+    ids,
+  }) => {
+    const namespace = `${database}.a`;
+    await stream.snapshot([{ namespace, uuid: A, documents: [fromObject({ _id: 1 })] }]);
+    await stream.ddl([
+      { operation: 'drop', namespace, synthetic: true },
+      { operation: 'create', namespace, uuid: B },
+    ]);
+    await stream.changes([put(namespace, fromObject({ _id: 2 }), 'read')]);
+    await stream.milestone('caught-up');
+    await run();
+    expect(await ids('a')).toEqual([2]);
+  });
+
   it('repeat each event over its own effect', async ({ client, database, stream, run, collections }) => {
     const [a, b] = [`${database}.a`, `${database}.b`];
     const idIndex = { v: 2, key: { _id: 1 }, name: '_id_' };

@@ -206,6 +206,7 @@ export class StreamBuilder {
     events: readonly (Pick<DdlEvent, 'namespace' | 'operation'> & {
       readonly to?: string;
       readonly uuid?: string | null;
+      readonly synthetic?: true;
       readonly description?: Readonly<Record<string, Plain>> | Buffer;
     })[],
   ): Promise<Commit> {
