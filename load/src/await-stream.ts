@@ -24,7 +24,8 @@ export async function awaitStream(
       if (isOver) throw missing;
       logger.info('there is no such stream yet; waiting for a capture to begin it', {
         stream,
-        ...(Number.isFinite(streamWaitMs) && { waitMs: streamWaitMs, hint: missing.hint }),
+        waitMs: streamWaitMs,
+        hint: missing.hint,
       });
     }
     await sleep(pollMs, signal);

@@ -47,6 +47,15 @@ export async function checkPatterns(
       suggestion: suggestPattern(exclude, names),
     });
   }
+  tellScope(filter, definitions, names, logger);
+}
+
+function tellScope(
+  filter: NamespaceFilter,
+  definitions: readonly CollectionDefinition[],
+  names: readonly string[],
+  logger: Logger,
+): void {
   logger.info('scope', {
     takes: filter.text() ?? 'all databases',
     collections: definitions.filter(({ type }) => type === 'collection').length,
@@ -84,16 +93,19 @@ const ENDS_NAME: ReadonlySet<DdlEvent['operation']> = new Set(['drop', 'dropData
 
 /** Says when a pattern that named something names nothing any more. */
 export class PatternWatch {
+  readonly #filter: NamespaceFilter;
   readonly #patterns: readonly (readonly [text: string, pattern: Pattern])[];
   readonly #logger: Logger;
 
   constructor(filter: NamespaceFilter, logger: Logger) {
+    this.#filter = filter;
     this.#patterns = filter.include.map((text) => [text, parsePattern(text)] as const);
     this.#logger = logger;
   }
 
-  /** At a start that goes on. */
+  /** At a start that goes on. Says the scope too; what of the source is left out was named when the stream began. */
   look(collections: Collections): void {
+    tellScope(this.#filter, [...collections.values()], [], this.#logger);
     for (const [text, pattern] of this.#patterns) this.#tell(text, pattern, collections);
   }
 

@@ -53,11 +53,7 @@ async function prepare(
     options,
     until === 'snapshot-applied' ? 'snapshot-completed' : (until ?? 'stopped'),
   );
-  const toLoad = loadSettings(options, {
-    until: until === 'snapshot-applied' ? until : null,
-    // The capture beside it makes the stream, or fails and ends both.
-    streamWaitMs: Number.POSITIVE_INFINITY,
-  });
+  const toLoad = loadSettings(options, { until: until === 'snapshot-applied' ? until : null });
   const bucket = await services.writableBucket();
   const source = await services.connect('source');
   const target = await services.connect('target');
@@ -82,14 +78,16 @@ async function prepare(
         stats: capture,
         signal: both,
       });
-      const loaded = runLoad(toLoad, {
-        bucket,
-        target,
-        logger: logger.child({ component: 'load' }),
-        metrics,
-        stats: load,
-        signal: stopLoad.signal,
-      });
+      const loaded = ownsStream(capture, both).then(() =>
+        runLoad(toLoad, {
+          bucket,
+          target,
+          logger: logger.child({ component: 'load' }),
+          metrics,
+          stats: load,
+          signal: stopLoad.signal,
+        }),
+      );
       const passed = captured.then(async ({ ended }) => {
         if (ended !== 'caught-up') return;
         await hasPassed(capture, load, stopLoad.signal);
@@ -124,6 +122,11 @@ async function together<T>(
 }
 
 const POLL_MS = 100;
+
+/** A load fences the one before it at once. That of a run whose capture is still at work must not lose its load to ours. */
+async function ownsStream(capture: CaptureStats, signal: AbortSignal): Promise<void> {
+  while (capture.phase === 'starting') await sleep(POLL_MS, signal);
+}
 
 /** The capture has ended, so its watermark stands. A load's own `caught-up` may be that of an earlier run. */
 async function hasPassed(capture: CaptureStats, load: LoadStats, signal: AbortSignal): Promise<void> {

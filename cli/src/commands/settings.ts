@@ -45,11 +45,11 @@ export function captureSettings(options: Options, until: CaptureSettings['until'
 /** `--include` and `--exclude` mean the load only where the command loads and does not capture: the caller says. */
 export function loadSettings(
   options: Options,
-  given: Pick<LoadSettings, 'until'> & Partial<Pick<LoadSettings, 'include' | 'exclude' | 'streamWaitMs'>>,
+  given: Pick<LoadSettings, 'until'> & Partial<Pick<LoadSettings, 'include' | 'exclude'>>,
 ): LoadSettings {
   return resolveLoadSettings({
-    streamWaitMs: options['wait-for-stream'],
     ...given,
+    streamWaitMs: options['wait-for-stream'],
     stream: options.stream,
     load: options.load,
     allowEmpty: options['allow-empty'],

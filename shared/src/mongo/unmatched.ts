@@ -30,6 +30,13 @@ export function isNamed({ matchesDatabase, matchesCollection }: Pattern, name: s
 export function suggestPattern(pattern: string, namespaces: readonly string[]): string | undefined {
   const databases = new Set(namespaces.map((namespace) => splitNamespace(namespace).database));
   const { database, collection } = parsePattern(pattern);
-  if (collection === '*') return closest(database, databases);
-  return closest(`${database}.${collection}`, [...namespaces, ...databases]);
+  const [typed, known] =
+    collection === '*'
+      ? [database, [...databases]]
+      : [`${database}.${collection}`, [...namespaces, ...databases]];
+  // One that is there and is never taken is no suggestion.
+  return closest(
+    typed,
+    known.filter((name) => name !== typed),
+  );
 }

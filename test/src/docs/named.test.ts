@@ -27,7 +27,11 @@ const PAGES = [
 const STARTS_OTHERS = /^cli\/src\/(servers|demo)\/|young-generation/;
 const OTHERS_OPTIONS = new Set(['help', 'version', 'replSet', 'configsvr', 'shardsvr', 'setParameter']);
 /** What is said of the program, and nothing to type. */
-const NO_COMMANDS = new Set(['starts', 'probe']);
+const NO_COMMANDS = new Set(
+  'starts probe itself does has is was and or in on of to for by keeps reads writes makes takes can must will needs'.split(
+    ' ',
+  ),
+);
 
 const withoutComments = (code: string): string =>
   code.replace(/^\s*(\/\*\*?|\*|\/\/).*$/gm, '').replace(/\s\/\/ .*$/gm, '');

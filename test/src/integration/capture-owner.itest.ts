@@ -89,25 +89,37 @@ await describeWithServer('the owner of a stream', (servers) => {
     );
   });
 
-  it('is followed at once by a supervisor of the same machine when it was killed', async () => {
-    const args = ['capture', '--source', servers.source.uri, '--bucket', folder.path, '--include', database];
+  it('is followed at once by a supervisor of the same machine when it was killed, by its load not before', async () => {
+    const ends = [
+      '--source',
+      servers.source.uri,
+      '--target',
+      servers.target.uri,
+      '--load',
+      `run-${database}`,
+    ];
+    const args = ['run', ...ends, '--bucket', folder.path, '--include', database];
     await using killed = spawnWaybill(args);
-    await awaitUntil('it is at work', () => killed.stderr.includes('milestone=caught-up'));
+    await awaitUntil('it is at work', () => killed.stderr.includes('load reached'));
     await using second = spawnWaybill(args);
     await awaitUntil('the second waits', () => second.stderr.includes(WAITS));
+    expect(killed.isRunning, killed.stderr).toBe(true);
     killed.kill('SIGKILL');
-    await awaitUntil('the second goes on', () => second.stderr.includes('stream goes on'));
+    await awaitUntil('the load of the second goes on', () => second.stderr.includes('load taken over'));
     expect(second.stderr).not.toContain('the owner of the stream has been silent');
+    expect(second.stderr.indexOf('stream goes on')).toBeLessThan(second.stderr.indexOf('load taken over'));
     second.kill('SIGTERM');
     expect((await second.ended).exitCode).toBe(0);
   });
 
   it('need not have begun the stream when its load is started: the load waits, within bounds', async () => {
     await using own = await temporaryBucket();
-    const load = ['load', '--bucket', own.path, '--target', servers.target.uri, '--load', database];
+    const late = uniqueName('late');
+    await client.client.db(late).collection('a').insertOne({ x: 1 });
+    const load = ['load', '--bucket', own.path, '--target', servers.target.uri, '--load', late];
     await using early = spawnWaybill([...load, '--until', 'caught-up']);
     await awaitUntil('it waits', () => early.stderr.includes('waiting for a capture to begin it'));
-    const capture = ['capture', '--source', servers.source.uri, '--bucket', own.path, '--include', database];
+    const capture = ['capture', '--source', servers.source.uri, '--bucket', own.path, '--include', late];
     const captured = await runWaybill([...capture, '--until', 'caught-up']);
     expect(captured.exitCode, captured.stderr).toBe(0);
     const { exitCode, stderr } = await early.ended;
