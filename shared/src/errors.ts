@@ -263,7 +263,10 @@ export const ERROR_CODES = table({
     meaning:
       'The source changed a collection or index, and --ddl=halt says to stop before that is repeated on the target. Run again with --ddl=apply or --ddl=ignore to go on.',
   },
-  LOAD_FENCED: { kind: 'fenced', meaning: 'A newer process took this load over. Exactly one may run.' },
+  LOAD_FENCED: {
+    kind: 'fenced',
+    meaning: 'A newer process took this load over, or a cutover ended it. Exactly one may run.',
+  },
   LOAD_OTHER_TARGET: {
     kind: 'usage',
     meaning:

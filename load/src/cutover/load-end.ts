@@ -9,7 +9,9 @@
  *    must have said that it has ended, or its process be gone: otherwise the cutover ends here.
  * 3. A cutover that ends without a record, or crashes, gives the load up: it takes itself over again.
  *
- * Not covered, as at any takeover (decision 0004): a change of structure that a frozen process had decided on and not yet sent.
+ * A change of structure has no number. What the load that is ended could have in hand comes from the stream, or is held back again by an entry in its log:
+ * the proofs after this count both, and the cutover is not recorded. Not covered, as at any takeover (decision 0004): one that an earlier
+ * process of the load was frozen with, and one that was repeated and is held on its way.
  */
 import { hasCode, WaybillError } from '@waybill/shared/errors';
 import { sleep } from '@waybill/shared/lifecycle';
@@ -118,9 +120,9 @@ async function notReadyIfFenced<T>(load: string, operation: () => Promise<T>): P
 function notProvenEnded(load: string, url: string): WaybillError {
   return new WaybillError(
     'CUTOVER_NOT_READY',
-    `load ${load} does not answer, and the target ${url} cannot refuse what it may still write`,
+    `it is not certain that load ${load} has ended, and the target ${url} cannot refuse what it may still write`,
     {
-      hint: 'End the process of the load if it hangs. Then start `waybill load` again, with the same user on the target as the cutover has, and run the cutover again when it has caught up.',
+      hint: 'End the process of the load if it hangs. Then start `waybill load` again, with the same user on the target as the cutover has, and run the cutover again when it has caught up and run for a minute.',
       context: { load, target: url },
     },
   );

@@ -94,13 +94,23 @@ export class Ownership {
     this.#loopEnd.abort();
     await this.#loop;
     if (this.#fence.signal.aborted) return;
+    if (this.#target.mayStillWrite()) {
+      this.#logger.warn(
+        'a batch got no answer and may still be done; the next owner of the load waits for it',
+      );
+    } else {
+      await this.#sayReleased();
+    }
+    this.#fence.abort(interrupted('the load has been released'));
+    this.#loopEnd[Symbol.dispose]();
+  }
+
+  async #sayReleased(): Promise<void> {
     const { load, epoch, bond } = this.#settings;
     const set = bond === null ? { cutover: 'ended' } : { released: true };
     await this.#target.progress
       .update([{ id: ownerId(load), when: { epoch }, set }])
       .catch((error: unknown) => this.#logger.debug('the load was not released', { err: error }));
-    this.#fence.abort(interrupted('the load has been released'));
-    this.#loopEnd[Symbol.dispose]();
   }
 
   #isFresh(): boolean {

@@ -27,7 +27,10 @@ export interface OwnershipSettings {
 }
 
 export interface OwnershipDeps {
-  readonly target: Pick<Target, 'keepShutOut' | 'login' | 'olderWritesRun' | 'progress' | 'shutOut' | 'url'>;
+  readonly target: Pick<
+    Target,
+    'keepShutOut' | 'login' | 'mayStillWrite' | 'olderWritesRun' | 'progress' | 'shutOut' | 'url'
+  >;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }

@@ -83,6 +83,7 @@ class MongodbTarget extends MongodbStructure implements Target {
   readonly #settings: MongodbTargetSettings;
   readonly #progressWrites = new PQueue({ concurrency: PROGRESS_WRITES });
   #fence: WriteFence | null = null;
+  #unansweredAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     connection: MongoConnection,
@@ -119,6 +120,10 @@ class MongodbTarget extends MongodbStructure implements Target {
     }
   }
 
+  mayStillWrite(): boolean {
+    return performance.now() - this.#unansweredAt < this.#settings.maxWriteMs;
+  }
+
   async keepShutOut(): Promise<void> {
     await this.#fence?.refresh();
   }
@@ -153,11 +158,20 @@ class MongodbTarget extends MongodbStructure implements Target {
 
   /** What a transaction did not do goes as single writes, which tell of each statement what became of it. */
   async #send(batch: WriteBatch, execute: Execute<CommandReply>): Promise<CommandReply> {
-    if (!this.#fence) return execute({ writeConcern: MAJORITY });
+    if (!this.#fence) return this.#sendUnfenced(execute);
     const whole = goesWhole(batch) ? await this.#fence.sendWhole(execute) : null;
     return (
       whole ?? this.#fence.send((fields, session) => execute({ ...fields, writeConcern: MAJORITY }, session))
     );
+  }
+
+  async #sendUnfenced(execute: Execute<CommandReply>): Promise<CommandReply> {
+    try {
+      return await execute({ writeConcern: MAJORITY });
+    } catch (error) {
+      if (serverCode(error) === undefined) this.#unansweredAt = performance.now();
+      throw error;
+    }
   }
 
   #sendProgress<T>(execute: Execute<T>): Promise<T> {

@@ -154,6 +154,8 @@ export interface Target extends TargetStructure {
   keepShutOut(): Promise<void>;
 
   write(batch: WriteBatch, tag: WriteTag): Promise<WriteResult>;
+  /** A batch got no answer lately, and nothing keeps it from being done yet. Never so where the server refuses it. */
+  mayStillWrite(): boolean;
 
   /** Whether writes of this load with an epoch below the tag's still run. Null where the server does not tell. */
   olderWritesRun(tag: WriteTag): Promise<boolean | null>;

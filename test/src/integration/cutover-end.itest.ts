@@ -232,7 +232,7 @@ await describeWithServer('a load that has been cut over', (servers) => {
     const refused = scene.cutOver({ 'restoring indexes': async () => load.kill('SIGSTOP') });
     await expect(refused).rejects.toMatchObject({
       code: 'CUTOVER_NOT_READY',
-      message: expect.stringMatching(/does not answer, and the target \S+ cannot refuse/),
+      message: expect.stringMatching(/not certain that load \S+ has ended, and the target \S+ cannot refuse/),
     });
     expect(milestoneOf(await scene.log(), 'cutover')).toBeUndefined();
     load.kill('SIGCONT');

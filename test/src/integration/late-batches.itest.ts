@@ -2,12 +2,15 @@
  * A batch whose connection breaks may reach the target long after its repetition, and after newer states of its documents (INV-3). The
  * server refuses it then.
  */
+
+import { Ownership } from '@waybill/load/progress/ownership';
 import { type LaneCursor, Progress, readProgress, START } from '@waybill/load/progress/progress';
 import { plainCollection } from '@waybill/load/structure/collections';
 import { Registry } from '@waybill/load/structure/registry';
 import { openMongodbTarget } from '@waybill/load/target/mongodb';
 import type { Target, WriteBatch } from '@waybill/load/target/target';
 import { deleteStatement, replaceStatement } from '@waybill/shared/bson/statement';
+import { silentLogger } from '@waybill/shared/logger';
 import { connect, type MongoConnection } from '@waybill/shared/mongo/connection';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { document, int32 } from '../corpus/bytes.ts';
@@ -162,6 +165,39 @@ await describeWithServer('a cursor that reaches a standalone target after its re
     await progress.advance(at(2));
     await late.deliver();
     expect(await cursorSeq(target)).toBe(2);
+  });
+});
+
+await describeWithServer('a load whose batch got no answer from a standalone target', () => {
+  it('does not say at its end that nothing more comes of it', async () => {
+    await using server = await startServer();
+    await using wire = await LateWire.start(server.uri);
+    await using connection = await connect(wire.uri, { role: 'target' });
+    const target = await openMongodbTarget(connection, { progressDatabase: 'waybill', maxWriteMs: 60_000 });
+    const times = { confirmMs: 50, leaseMs: 100, maxWriteMs: 60_000, workers: 1 };
+    const { signal } = new AbortController();
+    const deps = { target, logger: silentLogger, signal };
+    const isReleased = async (loses: boolean, epoch: number): Promise<boolean> => {
+      const owner = await Ownership.acquire(
+        { load: 'main', stream: 'any', bond: 'any', epoch, ...times },
+        deps,
+      );
+      const batch = {
+        kind: 'insert',
+        namespace: 'late.things',
+        bypassValidation: true,
+        keepsOrder: false,
+      } as const;
+      const write = () => target.write({ ...batch, statements: [thing(epoch, 0)] }, owner.tag);
+      const held = loses ? wire.hold('things') : null;
+      const writing = write().catch((error: unknown) => error);
+      if (held) (await held).reset();
+      expect(await writing).toMatchObject(loses ? { code: 'MONGO_TRANSIENT' } : { n: 1 });
+      await owner.release();
+      return (await target.progress.find('main/owner'))[0]?.released === true;
+    };
+    expect(await isReleased(false, 1)).toBe(true);
+    expect(await isReleased(true, 2)).toBe(false);
   });
 });
 
