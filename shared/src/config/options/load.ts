@@ -43,7 +43,7 @@ export const LOAD_OPTIONS = {
     group: 'Load',
     commands: WITH_TARGET,
     describe:
-      'Database on the target in which the load keeps its progress, for where the data has a database waybill itself. Fixed when the load is first started, and known from then on. Default: waybill.',
+      'Database on the target in which the load keeps its progress. Default: waybill. Choose another where the data has a database of that name. Fixed when the load is first started.',
     example: 'waybill_progress',
   },
   workers: {
