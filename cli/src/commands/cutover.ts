@@ -2,13 +2,14 @@ import { createInterface } from 'node:readline/promises';
 import type { CutoverResult } from '@waybill/load/cutover/cutover';
 import { runCutover } from '@waybill/load/cutover/cutover';
 import { VerificationDiffers } from '@waybill/load/cutover/proof';
-import type { VerifyReport } from '@waybill/load/verify/report';
+import { Acceptance } from '@waybill/load/verify/acceptance';
+import type { StructureDifference, VerifyReport } from '@waybill/load/verify/report';
 import { newVerifyStats } from '@waybill/load/verify/settings';
 import { WaybillError } from '@waybill/shared/errors';
 import { interrupted } from '@waybill/shared/lifecycle';
 import { printable, printableData } from '@waybill/shared/printable';
 import { showComparing } from '../output/comparing.ts';
-import { renderVerification } from '../output/verification.ts';
+import { renderVerification, structureLine } from '../output/verification.ts';
 import type { CommandContext } from './command.ts';
 import { confirm } from './confirm.ts';
 import { Services } from './services.ts';
@@ -16,13 +17,13 @@ import { writeReport } from './verify.ts';
 
 export async function runCutoverCommand(context: CommandContext): Promise<number> {
   const { options, signal, logger, output } = context;
+  const acceptance = Acceptance.of(options.accept);
   await using services = new Services(context);
   const bucket = await services.writableBucket();
   const source = await services.connect('source');
   const target = await services.connect('target');
   await confirmWritesStopped(context, source.url);
   const stats = newVerifyStats();
-  using progress = showComparing(stats, logger, output.terminal);
   const { stream, load, wait: stalledMs } = options;
   const settings = {
     stream,
@@ -30,11 +31,21 @@ export async function runCutoverCommand(context: CommandContext): Promise<number
     progressDatabase: options['progress-database'] ?? null,
     stalledMs,
     verify: {},
+    acceptance,
     allowEmpty: options['allow-empty'],
+  };
+  let progress = showComparing(stats, logger, output.terminal);
+  const onUnaccepted = async (found: readonly StructureDifference[]): Promise<boolean> => {
+    progress[Symbol.dispose]();
+    for (const each of found) output.terminal.write(`${structureLine(each)}\n`);
+    const answer = await isYes(context, 'Take the target as it is in this? (yes/no) ');
+    progress = showComparing(stats, logger, output.terminal);
+    return answer;
   };
   try {
     const onStep = (step: string): void => logger.info('cutover', { step });
-    const result = await runCutover(settings, { bucket, source, target, logger, stats, signal, onStep });
+    const deps = { bucket, source, target, logger, stats, signal, onStep };
+    const result = await runCutover(settings, canAsk(context) ? { ...deps, onUnaccepted } : deps);
     progress[Symbol.dispose]();
     await tell(context, result.verification, result);
     return 0;
@@ -44,37 +55,45 @@ export async function runCutoverCommand(context: CommandContext): Promise<number
     await tell(context, error.report, null);
     // With its code and its hint.
     throw error;
+  } finally {
+    progress[Symbol.dispose]();
   }
 }
 
 /** Waybill can not know that the application has stopped; it can only be told, and look afterwards whether it was so. */
-async function confirmWritesStopped(
-  { options, output, signal }: CommandContext,
-  source: string,
-): Promise<void> {
-  if (options.yes) return;
+async function confirmWritesStopped(context: CommandContext, source: string): Promise<void> {
+  if (context.options.yes) return;
   const hint = 'Stop the application first, then give --yes.';
-  if (!process.stdin.isTTY || !output.isTerminal) {
+  if (!canAsk(context)) {
     throw new WaybillError(
       'CONFIG_INVALID',
       'the cutover needs to know that writes to the source have stopped',
       { hint },
     );
   }
-  const questions = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const ask = (question: string): Promise<string> =>
-      questions.question(question, { signal }).catch((error: unknown) => {
-        // A Ctrl-C at a prompt is a key and no signal.
-        throw interrupted('stopped before the cutover began', error);
-      });
-    if (await confirm(`Has every application stopped writing to ${source}? (yes/no) `, ask)) return;
-  } finally {
-    questions.close();
-  }
+  if (await isYes(context, `Has every application stopped writing to ${source}? (yes/no) `)) return;
   throw new WaybillError('CUTOVER_NOT_READY', 'nobody has confirmed that writes to the source have stopped', {
     hint,
   });
+}
+
+/** Somebody sits there who has not said that there is nothing to ask. */
+function canAsk({ options, output }: CommandContext): boolean {
+  return !options.yes && process.stdin.isTTY && output.isTerminal;
+}
+
+async function isYes({ signal }: CommandContext, question: string): Promise<boolean> {
+  const questions = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const ask = (text: string): Promise<string> =>
+      questions.question(text, { signal }).catch((error: unknown) => {
+        // A Ctrl-C at a prompt is a key and no signal.
+        throw interrupted('stopped at a question', error);
+      });
+    return await confirm(question, ask);
+  } finally {
+    questions.close();
+  }
 }
 
 async function tell(

@@ -4,6 +4,7 @@ import { comparedNamespaces, EVERYTHING, recordedFilter } from '@waybill/load/lo
 import { boundLoad } from '@waybill/load/progress/log-and-target';
 import { streamIdentityText } from '@waybill/load/progress/stream-identity';
 import { mongodbProgressStore } from '@waybill/load/target/mongodb-progress';
+import { Acceptance } from '@waybill/load/verify/acceptance';
 import { LoadWatch } from '@waybill/load/verify/load-watch';
 import { mayBeEmpty, nothingCompared } from '@waybill/load/verify/nothing-compared';
 import { isDifference, isEmpty, type VerifyReport } from '@waybill/load/verify/report';
@@ -20,6 +21,7 @@ import { Services } from './services.ts';
 
 export async function runVerifyCommand(context: CommandContext): Promise<number> {
   const { options, signal, output, logger } = context;
+  const acceptance = Acceptance.of(options.accept);
   await using services = new Services(context);
   const bucket = await services.bucket();
   const source = await services.connect('source');
@@ -35,7 +37,7 @@ export async function runVerifyCommand(context: CommandContext): Promise<number>
   const stats = newVerifyStats();
   const report = await (async () => {
     using _progress = showComparing(stats, logger, output.terminal);
-    return await runVerify({}, { source, target, filter, load, stats, signal });
+    return await runVerify({}, { source, target, filter, load, acceptance, stats, signal });
   })();
   if (options.report !== undefined) await writeReport(options.report, report);
   if (options.json) output.printJson(report);

@@ -1,4 +1,5 @@
 /** What a verification found, for people. */
+import { acceptName } from '@waybill/load/verify/acceptance';
 import {
   type DocumentDifference,
   isDifference,
@@ -59,6 +60,12 @@ function verdict(report: VerifyReport, paint: Paint): string {
   const { same, collections, structure, differences } = report;
   if (isEmpty(report) && !structure.some(isDifference))
     return paint('yellow', 'Nothing was compared: neither side has anything of it.');
+  const accepted = structure.filter((each) => each.accepted).length;
+  if (same && accepted > 0)
+    return paint(
+      'yellow',
+      `Same but for what was accepted (${formatCount(accepted)}): every document byte for byte, and the rest of the structure.`,
+    );
   if (same)
     return paint('green', 'Same: every document byte for byte, and collections, options, indexes and views.');
   const changing = collections.reduce((sum, each) => sum + each.changing, 0);
@@ -108,8 +115,20 @@ function different(each: VerifyReport['collections'][number]): number {
   return each.missing + each.extra + each.different + each.duplicates;
 }
 
-function structureLine({ namespace, what, detail, heldBack }: StructureDifference): string {
-  return `${namespace}: ${what} ${detail}${heldBack ? ' (held back until the cutover)' : ''}`;
+export function structureLine(difference: StructureDifference): string {
+  const { namespace, what, detail } = difference;
+  const notes = structureNotes(difference);
+  return `${namespace}: ${what} ${detail}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`;
+}
+
+function structureNotes(difference: StructureDifference): string[] {
+  const { heldBack, blocked, accepted } = difference;
+  const name = acceptName(difference);
+  return [
+    ...(heldBack ? ['held back until the cutover'] : []),
+    ...(blocked === undefined ? [] : [`blocked: ${blocked}`]),
+    ...(accepted ? ['accepted'] : name === '' ? [] : [`--accept ${name}`]),
+  ];
 }
 
 /** Paths and what differs, never values. */

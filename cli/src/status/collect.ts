@@ -2,6 +2,8 @@
 import { type LoadedProgress, readProgress } from '@waybill/load/progress/progress';
 import { streamIdentityText } from '@waybill/load/progress/stream-identity';
 import { assertBound, lookAtTarget, settleProgressDatabase } from '@waybill/load/progress/target-bond';
+import { type Blocked, blockedIn } from '@waybill/load/structure/blocked';
+import { Registry } from '@waybill/load/structure/registry';
 import { mongodbProgressStore } from '@waybill/load/target/mongodb-progress';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { WaybillError } from '@waybill/shared/errors';
@@ -38,6 +40,11 @@ export interface CollectDeps {
   readonly signal: AbortSignal;
 }
 
+interface OnTarget {
+  readonly progress: LoadedProgress;
+  readonly blocked: readonly Blocked[];
+}
+
 /** Repeated collecting reads only the commits that are new. */
 export class StatusCollector {
   readonly #settings: CollectSettings;
@@ -61,7 +68,7 @@ export class StatusCollector {
     // The load's side first: what it has reached must not look like more than the stream has.
     this.#load = await this.#advance(loadPrefix(stream, load), this.#load);
     const unreachable: Unreachable[] = [];
-    const progress = await ask('target', target, unreachable, (connection) =>
+    const onTarget = await ask('target', target, unreachable, (connection) =>
       this.#progressOn(connection, identity),
     );
     this.#stream = await this.#advance(streamPrefix(stream), this.#stream);
@@ -73,7 +80,7 @@ export class StatusCollector {
       bucket: bucket.url,
       identity,
       stream: this.#stream,
-      load: { name: load, log: this.#load, progress },
+      load: { name: load, log: this.#load, progress: onTarget?.progress ?? null, blocked: onTarget?.blocked },
       sourceTime,
       unreachable,
       now: Date.now(),
@@ -81,7 +88,7 @@ export class StatusCollector {
   }
 
   /** Of another target than the load's, nothing is told: nobody should take it for the load's. */
-  async #progressOn(target: MongoConnection, identity: StreamIdentity): Promise<LoadedProgress> {
+  async #progressOn(target: MongoConnection, identity: StreamIdentity): Promise<OnTarget> {
     const { stream, load, progressDatabase: given = null } = this.#settings;
     const before = this.#load ?? EMPTY_STATE;
     const progressDatabase = settleProgressDatabase(given, before, load);
@@ -91,7 +98,9 @@ export class StatusCollector {
       this.#load = await this.#advance(loadPrefix(stream, load), before);
       assertBound(this.#load, sight, { load, stream: streamIdentityText(identity) });
     }
-    return readProgress(mongodbProgressStore(target, progressDatabase), load, identity.lanes);
+    const store = mongodbProgressStore(target, progressDatabase);
+    const progress = await readProgress(store, load, identity.lanes);
+    return { progress, blocked: (await Registry.open(store, load)).all().flatMap(blockedIn) };
   }
 
   async #advance(prefix: string, known: StreamState | null): Promise<StreamState> {

@@ -8,6 +8,7 @@ import type { CaptureStatus, CollectionStatus, LoadStatus, MilestoneStatus, Shar
 
 /** An idle capture commits every ten seconds. */
 const SILENT_SECONDS = 30;
+const MOST_BLOCKED = 10;
 
 /** In little room the tables are shortened, so that the top stays on the screen. */
 export function renderStatus(status: Status, paint: Paint, room: Room = ALL_ROOM): string {
@@ -36,7 +37,18 @@ function sides(status: Status, paint: Paint): string[] {
   const facts = isOver ? [cutOver(status)] : loadFacts(load, unreachable);
   lines.push(`${title}     ${paint(isOver ? 'green' : 'cyan', load.phase)}  ${facts.join(', ')}`);
   if (!isEverything(load)) lines.push(`         takes ${filterText(load)}`);
-  return lines;
+  return [...lines, ...blockedLines(load, paint)];
+}
+
+/** What the target refuses: the cutover will ask for it. */
+function blockedLines({ blocked }: LoadStatus, paint: Paint): string[] {
+  const all = blocked ?? [];
+  const lines = all.slice(0, MOST_BLOCKED).map(({ namespace, kind, name, reason }) => {
+    const what = name === '' ? `${kind} ${namespace}` : `${kind} ${name} of ${namespace}`;
+    return `         ${paint('yellow', 'blocked')} ${what}: ${reason}`;
+  });
+  const left = all.length - lines.length;
+  return left > 0 ? [...lines, `         and ${formatCount(left)} more that are blocked`] : lines;
 }
 
 /** The end: nothing lags any more, and nothing has to run. */

@@ -1,4 +1,5 @@
 /** What `waybill status` tells; this is also its JSON. */
+import type { Blocked } from '@waybill/load/structure/blocked';
 import type { Milestone } from '@waybill/shared/manifest/commit';
 
 export type CapturePhase = 'starting' | 'snapshot' | 'changes' | 'drained' | 'history-lost' | 'closed';
@@ -84,6 +85,8 @@ export interface LoadStatus {
   /** Of what the load takes. */
   readonly snapshotSegmentsTotal: number;
   readonly snapshotDocuments: number | null;
+  /** Views, options and indexes that the target refuses; null where the target was not asked. */
+  readonly blocked: readonly Blocked[] | null;
 }
 
 export interface CollectionStatus {

@@ -1,6 +1,7 @@
 /** What `waybill status` knows, computed from the folded logs and the target's progress. Pure. */
 import { EVERYTHING, type LoadFilter, recordedFilter, type Takes, takesOf } from '@waybill/load/load-filter';
 import { type LoadedProgress, slowest } from '@waybill/load/progress/progress';
+import type { Blocked } from '@waybill/load/structure/blocked';
 import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { lagSeconds } from '@waybill/shared/metrics';
@@ -28,6 +29,8 @@ export interface StatusInput {
     readonly name: string;
     readonly log: StreamState;
     readonly progress: LoadedProgress | null;
+    /** What the target refuses; absent where it was not asked. */
+    readonly blocked?: readonly Blocked[] | undefined;
   } | null;
   readonly sourceTime: ClusterTime | null;
   readonly unreachable?: Status['unreachable'];
@@ -111,7 +114,7 @@ function loadOf(
   { include, exclude }: LoadFilter,
   takes: Takes,
 ): LoadStatus {
-  const { log, progress } = load;
+  const { log, progress, blocked = null } = load;
   const cursor = progress ? slowest(progress.cursors) : null;
   const streamWatermark = watermarkOf(stream);
   const reached = cursor?.clusterTime ?? null;
@@ -129,6 +132,7 @@ function loadOf(
     snapshotSegments: progress?.finished.length ?? null,
     snapshotSegmentsTotal: stream.snapshotSegments.filter(({ namespace = '' }) => takes(namespace)).length,
     snapshotDocuments: progress ? sum(progress.finished, (each) => each.records) : null,
+    blocked,
   };
 }
 

@@ -229,9 +229,9 @@ export class CollectionRestore {
   /** A clustered collection's own expiry. */
   async restoreCollectionExpiry(): Promise<RestoreReport[]> {
     const { target, tag } = this.#deps;
-    const { namespace, options } = this.#record;
+    const { namespace, options, blocked } = this.#record;
     const expiry = findElement(options, 'expireAfterSeconds');
-    if (!expiry) return [];
+    if (!expiry || blocked.some(({ option }) => option === 'expireAfterSeconds')) return [];
     await this.#attempt(() => target.modify(namespace, [['expireAfterSeconds', expiry]], tag));
     return [{ namespace, index: '', outcome: 'restored', note: null }];
   }

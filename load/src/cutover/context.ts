@@ -5,6 +5,8 @@ import { appendNote } from '@waybill/shared/manifest/note';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { writerName } from '@waybill/shared/process-identity';
+import type { Acceptance } from '../verify/acceptance.ts';
+import type { StructureDifference } from '../verify/report.ts';
 import type { VerifySettings, VerifyStats } from '../verify/settings.ts';
 
 export interface CutoverSettings {
@@ -15,6 +17,8 @@ export interface CutoverSettings {
   /** A wait in which nothing moves for this long is given up, in milliseconds. */
   readonly stalledMs: number;
   readonly verify: Partial<VerifySettings>;
+  /** Differences of structure that may stay. */
+  readonly acceptance: Acceptance;
   /** The cutover of nothing is meant: neither side has anything that the load takes. */
   readonly allowEmpty: boolean;
 }
@@ -22,6 +26,7 @@ export interface CutoverSettings {
 export type CutoverStep =
   | 'waiting for capture'
   | 'waiting for load'
+  | 'checking structure'
   | 'checking indexes'
   | 'verifying'
   | 'restoring indexes'
@@ -36,6 +41,8 @@ export interface CutoverDeps {
   readonly stats: VerifyStats;
   readonly signal: AbortSignal;
   readonly onStep: (step: CutoverStep) => void;
+  /** Asked whether these may stay, where nobody has accepted them yet. Without it: no. */
+  readonly onUnaccepted?: (found: readonly StructureDifference[]) => Promise<boolean>;
 }
 
 /** What every step of a cutover needs. */

@@ -22,6 +22,7 @@ import { comparedNamespaces, EVERYTHING, recordedFilter, takesOf } from '../load
 import { boundLoad } from '../progress/log-and-target.ts';
 import { streamIdentityText } from '../progress/stream-identity.ts';
 import { mongodbProgressStore } from '../target/mongodb-progress.ts';
+import { acceptName } from '../verify/acceptance.ts';
 import { LoadWatch } from '../verify/load-watch.ts';
 import { isEmpty, type VerifyReport } from '../verify/report.ts';
 import type { RestoreReport } from './collection-restore.ts';
@@ -31,6 +32,7 @@ import { EndedLoad, ownerOf } from './load-end.ts';
 import {
   assertNoneRefused,
   assertNothingHeldBack,
+  proveAcceptable,
   proveNobodyWrote,
   proveSame,
   proveStructure,
@@ -48,6 +50,9 @@ export interface CutoverResult {
   /** Of the stream and of the load, in time's order. */
   readonly milestones: readonly Milestone[];
 }
+
+/** In a milestone; a commit is a few KiB. */
+const ACCEPTED_TOLD = 50;
 
 /** @throws CUTOVER_NOT_READY, VERIFY_DIFFERENT, VERIFY_NOTHING_COMPARED, LOAD_MISSING, STREAM_FOREIGN_SOURCE, TARGET_IS_SOURCE, LOAD_OTHER_TARGET, and errors of the servers and the bucket */
 export async function runCutover(settings: CutoverSettings, deps: CutoverDeps): Promise<CutoverResult> {
@@ -70,14 +75,16 @@ export async function runCutover(settings: CutoverSettings, deps: CutoverDeps): 
 
   const stopped = await drain(context, watch, {});
   deps.onStep('checking indexes');
-  assertNoneRefused(await buildMissing(context.settings, deps));
-  assertNoneRefused(await findViolations(context.settings, deps));
+  const missing = await buildMissing(context.settings, deps);
+  const structure = await proveAcceptable(context, compared, watch, missing);
+  assertNoneRefused(context, missing, { structure });
+  assertNoneRefused(context, await findViolations(context.settings, deps), { structure });
   const verified = await proveSame(context, compared, watch);
   const before = await loadLog(context);
   const still = await drain(context, watch, { again: true });
   const first = stopped.capture.state;
   await proveNobodyWrote(context, compared, first, still.capture.state);
-  const restored = await restore(context, () =>
+  const restored = await restore(context, verified, () =>
     proveStructure(context, compared, watch, verified, 'but-expiry').catch(async (error: unknown) => {
       // What differs then may be what the load holds back again.
       assertNothingHeldBack(context, before, await loadLog(context));
@@ -110,15 +117,17 @@ export async function runCutover(settings: CutoverSettings, deps: CutoverDeps): 
  */
 async function restore(
   context: CutoverContext,
+  verified: VerifyReport,
   proveRest: () => Promise<VerifyReport>,
 ): Promise<RestoreReport[]> {
   const { onStep, source } = context;
   const settings = { ...context.settings, cappedExpires: cappedExpires(source.server) };
   onStep('restoring indexes');
-  assertNoneRefused(await restoreHeldBack({ ...settings, kinds: ['unique', 'hidden'] }, context));
+  const first = await restoreHeldBack({ ...settings, kinds: ['unique', 'hidden'] }, context);
+  assertNoneRefused(context, first, verified);
   await proveRest();
   const reports = await restoreHeldBack(settings, context);
-  assertNoneRefused(reports);
+  assertNoneRefused(context, reports, verified);
   return reports;
 }
 
@@ -139,6 +148,7 @@ async function record(
     documents,
     bytes,
     ...(isEmpty(report) && { allowEmpty: true }),
+    ...acceptedEvidence(report),
   };
   const at = { clusterTime: writesStopped, sequence: capture.milestone.sequence };
   const facts = [{ name: 'verified', ...at, evidence } as const, { name: 'cutover', ...at } as const];
@@ -153,6 +163,13 @@ async function shutOutAgain(context: CutoverContext, identity: StreamIdentity): 
   const owner = await ownerOf(store, settings.load);
   if (!owner || typeof owner.cutover === 'string') return;
   await using _ended = await EndedLoad.take(context, identity);
+}
+
+/** What was accepted, as one JSON array of names; the report in the bucket has all of it. */
+function acceptedEvidence({ structure }: VerifyReport): { accepted?: string; acceptedCount?: number } {
+  const names = structure.filter(({ accepted }) => accepted).map(acceptName);
+  if (names.length === 0) return {};
+  return { accepted: JSON.stringify(names.slice(0, ACCEPTED_TOLD)), acceptedCount: names.length };
 }
 
 function loadLog({ bucket, loadPrefix, signal }: CutoverContext): Promise<StreamState> {

@@ -3,10 +3,11 @@ import { type ErrorContext, WaybillError } from '@waybill/shared/errors';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { listCatalog } from '@waybill/shared/mongo/catalog';
 import { indexFields, optionFields } from '@waybill/shared/mongo/definition-fields';
+import { acceptable, acceptName, acceptOption, describeAcceptable, listed } from '../verify/acceptance.ts';
 import { verifyStructure } from '../verify/catalogs.ts';
 import type { LoadWatch } from '../verify/load-watch.ts';
 import { mayBeEmpty, nothingCompared } from '../verify/nothing-compared.ts';
-import { isDifference, isEmpty, type VerifyReport } from '../verify/report.ts';
+import { isDifference, isEmpty, type StructureDifference, type VerifyReport } from '../verify/report.ts';
 import type { HeldBackField } from '../verify/structure.ts';
 import { runVerify } from '../verify/verify.ts';
 import type { RestoreReport } from './collection-restore.ts';
@@ -36,8 +37,17 @@ export async function proveSame(
   load: LoadWatch,
 ): Promise<VerifyReport> {
   const { source, target, stats, signal, settings, onStep } = context;
+  const { acceptance } = settings;
   onStep('verifying');
-  const report = await runVerify(settings.verify, { source, target, filter, load, stats, signal });
+  const report = await runVerify(settings.verify, {
+    source,
+    target,
+    filter,
+    load,
+    acceptance,
+    stats,
+    signal,
+  });
   if (report.same) return report;
   if (isEmpty(report) && report.structure.every((each) => !isDifference(each))) {
     if (settings.allowEmpty || (await mayBeEmpty(context.bucket, settings, signal))) return report;
@@ -55,9 +65,10 @@ export async function proveStructure(
   restored: 'but-expiry' | 'restored',
 ): Promise<VerifyReport> {
   const held = restored === 'restored' ? NOTHING : EXPIRY;
+  const { acceptance } = context.settings;
   // The order of documents was looked at with them.
   const order = verified.structure.filter(({ what }) => what === 'order-untold');
-  const structure = [...(await verifyStructure({ ...context, filter, load, held })), ...order];
+  const structure = [...(await verifyStructure({ ...context, filter, load, acceptance, held })), ...order];
   const same = !structure.some(isDifference);
   if (same) return { ...verified, structure };
   throw new VerificationDiffers({ ...verified, structure, same }, context.settings.load);
@@ -96,9 +107,17 @@ export function assertNothingHeldBack(context: CutoverContext, before: StreamSta
   if (at(now) !== at(before)) throw writtenTo(context, {});
 }
 
-/** @throws CUTOVER_NOT_READY */
-export function assertNoneRefused(reports: readonly RestoreReport[]): void {
-  const refused = reports.filter(({ outcome }) => outcome === 'refused');
+/** @throws CUTOVER_NOT_READY for what is refused and not accepted */
+export function assertNoneRefused(
+  { settings }: Pick<CutoverContext, 'settings'>,
+  reports: readonly RestoreReport[],
+  { structure }: Pick<VerifyReport, 'structure'>,
+): void {
+  noteRefused(settings, reports);
+  const refused = reports.filter(
+    ({ outcome, namespace, index }) =>
+      outcome === 'refused' && !settings.acceptance.takes(namespace, index, structure),
+  );
   const [first] = refused;
   if (!first) return;
   const which = `${first.index} of ${first.namespace}: ${first.note ?? 'refused'}`;
@@ -106,10 +125,50 @@ export function assertNoneRefused(reports: readonly RestoreReport[]): void {
     refused.length === 1
       ? `an index cannot be made as on the source, ${which}`
       : `${refused.length} indexes cannot be made as on the source, first ${which}`;
+  const name = `blocked:${first.namespace}.${first.index}`;
   throw new WaybillError('CUTOVER_NOT_READY', message, {
-    hint: 'Mend what the target holds (the message says what violates), and run the cutover again.',
+    hint: `Mend what the target holds (the message says what violates), or do without the index there (--accept ${name}), and run the cutover again.`,
     context: { namespace: first.namespace, index: first.index },
   });
+}
+
+function noteRefused({ acceptance }: CutoverContext['settings'], reports: readonly RestoreReport[]): void {
+  for (const { outcome, namespace, index, note } of reports) {
+    if (outcome === 'refused') acceptance.noteRefused(namespace, index, note ?? 'refused');
+  }
+}
+
+/**
+ * Structure that the target does not have, or has of its own, is told before the long comparison of documents: everything is drained, so it is
+ * as it will be. @throws CUTOVER_NOT_READY, CONFIG_INVALID
+ */
+export async function proveAcceptable(
+  context: CutoverContext,
+  { filter }: Compared,
+  load: LoadWatch,
+  built: readonly RestoreReport[],
+): Promise<StructureDifference[]> {
+  const { settings, onStep, onUnaccepted } = context;
+  const { acceptance } = settings;
+  noteRefused(settings, built);
+  onStep('checking structure');
+  const found = await verifyStructure({ ...context, filter, load, acceptance });
+  acceptance.assertKnown(found);
+  const open = acceptable(found);
+  if (open.length > 0 && (await onUnaccepted?.(open))) acceptance.add(open.map(acceptName));
+  else if (open.length > 0) throw notAccepted(open, settings.load);
+  return acceptance.mark(found);
+}
+
+function notAccepted(open: readonly StructureDifference[], load: string): WaybillError {
+  return new WaybillError(
+    'CUTOVER_NOT_READY',
+    `the target lacks structure that it refuses, or has some of its own: ${listed(open.map(describeAcceptable))}`,
+    {
+      hint: `Mend it, or take it as it is: run the cutover again with --accept ${acceptOption(open)}`,
+      context: { load, differences: open.length },
+    },
+  );
 }
 
 function writtenTo({ settings }: CutoverContext, context: ErrorContext): WaybillError {

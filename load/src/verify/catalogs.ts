@@ -3,21 +3,21 @@ import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/catalog';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { PROGRESS_COLLECTION, progressIn } from '@waybill/shared/mongo/own-progress';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
-import type { IndexStates } from './load-watch.ts';
+import { Acceptance } from './acceptance.ts';
+import { type KnownStructure, NOTHING_KNOWN } from './load-watch.ts';
 import type { StructureDifference } from './report.ts';
 import type { VerifyDeps } from './settings.ts';
 import { compareStructure, type HeldBackField } from './structure.ts';
 
-const UNKNOWN: IndexStates = new Map();
-
-export interface StructureDeps extends Pick<VerifyDeps, 'source' | 'target' | 'filter' | 'load' | 'signal'> {
+export interface StructureDeps
+  extends Pick<VerifyDeps, 'source' | 'target' | 'filter' | 'load' | 'acceptance' | 'signal'> {
   /** What may still be held back. Default: everything that a load holds back. */
   readonly held?: ReadonlySet<HeldBackField>;
 }
 export type Catalogs = readonly [
   source: readonly CatalogEntry[],
   target: readonly CatalogEntry[],
-  states: IndexStates,
+  known: KnownStructure,
 ];
 
 export function bothCatalogs({ source, target, filter, load, signal }: StructureDeps): Promise<Catalogs> {
@@ -25,7 +25,7 @@ export function bothCatalogs({ source, target, filter, load, signal }: Structure
     retry(() => listCatalog(of, filter, signal), DEFAULT_RETRY, { signal });
   // The source's is left out by the filter, as of the stream's start; the target's is of loads since.
   const listTarget = async (): Promise<CatalogEntry[]> => withoutProgress(target, await list(target), signal);
-  return Promise.all([list(source), listTarget(), load ? load.indexStates(signal) : UNKNOWN]);
+  return Promise.all([list(source), listTarget(), load ? load.structure(signal) : NOTHING_KNOWN]);
 }
 
 async function withoutProgress(
@@ -44,10 +44,11 @@ async function withoutProgress(
 }
 
 export function compareCatalogs(
-  { filter, held }: StructureDeps,
-  [source, target, states]: Catalogs,
+  { filter, held, acceptance = Acceptance.none }: StructureDeps,
+  [source, target, known]: Catalogs,
 ): StructureDifference[] {
-  return compareStructure(source, target, { databases: filter.exactDatabases() ?? [], states, held });
+  const databases = filter.exactDatabases() ?? [];
+  return acceptance.mark(compareStructure(source, target, { databases, ...known, held }));
 }
 
 /** Collections, options and indexes alone. What a load holds back until the cutover is marked so. */

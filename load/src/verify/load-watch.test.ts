@@ -1,7 +1,7 @@
 import { clusterTime, formatClusterTime } from '@waybill/shared/position';
 import { describe, expect, test } from 'vitest';
 import type { ProgressDocument, ProgressStore } from '../target/target.ts';
-import { indexKey, LoadWatch } from './load-watch.ts';
+import { indexKey, LoadWatch, optionKey } from './load-watch.ts';
 
 const { signal } = new AbortController();
 const owner = (more: Partial<ProgressDocument> = {}): ProgressDocument => ({
@@ -31,7 +31,7 @@ function watch(...documents: readonly ProgressDocument[]): LoadWatch {
 
 const look = (...documents: readonly ProgressDocument[]) => watch(...documents).look(signal);
 
-test('how far a load is with its indexes is told of this load alone', async () => {
+test('how far a load is with its indexes, and what the target refuses, is told of this load alone', async () => {
   const empty = Buffer.from([5, 0, 0, 0, 0]);
   const collection: ProgressDocument = {
     _id: 'l/collection/shop.a',
@@ -39,14 +39,22 @@ test('how far a load is with its indexes is told of this load alone', async () =
     indexes: [
       { name: 'built', spec: empty, state: 'built', note: null },
       { name: 'unwanted', spec: empty, state: 'left-out', note: 'for a reason' },
+      { name: 'refused', spec: empty, state: 'blocked', note: 'no such index' },
     ],
+    blocked: [{ option: 'validator', reason: 'no such operator' }],
   };
-  const states = await watch(owner(), collection).indexStates(signal);
+  const { states, blocked } = await watch(owner(), collection).structure(signal);
   expect([...states]).toEqual([
     [indexKey('shop.a', 'built'), 'built'],
     [indexKey('shop.a', 'unwanted'), 'left-out'],
+    [indexKey('shop.a', 'refused'), 'blocked'],
   ]);
-  expect(await watch(owner({ stream: 'two' }), collection).indexStates(signal)).toEqual(new Map());
+  expect([...blocked]).toEqual([
+    [optionKey('shop.a', 'validator'), 'no such operator'],
+    [indexKey('shop.a', 'refused'), 'no such index'],
+  ]);
+  const foreign = await watch(owner({ stream: 'two' }), collection).structure(signal);
+  expect(foreign.states.size + foreign.blocked.size).toBe(0);
 });
 
 describe('a load seen from outside', () => {

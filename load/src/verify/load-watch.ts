@@ -2,6 +2,7 @@
 import { type ClusterTime, parseClusterTime } from '@waybill/shared/position';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
 import { lanePrefix, ownerId } from '../progress/keys.ts';
+import { blockedIn } from '../structure/blocked.ts';
 import { type IndexState, Registry } from '../structure/registry.ts';
 import type { ProgressDocument, ProgressStore } from '../target/target.ts';
 
@@ -23,7 +24,18 @@ const DEFAULT_LEASE_MS = 5000;
 /** Tells indexes of all collections apart. */
 export const indexKey = (namespace: string, name: string): string => JSON.stringify([namespace, name]);
 
-export type IndexStates = ReadonlyMap<string, IndexState>;
+/** The like of options; of a view as a whole with no name. */
+export const optionKey = (namespace: string, name: string): string =>
+  JSON.stringify([namespace, name, 'option']);
+
+export interface KnownStructure {
+  /** How far the load is with each index that it knows: {@link indexKey}. */
+  readonly states: ReadonlyMap<string, IndexState>;
+  /** What the target refuses, and why: {@link indexKey}, {@link optionKey}. */
+  readonly blocked: ReadonlyMap<string, string>;
+}
+
+export const NOTHING_KNOWN: KnownStructure = { states: new Map(), blocked: new Map() };
 
 export class LoadWatch {
   readonly #store: ProgressStore;
@@ -52,17 +64,26 @@ export class LoadWatch {
     return { owner: 'ours', runs: silentMs !== null, silentMs, applied: appliedBy(lanes) };
   }
 
-  /** How far the load is with each index that it knows: {@link indexKey}. None where the target's load is not ours. */
-  async indexStates(signal: AbortSignal): Promise<IndexStates> {
-    if ((await this.look(signal)).owner !== 'ours') return new Map();
+  /** What the load says of the target's structure. Nothing where the target's load is not ours. */
+  async structure(signal: AbortSignal): Promise<KnownStructure> {
+    if ((await this.look(signal)).owner !== 'ours') return NOTHING_KNOWN;
     const registry = await retry(() => Registry.open(this.#store, this.#load), DEFAULT_RETRY, { signal });
-    return new Map(
-      registry
-        .all()
-        .flatMap(({ namespace, indexes }) =>
+    const records = registry.all();
+    return {
+      states: new Map(
+        records.flatMap(({ namespace, indexes }) =>
           indexes.map(({ name, state }) => [indexKey(namespace, name), state] as const),
         ),
-    );
+      ),
+      blocked: new Map(
+        records
+          .flatMap(blockedIn)
+          .map(({ namespace, kind, name, reason }) => [
+            (kind === 'index' ? indexKey : optionKey)(namespace, name),
+            reason,
+          ]),
+      ),
+    };
   }
 
   /** The owner confirms itself by its own clock, of which only that it moves is used here. */

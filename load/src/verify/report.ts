@@ -59,6 +59,8 @@ export interface StructureDifference {
     | 'index-missing'
     | 'index-extra'
     | 'index-different'
+    /** The same index stands there under another name. */
+    | 'index-renamed'
     /** No current server has such an index. Told, and no difference. */
     | 'index-unsupported'
     /** The load was given `--indexes none`. Told, and no difference. */
@@ -72,6 +74,12 @@ export interface StructureDifference {
   readonly detail: string;
   /** As a load leaves it until the cutover (unique as non-unique, TTL disarmed, hidden shown): not a difference yet. */
   readonly heldBack: boolean;
+  /** The index or the option that it is about, where it is about one; of an index under another name that and the source's. */
+  readonly names?: readonly string[];
+  /** Why the target does not have it, in the target's words. */
+  readonly blocked?: string;
+  /** The operator takes it as it is: no difference. */
+  readonly accepted?: boolean;
 }
 
 export interface DocumentDifference {
@@ -104,7 +112,7 @@ const NO_DIFFERENCE: ReadonlySet<StructureDifference['what']> = new Set([
   'order-untold',
 ]);
 
-/** What is held back until the cutover, what no server can have and what nobody wants is told and is none. */
-export function isDifference({ heldBack, what }: StructureDifference): boolean {
-  return !heldBack && !NO_DIFFERENCE.has(what);
+/** What is held back until the cutover, what no server can have, what nobody wants and what is accepted is told and is none. */
+export function isDifference({ heldBack, what, accepted = false }: StructureDifference): boolean {
+  return !heldBack && !accepted && !NO_DIFFERENCE.has(what);
 }

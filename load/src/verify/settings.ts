@@ -1,5 +1,6 @@
 /** What a verification is given, and what it tells while it runs. */
 import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
+import type { Acceptance } from './acceptance.ts';
 import type { Pair } from './compare-range.ts';
 import type { LoadWatch } from './load-watch.ts';
 
@@ -55,6 +56,8 @@ export interface VerifyDeps extends Pair {
   readonly filter: NamespaceFilter;
   /** The load that fills the target, which may be running; null where nobody knows of one. */
   readonly load: LoadWatch | null;
+  /** Default: nothing is accepted. */
+  readonly acceptance?: Acceptance;
   readonly stats: VerifyStats;
   readonly signal: AbortSignal;
 }

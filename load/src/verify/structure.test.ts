@@ -2,7 +2,7 @@ import { double, fromObject, int32, string } from '@waybill/shared/bson/build';
 import type { CatalogEntry } from '@waybill/shared/mongo/catalog';
 import { describe, expect, test } from 'vitest';
 import { withFields } from '../structure/index-spec.ts';
-import { indexKey } from './load-watch.ts';
+import { indexKey, optionKey } from './load-watch.ts';
 import { isDifference } from './report.ts';
 import { compareStructure, type HeldBackField } from './structure.ts';
 
@@ -58,7 +58,7 @@ describe('structure', () => {
   test('what is missing, extra or other is named', () => {
     const source = [entry('shop.users', { validator: { a: 1 } }, [email]), entry('shop.gone', {}, [])];
     const target = [
-      entry('shop.users', { validator: { a: 2 } }, [{ ...email, name: 'other' }]),
+      entry('shop.users', { validator: { a: 2 } }, [{ ...email, key: { mail: 1 }, name: 'other' }]),
       entry('shop.new', {}, []),
       entry('elsewhere.new', {}, []),
     ];
@@ -68,6 +68,45 @@ describe('structure', () => {
       'shop.users index-extra other',
       'shop.gone collection-missing collection',
       'shop.new collection-extra collection',
+    ]);
+  });
+
+  test('an index under another name is told as that, if it is the same in all else', () => {
+    const unique = { ...email, unique: true };
+    const source = entry('shop.users', {}, [unique, { ...email, key: { mail: 1 }, name: 'mail_1' }]);
+    const target = entry('shop.users', {}, [
+      { ...unique, name: 'theirs' },
+      { ...unique, key: { mail: 1 }, name: 'another' },
+    ]);
+    expect(brief([source], [target])).toEqual([
+      'shop.users index-renamed email_1: stands there as theirs',
+      'shop.users index-missing mail_1',
+      'shop.users index-extra another',
+    ]);
+  });
+
+  test('what the target refuses is told apart from what differs otherwise, with the reason', () => {
+    const blocked = new Map([
+      [optionKey('shop.users', 'validator'), 'no such operator'],
+      [optionKey('shop.users', 'clusteredIndex'), 'no such option'],
+      [optionKey('shop.view', ''), 'no such stage'],
+      [indexKey('shop.users', 'email_1'), 'no such kind'],
+    ]);
+    const clusteredIndex = { v: 2, key: { _id: 1 }, unique: true };
+    const clustered = { v: 2, key: { _id: 1 }, name: 'key', clustered: true, unique: true };
+    const options = { clusteredIndex, validator: { a: 1 }, storageEngine: { x: 1 } };
+    const source = [
+      { ...entry('shop.users', options, [clustered, email]), clustered: true },
+      { ...entry('shop.view', { viewOn: 'users', pipeline: [] }, []), type: 'view' as const },
+    ];
+    const target = entry('shop.users', {}, [{ v: 2, key: { _id: 1 }, name: '_id_' }]);
+    const found = compareStructure(source, [target], { blocked });
+    expect(found.map((each) => [each.what, each.detail, each.blocked])).toEqual([
+      ['options', 'storageEngine', undefined],
+      ['options', 'clusteredIndex', 'no such option'],
+      ['options', 'validator, validationLevel, validationAction', 'no such operator'],
+      ['index-missing', 'email_1', 'no such kind'],
+      ['collection-missing', 'view', 'no such stage'],
     ]);
   });
 

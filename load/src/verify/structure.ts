@@ -10,8 +10,8 @@ import {
 import { expiryOf, isHaystack, LARGEST_EXPIRY_SECONDS } from '@waybill/shared/mongo/index-meaning';
 import { waitingIndexes } from '../structure/collections.ts';
 import { planIndexes } from '../structure/index-plan.ts';
-import { indexName } from '../structure/index-spec.ts';
-import { type IndexStates, indexKey } from './load-watch.ts';
+import { indexName, isInherent } from '../structure/index-spec.ts';
+import { indexKey, type KnownStructure, NOTHING_KNOWN, optionKey } from './load-watch.ts';
 import type { StructureDifference } from './report.ts';
 
 /** What a load holds back until the cutover; `prepareUnique` is on the way there. */
@@ -20,18 +20,16 @@ export type HeldBackField = (typeof HELD_BACK)[number];
 /** What loads of before gave an index so that it expires nothing. */
 const HELD_BACK_EXPIRY = expiryText(LARGEST_EXPIRY_SECONDS);
 
-export interface StructureOptions {
+export interface StructureOptions extends Partial<KnownStructure> {
   /** Those asked for by name. */
   readonly databases?: Iterable<string>;
-  /** Of the load: {@link indexKey}. */
-  readonly states?: IndexStates;
   /** What may still be held back. Default: everything that a load holds back. */
   readonly held?: ReadonlySet<HeldBackField> | undefined;
 }
 
 const NONE: ReadonlySet<string> = new Set();
 
-type Rules = Required<Pick<StructureOptions, 'states'>> & { readonly held: ReadonlySet<string> };
+type Rules = KnownStructure & { readonly held: ReadonlySet<string> };
 
 /**
  * `heldBack` differences count as such only when they are what a load makes of the source's index. Collections that only the target has
@@ -40,17 +38,19 @@ type Rules = Required<Pick<StructureOptions, 'states'>> & { readonly held: Reado
 export function compareStructure(
   source: readonly CatalogEntry[],
   target: readonly CatalogEntry[],
-  { databases = [], states = new Map(), held = new Set(HELD_BACK) }: StructureOptions = {},
+  { databases = [], held = new Set(HELD_BACK), ...known }: StructureOptions = {},
 ): StructureDifference[] {
-  const rules = { states, held };
+  const rules = { ...NOTHING_KNOWN, ...known, held };
   const targets = new Map(target.map((entry) => [entry.namespace, entry]));
   const found: StructureDifference[] = [];
   for (const entry of source) {
     const { namespace } = entry;
     const copy = targets.get(namespace);
     targets.delete(namespace);
-    if (!copy) found.push({ namespace, what: 'collection-missing', detail: entry.type, heldBack: false });
-    else found.push(...compareEntries(entry, copy, rules));
+    if (!copy) {
+      const because = reason(rules, optionKey(namespace, ''));
+      found.push({ namespace, what: 'collection-missing', detail: entry.type, heldBack: false, ...because });
+    } else found.push(...compareEntries(entry, copy, rules));
   }
   const ours = new Set([...databases, ...source.map(({ database }) => database)]);
   for (const { namespace, database, type } of targets.values()) {
@@ -68,24 +68,51 @@ function compareEntries(source: CatalogEntry, target: CatalogEntry, rules: Rules
   return found;
 }
 
-function compareOptions(source: CatalogEntry, target: CatalogEntry, { held }: Rules): StructureDifference[] {
+function compareOptions(source: CatalogEntry, target: CatalogEntry, rules: Rules): StructureDifference[] {
   const { namespace } = source;
   const [wanted, is] = [optionFields(source.options), optionFields(target.options)];
   const fields = differing(wanted, is);
-  if (fields.length === 0) return [];
+  const refused = Map.groupBy(fields, (field) => refusedWith(field, namespace, rules));
+  const others = refused.get(null) ?? [];
+  refused.delete(null);
   // The expiry of a clustered collection.
-  const heldBack = fields.every(
-    (field) => field === 'expireAfterSeconds' && held.has(field) && !is.has(field),
+  const heldBack = others.every(
+    (field) => field === 'expireAfterSeconds' && rules.held.has(field) && !is.has(field),
   );
-  return [{ namespace, what: 'options', detail: fields.join(', '), heldBack }];
+  const what = 'options';
+  return [
+    ...(others.length > 0 ? [{ namespace, what, detail: others.join(', '), heldBack } as const] : []),
+    ...[...refused].map(([name, some]) => {
+      const because = reason(rules, optionKey(namespace, name!));
+      return {
+        namespace,
+        what,
+        detail: some.join(', '),
+        names: [name!],
+        heldBack: false,
+        ...because,
+      } as const;
+    }),
+  ];
+}
+
+/** The option that the target refuses, and this one with it; null where it does not. */
+function refusedWith(field: string, namespace: string, { blocked }: Rules): string | null {
+  const names = field.startsWith('validation') ? ['validator', field] : [field];
+  return names.find((name) => blocked.has(optionKey(namespace, name))) ?? null;
+}
+
+function reason({ blocked }: Rules, key: string): { readonly blocked?: string } {
+  const text = blocked.get(key);
+  return text === undefined ? {} : { blocked: text };
 }
 
 function compareIndexes(source: CatalogEntry, target: CatalogEntry, rules: Rules): StructureDifference[] {
   const { namespace } = source;
-  const copies = new Map(target.indexes.map((index) => [indexName(index), index]));
-  const deferred = rules.held.has('unique') ? deferredIndexes(source) : NONE;
+  const copies = new Map(ownIndexes(target, source).map((index) => [indexName(index), index]));
+  const missing: Buffer[] = [];
   const found: StructureDifference[] = [];
-  for (const index of source.indexes) {
+  for (const index of ownIndexes(source, target)) {
     const name = indexName(index);
     const copy = copies.get(name);
     copies.delete(name);
@@ -108,17 +135,53 @@ function compareIndexes(source: CatalogEntry, target: CatalogEntry, rules: Rules
     } else if (isHaystack(index)) {
       found.push({ namespace, what: 'index-unsupported', detail: name, heldBack: false });
     } else {
-      const heldBack = deferred.has(name) || (state === 'set-aside' && rules.held.has('unique'));
-      found.push({ namespace, what: 'index-missing', detail: name, heldBack });
+      missing.push(index);
     }
   }
+  found.push(...missingIndexes(source, missing, copies, rules));
   for (const name of copies.keys())
-    found.push({ namespace, what: 'index-extra', detail: name, heldBack: false });
+    found.push({ namespace, what: 'index-extra', detail: name, names: [name], heldBack: false });
   return found;
 }
 
+/** Takes those out of the target's others that are the same under another name. */
+function missingIndexes(
+  source: CatalogEntry,
+  missing: readonly Buffer[],
+  others: Map<string, Buffer>,
+  rules: Rules,
+): StructureDifference[] {
+  const { namespace, expires } = source;
+  const deferred = rules.held.has('unique') ? deferredIndexes(source) : NONE;
+  return missing.map((index) => {
+    const name = indexName(index);
+    const wanted = indexFields(index, expires);
+    const same = [...others].find(([, other]) => isSameIndex(wanted, indexFields(other, expires)));
+    if (same === undefined) {
+      const isSetAside =
+        rules.states.get(indexKey(namespace, name)) === 'set-aside' && rules.held.has('unique');
+      const heldBack = deferred.has(name) || isSetAside;
+      const because = reason(rules, indexKey(namespace, name));
+      return { namespace, what: 'index-missing', detail: name, names: [name], heldBack, ...because };
+    }
+    const [other] = same;
+    others.delete(other);
+    const detail = `${name}: stands there as ${other}`;
+    return { namespace, what: 'index-renamed', detail, names: [other, name], heldBack: false };
+  });
+}
+
+/** Where only one of the two is clustered, its key is an option of the collection and not one of its indexes. */
+function ownIndexes({ clustered, indexes }: CatalogEntry, other: CatalogEntry): readonly Buffer[] {
+  return clustered === other.clustered ? indexes : indexes.filter((index) => !isInherent(index));
+}
+
+function isSameIndex(wanted: Fields, is: Fields): boolean {
+  return differing(wanted, is).every((field) => field === 'name');
+}
+
 function named(name: string, fields: readonly string[]) {
-  return { detail: `${name}: ${fields.join(', ')}` };
+  return { detail: `${name}: ${fields.join(', ')}`, names: [name] };
 }
 
 /** An expiry of more than 68 years, which the target does not take: there it is none. Any other would delete what the source keeps. */

@@ -83,6 +83,7 @@ class Verification {
     const { source, target, signal } = this.#deps;
     this.#notBefore = { source: await timeOf(source, signal), target: await timeOf(target, signal) };
     const catalogs = await bothCatalogs(this.#deps);
+    this.#deps.acceptance?.assertKnown(compareCatalogs(this.#deps, catalogs));
     await this.#compareAll(catalogs);
     const structure = await this.#settledStructure(catalogs);
     structure.push(...(await this.#orderDifferences()));
@@ -175,7 +176,7 @@ class Verification {
     let catalogs = first;
     let found = compareCatalogs(this.#deps, catalogs);
     let since = performance.now();
-    while (found.some(isDifference) && performance.now() < deadline) {
+    while (found.some(maySettle) && performance.now() < deadline) {
       const runs = (await load?.look(signal))?.runs ?? false;
       if (!runs && performance.now() - since >= settleMs) break;
       await sleep(Math.min(STRUCTURE_POLL_MS, settleMs), signal);
@@ -191,8 +192,8 @@ class Verification {
 
   async #countAlone(found: readonly StructureDifference[], [source, target]: Catalogs): Promise<void> {
     const sides = { 'collection-missing': source, 'collection-extra': target } as const;
-    for (const { namespace, what } of found) {
-      if (what !== 'collection-missing' && what !== 'collection-extra') continue;
+    for (const { namespace, what, accepted } of found) {
+      if (accepted || (what !== 'collection-missing' && what !== 'collection-extra')) continue;
       if (!sides[what].some((entry) => entry.namespace === namespace && isCollection(entry))) continue;
       const isMissing = what === 'collection-missing';
       const connection = isMissing ? this.#deps.source : this.#deps.target;
@@ -249,6 +250,11 @@ class Verification {
     }
     return tally;
   }
+}
+
+/** What the target refuses is not on its way. */
+function maySettle(difference: StructureDifference): boolean {
+  return isDifference(difference) && difference.blocked === undefined;
 }
 
 function isCollection({ type }: CatalogEntry): boolean {

@@ -1,7 +1,8 @@
 /** What the target refuses of the source's structure: it stops nothing, and nobody passes over it by accident. */
+import { milestoneOf } from '@waybill/shared/manifest/state';
 import { type Db, Long } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
-import { Migration } from '../e2e/migration.ts';
+import { AT_WORK, Migration, said } from '../e2e/migration.ts';
 import { awaitUntil } from '../support/await-until.ts';
 import { testClient } from '../support/raw.ts';
 import { load } from '../support/run-load.ts';
@@ -56,6 +57,95 @@ await describeWithServer(
       await db.collection('late').drop();
       await migration.must('run', '--until', 'caught-up');
       expect(await migration.differences()).toEqual([]);
+    });
+
+    it('is listed by status and verify, and lets the cutover pass only where it is accepted by name', async () => {
+      const database = uniqueName('accepted');
+      await using source = await testClient(servers.source.uri);
+      await using target = await testClient(servers.target.uri);
+      const db = source.client.db(database);
+      await db.createCollection('nearby', { viewOn: 'ruled', pipeline: [OLD_GEO_NEAR] });
+      await db.createCollection('ruled', { validator: OLD_REGEX });
+      await db.collection('ruled').insertMany(THREE);
+      await db.collection('ruled').createIndex({ at: 1 }, { name: 'past', expireAfterSeconds: -5 });
+      await using migration = await Migration.create({ servers, databases: [database] });
+      const run = migration.start('run');
+      await migration.reached('caught-up', run);
+      const there = target.client.db(database);
+      await awaitUntil('the documents are there', () => there.collection('ruled').findOne({ a: 3 }));
+
+      expect(await migration.must('status')).toMatch(
+        /blocked view \S+\.nearby: .*\n.*blocked option validator of \S+\.ruled: /,
+      );
+      const verified = await migration.run('verify');
+      expect(verified.exitCode).toBe(3);
+      expect(verified.stdout).toMatch(
+        /nearby: collection-missing view \(blocked: .*--accept blocked:\S+\.nearby\)/,
+      );
+      expect(verified.stdout).toMatch(
+        /ruled: options validator, .* \(blocked: .*--accept blocked:\S+\.ruled.validator\)/,
+      );
+
+      const name = (part: string): string => `blocked:${database}.${part}`;
+      const cutover = (...accept: string[]) =>
+        migration.run(
+          'cutover',
+          accept.flatMap((each) => ['--accept', each]),
+        );
+      const refused = await cutover();
+      expect(refused.exitCode).toBe(3);
+      expect(refused.stderr).toContain(`--accept ${name('nearby')},${name('ruled.validator')}`);
+      const misspelt = await cutover(name('nearbi'));
+      expect(misspelt.exitCode).toBe(2);
+      expect(misspelt.stderr).toContain(`There is: ${name('nearby')}, ${name('ruled.validator')}.`);
+      // An index that the target refuses only in its final form.
+      const late = await cutover('blocked:view', name('ruled.validator'));
+      expect(late.exitCode).toBe(3);
+      expect(late.stderr).toContain(`--accept ${name('ruled.past')}`);
+      const done = await cutover(`blocked:view,${name('ruled')}`, name('ruled.past'));
+      expect(done.exitCode, done.stderr).toBe(0);
+      expect(done.stdout).toContain('Same but for what was accepted (3)');
+      const evidence = milestoneOf(await migration.loadLog(), 'verified')?.evidence;
+      expect(JSON.parse(String(evidence?.accepted)).sort()).toEqual(
+        [name('nearby'), name('ruled.past'), name('ruled.validator')].sort(),
+      );
+    });
+
+    it('stands beside what only the target has, which is reported and accepted by name too', async () => {
+      const database = uniqueName('extra');
+      await using source = await testClient(servers.source.uri);
+      await using target = await testClient(servers.target.uri);
+      const db = source.client.db(database);
+      await db.collection('orders').insertMany(THREE);
+      await db.collection('orders').createIndex({ a: 1 }, { name: 'ours', unique: true });
+      await using migration = await Migration.create({ servers, databases: [database] });
+      await migration.must('run', '--until', 'caught-up');
+      const there = target.client.db(database);
+      const orders = there.collection('orders');
+      await orders.createIndex({ _id: 'hashed' }, { name: '_id_hashed' });
+      await orders.dropIndex('ours');
+      await orders.createIndex({ a: 1 }, { name: 'theirs', unique: true });
+      await there.collection('notes').insertMany(THREE);
+      const verified = await migration.run('verify');
+      expect(verified.exitCode).toBe(3);
+      expect(verified.stdout).toMatch(/orders: index-renamed ours: stands there as theirs \(--accept extra:/);
+      const run = migration.start('run');
+      await said(run, AT_WORK);
+      const refused = await migration.run('cutover');
+      expect(refused.exitCode).toBe(3);
+      const names = ['notes', 'orders._id_hashed', 'orders.theirs'].map(
+        (each) => `extra:${database}.${each}`,
+      );
+      for (const name of names) expect(refused.stderr).toContain(name);
+      expect(refused.stderr).not.toMatch(/\bdrop\b/i);
+      const done = await migration.run('cutover', ['--accept', names.join()]);
+      expect(done.exitCode, done.stderr).toBe(0);
+      expect((await orders.indexes()).map(({ name }) => name).sort()).toEqual([
+        '_id_',
+        '_id_hashed',
+        'theirs',
+      ]);
+      expect(await there.collection('notes').countDocuments()).toBe(3);
     });
   },
   { source: 'oldest' },

@@ -2,11 +2,13 @@
  * INV-10: from its cutover on a load can write nothing to the target, whatever it was doing: the server refuses it, or the cutover does not
  * end. And that nobody writes to the source is proven behind everything else.
  */
+
 import { type CutoverResult, runCutover } from '@waybill/load/cutover/cutover';
 import { runLoad } from '@waybill/load/load';
 import { Ownership } from '@waybill/load/progress/ownership';
 import { resolveLoadSettings } from '@waybill/load/settings';
 import { openMongodbTarget } from '@waybill/load/target/mongodb';
+import { Acceptance } from '@waybill/load/verify/acceptance';
 import { newVerifyStats } from '@waybill/load/verify/settings';
 import type { GetOptions } from '@waybill/shared/bucket/bucket';
 import { openBucket } from '@waybill/shared/bucket/open-bucket';
@@ -137,7 +139,7 @@ class Scene implements AsyncDisposable {
     });
     const settings = { stream: 'default', load: this.database, progressDatabase: 'waybill' };
     return runCutover(
-      { ...settings, stalledMs: 60_000, allowEmpty: false, verify: {} },
+      { ...settings, stalledMs: 60_000, acceptance: Acceptance.none, allowEmpty: false, verify: {} },
       {
         bucket: this.bucket,
         source: passing(this.#connections.source),

@@ -26,6 +26,14 @@ export const COMMAND_OPTIONS = {
     describe:
       'Give up when capture or load show no sign of life for this long. However long the rest takes, a cutover waits while they go on.',
   },
+  accept: {
+    type: 'list',
+    group: 'Command',
+    commands: ['verify', 'cutover'],
+    describe:
+      'Take these differences of structure as they are: blocked:<name> what the target refuses, extra:<name> what only the target has. A name is a namespace, a namespace with an index or option, or a kind (view, option, index, collection). Without it a cutover stops at them, and asks where somebody sits at it. May be given more than once.',
+    example: 'blocked:shop.nearby,extra:shop.orders.mine',
+  },
   watch: {
     type: 'boolean',
     group: 'Command',
