@@ -1,4 +1,5 @@
 /** What a bucket holds, as `waybill list` tells it; also its JSON. */
+import { recordedBond } from '@waybill/load/progress/target-bond';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import type { StreamState } from '@waybill/shared/manifest/state';
 import { patternsText } from '@waybill/shared/mongo/namespace-filter';
@@ -15,6 +16,8 @@ export interface ListedMilestone {
 export interface ListedLoad {
   readonly load: string;
   readonly state: LoadPhase;
+  /** Its hosts, as they were when it was bound; null for a log that is not bound yet. */
+  readonly target: string | null;
   /** What it takes of the stream; null: everything. */
   readonly takes: string | null;
   readonly writer: string;
@@ -52,7 +55,10 @@ export function listedStream(found: {
     if (!load) return [];
     const { phase: state, writer } = load;
     const takes = patternsText(load);
-    return [{ load: name, state, takes, writer, lastCommitAt: log.at, milestones: milestonesOf(log) }];
+    const target = recordedBond(log)?.hosts ?? null;
+    return [
+      { load: name, state, target, takes, writer, lastCommitAt: log.at, milestones: milestonesOf(log) },
+    ];
   });
   return {
     stream: identity.stream,
@@ -81,7 +87,16 @@ function milestonesOf({ milestones }: StreamState): ListedMilestone[] {
 
 export function renderList(bucket: string, streams: readonly ListedStream[], paint: Paint): string {
   if (streams.length === 0) return `no stream in ${bucket}`;
-  const head = ['stream', 'source', 'state', 'last commit (UTC)', 'load', 'state', 'last milestone'];
+  const head = [
+    'stream',
+    'source',
+    'state',
+    'last commit (UTC)',
+    'load',
+    'target',
+    'state',
+    'last milestone',
+  ];
   const table = renderTable(
     head.map((each) => ({ head: each })),
     streams.flatMap(rows),
@@ -94,12 +109,13 @@ export function renderList(bucket: string, streams: readonly ListedStream[], pai
 /** One for each load; of a stream that has none, one. */
 function rows({ stream, source = '', state, lastCommitAt, loads = [], error }: ListedStream): string[][] {
   const own = [stream, source, error ? 'cannot be read' : (state ?? ''), moment(lastCommitAt ?? '')];
-  if (loads.length === 0) return [[...own, error ? '' : 'none', '', '']];
+  if (loads.length === 0) return [[...own, error ? '' : 'none', '', '', '']];
   return loads.map((load, index) => {
     const last = load.milestones.at(-1);
     return [
       ...(index === 0 ? own : ['', '', '', '']),
       load.load,
+      load.target ?? '',
       load.state,
       last ? `${last.name} ${moment(last.at)}` : '',
     ];
