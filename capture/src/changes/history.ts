@@ -7,7 +7,6 @@
  * known, the source's clock alone is compared: it never goes back.
  */
 import { readChangeEvent } from '@waybill/shared/bson/change-event';
-import { eachDocument } from '@waybill/shared/bson/raw';
 import { hasCode, WaybillError } from '@waybill/shared/errors';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { openCursor } from '@waybill/shared/mongo/cursor';
@@ -56,13 +55,12 @@ async function firstEventFrom(
     for (let look = 0; look < LOOKS; look++) {
       const batch = await cursor.next(AWAIT_MS);
       if (batch === null) return 'unknown';
-      let first: ClusterTime | null = null;
-      eachDocument(batch.array, (start) => {
-        const event = readChangeEvent(batch.array, start);
+      const [document] = batch.documents;
+      if (document) {
+        const event = readChangeEvent(document);
         // A piece of a split event need not tell its time.
-        first ??= resumeTokenTime(event.resumeToken) ?? event.clusterTime;
-      });
-      if (first !== null) return first;
+        return resumeTokenTime(event.resumeToken) ?? event.clusterTime;
+      }
       const { postBatchResumeToken: token } = batch;
       const past = token === null ? null : resumeTokenTime(token);
       if (past !== null && past > time) return 'none';

@@ -1,4 +1,6 @@
 import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { runFsck } from '@waybill/shared/fsck/fsck';
+import { newFsckStats } from '@waybill/shared/fsck/stats';
 import type { CommittedPosition } from '@waybill/shared/manifest/commit';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
@@ -70,6 +72,8 @@ await describeWithServer('a collection sharded by another field than _id', (serv
     await capture.stop();
     const replayed = await replayStream(bucket, 'default');
     expect(await differences(replayed, client, database)).toEqual([]);
+    const checked = await runFsck({ stream: 'default', deep: true }, { bucket, stats: newFsckStats() });
+    expect(checked.findings).toEqual([]);
     await loaded(folder, database);
     const found = await compareDeployments(cluster.uri, servers.target.uri, { databases: [database] });
     expect(found).toEqual([]);
