@@ -9,15 +9,16 @@ import { WaybillError } from '@waybill/shared/errors';
 import { interrupted } from '@waybill/shared/lifecycle';
 import { printable, printableData } from '@waybill/shared/printable';
 import { showComparing } from '../output/comparing.ts';
+import { ReportFile } from '../output/report-file.ts';
 import { renderVerification, structureLine } from '../output/verification.ts';
 import type { CommandContext } from './command.ts';
 import { confirm } from './confirm.ts';
 import { Services } from './services.ts';
-import { writeReport } from './verify.ts';
 
 export async function runCutoverCommand(context: CommandContext): Promise<number> {
   const { options, signal, logger, output } = context;
   const acceptance = Acceptance.of(options.accept);
+  await using file = await ReportFile.open(options.report);
   await using services = new Services(context);
   const bucket = await services.writableBucket();
   const source = await services.connect('source');
@@ -37,7 +38,7 @@ export async function runCutoverCommand(context: CommandContext): Promise<number
   let progress = showComparing(stats, logger, output.terminal);
   const onUnaccepted = async (found: readonly StructureDifference[]): Promise<boolean> => {
     progress[Symbol.dispose]();
-    for (const each of found) output.terminal.write(`${structureLine(each)}\n`);
+    for (const each of found) output.terminal.write(`${printable(structureLine(each))}\n`);
     const answer = await isYes(context, 'Take the target as it is in this? (yes/no) ');
     progress = showComparing(stats, logger, output.terminal);
     return answer;
@@ -47,12 +48,14 @@ export async function runCutoverCommand(context: CommandContext): Promise<number
     const deps = { bucket, source, target, logger, stats, signal, onStep };
     const result = await runCutover(settings, canAsk(context) ? { ...deps, onUnaccepted } : deps);
     progress[Symbol.dispose]();
-    await tell(context, result.verification, result);
+    tell(context, result.verification, result);
+    if (result.verification) await file?.write(result.verification, logger);
     return 0;
   } catch (error) {
     if (!(error instanceof VerificationDiffers)) throw error;
     progress[Symbol.dispose]();
-    await tell(context, error.report, null);
+    tell(context, error.report, null);
+    await file?.write(error.report, logger);
     // With its code and its hint.
     throw error;
   } finally {
@@ -96,12 +99,11 @@ async function isYes({ signal }: CommandContext, question: string): Promise<bool
   }
 }
 
-async function tell(
+function tell(
   { options, output }: CommandContext,
   verification: VerifyReport | null,
   result: CutoverResult | null,
-): Promise<void> {
-  if (options.report !== undefined && verification) await writeReport(options.report, verification);
+): void {
   if (options.json) {
     output.printJson({ cutover: result !== null, ...result, verification });
     return;

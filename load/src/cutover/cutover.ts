@@ -23,6 +23,7 @@ import { boundLoad } from '../progress/log-and-target.ts';
 import { streamIdentityText } from '../progress/stream-identity.ts';
 import { mongodbProgressStore } from '../target/mongodb-progress.ts';
 import { acceptName } from '../verify/acceptance.ts';
+import { keepReport } from '../verify/kept-report.ts';
 import { LoadWatch } from '../verify/load-watch.ts';
 import { isEmpty, type VerifyReport } from '../verify/report.ts';
 import type { RestoreReport } from './collection-restore.ts';
@@ -36,6 +37,7 @@ import {
   proveNobodyWrote,
   proveSame,
   proveStructure,
+  VerificationDiffers,
 } from './proof.ts';
 import { buildMissing, findViolations, restoreHeldBack } from './restore.ts';
 import { streamOfSides } from './sides.ts';
@@ -56,6 +58,16 @@ const ACCEPTED_TOLD = 50;
 
 /** @throws CUTOVER_NOT_READY, VERIFY_DIFFERENT, VERIFY_NOTHING_COMPARED, LOAD_MISSING, STREAM_FOREIGN_SOURCE, TARGET_IS_SOURCE, LOAD_OTHER_TARGET, and errors of the servers and the bucket */
 export async function runCutover(settings: CutoverSettings, deps: CutoverDeps): Promise<CutoverResult> {
+  try {
+    return await cutOver(settings, deps);
+  } catch (error) {
+    if (error instanceof VerificationDiffers)
+      await keepReport({ ...deps, ...settings }, 'cutover', error.report);
+    throw error;
+  }
+}
+
+async function cutOver(settings: CutoverSettings, deps: CutoverDeps): Promise<CutoverResult> {
   const { stream, load } = settings;
   const { bucket, signal } = deps;
   const prefixes = { streamPrefix: streamPrefix(stream), loadPrefix: loadPrefix(stream, load) };
@@ -106,7 +118,8 @@ export async function runCutover(settings: CutoverSettings, deps: CutoverDeps): 
   await proveNobodyWrote(context, compared, first, last.capture.state);
   assertNothingHeldBack(context, before, ended.log);
   const verification = await proveStructure(context, compared, watch, verified, 'restored');
-  await record(context, ended, stopped, verification);
+  const report = await keepReport({ ...deps, ...settings }, 'cutover', verification);
+  await record(context, ended, stopped, verification, report);
   deps.onStep('done');
   return result(context, { alreadyDone: false, writesStopped, restored, verification });
 }
@@ -136,6 +149,7 @@ async function record(
   load: EndedLoad,
   { writesStopped, capture }: Drained,
   report: VerifyReport,
+  kept: string | null,
 ): Promise<void> {
   let [documents, bytes] = [0, 0];
   const { collections } = report;
@@ -149,6 +163,7 @@ async function record(
     bytes,
     ...(isEmpty(report) && { allowEmpty: true }),
     ...acceptedEvidence(report),
+    ...(kept !== null && { report: kept }),
   };
   const at = { clusterTime: writesStopped, sequence: capture.milestone.sequence };
   const facts = [{ name: 'verified', ...at, evidence } as const, { name: 'cutover', ...at } as const];

@@ -105,6 +105,14 @@ export function isUploadOfOurs(key: string): boolean {
 /** A segment's key in the bucket, from its key in the manifest. */
 export const segmentKey = (streamPrefix: string, entryKey: string): string => `${streamPrefix}/${entryKey}`;
 
+/** Of a report, in its load's folder: told by its time and what made it. */
+export function newReportName(at: Date, command: string): string {
+  const time = at.toISOString().replace(/[-:]|\.\d+/g, '');
+  return `reports/${time}-${command}-${random()}.json`;
+}
+
+export const reportKey = (loadPrefix: string, name: string): string => `${loadPrefix}/${name}`;
+
 export const deadLettersPrefix = (loadPrefix: string): string => `${loadPrefix}/dead-letters/`;
 
 /**

@@ -1,4 +1,5 @@
 /** What the target refuses of the source's structure: it stops nothing, and nobody passes over it by accident. */
+import { join } from 'node:path';
 import { milestoneOf } from '@waybill/shared/manifest/state';
 import { type Db, Long } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
@@ -138,8 +139,25 @@ await describeWithServer(
       );
       for (const name of names) expect(refused.stderr).toContain(name);
       expect(refused.stderr).not.toMatch(/\bdrop\b/i);
-      const done = await migration.run('cutover', ['--accept', names.join()]);
+      // A report that cannot be written is told at the start where that can be known, and changes nothing at the end.
+      const nowhere = await migration.run('cutover', ['--report', join(migration.folder, 'nope', 'x.json')]);
+      expect(nowhere.exitCode).toBe(2);
+      expect(nowhere.stderr).not.toContain('writes-stopped');
+      const done = await migration.run('cutover', ['--accept', names.join(), '--report', '/dev/full']);
       expect(done.exitCode, done.stderr).toBe(0);
+      expect(done.stdout).toContain('Cut over');
+      expect(done.stderr).toContain('the report could not be written');
+      const kept = milestoneOf(await migration.loadLog(), 'verified')?.evidence?.report;
+      const load = `default/loads/load-${database}`;
+      const report = JSON.parse((await migration.bucket.get(`${load}/${kept}`)).toString());
+      expect(report).toMatchObject({ command: 'cutover', same: true });
+      expect(report.structure.filter((each: { accepted?: boolean }) => each.accepted)).toHaveLength(3);
+      const keys: string[] = [];
+      for await (const { key } of migration.bucket.list(`${load}/reports/`)) keys.push(key);
+      expect(keys.filter((key) => key.includes('-verify-'))).toHaveLength(1);
+      run.kill('SIGTERM');
+      await run.ended;
+      await migration.must('fsck', '--deep');
       expect((await orders.indexes()).map(({ name }) => name).sort()).toEqual([
         '_id_',
         '_id_hashed',

@@ -1,0 +1,37 @@
+/** Reports of comparisons are kept beside the load's log: whoever asks later what was found finds it there. */
+import type { Bucket } from '@waybill/shared/bucket/bucket';
+import { throwIfAborted } from '@waybill/shared/lifecycle';
+import type { Logger } from '@waybill/shared/logger';
+import { loadPrefix, newReportName, reportKey } from '@waybill/shared/manifest/keys';
+import { DEFAULT_RETRY, type RetryPolicy, retry } from '@waybill/shared/retry';
+import type { VerifyReport } from './report.ts';
+
+export interface KeepReportDeps {
+  readonly bucket: Bucket;
+  readonly stream: string;
+  readonly load: string;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** The outcome does not depend on it. */
+const PATIENCE: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 10_000 };
+
+/** Its name in the load's folder; null where it could not be kept, which is logged. */
+export async function keepReport(
+  { bucket, stream, load, logger, signal }: KeepReportDeps,
+  command: 'verify' | 'cutover',
+  report: VerifyReport,
+): Promise<string | null> {
+  const name = newReportName(new Date(), command);
+  const body = Buffer.from(`${JSON.stringify({ formatVersion: 1, command, stream, load, ...report })}\n`);
+  try {
+    const key = reportKey(loadPrefix(stream, load), name);
+    await retry(() => bucket.put(key, body, { signal }), PATIENCE, { signal });
+    return name;
+  } catch (error) {
+    throwIfAborted(signal);
+    logger.warn('the report is not kept in the bucket', { err: error });
+    return null;
+  }
+}
