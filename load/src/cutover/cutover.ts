@@ -20,6 +20,7 @@ import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { cappedExpires } from '@waybill/shared/mongo/catalog';
 import { comparedNamespaces, EVERYTHING, recordedFilter, takesOf } from '../load-filter.ts';
 import { boundLoad } from '../progress/log-and-target.ts';
+import { readOwner } from '../progress/owner.ts';
 import { streamIdentityText } from '../progress/stream-identity.ts';
 import { mongodbProgressStore } from '../target/mongodb-progress.ts';
 import { acceptName } from '../verify/acceptance.ts';
@@ -29,7 +30,7 @@ import { isEmpty, type VerifyReport } from '../verify/report.ts';
 import type { RestoreReport } from './collection-restore.ts';
 import type { CutoverContext, CutoverDeps, CutoverSettings } from './context.ts';
 import { type Drained, drain, drainCapture } from './drain.ts';
-import { EndedLoad, ownerOf } from './load-end.ts';
+import { EndedLoad } from './load-end.ts';
 import {
   assertNoneRefused,
   assertNothingHeldBack,
@@ -175,7 +176,7 @@ async function record(
 async function shutOutAgain(context: CutoverContext, identity: StreamIdentity): Promise<void> {
   const { target, settings } = context;
   const store = mongodbProgressStore(target, settings.progressDatabase);
-  const owner = await ownerOf(store, settings.load);
+  const owner = await readOwner(store, settings.load, context.signal);
   if (!owner || typeof owner.cutover === 'string') return;
   await using _ended = await EndedLoad.take(context, identity);
 }

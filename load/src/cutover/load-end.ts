@@ -17,14 +17,14 @@ import { hasCode, WaybillError } from '@waybill/shared/errors';
 import { sleep } from '@waybill/shared/lifecycle';
 import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
 import type { StreamState } from '@waybill/shared/manifest/state';
-import { ownerId } from '../progress/keys.ts';
 import { LoadLog } from '../progress/load-log.ts';
+import { readOwner } from '../progress/owner.ts';
 import { Ownership } from '../progress/ownership.ts';
 import { streamIdentityText } from '../progress/stream-identity.ts';
 import { hasEnded } from '../progress/takeover.ts';
 import { LOAD_DEFAULTS } from '../settings.ts';
 import { openMongodbTarget } from '../target/mongodb.ts';
-import type { ProgressDocument, ProgressStore } from '../target/target.ts';
+import type { ProgressStore } from '../target/target.ts';
 import type { CutoverContext } from './context.ts';
 
 const POLL_MS = 200;
@@ -79,10 +79,6 @@ export class EndedLoad implements AsyncDisposable {
   }
 }
 
-export async function ownerOf(store: ProgressStore, load: string): Promise<ProgressDocument | undefined> {
-  return (await store.find(ownerId(load))).find(({ _id }) => _id === ownerId(load));
-}
-
 function started({ epoch }: StreamState): Milestone[] {
   const at = new Date().toISOString();
   const evidence = { epoch: epoch + 1 };
@@ -95,7 +91,7 @@ async function waitForRelease(store: ProgressStore, load: string, signal: AbortS
   let signs = '';
   let signAt = performance.now();
   while (performance.now() < until) {
-    const owner = await ownerOf(store, load);
+    const owner = await readOwner(store, load, signal);
     if (!owner || hasEnded(owner)) return;
     const seen = JSON.stringify([owner.epoch, owner.confirmedAt]);
     if (seen !== signs) [signs, signAt] = [seen, performance.now()];

@@ -12,7 +12,7 @@ import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { DEFAULT_RETRY, type RetryPolicy } from '@waybill/shared/retry';
 import type { ProgressDocument, ProgressStore } from '../target/target.ts';
-import { ownerId } from './keys.ts';
+import { readOwner } from './owner.ts';
 
 export interface SuccessorDeps {
   readonly bucket: Bucket;
@@ -46,7 +46,7 @@ async function follow(deps: SuccessorDeps): Promise<Succession> {
   let signAt = performance.now();
   for (;;) {
     // In this order: a cutover gives the owner document up after it has recorded what it had to.
-    const owner = await ownerOf(deps);
+    const owner = await readOwner(deps.store, deps.load, deps.signal);
     const log = await readLog(deps, owner);
     if (milestoneOf(log, 'cutover')) return 'cut-over';
     if (!isTakenByCutover(log)) return 'load';
@@ -59,13 +59,8 @@ async function follow(deps: SuccessorDeps): Promise<Succession> {
 }
 
 /** Whoever owns the log now is a cutover. */
-export function isTakenByCutover(log: StreamState): boolean {
+function isTakenByCutover(log: StreamState): boolean {
   return milestoneOf(log, 'cutover-started')?.evidence?.epoch === log.epoch;
-}
-
-async function ownerOf({ store, load }: SuccessorDeps): Promise<ProgressDocument | undefined> {
-  const id = ownerId(load);
-  return (await store.find(id)).find(({ _id }) => _id === id);
 }
 
 async function readLog(

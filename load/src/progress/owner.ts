@@ -1,0 +1,14 @@
+import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+import type { ProgressDocument, ProgressStore } from '../target/target.ts';
+import { ownerId } from './keys.ts';
+
+/** Who has a load on the target; undefined where nobody ever had it. Looked at again while the target is away. */
+export async function readOwner(
+  store: ProgressStore,
+  load: string,
+  signal: AbortSignal,
+): Promise<ProgressDocument | undefined> {
+  const id = ownerId(load);
+  const found = await retry(() => store.find(id), DEFAULT_RETRY, { signal });
+  return found.find(({ _id }) => _id === id);
+}
