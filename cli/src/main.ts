@@ -28,6 +28,7 @@ export interface MainOptions {
 
 export async function main(argv: readonly string[], options: MainOptions = {}): Promise<void> {
   boundYoungGeneration();
+  quietLibraries();
   // `waybill status | head` is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
@@ -50,6 +51,16 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
     });
   }
   setTimeout(() => process.exit(), LINGER_MS).unref();
+}
+
+/**
+ * Warnings that libraries give Node, a look-up of credentials that found no metadata server say, are not for the user: what
+ * comes of it is an error of ours. Those who look for a defect see them.
+ */
+function quietLibraries(): void {
+  if (process.env.WAYBILL_DEBUG) return;
+  process.removeAllListeners('warning');
+  process.on('warning', () => undefined);
 }
 
 async function execute({ command, flags }: Invocation, main: MainOptions): Promise<number> {

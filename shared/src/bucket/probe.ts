@@ -56,7 +56,13 @@ export async function probeBucket(bucket: Bucket, options: ProbeOptions = {}): P
  * for minutes. @throws what the bucket throws
  */
 export async function assertReachable(bucket: Bucket, { signal }: CallOptions = {}): Promise<void> {
-  await retry(() => bucket.head(`${PROBE_PREFIX}none`, { signal }), POLICY, { signal });
+  const found = await retry(() => bucket.head(`${PROBE_PREFIX}none`, { signal }), POLICY, { signal });
+  if (!found) return;
+  throw new WaybillError(
+    'BUCKET_FEATURE_MISSING',
+    `What answers for ${bucket.url} is no object store: it says that it has an object which nobody put there.`,
+    { hint: 'Check --bucket-endpoint: a web page or a proxy may answer there.' },
+  );
 }
 
 class Inconsistent extends Error {}
@@ -65,6 +71,7 @@ async function probeOnce(bucket: Bucket, options: ProbeOptions): Promise<Probed>
   const { signal, unsafeSingleWriter = false } = options;
   const prefix = `${PROBE_PREFIX}${randomUUID()}`;
   const [once, race, plain] = [`${prefix}-once`, `${prefix}-race`, `${prefix}-plain`] as const;
+  await assertReachable(bucket, { signal });
   try {
     // First, so that what keeps any put from succeeding is not taken for a lack of the conditional one.
     await bucket.put(plain, BODY, { signal });

@@ -66,7 +66,8 @@ export function failureOf(error: unknown): ServerFailure | undefined {
   return undefined;
 }
 
-const AUTHENTICATION_CODES: ReadonlySet<number> = new Set([11, 18, 8000]);
+const AUTHENTICATION_CODES: ReadonlySet<number> = new Set([11, 18, 334, 8000]);
+const AUTHENTICATION_ERRORS = /^Mongo(?:MissingCredentials|AWS|OIDC|Azure|GCP|GCPMetadata|Kerberos)Error$/;
 const UNAUTHORIZED = 13;
 
 /** Elections, shutdowns, lost cursors, kills, time limits, throttling, moved chunks: the same command may well succeed later. */
@@ -136,10 +137,11 @@ export function classifyMongoError(error: unknown, attempted: Attempted): Waybil
 }
 
 function codeFor(name: string, facts: FailureFacts, text: string): ErrorCode {
-  if (name === 'MongoMissingDependencyError') return 'MONGO_URI_INVALID';
+  if (name === 'MongoMissingDependencyError' || text.startsWith('Optional module'))
+    return 'MONGO_URI_INVALID';
   if (name === 'MongoServerSelectionError') return 'MONGO_UNREACHABLE';
   if (NETWORK_ERRORS.has(name) || facts.broken) return 'MONGO_TRANSIENT';
-  if (name === 'MongoMissingCredentialsError') return 'MONGO_AUTHENTICATION';
+  if (AUTHENTICATION_ERRORS.test(name)) return 'MONGO_AUTHENTICATION';
   if (facts.code !== undefined) {
     if (AUTHENTICATION_CODES.has(facts.code)) return 'MONGO_AUTHENTICATION';
     // Without any user the server says the same code as for a missing role.
@@ -190,7 +192,7 @@ function hintFor(
       return 'The connection string asks for something that needs a module which Waybill does not bring. Leave that option out of it; of the compressors zlib needs none.';
     case 'MONGO_UNREACHABLE':
       if (/ENOTFOUND|EAI_AGAIN/.test(text)) {
-        return 'A host name cannot be resolved from here. If the replica set announces names that are known only inside its own network, connect to its primary with directConnection=true.';
+        return 'A host name cannot be resolved from here: check it. If the replica set announces names that are known only inside its own network, connect to its primary with directConnection=true.';
       }
       return 'Check host, port, TLS options and firewalls; with Atlas and the like, the access list.';
     case 'MONGO_AUTHENTICATION':

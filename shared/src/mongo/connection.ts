@@ -8,6 +8,7 @@ import { WaybillError } from '../errors.ts';
 import { abortable, sleep, throwIfAborted } from '../lifecycle.ts';
 import { BulkConnection } from './bulk/connection.ts';
 import { type Attempted, classifyMongoError } from './classify.ts';
+import { connectError, Heard } from './connect-error.ts';
 import { type Driver, loadDriver } from './driver.ts';
 import { nameSession, numberSession } from './named-session.ts';
 import { type CommandEncoder, commandEncoder } from './raw-command.ts';
@@ -112,6 +113,7 @@ async function open(
   const settings = clientOptions(uri, options);
   const attempted: Attempted = { url: hostsOf(uri), role: options.role };
   const client = parseClient(driver, uri, settings);
+  const heard = new Heard(client);
   try {
     const tooOld = noticeTooOld(client);
     const outcome = await abortable(Promise.race([client.connect(), tooOld]), options.signal);
@@ -125,7 +127,7 @@ async function open(
   } catch (error) {
     // Not awaited: an abort must not wait for sockets, and closing can only succeed or not matter.
     void client.close().catch(() => undefined);
-    throw classifyMongoError(error, attempted);
+    throw connectError(error, attempted, heard, client.options.replicaSet);
   }
 }
 

@@ -65,10 +65,11 @@ export function parseClient(driver: Driver, uri: string, settings: MongoClientOp
 function whatIsWrong(uri: string): string {
   if (!/^mongodb(\+srv)?:\/\//i.test(uri))
     return 'a connection string begins with mongodb:// or mongodb+srv://';
-  if (uri.includes('@')) {
-    return 'the connection string holds a special character as it is, in the user or password it seems: it must be percent-encoded';
+  const credentials = PARTS.exec(uri)?.[2];
+  if (uri.includes('@') && (credentials === undefined || faultOf(credentials))) {
+    return 'the connection string is not valid: a special character, in the user or password it seems, is not percent-encoded';
   }
-  return 'the connection string names no host, or not in the form name:port';
+  return 'the connection string is not valid: it names no host, or not in the form name:port';
 }
 
 /** As they stand, and as a driver makes them. */

@@ -187,6 +187,16 @@ describe('failures of the filesystem', () => {
     expect((error as WaybillError).message).not.toContain('secret');
   });
 
+  test.each(['EACCES', 'EIO', 'ENOSPC', 'ENOENT'])(
+    '%s names the folder, and no object of the probe',
+    (errno) => {
+      const error = folderError(failure(errno), 'write', '.waybill-probe-1-plain', '/data') as WaybillError;
+      expect(error.message).toContain('/data');
+      expect(error.message).not.toContain('waybill-probe');
+      expect(error.hint).toBeTruthy();
+    },
+  );
+
   test('a full disk says so, and a filesystem without hard links is refused by name', () => {
     expect(folderError(failure('ENOSPC'), 'write', 'k', '/data')).toMatchObject({
       hint: expect.stringContaining('full'),

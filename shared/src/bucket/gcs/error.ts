@@ -3,6 +3,7 @@
  * repeated but codes and names of permissions: a message may hold a URL with an upload's id, or the request for a token.
  */
 import { type ErrorKind, WaybillError } from '../../errors.ts';
+import { shownKey } from '../key.ts';
 
 export interface Asked {
   /** For people: `write`, `read`, … */
@@ -23,8 +24,12 @@ export function objectExists({ key }: Asked): WaybillError {
 }
 
 /** The bytes or the answer did not arrive as they were sent. The same call may succeed later. */
-export function brokenAnswer(what: string, { key }: Asked): WaybillError {
-  return new WaybillError('BUCKET_UNAVAILABLE', `${key}: ${what}.`, { context: { key } });
+export function brokenAnswer(what: string, { key, bucket, endpoint }: Asked): WaybillError {
+  const message = `Bucket ${bucket} at ${endpoint}: ${shownKey(key)}: ${what}.`;
+  return new WaybillError('BUCKET_UNAVAILABLE', message, {
+    hint: 'Check --bucket-endpoint, the proxy settings and the network; then run the same command again.',
+    context: { key, bucket, endpoint },
+  });
 }
 
 export function timedOut(ms: number, asked: Asked): WaybillError {
@@ -48,14 +53,18 @@ export function denied(message: string, context: Context, { hint }: { readonly h
 
 export function unavailable(
   what: string,
-  { key, endpoint }: Asked,
+  { key, bucket, endpoint }: Asked,
   details: { readonly hint?: string; readonly kind?: ErrorKind; readonly context?: Context } = {},
 ): WaybillError {
-  return new WaybillError('BUCKET_UNAVAILABLE', `Google Cloud Storage at ${endpoint} ${what}.`, {
-    hint: 'Check the network and the service; then run the same command again.',
-    ...details,
-    context: { key, ...details.context },
-  });
+  return new WaybillError(
+    'BUCKET_UNAVAILABLE',
+    `Bucket ${bucket}: Google Cloud Storage at ${endpoint} ${what}.`,
+    {
+      hint: 'Check the network and the service; then run the same command again.',
+      ...details,
+      context: { key, bucket, endpoint, ...details.context },
+    },
+  );
 }
 
 const UNTRUSTED = /^(CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_TLS_|INVALID_CA|HOSTNAME_MISMATCH)/;
@@ -94,7 +103,7 @@ export function noCredentials(error: unknown, asked: Asked): unknown {
   const hint =
     'Set GOOGLE_APPLICATION_CREDENTIALS to a file, run gcloud auth application-default login, or attach a service account to this machine. For an emulator set STORAGE_EMULATOR_HOST.';
   if (/could not load the default credentials/i.test(message)) {
-    return denied('There are no credentials for Google Cloud Storage.', {}, { hint });
+    return denied(`There are no credentials for bucket ${asked.bucket} at ${asked.endpoint}.`, {}, { hint });
   }
   // The token's server answered: whoever we say we are, it does not believe it.
   const status = (error as { readonly status?: unknown }).status;
@@ -105,7 +114,7 @@ export function noCredentials(error: unknown, asked: Asked): unknown {
     return unavailable(`cannot be asked: the server that gives out tokens failed (${status})`, asked);
   }
   return denied(
-    'The credentials for Google Cloud Storage are of no use: no token could be had with them.',
+    `The credentials for bucket ${asked.bucket} at ${asked.endpoint} are of no use: no token could be had with them.`,
     {},
     {
       hint,

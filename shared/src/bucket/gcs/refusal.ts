@@ -1,5 +1,6 @@
 /** Answers of Google Cloud Storage that are no success, as the bucket's contract names them. */
 import { WaybillError } from '../../errors.ts';
+import { shownKey } from '../key.ts';
 import { type Asked, brokenAnswer, bucketMissing, type Context, denied, unavailable } from './error.ts';
 
 export interface Refusal {
@@ -23,10 +24,10 @@ export function isBucketMissing({ status, text }: Refusal): boolean {
 /** An answer that is no success. Those that a call expects (404, 412, 416) it has looked at before. */
 export function refused(refusal: Refusal, asked: Asked): WaybillError {
   const { status, text } = refusal;
-  const { action, key, bucket } = asked;
+  const { action, key, bucket, endpoint } = asked;
   const reason = reasonOf(text);
   const permission = /\b(?:storage|cloudkms|serviceusage)\.[a-z]+\.[a-zA-Z]+\b/.exec(text)?.[0];
-  const context = { key, status, reason, permission };
+  const context = { key, bucket, endpoint, status, reason, permission };
   if (THROTTLING.has(status) || (status === 403 && RATE_REASONS.has(reason ?? ''))) {
     return unavailable(`asks for fewer requests (${status})`, asked, {
       context: { ...context, throttled: true },
@@ -47,14 +48,14 @@ export function refused(refusal: Refusal, asked: Asked): WaybillError {
   if (status === 400 && /crc32c/i.test(text) && /match/i.test(text))
     return brokenAnswer('it was damaged on its way', asked);
   if (status === 401) {
-    return denied(`Google Cloud Storage does not accept the credentials (401).`, context, {
+    return denied(`Bucket ${bucket} at ${endpoint} does not accept the credentials (401).`, context, {
       hint: 'They may be revoked or of another environment: make new ones, or check GOOGLE_APPLICATION_CREDENTIALS.',
     });
   }
   if (status === 403) return forbidden(text, asked, permission, context);
   return new WaybillError(
     'BUCKET_UNAVAILABLE',
-    `Google Cloud Storage refused to ${action} ${key} (${status}${reason ? ` ${reason}` : ''}).`,
+    `Bucket ${bucket} at ${endpoint} refused to ${action} ${shownKey(key)} (${status}${reason ? ` ${reason}` : ''}).`,
     {
       kind: 'failed',
       hint: 'Check --bucket-kms-key, --bucket-storage-class, --bucket-user-project and --bucket-endpoint.',
@@ -65,7 +66,7 @@ export function refused(refusal: Refusal, asked: Asked): WaybillError {
 
 function forbidden(
   text: string,
-  { action, key, bucket }: Asked,
+  { action, key, bucket, endpoint }: Asked,
   permission: string | undefined,
   context: Context,
 ): WaybillError {
@@ -77,7 +78,11 @@ function forbidden(
         ? 'Grant serviceusage.services.use on the project of --bucket-user-project.'
         : `Grant the account ${permission ?? `what it needs to ${action}`} on bucket ${bucket}: see docs/buckets.md.`;
   const lacks = permission ? `: the account lacks ${permission}` : '';
-  return denied(`Google Cloud Storage does not allow to ${action} ${key} (403)${lacks}.`, context, { hint });
+  return denied(
+    `Bucket ${bucket} at ${endpoint} does not allow to ${action} ${shownKey(key)} (403)${lacks}.`,
+    context,
+    { hint },
+  );
 }
 
 /** The store's own word for it: `forbidden`, `notFound`, `invalid`, or the XML interface's code. */

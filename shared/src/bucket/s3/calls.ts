@@ -2,11 +2,12 @@
 import type { $Command, S3Client, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-s3';
 import { HeadObjectCommand, type S3ClientResolvedConfig } from '@aws-sdk/client-s3';
 import { abortable, abortReason, throwIfAborted } from '../../lifecycle.ts';
+import { parseEndpoint } from '../endpoint.ts';
 import { RequestLimiter } from '../limiter.ts';
 import { PartMemory } from '../part-memory.ts';
 import type { StoreOptions } from '../store-options.ts';
 import { type Dialect, dialectOf, OTHER } from './dialect.ts';
-import { isThrottling } from './error.ts';
+import { isThrottling, type S3Place } from './error.ts';
 
 type Command<I extends ServiceInputTypes, O extends ServiceOutputTypes> = $Command<
   I,
@@ -63,6 +64,15 @@ export class S3Calls {
     return {
       Bucket: this.bucket,
       ...(this.store.userProject !== undefined && { RequestPayer: 'requester' }),
+    };
+  }
+
+  /** For people. */
+  get place(): S3Place {
+    const { endpoint } = this.store;
+    return {
+      bucket: this.bucket,
+      endpoint: endpoint === undefined ? 'Amazon S3' : parseEndpoint(endpoint).origin,
     };
   }
 

@@ -11,10 +11,33 @@ function answered(name: string, httpStatusCode: number, more: object = {}): Erro
     ...more,
   });
 }
+const PLACE = { bucket: 'acme', endpoint: 'https://minio.example:9000' };
 const network = (code: string): Error => Object.assign(new Error(code), { code });
-const mapped = (error: unknown): WaybillError => s3Error(error, 'read', 'a/b') as WaybillError;
+const mapped = (error: unknown): WaybillError => s3Error(error, 'read', 'a/b', PLACE) as WaybillError;
 
 describe('an error of S3', () => {
+  test.each([
+    'AccessDenied',
+    'NoSuchBucket',
+    'InternalError',
+    'CredentialsProviderError',
+    'PermanentRedirect',
+    'NotImplemented',
+  ])('%s names bucket and endpoint, and no object of the probe', (name) => {
+    const error = s3Error(answered(name, 400), 'write', '.waybill-probe-1-plain', PLACE) as WaybillError;
+    expect(error.message).toContain('acme at https://minio.example:9000');
+    expect(error.message).not.toContain('waybill-probe');
+    expect(error.hint).toBeTruthy();
+  });
+
+  test('missing credentials are called so', () => {
+    expect(mapped(network('CredentialsProviderError'))).toMatchObject({
+      code: 'BUCKET_ACCESS_DENIED',
+      message: expect.stringContaining('There are no credentials'),
+      hint: expect.stringContaining('AWS_ACCESS_KEY_ID'),
+    });
+  });
+
   test.each<[string, number, ErrorCode, RegExp]>([
     ['NoSuchBucket', 404, 'BUCKET_MISSING', /--bucket/],
     ['NoSuchKey', 404, 'BUCKET_OBJECT_MISSING', /a\/b/],
@@ -87,6 +110,7 @@ describe('an error of S3', () => {
     const shown = JSON.stringify([error.message, error.hint, error.context, error.cause, error.stack]);
     expect(shown).not.toContain('secret-');
     expect(error.context).toEqual({
+      ...PLACE,
       key: 'a/b',
       error: 'SignatureDoesNotMatch',
       status: 403,
@@ -98,7 +122,7 @@ describe('an error of S3', () => {
 
   test('that is ours already passes', () => {
     const ours = new WaybillError('INTERRUPTED', 'enough');
-    expect(s3Error(ours, 'write', 'k')).toBe(ours);
+    expect(s3Error(ours, 'write', 'k', PLACE)).toBe(ours);
     expect(hasCode(ours, 'INTERRUPTED')).toBe(true);
   });
 

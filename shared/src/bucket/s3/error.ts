@@ -3,9 +3,16 @@
  * the request, and with it a session token. Its name, status and request id do.
  */
 import { type ErrorCode, WaybillError } from '../../errors.ts';
-import { keyInvalid } from '../key.ts';
+import { keyInvalid, shownKey } from '../key.ts';
 
 type S3Action = 'write' | 'read' | 'list' | 'delete' | 'look for';
+
+/** Where it was asked for, for people. */
+export interface S3Place {
+  readonly bucket: string;
+  /** Scheme and host. */
+  readonly endpoint: string;
+}
 
 /** The parts of an SDK error that may be shown. */
 interface S3Fault {
@@ -90,6 +97,8 @@ const DENIED: Readonly<Record<string, string>> = {
   CredentialsProviderError:
     'No credentials were found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or run with a role.',
 };
+/** Also where a profile, a role or a token file is named that is not there. */
+const NO_CREDENTIALS = new Set(['CredentialsProviderError', 'TokenProviderError']);
 const WRONG_REGION = new Set([
   ...['PermanentRedirect', 'AuthorizationHeaderMalformed', 'IllegalLocationConstraintException'],
   ...['TemporaryRedirect', 'Redirect', 'BucketRegionError'],
@@ -98,43 +107,54 @@ const WRONG_REGION = new Set([
 const TLS = /CERT|SELF_SIGNED|ERR_TLS|ERR_SSL|UNABLE_TO_(GET|VERIFY)|^EPROTO$/;
 
 /** An error of ours, or an abort, passes as it is. */
-export function s3Error(error: unknown, action: S3Action, key: string): unknown {
+export function s3Error(error: unknown, action: S3Action, key: string, place: S3Place): unknown {
   if (error instanceof WaybillError) return error;
   const fault = faultOf(error);
   const { name, status } = fault;
-  const context = { key, error: name, status, requestId: fault.requestId };
+  const { bucket, endpoint } = place;
+  const where = `Bucket ${bucket} at ${endpoint}`;
+  const what = `${action} ${shownKey(key)}`;
+  const context = { key, bucket, endpoint, error: name, status, requestId: fault.requestId };
   const make = (code: ErrorCode, message: string, hint?: string) =>
     new WaybillError(code, message, { hint, context });
   const said = status === undefined ? name : `${name}, ${status}`;
   if (name === 'NoSuchBucket') {
-    return make('BUCKET_MISSING', 'There is no bucket of that name at the endpoint.', NO_BUCKET_HINT);
+    return make('BUCKET_MISSING', `There is no bucket ${bucket} at ${endpoint}.`, NO_BUCKET_HINT);
   }
   if (name === 'KeyTooLongError') return keyInvalid(key, 'the store finds it too long');
   if (name === 'NoSuchKey' || (status === 404 && name === 'NotFound' && action !== 'write')) {
     return make('BUCKET_OBJECT_MISSING', `There is no object ${key}.`);
   }
   if (status === 301 || status === 307 || WRONG_REGION.has(name)) {
-    const where = fault.region ? `--bucket-region ${fault.region}` : '--bucket-region';
-    return make('BUCKET_ACCESS_DENIED', `The bucket is in another region (${said}).`, `Give ${where}.`);
+    const region = fault.region ? `--bucket-region ${fault.region}` : '--bucket-region with its region';
+    return make('BUCKET_ACCESS_DENIED', `${where} is in another region (${said}).`, `Give ${region}.`);
   }
   if (status === 501 || status === 405 || name === 'NotImplemented') {
     return make(
       'BUCKET_FEATURE_MISSING',
-      `The store cannot ${action} ${key} in the way that is needed (${said}).`,
+      `${where} cannot ${what} in the way that is needed (${said}).`,
+      'The endpoint may not be that of an S3 service, or an older one: check --bucket-endpoint.',
+    );
+  }
+  if (NO_CREDENTIALS.has(name)) {
+    return make(
+      'BUCKET_ACCESS_DENIED',
+      `There are no credentials for bucket ${bucket} at ${endpoint} (${name}).`,
+      DENIED.CredentialsProviderError,
     );
   }
   const denied = DENIED[name];
   if (denied || status === 401 || status === 403 || name.startsWith('KMS.')) {
     return make(
       'BUCKET_ACCESS_DENIED',
-      `The store does not allow to ${action} ${key} (${said}).`,
+      `${where} does not allow to ${what} (${said}).`,
       denied ?? RIGHTS_HINT,
     );
   }
   if (TLS.test(name)) {
     return new WaybillError(
       'BUCKET_UNAVAILABLE',
-      `The endpoint is not trusted, or does not speak TLS (${said}).`,
+      `${endpoint} is not trusted, or does not speak TLS (${said}).`,
       {
         hint: 'Check --bucket-endpoint; for a private certificate authority give --bucket-ca-file.',
         kind: 'failed',
@@ -143,7 +163,7 @@ export function s3Error(error: unknown, action: S3Action, key: string): unknown 
     );
   }
   const passes = isThrottling(error) || PASSING.has(name) || status === 408 || (status ?? 0) >= 500;
-  return new WaybillError('BUCKET_UNAVAILABLE', `The store failed to ${action} ${key} (${said}).`, {
+  return new WaybillError('BUCKET_UNAVAILABLE', `${where} failed to ${what} (${said}).`, {
     hint:
       name === 'ENOTFOUND' || name === 'ECONNREFUSED'
         ? 'Check --bucket-endpoint, --bucket-region and the network, then run the same command again.'

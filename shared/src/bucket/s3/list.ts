@@ -43,7 +43,7 @@ async function listPage(
   try {
     return await calls.send(command, { signal });
   } catch (error) {
-    throw s3Error(error, 'list', prefix);
+    throw s3Error(error, 'list', prefix, calls.place);
   }
 }
 

@@ -53,7 +53,7 @@ export async function putObject(
   const { ifAbsent = false, unfenced, signal } = options;
   if (ifAbsent && unfenced && (await tokenOf(calls, key, signal)) !== null) throw taken(key);
   const dialect = await calls.dialect(key, signal).catch((error: unknown) => {
-    throw s3Error(error, 'write', key);
+    throw s3Error(error, 'write', key, calls.place);
   });
   const header = ifAbsent && !unfenced ? dialect.absence : undefined;
   const request: PutRequest = { key, token: randomUUID(), dialect, header, signal };
@@ -117,7 +117,7 @@ async function decided(calls: S3Calls, request: PutRequest, send: () => Promise<
       await send();
     } catch (error) {
       if (signal?.aborted) throw error;
-      const mapped = s3Error(error, 'write', key);
+      const mapped = s3Error(error, 'write', key, calls.place);
       const isOpen = isTaken(error) || isConflict(error) || hasCode(mapped, 'BUCKET_UNAVAILABLE');
       if (!isOpen) throw header ? conditional(mapped, key) : mapped;
       const found = await look(calls, request, isTaken(error) ? LOOKS_MS : [0]);
@@ -159,7 +159,7 @@ async function tokenOf(calls: S3Calls, key: string, signal: AbortSignal | undefi
     return Metadata?.[TOKEN] ?? '';
   } catch (error) {
     if (!signal?.aborted && faultOf(error).status === 404) return null;
-    throw s3Error(error, 'look for', key);
+    throw s3Error(error, 'look for', key, calls.place);
   }
 }
 

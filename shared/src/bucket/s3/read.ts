@@ -66,7 +66,7 @@ async function* pieces(
     throwIfAborted(signal);
     failures = got > before ? 1 : failures + 1;
     if (failures >= RESUMING.maxAttempts || first.etag === undefined) {
-      throw s3Error(broken ?? new Error('aborted'), 'read', key);
+      throw s3Error(broken ?? new Error('aborted'), 'read', key, calls.place);
     }
     await sleep(backoffMs(RESUMING, failures, Math.random()), signal);
     const range = { offset: offset + got, length: length - got };
@@ -120,7 +120,7 @@ async function fetchBody(calls: S3Calls, key: string, { range, etag, signal }: F
     const { status, name } = faultOf(error);
     if (range && (status === 416 || name === 'InvalidRange')) throw outside(key, range);
     if (status === 412) throw replaced(key);
-    throw s3Error(error, 'read', key);
+    throw s3Error(error, 'read', key, calls.place);
   }
   const stream = answer.Body as (AsyncIterable<Uint8Array> & { destroy?(): void }) | undefined;
   const length = answer.ContentLength;

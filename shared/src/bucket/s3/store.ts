@@ -64,7 +64,8 @@ export class S3Bucket implements Bucket {
       this.#isThere = true;
       return { key, bytes: found.ContentLength ?? 0, modifiedAt: found.LastModified?.getTime() ?? 0 };
     } catch (error) {
-      if (signal?.aborted || faultOf(error).status !== 404) throw s3Error(error, 'look for', key);
+      if (signal?.aborted || faultOf(error).status !== 404)
+        throw s3Error(error, 'look for', key, this.#calls.place);
     }
     await this.#assertBucket(key, signal);
     return null;
@@ -81,7 +82,7 @@ export class S3Bucket implements Bucket {
       await this.#calls.send(new DeleteObjectCommand(this.#calls.at(key)), { signal });
     } catch (error) {
       if (!signal?.aborted && faultOf(error).name === 'NoSuchKey') return;
-      throw s3Error(error, 'delete', key);
+      throw s3Error(error, 'delete', key, this.#calls.place);
     }
   }
 
@@ -109,7 +110,7 @@ export class S3Bucket implements Bucket {
       MaxKeys: 1,
     });
     await this.#calls.send(one, { signal }).catch((error: unknown) => {
-      throw s3Error(error, 'look for', key);
+      throw s3Error(error, 'look for', key, this.#calls.place);
     });
     this.#isThere = true;
   }

@@ -23,7 +23,8 @@ export async function abortOldUploads(
       await calls.send(new AbortMultipartUploadCommand({ ...calls.inBucket(), Key, UploadId }), { signal });
       removed++;
     } catch (error) {
-      if (signal?.aborted || faultOf(error).status !== 404) throw s3Error(error, 'delete', prefix);
+      if (signal?.aborted || faultOf(error).status !== 404)
+        throw s3Error(error, 'delete', prefix, calls.place);
     }
   }
   return removed;
@@ -55,6 +56,6 @@ async function uploadsPage(
   try {
     return await calls.send(command, { signal });
   } catch (error) {
-    throw s3Error(error, 'list', prefix);
+    throw s3Error(error, 'list', prefix, calls.place);
   }
 }

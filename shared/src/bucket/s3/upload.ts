@@ -58,7 +58,7 @@ export class Upload {
       if (!UploadId) throw new Error('an upload without an id');
       return new Upload(calls, request, UploadId);
     } catch (error) {
-      throw s3Error(error, 'write', key);
+      throw s3Error(error, 'write', key, calls.place);
     }
   }
 
@@ -72,7 +72,7 @@ export class Upload {
     const sending: Promise<void> = this.#send(number, bytes)
       .then(release)
       .catch((error: unknown) => {
-        this.#failure ??= { error: s3Error(error, 'write', this.#request.key) };
+        this.#failure ??= { error: s3Error(error, 'write', this.#request.key, this.#calls.place) };
         this.#abort.abort();
       })
       .finally(() => this.#underway.delete(sending));
