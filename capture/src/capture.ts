@@ -221,6 +221,7 @@ class Capture {
       prefix: stream.prefix,
       epoch: stream.writer.epoch,
       identity: stream.identity,
+      filter: stream.filter,
       level: settings.compressionLevel,
       segmentBytes: settings.segmentBytes,
       chunkBytes: settings.chunkBytes,

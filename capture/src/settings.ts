@@ -9,6 +9,7 @@ export interface CaptureSettings {
   readonly stream: string;
   /** Fixed for the life of a stream, together with lanes, format, codec and images. */
   readonly include: readonly string[];
+  /** May grow from one start to the next. */
   readonly exclude: readonly string[];
   readonly lanes: number;
   readonly format: StreamIdentity['format'];

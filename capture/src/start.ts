@@ -19,12 +19,13 @@ import { createStream, findStream, type NewStream, progressOf } from '@waybill/s
 import { isUploadOfOurs, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
+import { excludeEvidence, excludesAll, streamPatterns } from '@waybill/shared/manifest/stream-patterns';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
 import type { Metrics } from '@waybill/shared/metrics';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { listOwnProgress } from '@waybill/shared/mongo/own-progress';
-import { isKnownAs, type SourceIdentity, sourceIdentity } from '@waybill/shared/mongo/source-identity';
+import { type SourceIdentity, sourceIdentity } from '@waybill/shared/mongo/source-identity';
 import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/position';
 import { processIdentity } from '@waybill/shared/process-identity';
 import { retry } from '@waybill/shared/retry';
@@ -45,6 +46,7 @@ import { Committer, milestone } from './commit/committer.ts';
 import { tellWhatIsTakenForProgress } from './earlier-stream.ts';
 import { assertOnlyStream } from './other-streams.ts';
 import { untilOwnerIsGone } from './owner.ts';
+import { assertExcludesAsMuch, assertSame } from './same-stream.ts';
 import type { CaptureSettings } from './settings.ts';
 import { pieces } from './snapshot/plan.ts';
 import { sourceTime } from './source-clock.ts';
@@ -105,6 +107,7 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
     await tellWhatIsTakenForProgress(existing, deps);
   } else if (!settings.newStream) await assertOnlyStream(bucket, settings.stream, cluster, signal);
   const before = existing ? await readManifest(bucket, prefix, { signal }) : null;
+  if (existing && before) assertExcludesAsMuch(existing, before, settings.exclude);
   // A change stream that no majority stands behind does not even open; the clock says why.
   const now = await sourceTime({ connection: source, logger, signal });
   if (before?.position) {
@@ -130,17 +133,20 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
     bucket,
     prefix,
     writer: `${hostname()}/${process.pid}/${randomBytes(4).toString('hex')}`,
-    body: (state) => ({
-      ...(!state.position && opened && { position: committed(opened, hash) }),
-      milestones: [
-        milestone(
-          'capture-started',
-          state.position ? positionOf(state).clusterTime : (opened?.clusterTime ?? null),
-          state.lastSequence,
-          { process: processIdentity() },
-        ),
-      ],
-    }),
+    body: (state) => {
+      assertExcludesAsMuch(identity, state, settings.exclude);
+      const from = state.position ? positionOf(state) : opened;
+      const position = state.position ? positionBehind(state, identity, settings, hash) : opened;
+      return {
+        ...(position && { position: committed(position, hash) }),
+        milestones: [
+          milestone('capture-started', from?.clusterTime ?? null, state.lastSequence, {
+            process: processIdentity(),
+            ...excludeEvidence(identity, settings.exclude),
+          }),
+        ],
+      };
+    },
     signal,
     onRetry: bucketRetryNotice(deps),
   });
@@ -208,44 +214,20 @@ function newStream(settings: CaptureSettings, { id, topology }: SourceIdentity):
   return { stream, source: id, sourceTopology: topology, lanes, format, codec, include, exclude, images };
 }
 
-const FIXED = ['lanes', 'format', 'codec', 'include', 'exclude', 'images'] as const;
-
-function assertSame(identity: StreamIdentity, wanted: NewStream, cluster: SourceIdentity): void {
-  const { stream } = wanted;
-  const isKnown = isKnownAs(cluster, identity.source) && identity.sourceTopology === wanted.sourceTopology;
-  if (!isKnown && cluster.unread.length > 0) {
-    throw new WaybillError(
-      'MONGO_UNAUTHORIZED',
-      `the source's user may not read what tells whether this is the cluster of the stream ${stream} (${cluster.unread.join(', ')})`,
-      {
-        hint: 'Give the user the privileges back that it had when the stream was created; clusterMonitor and readAnyDatabase on admin have them all.',
-        context: { stream, unread: cluster.unread.join(',') },
-      },
-    );
-  }
-  if (!isKnown) {
-    throw new WaybillError(
-      'STREAM_FOREIGN_SOURCE',
-      `the stream ${stream} in the bucket belongs to another source cluster than the one given`,
-      {
-        hint: 'Check --source. To capture this cluster, choose another --stream or --bucket.',
-        context: { stream, inBucket: identity.source, given: wanted.source },
-      },
-    );
-  }
-  const same = (name: (typeof FIXED)[number]): boolean =>
-    JSON.stringify(identity[name]) === JSON.stringify(wanted[name]);
-  const changed = FIXED.filter((name) => !same(name));
-  if (changed.length === 0) return;
-  const was = changed.map((name) => `--${name} ${String(identity[name]) || '(none)'}`).join(' ');
-  throw new WaybillError(
-    'STREAM_OPTIONS_CHANGED',
-    `options that are fixed for the life of a stream differ from what ${stream} was created with: ${changed.join(', ')}`,
-    {
-      hint: `Give it what it was created with: ${was}. For other options choose another --stream, with --new-stream.`,
-      context: { stream, options: changed.join(',') },
-    },
-  );
+/**
+ * Where a stream goes on that leaves out more than before, if not where it was: its token may be of an event that it does not show any
+ * more, and the events taken at that time are no longer those that would come. So it starts with all of that time, and what
+ * was captured of it comes twice, which ends in the same documents.
+ */
+function positionBehind(
+  state: StreamState,
+  identity: StreamIdentity,
+  { exclude }: CaptureSettings,
+  hash: string,
+): StreamPosition | null {
+  if (excludesAll(streamPatterns(identity, state).exclude, exclude) || state.position?.options === hash)
+    return null;
+  return { clusterTime: positionOf(state).clusterTime, resumeToken: null, taken: 0, lastEvent: null };
 }
 
 /** Opens the change stream and tells where it begins: every change from here on will be seen. */

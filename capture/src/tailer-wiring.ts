@@ -44,7 +44,10 @@ export function createTailer({ settings, deps, stream, stop, abort, onFailure }:
   const { identity, prefix, filter, committer, writer, position } = stream;
   const { lanes } = identity;
   const isSharded = source.server.topology === 'sharded';
-  const known = new KnownCollections(committer.state.currentCollections.values(), stream.isNew);
+  const captured = [...committer.state.currentCollections.values()].filter(({ namespace }) =>
+    filter.matches(namespace),
+  );
+  const known = new KnownCollections(captured, stream.isNew);
   const images =
     identity.images === 'none' && !isSharded
       ? null

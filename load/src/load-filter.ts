@@ -7,6 +7,7 @@ import { WaybillError } from '@waybill/shared/errors';
 import type { DdlEvent, Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { progressOf } from '@waybill/shared/manifest/identity';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
+import { patternsIn, type StreamPatterns } from '@waybill/shared/manifest/stream-patterns';
 import { NamespaceFilter, patternsText } from '@waybill/shared/mongo/namespace-filter';
 
 /** Patterns as {@link NamespaceFilter} has them; both empty: everything that is in the stream. */
@@ -41,9 +42,12 @@ export function concerns({ namespace, to }: DdlEvent, takes: Takes): boolean {
 }
 
 /** What source and target are compared in: of what the stream includes that which the load takes. */
-export function comparedNamespaces(identity: StreamIdentity, filter: LoadFilter): NamespaceFilter {
-  const { include, exclude } = identity;
-  const within = new NamespaceFilter({ include, exclude });
+export function comparedNamespaces(
+  identity: StreamIdentity,
+  stream: StreamPatterns,
+  filter: LoadFilter,
+): NamespaceFilter {
+  const within = new NamespaceFilter(stream);
   return new NamespaceFilter({ ...filter, progress: progressOf(identity), within });
 }
 
@@ -67,7 +71,7 @@ export function recordedFilter(log: StreamState): LoadFilter | null {
 
 /**
  * The filter to go on with. What is given with no pattern at all is not given. The stream's own patterns take everything
- * that is in it, so that capture and load may share a configuration file.
+ * that is in it, so that capture and load may share a configuration file: those of its creation, and those of `now`.
  * @throws LOAD_OPTIONS_CHANGED where the load was started with another one; CONFIG_INVALID for what is no pattern
  */
 export function settleFilter(
@@ -75,10 +79,11 @@ export function settleFilter(
   recorded: LoadFilter | null,
   identity: StreamIdentity,
   load: string,
+  now: StreamPatterns = identity,
 ): LoadFilter {
   if (isEverything(given)) return recorded ?? EVERYTHING;
   void new NamespaceFilter(given);
-  const wanted = isSame(given, identity) ? EVERYTHING : canonical(given);
+  const wanted = isSame(given, identity) || isSame(given, now) ? EVERYTHING : canonical(given);
   if (recorded === null || isSame(wanted, recorded)) return wanted;
   const { stream } = identity;
   throw new WaybillError(
@@ -107,8 +112,4 @@ function canonicalList(patterns: readonly string[]): readonly string[] {
 
 function isSame(one: LoadFilter, other: LoadFilter): boolean {
   return JSON.stringify(canonical(one)) === JSON.stringify(canonical(other));
-}
-
-function patternsIn(value: unknown): readonly string[] {
-  return typeof value === 'string' ? (JSON.parse(value) as string[]) : [];
 }

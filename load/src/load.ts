@@ -7,7 +7,9 @@ import { WaybillError } from '@waybill/shared/errors';
 import { LinkedAbort } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
-import { loadPrefix } from '@waybill/shared/manifest/keys';
+import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
+import { readManifest } from '@waybill/shared/manifest/log';
+import { streamPatterns } from '@waybill/shared/manifest/stream-patterns';
 import type { Metrics } from '@waybill/shared/metrics';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { ClusterTime } from '@waybill/shared/position';
@@ -90,7 +92,9 @@ async function runOwned(
   identity: StreamIdentity,
 ): Promise<EndedRun & { readonly store: ProgressStore }> {
   const { logger, signal, stats } = deps;
-  const sight = await assertStartable(settings, { ...deps, identity });
+  const stream = await readManifest(deps.bucket, streamPrefix(settings.stream), { signal });
+  const patterns = streamPatterns(identity, stream);
+  const sight = await assertStartable(settings, { ...deps, identity, patterns });
   const { progressDatabase } = sight;
   const target = await openMongodbTarget(deps.target, { ...settings, progressDatabase, signal });
   using grace = new StopGrace(signal);
@@ -103,7 +107,7 @@ async function runOwned(
   try {
     using stop = new LinkedAbort(signal, ownership.fenced);
     // Again, since another first start may have come in between: from here on nobody else records one.
-    const filter = settleFilter(settings, recordedFilter(log.state), identity, settings.load);
+    const filter = settleFilter(settings, recordedFilter(log.state), identity, settings.load, patterns);
     const run = new LoadRun(
       settings,
       { ...deps, signal: stop.signal },

@@ -2,6 +2,7 @@
 import { hasCode, WaybillError } from '@waybill/shared/errors';
 import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
+import type { StreamPatterns } from '@waybill/shared/manifest/stream-patterns';
 import { checkFirstStart } from './first-start.ts';
 import type { LoadDeps } from './load.ts';
 import { recordedFilter, settleFilter } from './load-filter.ts';
@@ -21,14 +22,17 @@ export interface StartDeps extends Pick<LoadDeps, 'bucket' | 'logger' | 'signal'
  * else that the log says, since that is true of its target alone.
  * @throws FORMAT_UNSUPPORTED, CONFIG_INVALID, LOAD_CUT_OVER, LOAD_OPTIONS_CHANGED, TARGET_IS_SOURCE, TARGET_PROGRESS_COLLISION, {@link settleBond}
  */
-export async function assertStartable(settings: LoadSettings, deps: StartDeps): Promise<TargetSight> {
-  const { identity } = deps;
+export async function assertStartable(
+  settings: LoadSettings,
+  deps: StartDeps & { readonly patterns: StreamPatterns },
+): Promise<TargetSight> {
+  const { identity, patterns } = deps;
   assertLoadable(identity, settings);
   const { log, sight } = await lookAtBoth({ ...deps, ...settings });
   settleBond(log, sight, { load: settings.load, stream: streamIdentityText(identity) });
   assertNotCutOver(log, settings);
   if (log.seq === 0) await checkFirstStart(settings, deps);
-  const filter = settleFilter(settings, recordedFilter(log), identity, settings.load);
+  const filter = settleFilter(settings, recordedFilter(log), identity, settings.load, patterns);
   if (!sight.owner) await assertApart({ ...settings, ...filter }, deps, sight.progressDatabase);
   return sight;
 }

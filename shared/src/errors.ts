@@ -121,7 +121,7 @@ export const ERROR_CODES = table({
   STREAM_OPTIONS_CHANGED: {
     kind: 'usage',
     meaning:
-      'An option that is fixed for the life of a stream (--include, --exclude, --lanes, --format, --codec, --images) differs from what the stream was created with.',
+      'An option that is fixed for the life of a stream (--include, --lanes, --format, --codec, --images) differs from what the stream was created with, or --exclude lacks something that it leaves out. More may be excluded at any start.',
   },
   STREAM_ROLLED_BACK: {
     kind: 'failed',

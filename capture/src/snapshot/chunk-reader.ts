@@ -94,6 +94,12 @@ export class ChunkReader {
     });
   }
 
+  /** Reads nothing of it (any more): the stream leaves the collection out. */
+  async leaveOut(): Promise<void> {
+    this.#setRead(true);
+    await this.#commit(null, { ...this.#progress, done: true, skipped: true });
+  }
+
   async #attempt(): Promise<void> {
     // What the attempt before was committing has settled before its progress is built on; a failure ended that attempt.
     await this.#committing.catch(() => undefined);

@@ -4,6 +4,7 @@ import type { Logger } from '@waybill/shared/logger';
 import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { isScattered } from '@waybill/shared/mongo/id-locality';
+import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { givesPositions } from '@waybill/shared/mongo/natural-reader';
 import { type PlannedCollection, planRanges } from '@waybill/shared/mongo/range-plan';
 import { splitNamespace } from '@waybill/shared/record';
@@ -16,6 +17,8 @@ import { chunkPlans, type PendingChunk, pieces, snapshotWork, wholePlan } from '
 
 export interface SnapshotOptions extends Omit<ChunkOptions, 'commit' | 'connection' | 'onRead'> {
   readonly connection: MongoConnection;
+  /** What is to be read: more may be left out than when the collections were listed. */
+  readonly filter: NamespaceFilter;
   readonly committer: Committer;
   readonly chunkBytes: number;
   readonly readers: number;
@@ -42,7 +45,8 @@ export async function runSnapshot(options: SnapshotOptions): Promise<void> {
   const readers = new Readers(options);
   try {
     readers.add(pending);
-    const large = unplanned.filter(({ bytes }) => bytes > options.chunkBytes);
+    const isTaken = ({ namespace }: CollectionDefinition): boolean => options.filter.matches(namespace);
+    const large = unplanned.filter((each) => isTaken(each) && each.bytes > options.chunkBytes);
     for (const definition of large) readers.add(await planLarge(definition, options));
     const small = unplanned.filter((definition) => !large.includes(definition));
     for (const some of pieces(small, PLANS_IN_COMMIT)) readers.add(await planWhole(some, committer));
@@ -176,7 +180,8 @@ class Readers {
       this.#unread += isRead ? -1 : 1;
       this.#tellAllRead();
     };
-    await new ChunkReader(chunk, { ...this.#options, commit, onRead, stop }).run();
+    const reader = new ChunkReader(chunk, { ...this.#options, commit, onRead, stop });
+    await (this.#options.filter.matches(chunk.plan.namespace) ? reader.run() : reader.leaveOut());
   }
 
   #tellAllRead(): void {

@@ -12,6 +12,8 @@ import { newVerifyStats } from '@waybill/load/verify/settings';
 import { runVerify } from '@waybill/load/verify/verify';
 import { EXIT_CODES } from '@waybill/shared/errors';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
+import { readManifest } from '@waybill/shared/manifest/log';
+import { streamPatterns } from '@waybill/shared/manifest/stream-patterns';
 import { printableData } from '@waybill/shared/printable';
 import { showComparing } from '../output/comparing.ts';
 import { ReportFile } from '../output/report-file.ts';
@@ -34,7 +36,8 @@ export async function runVerifyCommand(context: CommandContext): Promise<number>
   const store = mongodbProgressStore(target, sight.progressDatabase);
   const load = new LoadWatch(store, options.load, streamIdentityText(identity));
   const taken = recordedFilter(log) ?? EVERYTHING;
-  const filter = comparedNamespaces(identity, taken);
+  const state = await readManifest(bucket, streamPrefix(options.stream), { signal });
+  const filter = comparedNamespaces(identity, streamPatterns(identity, state), taken);
   const stats = newVerifyStats();
   const report = await (async () => {
     using _progress = showComparing(stats, logger, output.terminal);

@@ -32,6 +32,7 @@ function sides(status: Status, paint: Paint): string[] {
   });
   const name = paint('bold', 'capture');
   lines.push(`${name}  ${paint('cyan', capture.phase)}  ${captureFacts(capture, isOver, paint).join(', ')}`);
+  if (!isEverything(capture)) lines.push(`         takes ${filterText(capture)}`);
   const title = paint('bold', 'load');
   if (!load) return [...lines, `${title}     none of this name`];
   const facts = isOver ? [cutOver(status)] : loadFacts(load, unreachable);

@@ -37,6 +37,9 @@ export interface Unreachable {
 
 export interface CaptureStatus {
   readonly phase: CapturePhase;
+  /** What the stream takes; more may be excluded than when it was created. */
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
   readonly epoch: number;
   readonly writer: string;
   /** Number of the newest commit. */

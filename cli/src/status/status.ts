@@ -4,6 +4,7 @@ import { type LoadedProgress, slowest } from '@waybill/load/progress/progress';
 import type { Blocked } from '@waybill/load/structure/blocked';
 import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
+import { streamPatterns } from '@waybill/shared/manifest/stream-patterns';
 import { lagSeconds } from '@waybill/shared/metrics';
 import {
   type ClusterTime,
@@ -62,12 +63,13 @@ export function statusOf(input: StatusInput): Status {
 }
 
 function captureOf(input: StatusInput, collections: readonly CollectionStatus[]): CaptureStatus {
-  const { stream, sourceTime, now } = input;
+  const { identity, stream, sourceTime, now } = input;
   const watermark = watermarkOf(stream);
   const snapshot = shareOf(stream, collections);
   const { totals } = stream;
   return {
     phase: capturePhase(stream),
+    ...streamPatterns(identity, stream),
     epoch: stream.epoch,
     writer: stream.writer,
     commit: stream.seq,

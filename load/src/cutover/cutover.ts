@@ -17,6 +17,7 @@ import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit'
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
+import { streamPatterns } from '@waybill/shared/manifest/stream-patterns';
 import { cappedExpires } from '@waybill/shared/mongo/catalog';
 import { comparedNamespaces, EVERYTHING, recordedFilter, takesOf } from '../load-filter.ts';
 import { boundLoad } from '../progress/log-and-target.ts';
@@ -40,7 +41,7 @@ import {
   proveStructure,
   VerificationDiffers,
 } from './proof.ts';
-import { buildMissing, findViolations, restoreHeldBack } from './restore.ts';
+import { buildMissing, findViolations, type RestoreDeps, restoreHeldBack } from './restore.ts';
 import { streamOfSides } from './sides.ts';
 
 export interface CutoverResult {
@@ -84,20 +85,25 @@ async function cutOver(settings: CutoverSettings, deps: CutoverDeps): Promise<Cu
   const store = mongodbProgressStore(deps.target, progressDatabase);
   const watch = new LoadWatch(store, load, streamIdentityText(identity));
   const taken = recordedFilter(log) ?? EVERYTHING;
-  const compared = { filter: comparedNamespaces(identity, taken), takes: takesOf(taken) };
+  const patterns = streamPatterns(
+    identity,
+    await readManifest(context.bucket, context.streamPrefix, context),
+  );
+  const compared = { filter: comparedNamespaces(identity, patterns, taken), takes: takesOf(taken) };
 
   const stopped = await drain(context, watch, {});
   deps.onStep('checking indexes');
-  const missing = await buildMissing(context.settings, deps);
+  const inScope = { ...context, filter: compared.filter };
+  const missing = await buildMissing(context.settings, inScope);
   const structure = await proveAcceptable(context, compared, watch, missing);
   assertNoneRefused(context, missing, { structure });
-  assertNoneRefused(context, await findViolations(context.settings, deps), { structure });
+  assertNoneRefused(context, await findViolations(context.settings, inScope), { structure });
   const verified = await proveSame(context, compared, watch);
   const before = await loadLog(context);
   const still = await drain(context, watch, { again: true });
   const first = stopped.capture.state;
   await proveNobodyWrote(context, compared, first, still.capture.state);
-  const restored = await restore(context, verified, () =>
+  const restored = await restore(inScope, verified, () =>
     proveStructure(context, compared, watch, verified, 'but-expiry').catch(async (error: unknown) => {
       // What differs then may be what the load holds back again.
       assertNothingHeldBack(context, before, await loadLog(context));
@@ -130,7 +136,7 @@ async function cutOver(settings: CutoverSettings, deps: CutoverDeps): Promise<Cu
  * delete by itself.
  */
 async function restore(
-  context: CutoverContext,
+  context: CutoverContext & RestoreDeps,
   verified: VerifyReport,
   proveRest: () => Promise<VerifyReport>,
 ): Promise<RestoreReport[]> {

@@ -9,6 +9,7 @@
  */
 import type { Logger } from '@waybill/shared/logger';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { ownerId } from '../progress/keys.ts';
 import { Registry } from '../structure/registry.ts';
 import { openMongodbTarget } from '../target/mongodb.ts';
@@ -25,6 +26,8 @@ export interface RestoreSettings {
 
 export interface RestoreDeps {
   readonly target: MongoConnection;
+  /** Other collections stay as they are: the stream may leave out more by now. Default: all that the load made. */
+  readonly filter?: NamespaceFilter | undefined;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
@@ -82,7 +85,7 @@ async function collectionsOf(settings: RestoreSettings, deps: RestoreDeps): Prom
   const registry = await Registry.open(target.progress, load);
   return registry
     .all()
-    .filter(({ type }) => type === 'collection')
+    .filter(({ type, namespace }) => type === 'collection' && (deps.filter?.matches(namespace) ?? true))
     .map(
       (record) =>
         new CollectionRestore(record, { ...deps, target, tag, kinds: new Set(kinds), cappedExpires }),

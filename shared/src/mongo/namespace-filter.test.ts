@@ -59,6 +59,15 @@ describe('NamespaceFilter', () => {
     expect(new NamespaceFilter().exactDatabases()).toBeNull();
   });
 
+  it('leaves the state collections of an excluded encrypted collection out', () => {
+    const without = new NamespaceFilter({ exclude: ['med.patients', 'med.a.b*'] });
+    const names = ['patients.esc', 'patients.ecoc', 'patients2.esc', 'a.bc.ecc', 'a.esc'];
+    expect(names.filter((name) => without.matches(`med.enxcol_.${name}`))).toEqual([
+      'patients2.esc',
+      'a.esc',
+    ]);
+  });
+
   it('can be narrowed by another', () => {
     const narrowed = (include: string[], within: string[], exclude: string[] = []) =>
       new NamespaceFilter({ include, exclude, within: filter(within, ['shop.out']) });

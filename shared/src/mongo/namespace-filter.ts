@@ -1,7 +1,8 @@
 /**
  * Which namespaces are captured, loaded or compared. Patterns: `db` and `db.*` (a whole database), `db.collection`; `*` in either part
  * stands for any run of characters. The first dot divides, since a database name holds none. An exclude wins over every
- * include; no include means all. System databases and collections, and progress of loads, are never in.
+ * include, and takes the state collections of an encrypted collection with it; no include means all. System databases and collections, and
+ * progress of loads, are never in.
  */
 import { WaybillError } from '../errors.ts';
 import { type Namespace, splitNamespace } from '../record.ts';
@@ -60,10 +61,13 @@ export class NamespaceFilter {
     const { database, collection } = splitNamespace(namespace);
     if (collection === '' || NEVER_DATABASES.has(database) || isSystemCollection(collection)) return false;
     if (this.#within && !this.#within.matches(namespace)) return false;
-    const hit = ({ matchesDatabase, matchesCollection }: Pattern): boolean =>
-      matchesDatabase(database) && matchesCollection(collection);
-    if (this.#exclude.some(hit) || this.#progress.some(hit)) return false;
-    const isIn = this.#include.length === 0 || this.#include.some(hit);
+    const hits = (name: string) => (each: Pattern) =>
+      each.matchesDatabase(database) && each.matchesCollection(name);
+    const encrypted = encryptedOf(collection);
+    const names = encrypted === null ? [collection] : [collection, encrypted];
+    if (names.some((name) => this.#exclude.some(hits(name)))) return false;
+    if (this.#progress.some(hits(collection))) return false;
+    const isIn = this.#include.length === 0 || this.#include.some(hits(collection));
     if (isIn && !namespace.isWellFormed()) throw nameUnsupported(namespace);
     return isIn;
   }
@@ -152,6 +156,11 @@ export function patternsText({
     ...(exclude.length > 0 ? [`--exclude ${exclude.join(',')}`] : []),
   ];
   return parts.join(' ') || null;
+}
+
+/** The encrypted collection to which a state collection belongs, which is of no use without it; null for any other. */
+function encryptedOf(collection: string): string | null {
+  return collection.startsWith('enxcol_.') ? (/^enxcol_\.(.+)\.[^.]+$/s.exec(collection)?.[1] ?? null) : null;
 }
 
 /** `system.*`: the server's own (views, time-series buckets, profile, stored JavaScript). */

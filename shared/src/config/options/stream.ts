@@ -18,7 +18,8 @@ export const STREAM_OPTIONS = {
     type: 'list',
     group: GROUP,
     commands: FILTERING,
-    describe: 'Namespaces to leave out, in the same forms; wins over --include.',
+    describe:
+      'Namespaces to leave out, in the same forms; wins over --include. May grow at a later start of capture.',
     example: 'shop.sessions',
   },
   'allow-empty': {

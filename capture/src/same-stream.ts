@@ -1,0 +1,68 @@
+/** Whether a capture may go on with a stream that is there: the same source, and the options that are fixed for its life. */
+import { WaybillError } from '@waybill/shared/errors';
+import type { StreamIdentity } from '@waybill/shared/manifest/commit';
+import type { NewStream } from '@waybill/shared/manifest/identity';
+import type { StreamState } from '@waybill/shared/manifest/state';
+import { excludesAll, streamPatterns } from '@waybill/shared/manifest/stream-patterns';
+import { isKnownAs, type SourceIdentity } from '@waybill/shared/mongo/source-identity';
+
+const FIXED = ['lanes', 'format', 'codec', 'include', 'images'] as const;
+
+export function assertSame(identity: StreamIdentity, wanted: NewStream, cluster: SourceIdentity): void {
+  const { stream } = wanted;
+  const isKnown = isKnownAs(cluster, identity.source) && identity.sourceTopology === wanted.sourceTopology;
+  if (!isKnown && cluster.unread.length > 0) {
+    throw new WaybillError(
+      'MONGO_UNAUTHORIZED',
+      `the source's user may not read what tells whether this is the cluster of the stream ${stream} (${cluster.unread.join(', ')})`,
+      {
+        hint: 'Give the user the privileges back that it had when the stream was created; clusterMonitor and readAnyDatabase on admin have them all.',
+        context: { stream, unread: cluster.unread.join(',') },
+      },
+    );
+  }
+  if (!isKnown) {
+    throw new WaybillError(
+      'STREAM_FOREIGN_SOURCE',
+      `the stream ${stream} in the bucket belongs to another source cluster than the one given`,
+      {
+        hint: 'Check --source. To capture this cluster, choose another --stream or --bucket.',
+        context: { stream, inBucket: identity.source, given: wanted.source },
+      },
+    );
+  }
+  const same = (name: (typeof FIXED)[number]): boolean =>
+    JSON.stringify(identity[name]) === JSON.stringify(wanted[name]);
+  const changed = FIXED.filter((name) => !same(name));
+  if (changed.length === 0) return;
+  throw optionsChanged(
+    stream,
+    changed.map((name) => [name, String(identity[name])]),
+  );
+}
+
+/**
+ * What is excluded stays so: of what happened to it meanwhile the stream knows nothing. More may be excluded at any start.
+ * @throws STREAM_OPTIONS_CHANGED
+ */
+export function assertExcludesAsMuch(
+  identity: StreamIdentity,
+  state: StreamState,
+  exclude: readonly string[],
+): void {
+  const { exclude: before } = streamPatterns(identity, state);
+  if (!excludesAll(exclude, before)) throw optionsChanged(identity.stream, [['exclude', before.join()]]);
+}
+
+function optionsChanged(stream: string, changed: readonly (readonly [string, string])[]): WaybillError {
+  const names = changed.map(([name]) => name);
+  const was = changed.map(([name, value]) => `--${name} ${value || '(none)'}`).join(' ');
+  return new WaybillError(
+    'STREAM_OPTIONS_CHANGED',
+    `options that are fixed for the life of a stream differ from what ${stream} was created with: ${names.join(', ')}`,
+    {
+      hint: `Give it what it has: ${was}. More may be excluded. For other options choose another --stream, with --new-stream.`,
+      context: { stream, options: names.join(',') },
+    },
+  );
+}
