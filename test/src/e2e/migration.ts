@@ -151,10 +151,11 @@ export class Migration implements AsyncDisposable {
    * structure, for the product's own verification and for the tests' comparison.
    */
   async finish(): Promise<string[]> {
-    const sides = [this.start('capture'), this.start('load')];
+    const sides = [this.start('capture'), this.start('load')] as const;
     for (const side of sides) await said(side, AT_WORK);
     await this.#cutover(sides);
-    for (const side of sides) side.kill('SIGTERM');
+    // The load ends by itself when it sees its cutover.
+    sides[0].kill('SIGTERM');
     for (const side of sides) succeeded('stopping', await side.ended);
     return this.differences();
   }
