@@ -12,7 +12,7 @@ import { createAsFarAsTaken, modifyAsFarAsTaken, tellBlocked } from './apply-opt
 import { attempt, type StructureContext } from './context.ts';
 import { unknownOperation } from './ddl-errors.ts';
 import { description, recordFor } from './ddl-record.ts';
-import { withFields } from './index-spec.ts';
+import { hasKey, withFields } from './index-spec.ts';
 import { createOptions, modifiedOptions } from './options.ts';
 import type { CollectionRecord, IndexRecord } from './registry.ts';
 
@@ -73,12 +73,15 @@ function modifiedIndexes(record: CollectionRecord, change: RawElement): readonly
   const keyPattern = findElement(change.bytes, 'keyPattern');
   const matches = ({ name, spec }: IndexRecord): boolean => {
     if (named) return name === readString(named);
-    const key = findElement(spec, 'key');
-    return keyPattern !== undefined && key !== undefined && Buffer.compare(key.bytes, keyPattern.bytes) === 0;
+    return keyPattern !== undefined && hasKey(spec, keyPattern.bytes);
   };
   const changes = new Map<string, RawElement | null>();
   for (const element of elements(change.bytes)) {
     if (element.name === 'name' || element.name === 'keyPattern') continue;
+    if (element.name === 'forceNonUnique') {
+      if (!isFalse(element)) changes.set('unique', null);
+      continue;
+    }
     changes.set(element.name, isFalse(element) ? null : element);
     if (element.name === 'unique' && !isFalse(element)) changes.set('prepareUnique', null);
   }

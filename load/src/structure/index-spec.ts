@@ -199,9 +199,18 @@ export function hasSameKey(one: Uint8Array, other: Uint8Array): boolean {
   return keyText(one) === keyText(other);
 }
 
+/** Whatever types its numbers have. */
+export function hasKey(spec: Uint8Array, key: Uint8Array): boolean {
+  return keyText(spec) === patternText(key);
+}
+
 function keyText(spec: Uint8Array): string {
   const key = findElement(spec, 'key');
-  return key ? [...elements(key.bytes)].map(keyPartText).join(',') : '';
+  return key ? patternText(key.bytes) : '';
+}
+
+function patternText(key: Uint8Array): string {
+  return [...elements(key)].map(keyPartText).join(',');
 }
 
 function keyPartText(part: NamedElement): string {
