@@ -66,6 +66,12 @@ describe('validators', () => {
   it('are added to a collection that lacks them', () => {
     expect(names(missingOptions(fromObject({}), ours))).toEqual(['validator', 'validationLevel']);
     expect(missingOptions(ours, ours)).toEqual([]);
+    const theirs = { validationLevel: 'off', changeStreamPreAndPostImages: { enabled: true } };
+    expect(missingOptions(fromObject(theirs), fromObject({}))).toEqual(
+      fieldsOf(
+        fromObject({ validationLevel: 'strict', changeStreamPreAndPostImages: { enabled: false } }),
+      ).map(([name, { type, bytes }]) => [name, { type, bytes }]),
+    );
   });
 });
 

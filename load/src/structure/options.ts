@@ -1,5 +1,5 @@
 /** Collection options: from what the source has to what the target is given, and whether what stands there agrees. Pure. */
-import { buildDocument, type Field, fromObject } from '@waybill/shared/bson/build';
+import { buildDocument, doc, type Field, fromObject, string } from '@waybill/shared/bson/build';
 import { BsonType, elements, findElement, type RawElement } from '@waybill/shared/bson/raw';
 import { WaybillError } from '@waybill/shared/errors';
 import { differing, optionFields } from '@waybill/shared/mongo/definition-fields';
@@ -52,6 +52,13 @@ export function createOptions(namespace: string, options: Uint8Array): Fields {
   return fields;
 }
 
+/** What collMod has to say to take them away. A validator is respected. */
+const DEFAULTS = new Map([
+  ['validationLevel', string('strict')],
+  ['validationAction', string('error')],
+  ['changeStreamPreAndPostImages', doc(fromObject({ enabled: false }))],
+]);
+
 /** Names of the options by which the existing collection is another one than the wanted. */
 export function identityDifferences(existing: Uint8Array, wanted: Uint8Array): string[] {
   return optionDifferences(existing, wanted, IDENTITY);
@@ -72,7 +79,7 @@ export function hasForeignValidator(existing: Uint8Array, wanted: Uint8Array): b
 /** What collMod has to say so that an existing collection, taken over, has the wanted options that are no part of its identity. */
 export function missingOptions(existing: Uint8Array, wanted: Uint8Array): Fields {
   return optionDifferences(existing, wanted, CHANGEABLE).flatMap((name) => {
-    const element = findElement(wanted, name);
+    const element = findElement(wanted, name) ?? DEFAULTS.get(name);
     return element ? [[name, element] as const] : [];
   });
 }

@@ -104,7 +104,7 @@ describe('structure', () => {
     expect(found.map((each) => [each.what, each.detail, each.blocked])).toEqual([
       ['options', 'storageEngine', undefined],
       ['options', 'clusteredIndex', 'no such option'],
-      ['options', 'validator, validationLevel, validationAction', 'no such operator'],
+      ['options', 'validator', 'no such operator'],
       ['index-missing', 'email_1', 'no such kind'],
       ['collection-missing', 'view', 'no such stage'],
     ]);
@@ -213,8 +213,14 @@ describe('structure', () => {
     }
   });
 
+  test('how a validator that comes later will be used is told apart too', () => {
+    const source = entry('shop.users', { validationLevel: 'off', validationAction: 'error' }, []);
+    const target = entry('shop.users', { validationAction: 'warn' }, []);
+    expect(brief([source], [target])).toEqual(['shop.users options validationLevel, validationAction']);
+  });
+
   test('an expiry of 0, an empty validator and a key in other order are told from their likes', () => {
-    const source = entry('shop.users', { validator: {}, validationLevel: 'off' }, [
+    const source = entry('shop.users', { validator: {}, validationLevel: 'strict' }, [
       { key: { a: 1, b: 1 }, name: 'ab' },
       { key: { c: 1 }, name: 'c', expireAfterSeconds: 0 },
       { key: { d: '2d' }, name: 'd', min: -1, max: 0 },

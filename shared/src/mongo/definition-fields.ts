@@ -73,13 +73,10 @@ export function optionFields(options: Uint8Array): Fields {
     if (INCIDENTAL_OPTIONS.has(name) || isOff(element)) continue;
     if ((name === 'capped' || name === 'max') && numberIn(element) === 0) continue;
     if (name === 'validator' && !validates) continue;
-    if (VALIDATION_DEFAULTS.has(name) && !validates) continue;
+    // Kept without a validator too, for one that comes later.
+    if (element.type === BsonType.string && readString(element) === VALIDATION_DEFAULTS.get(name)) continue;
     if (name === 'collation' && isSimple(element)) continue;
     fields.set(name, name === 'size' ? cappedSize(element) : comparable(element));
-  }
-  if (validates) {
-    for (const [name, value] of VALIDATION_DEFAULTS)
-      if (!fields.has(name)) fields.set(name, JSON.stringify(value));
   }
   return fields;
 }

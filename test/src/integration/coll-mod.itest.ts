@@ -44,6 +44,10 @@ const OLD: Readonly<Record<string, Kind>> = {
   'level without a validator, then one': {
     collMod: [{ validationLevel: 'moderate' }, { validator: RULE }],
   },
+  'validator taken away, level stays': {
+    create: { validator: RULE, validationLevel: 'off' },
+    collMod: { validator: {} },
+  },
   'level made without a validator': {
     create: { validationLevel: 'moderate', validationAction: 'warn' },
     collMod: { validationLevel: 'off' },
@@ -113,7 +117,7 @@ async function described(client: TestClient, database: string): Promise<Readonly
     const options = (info as Document).options as Document;
     const hasRule = Object.keys(options.validator ?? {}).length > 0;
     const { validator, validationLevel = 'strict', validationAction = 'error', ...others } = options;
-    const rules = hasRule ? { validator, validationLevel, validationAction } : {};
+    const rules = { ...(hasRule && { validator }), validationLevel, validationAction };
     const indexes = info.type === 'view' ? [] : await client.client.db(database).collection(name).indexes();
     const lines = indexes.map(({ v: _v, ns: _ns, background: _background, ...index }) => index);
     found.set(name, { ...others, ...rules, indexes: lines });
