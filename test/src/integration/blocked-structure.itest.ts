@@ -84,7 +84,7 @@ await describeWithServer(
         /nearby: collection-missing view \(blocked: .*--accept blocked:\S+\.nearby\)/,
       );
       expect(verified.stdout).toMatch(
-        /ruled: options validator, .* \(blocked: .*--accept blocked:\S+\.ruled.validator\)/,
+        /ruled: options validator \(blocked: .*--accept blocked:\S+\.ruled.validator\)/,
       );
 
       const name = (part: string): string => `blocked:${database}.${part}`;
