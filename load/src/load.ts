@@ -13,7 +13,7 @@ import { streamPatterns } from '@waybill/shared/manifest/stream-patterns';
 import type { Metrics } from '@waybill/shared/metrics';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { ClusterTime } from '@waybill/shared/position';
-import type { RetryOptions } from '@waybill/shared/retry';
+import { DEFAULT_RETRY, type RetryOptions, retry } from '@waybill/shared/retry';
 import { type LoadStats, noteBucketFailure } from '@waybill/shared/stats';
 import { StopGrace } from '@waybill/shared/stop-grace';
 import { awaitStream } from './await-stream.ts';
@@ -29,7 +29,8 @@ import type { Blocked } from './structure/blocked.ts';
 import type { IndexReport } from './structure/indexes.ts';
 import { openMongodbTarget } from './target/mongodb.ts';
 import { mongodbProgressStore } from './target/mongodb-progress.ts';
-import type { ProgressStore } from './target/target.ts';
+import { tellNotWritten } from './target/not-written.ts';
+import type { ProgressStore, Target } from './target/target.ts';
 
 export interface LoadDeps {
   readonly bucket: Bucket;
@@ -65,7 +66,7 @@ export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<L
   for (;;) {
     const { result, fenced, store } = await runOwned(settings, owned, identity);
     if (!fenced) return result;
-    logger.info('another process has taken the load over');
+    logger.info('this process does not own the load any more');
     const { stream, load, leaseMs } = settings;
     const succession = await whatTookOver({
       bucket: deps.bucket,
@@ -96,7 +97,9 @@ async function runOwned(
   const patterns = streamPatterns(identity, stream);
   const sight = await assertStartable(settings, { ...deps, identity, patterns });
   const { progressDatabase } = sight;
-  const target = await openMongodbTarget(deps.target, { ...settings, progressDatabase, signal });
+  const open = (): Promise<Target> =>
+    openMongodbTarget(deps.target, { ...settings, progressDatabase, signal });
+  const target = await retry(open, DEFAULT_RETRY, { signal, onRetry: tellNotWritten(logger) });
   using grace = new StopGrace(signal);
   const toTake = { ...deps, identity, giveUp: grace.signal };
   const { log, bond } = await takeLog(settings, toTake, sight);

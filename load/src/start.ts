@@ -1,17 +1,23 @@
 /** What is looked at before a load takes anything over, and how it takes its log. */
 import { hasCode, WaybillError } from '@waybill/shared/errors';
 import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
+import { streamPrefix } from '@waybill/shared/manifest/keys';
+import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import type { StreamPatterns } from '@waybill/shared/manifest/stream-patterns';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import { splitNamespace } from '@waybill/shared/record';
 import { checkFirstStart } from './first-start.ts';
 import type { LoadDeps } from './load.ts';
-import { recordedFilter, settleFilter } from './load-filter.ts';
+import { type LoadFilter, recordedFilter, settleFilter, takesOf } from './load-filter.ts';
 import { assertApart } from './progress/apart.ts';
 import { LoadLog } from './progress/load-log.ts';
 import { lookAtBoth } from './progress/log-and-target.ts';
 import { streamIdentityText } from './progress/stream-identity.ts';
 import { type Bond, bondMilestone, settleBond, type TargetSight } from './progress/target-bond.ts';
 import type { LoadSettings } from './settings.ts';
+import { assertPrivileges } from './target/privileges.ts';
+import { assertShardedById } from './target/shard-keys.ts';
 
 export interface StartDeps extends Pick<LoadDeps, 'bucket' | 'logger' | 'signal' | 'target'> {
   readonly identity: StreamIdentity;
@@ -33,8 +39,32 @@ export async function assertStartable(
   assertNotCutOver(log, settings);
   if (log.seq === 0) await checkFirstStart(settings, deps);
   const filter = settleFilter(settings, recordedFilter(log), identity, settings.load, patterns);
-  if (!sight.owner) await assertApart({ ...settings, ...filter }, deps, sight.progressDatabase);
+  const namespaces = await knownNamespaces(settings, filter, deps);
+  await assertShardedById(deps.target, namespaces, deps.signal);
+  if (!sight.owner) await assertRoom(deps.target, namespaces, sight.progressDatabase, deps.signal);
   return sight;
+}
+
+/** At the first start, when all of it can still be decided otherwise. @throws TARGET_PROGRESS_COLLISION, MONGO_UNAUTHORIZED */
+async function assertRoom(
+  target: MongoConnection,
+  namespaces: readonly string[],
+  progressDatabase: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await assertApart(target, namespaces, progressDatabase, signal);
+  const databases = new Set(namespaces.map((namespace) => splitNamespace(namespace).database));
+  await assertPrivileges(target, [...databases], signal);
+}
+
+/** Of the collections and views that the load takes, those that the stream tells of by now. */
+async function knownNamespaces(
+  { stream }: LoadSettings,
+  filter: LoadFilter,
+  { bucket, signal }: StartDeps,
+): Promise<string[]> {
+  const { collections, currentCollections } = await readManifest(bucket, streamPrefix(stream), { signal });
+  return [...new Set([...collections.keys(), ...currentCollections.keys()])].filter(takesOf(filter));
 }
 
 /** Takes the log's epoch, and with it binds the log to the target where it is not bound yet. */

@@ -3,19 +3,16 @@
  * what the load made, by its name.
  */
 import { WaybillError } from '@waybill/shared/errors';
-import { streamPrefix } from '@waybill/shared/manifest/keys';
-import { readManifest } from '@waybill/shared/manifest/log';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { PROGRESS_COLLECTION, progressIn } from '@waybill/shared/mongo/own-progress';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
-import { takesOf } from '../load-filter.ts';
-import type { LoadSettings } from '../settings.ts';
-import type { StartDeps } from '../start.ts';
 
 /** At the first start, while another database can still be chosen. @throws TARGET_PROGRESS_COLLISION */
 export async function assertApart(
-  settings: LoadSettings,
-  { bucket, target, signal }: StartDeps,
+  target: MongoConnection,
+  namespaces: readonly string[],
   progressDatabase: string,
+  signal: AbortSignal,
 ): Promise<void> {
   const namespace = `${progressDatabase}.${PROGRESS_COLLECTION}`;
   const hint = `Choose another database for the progress: --progress-database ${progressDatabase}_progress.`;
@@ -23,12 +20,8 @@ export async function assertApart(
   if ((await retry(look, DEFAULT_RETRY, { signal })) === 'other documents') {
     throw collision(`${namespace} on the target ${target.url} holds documents that are no progress`, hint);
   }
-  const { collections, currentCollections } = await readManifest(bucket, streamPrefix(settings.stream), {
-    signal,
-  });
-  const isInStream = collections.has(namespace) || currentCollections.has(namespace);
-  if (!isInStream || !takesOf(settings)(namespace)) return;
-  throw collision(`stream ${settings.stream} has a collection ${namespace} of the source's own`, hint);
+  if (!namespaces.includes(namespace)) return;
+  throw collision(`the stream has a collection ${namespace} of the source's own`, hint);
 }
 
 /** Of one that comes later. @throws TARGET_PROGRESS_COLLISION */

@@ -13,6 +13,7 @@ import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { DEFAULT_RETRY, type RetryPolicy } from '@waybill/shared/retry';
 import type { ProgressDocument, ProgressStore } from '../target/target.ts';
 import { readOwner } from './owner.ts';
+import { progressLost } from './target-bond.ts';
 
 export interface SuccessorDeps {
   readonly bucket: Bucket;
@@ -31,7 +32,7 @@ const POLL_MS = 500;
 /** A load that is cut off from its bucket shall say soon why it ended. */
 const LOG_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 5000 };
 
-/** Of a load that was fenced. @throws LOAD_FENCED where the bucket does not tell; errors of the target */
+/** Of a load that was fenced. @throws LOAD_PROGRESS_LOST where nobody was there to fence it; LOAD_FENCED where the bucket does not tell; errors of the target */
 export async function whatTookOver(deps: SuccessorDeps): Promise<Succession> {
   try {
     return await follow(deps);
@@ -47,6 +48,7 @@ async function follow(deps: SuccessorDeps): Promise<Succession> {
   for (;;) {
     // In this order: a cutover gives the owner document up after it has recorded what it had to.
     const owner = await readOwner(deps.store, deps.load, deps.signal);
+    if (!owner) throw progressLost(deps.load, deps.store.namespace);
     const log = await readLog(deps, owner);
     if (milestoneOf(log, 'cutover')) return 'cut-over';
     if (!isTakenByCutover(log)) return 'load';

@@ -5,6 +5,7 @@ import type { Logger } from '@waybill/shared/logger';
 import { isCertainlyDead, processIdentity, writerName } from '@waybill/shared/process-identity';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
 import { fencedError } from '../target/fenced.ts';
+import { tellNotWritten } from '../target/not-written.ts';
 import { PROGRESS_WRITES, type ProgressDocument, type Target } from '../target/target.ts';
 import { ownerId, slotId } from './keys.ts';
 import { foreignLoad } from './target-bond.ts';
@@ -101,7 +102,7 @@ export async function raise(settings: OwnershipSettings, deps: OwnershipDeps): P
       }
     },
     DEFAULT_RETRY,
-    { signal: deps.signal },
+    { signal: deps.signal, onRetry: tellNotWritten(deps.logger) },
   );
 }
 

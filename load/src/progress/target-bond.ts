@@ -24,6 +24,7 @@ import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { type ClusterIdentity, clusterIdentity, isSameCluster } from '@waybill/shared/mongo/cluster-identity';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
+import { PROGRESS_COLLECTION } from '@waybill/shared/mongo/own-progress';
 import { mongodbProgressStore } from '../target/mongodb-progress.ts';
 import type { ProgressDocument } from '../target/target.ts';
 import { ownerId } from './keys.ts';
@@ -142,6 +143,18 @@ export function foreignLoad(load: string, found: ProgressDocument, hosts: string
   );
 }
 
+/** Also of a load that runs: nobody took it over. */
+export function progressLost(load: string, namespace: string): WaybillError {
+  return new WaybillError(
+    'LOAD_PROGRESS_LOST',
+    `the progress of load ${load} is gone from ${namespace} on the target: somebody has dropped or emptied it`,
+    {
+      hint: 'Nobody can tell any more what of the stream is on the target. Restore the progress together with the data that it belongs to; or load the stream under another name (--load) into a target where its collections do not stand yet.',
+      context: { load, namespace },
+    },
+  );
+}
+
 function isBoundTo(recorded: Bond, log: StreamState, { owner, cluster, hosts }: TargetSight): boolean {
   const key = keyOf(owner);
   if (key !== null) return key === recorded.key;
@@ -180,14 +193,7 @@ function notItsTarget(log: StreamState, sight: TargetSight, { load }: LoadName):
   const where = recorded ? ` (${recorded.hosts})` : '';
   const context = { load, target: sight.hosts };
   if (recorded && !sight.owner && isSameCluster(recorded.cluster, sight.cluster) === true) {
-    return new WaybillError(
-      'LOAD_PROGRESS_LOST',
-      `the progress of load ${load} is gone from ${sight.progressDatabase}.progress on the target ${sight.hosts}`,
-      {
-        hint: 'Nobody can tell any more what of the stream is on the target. Restore the progress together with the data that it belongs to; or load the stream under another name (--load) into a target where its collections do not stand yet.',
-        context,
-      },
-    );
+    return progressLost(load, `${sight.progressDatabase}.${PROGRESS_COLLECTION}`);
   }
   return new WaybillError(
     'LOAD_OTHER_TARGET',

@@ -1,6 +1,7 @@
 import { elements } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
 import { WaybillError } from '@waybill/shared/errors';
+import { isTransientServerCode, stateHint } from '@waybill/shared/mongo/classify';
 import type { CommandOptions, MongoConnection, Session } from '@waybill/shared/mongo/connection';
 import { readAll } from '@waybill/shared/mongo/cursor';
 import { PROGRESS_COLLECTION } from '@waybill/shared/mongo/own-progress';
@@ -8,6 +9,8 @@ import type { RawElement } from '@waybill/shared/mongo/raw-value';
 import { DUPLICATE_KEY, writeOutcome } from '@waybill/shared/mongo/write-outcome';
 import type { ProgressChange, ProgressDocument, ProgressStore, ProgressValue } from './target.ts';
 
+/** A majority that is there answers in far less; then the write is made again, and it is said. */
+const MAJORITY_MS = 5000;
 /** Matches nothing: what becomes of it tells what the server makes of the command around it. */
 export const PROBE: ProgressChange = { id: '/probe', set: { probe: true } };
 /** The load's own data comes first: this is not given up before the ownership itself is. */
@@ -77,7 +80,7 @@ export async function updateProgress(
     ordered: false,
     // Journaled as well, for a target without a replica set: its journal keeps the order of writes, so what was
     // acknowledged before this is on disk too.
-    writeConcern: { w: 'majority', j: true },
+    writeConcern: { w: 'majority', j: true, wtimeout: MAJORITY_MS },
     maxTimeMS: MAX_TIME_MS,
     ...fields,
   };
@@ -92,6 +95,12 @@ export async function updateProgress(
   // An upsert whose conditions did not hold tried to insert a second document of that key.
   const refused = writeErrors.find(({ code }) => code !== DUPLICATE_KEY);
   if (refused) {
+    if (isTransientServerCode(refused.code)) {
+      throw new WaybillError('MONGO_TRANSIENT', `the target took no progress: ${refused.message}`, {
+        hint: stateHint(refused.code),
+        context: { serverCode: refused.code },
+      });
+    }
     throw new WaybillError(
       'MONGO_COMMAND_FAILED',
       `the target refused the load's progress: ${refused.message}`,

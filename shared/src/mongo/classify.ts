@@ -73,7 +73,7 @@ const UNAUTHORIZED = 13;
 /** Elections, shutdowns, lost cursors, kills, time limits, throttling, moved chunks: the same command may well succeed later. */
 const TRANSIENT_CODES: ReadonlySet<number> = new Set([
   6, 7, 24, 43, 46, 50, 63, 64, 89, 91, 112, 117, 133, 134, 150, 175, 189, 202, 222, 234, 237, 246, 262, 290,
-  314, 365, 462, 9001, 10058, 10107, 11600, 11601, 11602, 13388, 13435, 13436, 16500,
+  314, 365, 371, 462, 9001, 10058, 10107, 11600, 11601, 11602, 13388, 13435, 13436, 16500,
 ]);
 
 const TRANSIENT_LABELS = [
@@ -171,6 +171,24 @@ function summary(code: ErrorCode, attempted: Attempted): string {
   }
 }
 
+/** What the server's own state explains: it passes when somebody changes that. */
+const STATE_HINTS: ReadonlyMap<number | undefined, string> = new Map([
+  // WriteConcernFailed.
+  [
+    64,
+    'No majority of the members acknowledges writes: those that hold data may be down or far behind. rs.status() shows them.',
+  ],
+  // UserWritesBlocked.
+  [
+    371,
+    'Writes of users are blocked there (setUserWriteBlockMode). Whoever blocked them has to lift that; a user with the privilege bypassWriteBlockingMode is let through.',
+  ],
+]);
+
+export function stateHint(code: number | undefined): string | undefined {
+  return STATE_HINTS.get(code);
+}
+
 const ROLE_HINTS = {
   source:
     'Grant the user the roles readAnyDatabase and clusterMonitor on admin, on the source: the change stream is that of the whole cluster. docs/sources.md has a smaller role.',
@@ -201,6 +219,8 @@ function hintFor(
       return 'Check user, password, authSource and authMechanism. Special characters in a password must be percent-encoded.';
     case 'MONGO_UNAUTHORIZED':
       return ROLE_HINTS[attempted.role];
+    case 'MONGO_TRANSIENT':
+      return stateHint(serverCode);
     default:
       return undefined;
   }

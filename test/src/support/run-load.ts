@@ -1,7 +1,7 @@
 import { type LoadResult, runLoad } from '@waybill/load/load';
 import { type LoadSettings, resolveLoadSettings } from '@waybill/load/settings';
 import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import { silentLogger } from '@waybill/shared/logger';
+import { type Logger, silentLogger } from '@waybill/shared/logger';
 import { createMetrics } from '@waybill/shared/metrics';
 import { connect } from '@waybill/shared/mongo/connection';
 import { createLoadStats, type LoadStats } from '@waybill/shared/stats';
@@ -10,6 +10,7 @@ export interface RunLoadOptions extends Partial<LoadSettings> {
   readonly bucketUrl: string;
   readonly targetUri: string;
   readonly signal?: AbortSignal;
+  readonly logger?: Logger;
 }
 
 export interface LoadRun extends LoadResult {
@@ -17,14 +18,20 @@ export interface LoadRun extends LoadResult {
 }
 
 /** One load in this process, until what `until` says. */
-export async function load({ bucketUrl, targetUri, signal, ...settings }: RunLoadOptions): Promise<LoadRun> {
+export async function load({
+  bucketUrl,
+  targetUri,
+  signal,
+  logger = silentLogger,
+  ...settings
+}: RunLoadOptions): Promise<LoadRun> {
   await using target = await connect(targetUri, { role: 'target' });
   const bucket = await openBucket(bucketUrl);
   const stats = createLoadStats();
   const result = await runLoad(resolveLoadSettings({ pollMs: 20, ...settings }), {
     bucket,
     target,
-    logger: silentLogger,
+    logger,
     metrics: createMetrics(),
     stats,
     signal: signal ?? new AbortController().signal,
