@@ -21,7 +21,7 @@ import { type StreamOptions, streamPipeline } from './stream-options.ts';
 const LOOKS = 30;
 const AWAIT_MS = 1000;
 
-/** One attempt; `now` is the source's clock. @throws SOURCE_HISTORY_CHANGED, MONGO_* */
+/** For a start: one attempt; `now` is the source's clock. @throws SOURCE_HISTORY_CHANGED, MONGO_* */
 export async function assertSameHistory(
   connection: MongoConnection,
   stream: StreamOptions,
@@ -30,9 +30,21 @@ export async function assertSameHistory(
   signal: AbortSignal,
 ): Promise<void> {
   if (now < clusterTime) throw changed(clusterTime);
-  if (lastEvent === null) return;
-  const found = await firstEventFrom(lastEvent, connection, stream, signal);
-  if (found === 'none' || (found !== 'unknown' && found !== lastEvent)) throw changed(lastEvent);
+  if (lastEvent !== null) await assertHoldsEvent(connection, stream, lastEvent, signal);
+}
+
+/**
+ * For a capture that runs, which may have to do without a clock that a majority confirms. One attempt.
+ * @throws SOURCE_HISTORY_CHANGED, MONGO_*
+ */
+export async function assertHoldsEvent(
+  connection: MongoConnection,
+  stream: StreamOptions,
+  time: ClusterTime,
+  signal: AbortSignal,
+): Promise<void> {
+  const found = await firstEventFrom(time, connection, stream, signal);
+  if (found !== 'unknown' && found !== time) throw changed(time);
 }
 
 /** At that time or later; `none` where the source has been read past it without one. */

@@ -12,11 +12,10 @@ import { sleep, throwIfAborted } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { type CursorBatch, openCursor, type RawCursor } from '@waybill/shared/mongo/cursor';
-import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
 import { rawArray } from '@waybill/shared/mongo/raw-value';
 import { type ClusterTime, formatClusterTime } from '@waybill/shared/position';
 import { backoffMs, type RetryPolicy } from '@waybill/shared/retry';
-import { assertSameHistory } from './history.ts';
+import { assertHoldsEvent } from './history.ts';
 import { namespaceOfLargeEvent } from './large-event.ts';
 import { resumeTokenTime } from './resume-token.ts';
 import { classifyStreamError, eventTooLarge } from './source-errors.ts';
@@ -190,11 +189,8 @@ export class ChangeStreamReader implements AsyncDisposable {
   /** Whoever goes on after a failure may meet a source that was put back meanwhile; whoever starts has asked. */
   async #assertSameHistory(): Promise<void> {
     const { connection, stream, signal } = this.#options;
-    if (!this.#hasOpened || this.#start.at !== 'token') return;
-    const clusterTime = resumeTokenTime(this.#start.token) ?? 0n;
-    const now = await currentOperationTime(connection, { signal });
-    const position = { clusterTime, lastEvent: this.#lastEvent };
-    await assertSameHistory(connection, stream, position, now, signal);
+    if (!this.#hasOpened || this.#start.at !== 'token' || this.#lastEvent === null) return;
+    await assertHoldsEvent(connection, stream, this.#lastEvent, signal);
   }
 
   #read(batch: CursorBatch, request: number, opening: boolean): EventBatch {

@@ -27,7 +27,9 @@ for (const kind of ['current', 'oldest'] as const) {
         try {
           await using client = await testClient(server.uri);
           const db = client.client.db('shop');
-          await db.collection('orders').insertOne({ before: 'the backup' });
+          // On disk, and with it that the replica set was made.
+          const writeConcern = { w: 'majority', j: true } as const;
+          await db.collection('orders').insertOne({ before: 'the backup' }, { writeConcern });
           await ended(server);
           await cp(data, backup, { recursive: true });
           server = await started(kind, data, server.port);
@@ -50,14 +52,15 @@ for (const kind of ['current', 'oldest'] as const) {
             const { position } = await readManifest(bucket, 'default');
             return position?.clusterTime !== position?.lastEvent;
           });
+          const elections = await term(server);
           await ended(server);
           await rm(data, { recursive: true });
           await cp(backup, data, { recursive: true });
           // Until it has had as many elections as before, drivers that knew it take it for a primary that was replaced.
-          for (let elections = 0; elections < 3; elections++) {
-            if (elections > 0) await ended(server);
+          do {
+            await ended(server);
             server = await started(kind, data, server.port);
-          }
+          } while ((await term(server)) < elections);
           await db.collection('orders').insertOne({ after: 'the restore' });
           const goesOn = mark(db, bucket).then(() => ({ code: 'none' }));
           const refused = { code: 'SOURCE_HISTORY_CHANGED', exitCode: 5 };
@@ -78,6 +81,12 @@ for (const kind of ['current', 'oldest'] as const) {
 
 function started(kind: ServerKind, dbPath: string, port?: number): Promise<RunningServer> {
   return startServer({ kind, replSet: 'history', dbPath, ...(port !== undefined && { port }) });
+}
+
+/** Counts the elections. */
+async function term({ uri }: RunningServer): Promise<number> {
+  await using client = await testClient(uri);
+  return Number((await client.command('admin', { replSetGetStatus: 1 })).term);
 }
 
 /** A clean end waits ten seconds for other members on 4.0. */
