@@ -1,4 +1,4 @@
-import { fromObject } from '@waybill/shared/bson/build';
+import { fromObject, int32 } from '@waybill/shared/bson/build';
 import { elements } from '@waybill/shared/bson/raw';
 import { describe, expect, it } from 'vitest';
 import type { Fields } from '../target/target.ts';
@@ -24,6 +24,11 @@ describe('createOptions', () => {
       expireAfterSeconds: 5,
     });
     expect(names(createOptions('a.b', options))).toEqual(['validator']);
+  });
+
+  it('gives a capped collection of size 0 the size that its server gives it', () => {
+    const created = createOptions('a.b', fromObject({ capped: true, size: 0, max: 5 }));
+    expect(Object.fromEntries(created)).toMatchObject({ size: int32(4096), max: int32(5) });
   });
 
   it('refuses kinds of collections that it cannot copy', () => {

@@ -1,5 +1,5 @@
 /** Collection options: from what the source has to what the target is given, and whether what stands there agrees. Pure. */
-import { buildDocument, doc, type Field, fromObject, string } from '@waybill/shared/bson/build';
+import { buildDocument, doc, type Field, fromObject, int32, string } from '@waybill/shared/bson/build';
 import { BsonType, elements, findElement, type RawElement } from '@waybill/shared/bson/raw';
 import { WaybillError } from '@waybill/shared/errors';
 import { differing, optionFields } from '@waybill/shared/mongo/definition-fields';
@@ -29,6 +29,9 @@ const VALIDATION = ['validator', 'validationLevel', 'validationAction'];
 /** By collMod, without becoming another one. */
 const CHANGEABLE = [...VALIDATION, 'changeStreamPreAndPostImages', 'recordPreImages'];
 
+/** What old servers take for 0, which new ones refuse. */
+const LEAST_SIZE = int32(4096);
+
 /** For `create`. A clustered collection's expiry is held back until cutover. @throws TARGET_UNSUPPORTED */
 export function createOptions(namespace: string, options: Uint8Array): Fields {
   const fields: [string, RawElement][] = [];
@@ -47,7 +50,7 @@ export function createOptions(namespace: string, options: Uint8Array): Fields {
     if (LEFT_OUT.has(name) || name === 'expireAfterSeconds') continue;
     // Sent by some servers for an ordinary collection.
     if (name === 'capped' && !truthy(element)) continue;
-    fields.push([name, element]);
+    fields.push([name, name === 'size' && !truthy(element) ? LEAST_SIZE : element]);
   }
   return fields;
 }
