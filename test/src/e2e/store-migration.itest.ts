@@ -58,7 +58,7 @@ for (const kind of ['s3', 'gcs'] as const) {
         });
         let capture = migration.start('capture');
         for (let race = 0; race < RACES; race++) {
-          const [owner, fenced] = await onlyOneGoesOn(capture, migration.start('capture'));
+          const [owner, fenced] = await onlyOneGoesOn(capture, migration.start('capture', '--take-over'));
           expect(fenced).toContain('code: MANIFEST_FENCED');
           capture = owner;
         }
