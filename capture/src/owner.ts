@@ -2,12 +2,11 @@
  * Who captures a stream before us, and whether it is still at work. Only manners: what keeps two captures apart is the fence, and that
  * holds however this decides.
  *
- * A live owner commits every {@link SIGN_OF_LIFE_MS} at least, so one that has committed nothing for longer is gone, cut off from
+ * A live owner commits every twelve seconds at least, so one that has committed nothing for longer is gone, cut off from
  * the bucket, or suspended; if it comes back it is fenced. The silence is measured by our own clock from when we began to look on: no
  * clocks of two machines are compared. At once, without a wait, goes an owner that said that it had stopped, and a process of this machine
  * that is gone.
  */
-import { performance } from 'node:perf_hooks';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { WaybillError } from '@waybill/shared/errors';
 import { sleep } from '@waybill/shared/lifecycle';
@@ -17,7 +16,7 @@ import { foldCommit, type StreamState } from '@waybill/shared/manifest/state';
 import { isCertainlyDead } from '@waybill/shared/process-identity';
 import type { CaptureSettings } from './settings.ts';
 
-/** An owner commits at the latest this long after it was last idle for {@link CaptureSettings.idleCommitMs}, whatever holds it up. */
+/** Beyond {@link CaptureSettings.idleCommitMs}: by then an owner commits, whatever holds it up. */
 export const SIGN_OF_LIFE_MS = 2000;
 const POLL_MS = 500;
 /** One that is still seen at work after so many times the silence keeps its stream: until then it may be about to stop. */
@@ -73,18 +72,20 @@ function hasEnded({ milestones }: StreamState): boolean {
   return typeof process === 'string' && isCertainlyDead(process);
 }
 
-function ownerOf({ writer, at }: StreamState): { readonly owner: string; readonly lastCommit: string } {
-  return {
-    owner: writer,
-    lastCommit: `${Math.max(0, Math.round((Date.now() - Date.parse(at)) / 1000))} s ago`,
-  };
+/** How long ago that was is by the clocks of both machines: said to people, and nothing is decided by it. */
+function ownerOf({ writer, at }: StreamState): {
+  readonly owner: string;
+  readonly secondsSinceCommit: number;
+} {
+  const seconds = Math.round((Date.now() - Date.parse(at)) / 1000);
+  return { owner: writer, secondsSinceCommit: Math.max(0, seconds) };
 }
 
 function inUse(stream: string, state: StreamState): WaybillError {
-  const { owner, lastCommit } = ownerOf(state);
+  const { owner, secondsSinceCommit } = ownerOf(state);
   return new WaybillError(
     'STREAM_IN_USE',
-    `${owner} captures stream ${stream}, and goes on committing (last ${lastCommit})`,
+    `${owner} captures stream ${stream}, and goes on committing (last ${secondsSinceCommit} s ago)`,
     {
       hint: 'Exactly one may run. Leave this one stopped, or stop the other one and start this one again; --take-over ends the other one at once.',
       context: { stream, owner },

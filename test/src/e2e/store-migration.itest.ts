@@ -56,7 +56,7 @@ for (const kind of ['s3', 'gcs'] as const) {
             store: { endpoint: store().endpoint },
           },
         });
-        let capture = migration.start('capture');
+        let capture = migration.start('capture', '--take-over');
         for (let race = 0; race < RACES; race++) {
           const [owner, fenced] = await onlyOneGoesOn(capture, migration.start('capture', '--take-over'));
           expect(fenced).toContain('code: MANIFEST_FENCED');

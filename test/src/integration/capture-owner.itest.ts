@@ -56,7 +56,7 @@ await describeWithServer('the owner of a stream', (servers) => {
       ),
       hint: expect.stringContaining('--take-over'),
     });
-    expect(lines.join('')).toMatch(new RegExp(`${WAITS}.* owner=\\S+ lastCommit="\\d+ s ago"`));
+    expect(lines.join('')).toMatch(new RegExp(`${WAITS}.* owner=\\S+ secondsSinceCommit=\\d+`));
     expect((await owner.stop()).ended).toBe('stopped');
     expect((await readManifest(bucket, 'default')).epoch).toBe(1);
   });
