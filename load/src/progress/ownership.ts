@@ -20,7 +20,6 @@
  * No wall clock of two machines is compared. A crash after the raise leaves an owner that never confirms: the next one
  * raises again and waits again.
  */
-import { hasCode } from '@waybill/shared/errors';
 import { interrupted, LinkedAbort, sleep } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';
 import { fencedError } from '../target/fenced.ts';
@@ -120,12 +119,9 @@ export class Ownership {
   async #confirm(): Promise<void> {
     const { load, epoch } = this.#settings;
     const began = performance.now();
-    const matched = await this.#target.progress
-      .update([{ id: ownerId(load), when: { epoch }, set: { confirmedAt: new Date() } }])
-      .catch((error: unknown) => {
-        if (hasCode(error, 'LOAD_FENCED')) return 0;
-        throw error;
-      });
+    const matched = await this.#target.progress.update([
+      { id: ownerId(load), when: { epoch }, set: { confirmedAt: new Date() } },
+    ]);
     if (matched === 1) this.#confirmedAt = Math.max(this.#confirmedAt, began);
     else this.#fence.abort(fencedError(load, epoch));
   }

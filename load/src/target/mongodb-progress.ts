@@ -19,7 +19,7 @@ const MAX_TIME_MS = 30_000;
 /** Sends a command with these fields in it, in this session. */
 export type Execute<T> = (fields: Readonly<Record<string, unknown>>, session?: Session) => Promise<T>;
 
-/** How a write of progress goes to the target. */
+/** How a write of progress goes to the target that has no conditions of its own. */
 export type SendProgress = <T>(execute: Execute<T>) => Promise<T>;
 
 const AS_IT_IS: SendProgress = (execute) => execute({});
@@ -32,8 +32,12 @@ export function mongodbProgressStore(
   return {
     namespace: `${database}.${PROGRESS_COLLECTION}`,
     find: (prefix) => find(connection, database, prefix),
-    update: (changes) =>
-      send((fields, session) => updateProgress(connection, database, changes, { fields, session })),
+    update: (changes) => {
+      // Their conditions fail where they come too late.
+      const areConditional = changes.every(({ when }) => when !== undefined);
+      const goes = areConditional ? AS_IT_IS : send;
+      return goes((fields, session) => updateProgress(connection, database, changes, { fields, session }));
+    },
     remove: (ids) => send((fields, session) => remove(connection, database, ids, { fields, session })),
   };
 }

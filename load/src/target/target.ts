@@ -81,7 +81,7 @@ export interface WriteTag {
   readonly epoch: number;
 }
 
-/** Writes of progress that go to the target at once; more of them wait. */
+/** Unconditional writes of progress that go to the target at once; more of them wait. */
 export const PROGRESS_WRITES = 4;
 
 /** {@link Target.shutOut} */
@@ -141,8 +141,8 @@ export interface Target extends TargetStructure {
   /**
    * Once it is fulfilled with true, no batch of this load with an epoch below the tag's runs, and the server refuses those
    * that still come: their {@link write} rejects with LOAD_FENCED. False where the server can not do so; then time alone keeps
-   * owners apart. Before the first write; from then on no more than `slots` writes at once. The like for {@link progress}, where a
-   * write of an earlier owner is refused too. @throws LOAD_FENCED
+   * owners apart. Before the first write; from then on no more than `slots` writes at once. The like for {@link progress}, where an
+   * unconditional write of an earlier owner is refused too. @throws LOAD_FENCED
    */
   shutOut(request: FenceRequest): Promise<boolean>;
   /**
@@ -179,7 +179,10 @@ export interface ProgressDocument {
 
 export interface ProgressChange {
   readonly id: string;
-  /** Further conditions on the document as it is; a change whose conditions fail changes nothing. */
+  /**
+   * Further conditions on the document as it is; a change whose conditions fail changes nothing. A change that has any must do no harm when
+   * it comes late: after its own repetition, or from an earlier owner. The target refuses late ones without any, where it can.
+   */
   readonly when?: Readonly<Record<string, ProgressValue>>;
   readonly set: Readonly<Record<string, ProgressValue>>;
   /** Set only where the document is made by this change. */

@@ -6,7 +6,7 @@
  *   number    the session's transaction number: the owner's epoch, then a count
  *   shut out  an ordinary retryable write of the new owner through every slot, with the first number of its epoch
  *
- * A batch is a retryable write, or a transaction. What the load writes of its progress goes the same way, as retryable writes.
+ * A batch is a retryable write, or a transaction. What the load writes of its progress without a condition goes the same way, as retryable writes.
  *
  * 1. A server refuses a number below the highest that it has seen in that session, and lets one command at a time into it.
  *    So the new owner's write waits for what runs there, ends a transaction that was not committed, and what comes with an older
