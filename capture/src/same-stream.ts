@@ -35,9 +35,14 @@ export function assertSame(identity: StreamIdentity, wanted: NewStream, cluster:
     JSON.stringify(identity[name]) === JSON.stringify(wanted[name]);
   const changed = FIXED.filter((name) => !same(name));
   if (changed.length === 0) return;
-  throw optionsChanged(
-    stream,
-    changed.map((name) => [name, String(identity[name])]),
+  const was = changed.map((name) => `--${name} ${String(identity[name]) || '(none)'}`).join(' ');
+  throw new WaybillError(
+    'STREAM_OPTIONS_CHANGED',
+    `options that are fixed for the life of a stream differ from what ${stream} was created with: ${changed.join(', ')}`,
+    {
+      hint: `Give it what it was created with: ${was}. For other options choose another --stream, with --new-stream.`,
+      context: { stream, options: changed.join(',') },
+    },
   );
 }
 
@@ -51,18 +56,14 @@ export function assertExcludesAsMuch(
   exclude: readonly string[],
 ): void {
   const { exclude: before } = streamPatterns(identity, state);
-  if (!excludesAll(exclude, before)) throw optionsChanged(identity.stream, [['exclude', before.join()]]);
-}
-
-function optionsChanged(stream: string, changed: readonly (readonly [string, string])[]): WaybillError {
-  const names = changed.map(([name]) => name);
-  const was = changed.map(([name, value]) => `--${name} ${value || '(none)'}`).join(' ');
-  return new WaybillError(
+  if (excludesAll(exclude, before)) return;
+  const { stream } = identity;
+  throw new WaybillError(
     'STREAM_OPTIONS_CHANGED',
-    `options that are fixed for the life of a stream differ from what ${stream} was created with: ${names.join(', ')}`,
+    `--exclude lacks something that the stream ${stream} leaves out`,
     {
-      hint: `Give it what it has: ${was}. More may be excluded. For other options choose another --stream, with --new-stream.`,
-      context: { stream, options: names.join(',') },
+      hint: `Give --exclude ${before.join()}, and more if you like. To take in what is left out choose another --stream, with --new-stream.`,
+      context: { stream, options: 'exclude' },
     },
   );
 }

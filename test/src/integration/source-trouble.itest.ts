@@ -11,6 +11,7 @@ import { awaitUntil } from '../support/await-until.ts';
 import { temporaryBucket } from '../support/bucket.ts';
 import { caughtUp, connectSource, mark, startCapture } from '../support/capturing.ts';
 import { testClient } from '../support/raw.ts';
+import { replayStream } from '../support/replay.ts';
 import { ReplicaSet } from '../support/replica-set.ts';
 import { load } from '../support/run-load.ts';
 import { describeWithServer, startServer, uniqueName } from '../support/servers.ts';
@@ -64,6 +65,8 @@ await describeWithServer('trouble with a source', (servers) => {
     await db.collection('ids').insertOne({ _id: 'y'.repeat(3 * MIB) as never });
     await Promise.race([mark(db, bucket), without.ended]);
     await without.stop();
+    const { collections } = await replayStream(bucket, 'default');
+    expect(collections.get(`${database}.a`)?.size).toBe(2);
     await db.dropDatabase();
   });
 
