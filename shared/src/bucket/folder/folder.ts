@@ -134,10 +134,13 @@ class FolderBucket implements Bucket {
   async *#read(key: string, options: GetOptions, pieceBytes: number): AsyncGenerator<Buffer> {
     const path = this.#path(key);
     throwIfAborted(options.signal);
-    await this.#root.check('read', key);
+    // Beside the opening, since reads are many; nothing is given out before both are known.
+    const checked = this.#root.check('read', key);
+    checked.catch(() => undefined);
     let handle: FileHandle | undefined;
     try {
       handle = await open(path, 'r');
+      await checked;
       const found = await handle.stat();
       if (!found.isFile()) throw missing(key);
       const { offset, length } = checkRange(key, found.size, options.range);

@@ -62,7 +62,11 @@ export class FolderRoot {
    * @throws BUCKET_UNAVAILABLE, transient, where it is gone or another
    */
   async check(action: FolderAction, key: string): Promise<boolean> {
-    const found = await this.#look('', action, key);
+    const stream = key.slice(0, Math.max(0, key.indexOf('/')));
+    const [found, folder] = await Promise.all([
+      this.#look('', action, key),
+      stream === '' ? undefined : this.#look(stream, action, key),
+    ]);
     if (!this.#root) {
       if (!found) return false;
       await this.#pin(found);
@@ -71,8 +75,7 @@ export class FolderRoot {
       if (!found || !marker || marker !== this.#marker) throw this.#away(this.path, found !== undefined, key);
       await this.#pin(found);
     }
-    const slash = key.indexOf('/');
-    if (slash > 0) await this.#checkStream(key.slice(0, slash), action, key);
+    if (stream !== '') this.#checkStream(stream, folder, key);
     return true;
   }
 
@@ -97,8 +100,7 @@ export class FolderRoot {
     this.#marker = await this.#readMarker();
   }
 
-  async #checkStream(name: string, action: FolderAction, key: string): Promise<void> {
-    const found = await this.#look(name, action, key);
+  #checkStream(name: string, found: Identity | undefined, key: string): void {
     const known = this.#streams.get(name);
     if (known && !isSame(known, found)) throw this.#away(join(this.path, name), found !== undefined, key);
     if (found && !known && this.#streams.size < MOST_STREAMS) this.#streams.set(name, found);
