@@ -111,9 +111,7 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
   // A change stream that no majority stands behind does not even open; the clock says why.
   const now = await sourceTime({ connection: source, logger, signal });
   if (before?.position) {
-    const position = positionOf(before);
-    // What other options show of the last event's time is not known.
-    const held = before.position.options === hash ? position : { ...position, lastEvent: null };
+    const held = positionOf(before, hash);
     await retry(() => assertSameHistory(source, options, held, now, signal), undefined, { signal });
   }
   let opened: StreamPosition | null = null;
@@ -135,7 +133,7 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
     writer: `${hostname()}/${process.pid}/${randomBytes(4).toString('hex')}`,
     body: (state) => {
       assertExcludesAsMuch(identity, state, settings.exclude);
-      const from = state.position ? positionOf(state) : opened;
+      const from = state.position ? positionOf(state, hash) : opened;
       const position = state.position ? positionBehind(state, identity, settings, hash) : opened;
       return {
         ...(position && { position: committed(position, hash) }),
@@ -153,7 +151,7 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
   const patterns = new PatternWatch(filter, logger);
   const committer = new Committer({ writer, stats, logger, optionsHash: hash, patterns, giveUp });
   const { state } = writer;
-  const position = positionOf(state);
+  const position = positionOf(state, hash);
   const isOurs = opened !== null && position.clusterTime === opened.clusterTime;
   const isNew = milestoneOf(state, 'snapshot-started') === undefined;
   if (isNew) {
@@ -227,7 +225,7 @@ function positionBehind(
 ): StreamPosition | null {
   if (excludesAll(streamPatterns(identity, state).exclude, exclude) || state.position?.options === hash)
     return null;
-  return { clusterTime: positionOf(state).clusterTime, resumeToken: null, taken: 0, lastEvent: null };
+  return { clusterTime: positionOf(state, hash).clusterTime, resumeToken: null, taken: 0, lastEvent: null };
 }
 
 /** Opens the change stream and tells where it begins: every change from here on will be seen. */
@@ -270,18 +268,19 @@ function committed({ clusterTime, resumeToken }: StreamPosition, options: string
   };
 }
 
-function positionOf(state: StreamState): StreamPosition {
+/** What options other than its own show of the last event's time is not known. */
+function positionOf(state: StreamState, hash: string): StreamPosition {
   const { position } = state;
   const clusterTime = position ? parseClusterTime(position.clusterTime) : undefined;
   if (!position || clusterTime === undefined) {
     throw new WaybillError('INTERNAL', 'a stream has an owner and no position');
   }
-  const { resumeToken, taken = 0, lastEvent } = position;
+  const { resumeToken, taken = 0, lastEvent = '' } = position;
   return {
     clusterTime,
     resumeToken: resumeToken === null ? null : Buffer.from(resumeToken, 'base64'),
     taken,
-    lastEvent: parseClusterTime(lastEvent ?? '') ?? null,
+    lastEvent: (position.options === hash && parseClusterTime(lastEvent)) || null,
   };
 }
 

@@ -19,7 +19,7 @@ export async function refuseDuplicates(
     'SOURCE_DUPLICATE_ID',
     `${namespace} has two documents of one _id on different shards; at most one of them can stand on a target`,
     {
-      hint: `Find them: db.getCollection(${name}).aggregate([{$group: {_id: "$_id", n: {$sum: 1}}}, {$match: {n: {$gt: 1}}}]). Remove one, or give it another _id, and run the same command again; or leave the collection out: --exclude ${namespace} with another --stream and --new-stream.`,
+      hint: `Find them: db.getCollection(${name}).aggregate([{$group: {_id: "$_id", n: {$sum: 1}}}, {$match: {n: {$gt: 1}}}]). Remove one, or give it another _id, and run the same command again; or leave the collection out with --exclude ${namespace}.`,
       context: { namespace, ids: length },
     },
   );

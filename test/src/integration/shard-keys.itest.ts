@@ -98,6 +98,11 @@ await describeWithServer('a collection sharded by another field than _id', (serv
     await docs.insertMany([1, 2, 3, 4].map((_id) => ({ _id, k: _id, n: 0 })));
     await both(5);
     await expect(startCapture(source, bucket, { include }).ended).rejects.toMatchObject(refused);
+    const exclude = [`${db.databaseName}.docs`];
+    await using without = await temporaryBucket();
+    const other = await openBucket(without.url);
+    await expect(startCapture(source, other, { include }).ended).rejects.toMatchObject(refused);
+    await startCapture(source, other, { include, exclude, until: 'caught-up' }).ended;
     await docs.deleteOne({ _id: 5, k: 5 });
     const capture = startCapture(source, bucket, { include });
     await caughtUp(bucket);
