@@ -217,14 +217,15 @@ class DriverConnection implements MongoConnection {
     return this.#server;
   }
 
-  /** A set that is electing is waited for, as long as the driver looks for a server. */
+  /** A set that is electing is waited for, as long as the driver looks for a server; it may send the first question to the old primary. */
   async identify(signal: AbortSignal | undefined): Promise<void> {
-    const until = performance.now() + this.#client.options.serverSelectionTimeoutMS;
+    const { serverSelectionTimeoutMS, directConnection: isDirect } = this.#client.options;
+    const until = performance.now() + serverSelectionTimeoutMS;
     for (;;) {
       const server = await readServerInfo((command) => this.command('admin', command, { signal }));
       this.#server = server;
       if (server.isWritable) return;
-      const isElecting = server.setName !== null && server.primary === null;
+      const isElecting = server.setName !== null && (!isDirect || server.primary === null);
       if (!isElecting || performance.now() > until) throw this.#notPrimary(server);
       await sleep(ELECTION_POLL_MS, signal);
     }
