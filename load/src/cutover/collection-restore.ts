@@ -39,8 +39,8 @@ const CANNOT_CONVERT_TO_UNIQUE = 359;
 const INVALID_OPTIONS = 72;
 const TRUE = Buffer.from([1]);
 
-/** Deferred ones wait for what tells them apart, left-out ones are not wanted. */
-const MISSING: ReadonlySet<IndexState> = new Set(['waiting', 'blocked', 'set-aside']);
+/** Deferred ones wait for what tells them apart; the others nobody wants, or no server has. */
+const NOT_BUILT_YET: ReadonlySet<IndexState> = new Set(['deferred', 'left-out', 'skipped']);
 
 interface CollectionRestoreDeps {
   readonly target: Target;
@@ -69,11 +69,14 @@ export class CollectionRestore {
     return this.#record.indexes;
   }
 
-  /** What the load could not build, in its held-back form: documents that were in its way may be mended, or have changed since. */
+  /**
+   * What does not stand there, in its held-back form. Documents that were in its way may be mended, or have changed since; or an earlier
+   * attempt was killed while it built one anew.
+   */
   async buildMissing(): Promise<RestoreReport[]> {
     const { target, tag, signal } = this.#deps;
     const { namespace } = this.#record;
-    const missing = this.indexes.filter(({ state }) => MISSING.has(state));
+    const missing = this.indexes.filter(({ state }) => !NOT_BUILT_YET.has(state));
     if (missing.length === 0) return [];
     const standing = (await this.#attempt(() => target.indexes(namespace))).map(indexName);
     const reports: RestoreReport[] = [];

@@ -7,6 +7,7 @@ import { string } from '@waybill/shared/bson/build';
 import { findElement } from '@waybill/shared/bson/raw';
 import { WaybillError } from '@waybill/shared/errors';
 import type { TargetCollection } from '../target/target.ts';
+import { isRefusal } from './blocked.ts';
 import { attempt, type StructureContext } from './context.ts';
 import { heldBackOf, indexName, indexSignature, isInherent, translateIndex } from './index-spec.ts';
 import { isCollated } from './options.ts';
@@ -53,7 +54,14 @@ export async function holdBackStanding(
     const index = record.indexes.find(({ name }) => name === indexName(spec));
     if (index?.state !== 'waiting' && index?.state !== 'left-out') continue;
     const { heldBack } = translateIndex(index.spec, { collated });
-    await attempt(context, () => target.dropIndex(namespace, index.name, ownership.tag));
+    try {
+      await attempt(context, () => target.dropIndex(namespace, index.name, ownership.tag));
+    } catch (error) {
+      // A sharded collection keeps the index of its shard key. What only refuses may stay.
+      if (!isRefusal(error) || heldBackOf(spec).expiry.kind !== 'none') throw error;
+      logger.warn('a unique index that the target needs stays as it is', { namespace, index: index.name });
+      continue;
+    }
     await attempt(context, () => target.createIndexes(namespace, [heldBack!], ownership.tag, signal));
     built.add(index.name);
     logger.warn('an index that stood on the target before the load is held back until the cutover', {
