@@ -141,10 +141,20 @@ async function assertUsable(
     'TARGET_NOT_EMPTY',
     `${namespace} on the target ${context.target.url} holds documents that this load did not write`,
     {
-      hint: "If an earlier load wrote it, give that load's name with --load. Otherwise load into another deployment; a new load (--load) can leave it out with --exclude.",
+      hint: `${await whoseItIs(context, namespace)} A new load (--load) can leave it out with --exclude.`,
       context: { namespace },
     },
   );
+}
+
+/** As far as progress on the target proves it. */
+async function whoseItIs(context: StructureContext, namespace: string): Promise<string> {
+  const { progress } = context.target;
+  const loads = await attempt(context, () => progress.holders(namespace));
+  if (loads.length > 0) {
+    return `By the progress in ${progress.namespace} it is of the load ${loads.join(', ')}: go on with that one (--load), or load into another deployment.`;
+  }
+  return `By the progress in ${progress.namespace} no load made it: it is somebody's own. Load into another deployment.`;
 }
 
 /**

@@ -32,6 +32,7 @@ export function mongodbProgressStore(
   return {
     namespace: `${database}.${PROGRESS_COLLECTION}`,
     find: (prefix) => find(connection, database, prefix),
+    holders: (namespace) => holders(connection, database, namespace),
     update: (changes) => {
       // Their conditions fail where they come too late.
       const areConditional = changes.every(({ when }) => when !== undefined);
@@ -51,6 +52,14 @@ async function find(
   const command = { find: PROGRESS_COLLECTION, filter, sort: { _id: 1 } };
   const found = await readAll(connection, database, command);
   return found.map((document) => readDocument(document) as ProgressDocument);
+}
+
+/** No index serves this; it is asked once, when a load ends because of what it finds. */
+async function holders(connection: MongoConnection, database: string, namespace: string): Promise<string[]> {
+  const filter = { kind: 'collection', namespace };
+  const command = { find: PROGRESS_COLLECTION, filter, projection: { load: 1 }, maxTimeMS: MAX_TIME_MS };
+  const found = await readAll(connection, database, command);
+  return found.map((document) => String(readDocument(document).load)).sort();
 }
 
 /**

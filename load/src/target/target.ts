@@ -199,6 +199,8 @@ export interface ProgressStore {
   readonly namespace: string;
   /** Documents whose key starts with `prefix`, in the order of their keys. */
   find(prefix: string): Promise<readonly ProgressDocument[]>;
+  /** The loads, of any stream, that have made or taken over a collection: told where one stands in the way. */
+  holders(namespace: string): Promise<readonly string[]>;
   /** In order, in one command. Returns how many matched or were made. An upsert whose conditions fail counts as not matched. */
   update(changes: readonly ProgressChange[]): Promise<number>;
   remove(ids: readonly string[]): Promise<void>;

@@ -23,6 +23,7 @@ function watch(...documents: readonly ProgressDocument[]): LoadWatch {
   const store: ProgressStore = {
     namespace: 'waybill.progress',
     find: async (prefix) => documents.filter(({ _id }) => _id.startsWith(prefix)),
+    holders: async () => [],
     update: async () => 0,
     remove: async () => undefined,
   };

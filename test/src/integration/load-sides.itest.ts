@@ -148,6 +148,22 @@ await describeWithServer('the sides of a load', (servers) => {
     expect(databases.map((database: { name: string }) => database.name)).not.toContain('waybill');
   });
 
+  it('says whose a collection is that stands in its way, and never to drop it', async () => {
+    await using migration = await setUp('whose');
+    const { path, name, run } = migration;
+    await run(servers.target.uri);
+    const into = ['load', '--bucket', path, '--target', servers.target.uri, '--load', `${name}-2`];
+    const other = await runWaybill(into);
+    expectRefused(other, 'TARGET_NOT_EMPTY');
+    expect(other.stderr).toContain(`of the load ${name}:`);
+    await using target = await testClient(servers.target.uri);
+    const progress = target.client.db('waybill').collection<Progress>('progress');
+    await progress.deleteMany({ _id: { $gte: `${name}/`, $lt: `${name}0` } });
+    const nobodys = await runWaybill(into);
+    expectRefused(nobodys, 'TARGET_NOT_EMPTY');
+    expect(nobodys.stderr).toContain('no load made it');
+  });
+
   it('is not known where nobody has started it', async () => {
     await using migration = await setUp('unknown');
     const { path } = migration;
