@@ -1,5 +1,5 @@
 /** What a user gets for the mistakes that users make: what happened, what to do, the documented exit code, no stack. */
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningServer } from 'waybill/servers/start';
@@ -124,6 +124,31 @@ describe('mistakes that need no server', () => {
       message: /no stream nope/,
       hint: /Start a capture/,
     }));
+
+  it('an ordinary folder for a bucket, which keeps all that is in it, however old', async () => {
+    const folder = join(bucket.path, 'ordinary');
+    const names = [
+      '.tmp/notes.txt',
+      '.tmp/0f8fad5b-d9cb-469f-a165-70867728950e',
+      '.waybill-probe-mine',
+      'report.txt',
+    ];
+    await mkdir(join(folder, '.tmp'), { recursive: true });
+    for (const name of names) {
+      await writeFile(join(folder, name), 'mine');
+      await utimes(join(folder, name), 1, 1);
+    }
+    const at = ['--bucket', folder];
+    for (const args of [
+      ['status', ...at],
+      ['fsck', ...at],
+      ['gc', ...at, '--delete', '--min-age', '0'],
+      ['load', ...at, '--target', nobody],
+    ]) {
+      expect((await runWaybill(args)).exitCode, args[0]).not.toBe(0);
+      for (const name of names) expect(await readFile(join(folder, name), 'utf8'), args[0]).toBe('mine');
+    }
+  });
 
   it('a bucket whose path leads through a file', async () => {
     const file = join(bucket.path, 'file');
