@@ -91,8 +91,7 @@ class Capture {
   readonly #stop: LinkedAbort;
   readonly #giveUp: AbortSignal;
   readonly #abort: LinkedAbort;
-  readonly #tailer: Tailing['tailer'];
-  readonly #listing: Tailing['listing'];
+  readonly #tailing: Tailing;
   #failure: { readonly error: unknown } | null = null;
   /** Something that was read when the stop came could not be committed. */
   #leavesSomething = false;
@@ -110,7 +109,7 @@ class Capture {
     this.#stop = stop;
     this.#giveUp = giveUp;
     this.#abort = new LinkedAbort(giveUp);
-    const { tailer, listing } = createTailer({
+    this.#tailing = createTailer({
       settings,
       deps,
       stream,
@@ -118,13 +117,16 @@ class Capture {
       abort: this.#abort.signal,
       onFailure: (error) => this.#fail(error),
     });
-    this.#tailer = tailer;
-    this.#listing = listing;
   }
 
   async run(): Promise<CaptureResult['ended']> {
     const { stats } = this.#deps;
-    const activities = [this.#tailer.run(), this.#snapshotThenMilestones(), this.#watch(), this.#live()];
+    const activities = [
+      this.#tailing.tailer.run(),
+      this.#snapshotThenMilestones(),
+      this.#watch(),
+      this.#live(),
+    ];
     await Promise.all(activities.map((activity) => activity.catch((error: unknown) => this.#fail(error))));
     this.#abort[Symbol.dispose]();
     stats.phase = 'stopping';
@@ -205,7 +207,8 @@ class Capture {
     // The files up to here make a consistent whole: the snapshot, and all that happened while it was read.
     if (this.#settings.until === 'snapshot-completed') return this.#end('snapshot-completed');
     // Whoever ends here may load, verify and switch without a capture that runs.
-    if (this.#settings.until === 'caught-up') await this.#listing?.run();
+    const { listing, tellsOfStructure } = this.#tailing;
+    if (this.#settings.until === 'caught-up' && !tellsOfStructure) await listing.run();
     if (!milestoneOf(committer.state, 'caught-up')) {
       await committer.commit({ milestones: [milestone('caught-up', time, committer.state.lastSequence)] });
     }
@@ -243,7 +246,7 @@ class Capture {
     const { signal } = this.#stop;
     const { source, logger } = this.#deps;
     const time = await sourceTime({ connection: source, logger, signal });
-    await abortable(this.#tailer.prove(time), signal);
+    await abortable(this.#tailing.tailer.prove(time), signal);
     return time;
   }
 
@@ -262,9 +265,9 @@ class Capture {
       const stopped = milestoneOf(committer.state, 'writes-stopped');
       const time = stopped && parseClusterTime(stopped.clusterTime ?? '');
       if (time === undefined || isDrained(committer.state.milestones, time)) continue;
-      await abortable(this.#tailer.prove(time), signal);
+      await abortable(this.#tailing.tailer.prove(time), signal);
       // After what the stream has brought, and before the load is told that this is all.
-      await this.#listing?.run();
+      await this.#tailing.listing.run();
       const { watermark } = this.#deps.stats;
       const drained = milestone(
         'drained',

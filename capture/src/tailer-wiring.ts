@@ -34,8 +34,9 @@ const ENDING_AWAIT_MS = 50;
 
 export interface Tailing {
   readonly tailer: Tailer;
-  /** Null where the source tells of every change of structure. */
-  readonly listing: ListingAgain | null;
+  readonly listing: ListingAgain;
+  /** Whether the source tells of every change of structure by itself. */
+  readonly tellsOfStructure: boolean;
 }
 
 /** The tailer with everything that it hands events on to. */
@@ -145,7 +146,6 @@ export function createTailer({ settings, deps, stream, stop, abort, onFailure }:
     stats,
     stop,
   });
-  if (stream.options.showExpandedEvents) return { tailer, listing: null };
   const listing = new ListingAgain({
     connection: source,
     filter,
@@ -155,7 +155,7 @@ export function createTailer({ settings, deps, stream, stop, abort, onFailure }:
     logger,
     signal: stop,
   });
-  return { tailer, listing };
+  return { tailer, listing, tellsOfStructure: stream.options.showExpandedEvents };
 }
 
 /** No collection has this name, so only a pattern for all of a database lets it in. */

@@ -9,10 +9,11 @@ import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { splitNamespace } from '@waybill/shared/record';
 import { retry } from '@waybill/shared/retry';
+import { definitionAfter } from '../catalog/definition-after.ts';
 import type { KnownCollections } from '../catalog/known-collections.ts';
 import type { ChangePipeline } from '../commit/change-pipeline.ts';
 import { type Change, EventChange, type StreamPosition } from './change.ts';
-import { type DdlContext, decideDdl, isDataEvent } from './ddl.ts';
+import { type DdlContext, type DdlDecision, decideDdl, isDataEvent } from './ddl.ts';
 import { judgeDrop } from './doubtful-drop.ts';
 import type { InStreamReader } from './in-stream-reader.ts';
 import { inOwnBytes } from './kept-bytes.ts';
@@ -156,9 +157,7 @@ export class Intake {
         sealer.skip(at.time, at.token);
         return;
       case 'record':
-        await this.#push(sealer.addDdl(decision.event, decision.definition, at, now));
-        known.apply(decision.event);
-        if (decision.definition) known.set(decision.definition);
+        await this.#record(decision, at, now);
         return;
       case 'moved':
       case 'reread': {
@@ -172,6 +171,20 @@ export class Intake {
         return;
       }
     }
+  }
+
+  /** With what the event leaves, so that a listing can be held against what the stream says: catalog/listing-again.ts. */
+  async #record(
+    { event, definition }: DdlDecision & { readonly kind: 'record' },
+    at: { readonly time: bigint; readonly token: Uint8Array },
+    now: number,
+  ): Promise<void> {
+    const { known, sealer } = this.#options;
+    const before = known.get(event.namespace);
+    const left = definition ?? (before ? definitionAfter(before, event) : null);
+    await this.#push(sealer.addDdl(event, left, at, now));
+    known.apply(event);
+    if (left) known.set(left);
   }
 
   #listed(namespace: string): Promise<CollectionInfo[]> {

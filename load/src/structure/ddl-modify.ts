@@ -1,20 +1,13 @@
-import {
-  BsonType,
-  elements,
-  findElement,
-  type NamedElement,
-  type RawElement,
-} from '@waybill/shared/bson/raw';
-import { readString } from '@waybill/shared/bson/values';
+import { elements, findElement, type RawElement } from '@waybill/shared/bson/raw';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
+import { modifiedIndex, modifiedOptions } from '@waybill/shared/mongo/coll-mod';
 import type { Fields } from '../target/target.ts';
 import { createAsFarAsTaken, modifyAsFarAsTaken, tellBlocked } from './apply-options.ts';
 import { attempt, type StructureContext } from './context.ts';
 import { unknownOperation } from './ddl-errors.ts';
 import { description, recordFor } from './ddl-record.ts';
-import { hasKey, withFields } from './index-spec.ts';
-import { createOptions, modifiedOptions } from './options.ts';
-import type { CollectionRecord, IndexRecord } from './registry.ts';
+import { createOptions } from './options.ts';
+import type { CollectionRecord } from './registry.ts';
 
 /** What collMod may say of a collection, passed on as it is. */
 const PASSED_ON: ReadonlySet<string> = new Set([
@@ -53,7 +46,14 @@ export async function applyModify(context: StructureContext, event: DdlEvent): P
   const options = modifiedOptions(before.options, [...passedOn, ...heldBack]);
   let record: CollectionRecord = { ...before, options };
   if (passedOn.length > 0) record = await modifyAsFarAsTaken(context, record, passedOn);
-  if (index) record = { ...record, indexes: modifiedIndexes(record, index) };
+  if (index) {
+    const change = index;
+    const indexes = record.indexes.map((each) => ({
+      ...each,
+      spec: Buffer.from(modifiedIndex(each.spec, change)),
+    }));
+    record = { ...record, indexes };
+  }
   await attempt(context, () => registry.save(record));
 }
 
@@ -65,31 +65,4 @@ async function remakeView(context: StructureContext, namespace: string, changes:
   const changed = { ...record, options: modifiedOptions(record.options, changes) };
   await attempt(context, () => registry.save(changed));
   tellBlocked(context, await createAsFarAsTaken(context, changed, createOptions(namespace, changed.options)));
-}
-
-/** Only what is wanted changes: what stands on the target stays in its held-back form. */
-function modifiedIndexes(record: CollectionRecord, change: RawElement): readonly IndexRecord[] {
-  const named = findElement(change.bytes, 'name');
-  const keyPattern = findElement(change.bytes, 'keyPattern');
-  const matches = ({ name, spec }: IndexRecord): boolean => {
-    if (named) return name === readString(named);
-    return keyPattern !== undefined && hasKey(spec, keyPattern.bytes);
-  };
-  const changes = new Map<string, RawElement | null>();
-  for (const element of elements(change.bytes)) {
-    if (element.name === 'name' || element.name === 'keyPattern') continue;
-    if (element.name === 'forceNonUnique') {
-      if (!isFalse(element)) changes.set('unique', null);
-      continue;
-    }
-    changes.set(element.name, isFalse(element) ? null : element);
-    if (element.name === 'unique' && !isFalse(element)) changes.set('prepareUnique', null);
-  }
-  return record.indexes.map((index) =>
-    matches(index) ? { ...index, spec: withFields(index.spec, changes) } : index,
-  );
-}
-
-function isFalse(element: NamedElement): boolean {
-  return element.type === BsonType.boolean && element.bytes[0] === 0;
 }

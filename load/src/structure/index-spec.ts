@@ -199,18 +199,9 @@ export function hasSameKey(one: Uint8Array, other: Uint8Array): boolean {
   return keyText(one) === keyText(other);
 }
 
-/** Whatever types its numbers have. */
-export function hasKey(spec: Uint8Array, key: Uint8Array): boolean {
-  return keyText(spec) === patternText(key);
-}
-
 function keyText(spec: Uint8Array): string {
   const key = findElement(spec, 'key');
-  return key ? patternText(key.bytes) : '';
-}
-
-function patternText(key: Uint8Array): string {
-  return [...elements(key)].map(keyPartText).join(',');
+  return key ? [...elements(key.bytes)].map(keyPartText).join(',') : '';
 }
 
 function keyPartText(part: NamedElement): string {
@@ -219,19 +210,6 @@ function keyPartText(part: NamedElement): string {
 
 function bytesText(element: RawElement | undefined): string {
   return element ? Buffer.from(element.bytes).toString('latin1') : '';
-}
-
-/** The spec with some fields set or, where the value is null, taken out. */
-export function withFields(spec: Uint8Array, changes: ReadonlyMap<string, RawElement | null>): Buffer {
-  const fields: Field[] = [];
-  const seen = new Set<string>();
-  for (const element of elements(spec)) {
-    const change = changes.get(element.name);
-    seen.add(element.name);
-    if (change !== null) fields.push([element.nameBytes, change ?? element]);
-  }
-  for (const [name, value] of changes) if (!seen.has(name) && value !== null) fields.push([name, value]);
-  return buildDocument(fields);
 }
 
 function asBoolean(element: RawElement): RawElement {

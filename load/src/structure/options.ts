@@ -1,5 +1,5 @@
 /** Collection options: from what the source has to what the target is given, and whether what stands there agrees. Pure. */
-import { buildDocument, doc, type Field, fromObject, int32, string } from '@waybill/shared/bson/build';
+import { doc, fromObject, int32, string } from '@waybill/shared/bson/build';
 import { BsonType, elements, findElement, type RawElement } from '@waybill/shared/bson/raw';
 import { WaybillError } from '@waybill/shared/errors';
 import { differing, optionFields } from '@waybill/shared/mongo/definition-fields';
@@ -85,31 +85,6 @@ export function missingOptions(existing: Uint8Array, wanted: Uint8Array): Fields
     const element = findElement(wanted, name) ?? DEFAULTS.get(name);
     return element ? [[name, element] as const] : [];
   });
-}
-
-/** The options after a collMod with these fields. */
-export function modifiedOptions(options: Uint8Array, changes: Fields): Buffer {
-  const named = new Map(changes.map(([name, value]) => [optionName(name), value]));
-  const fields: Field[] = [];
-  for (const element of elements(options)) {
-    if (!named.has(element.name)) fields.push([element.nameBytes, element]);
-  }
-  for (const [name, value] of named) {
-    // `expireAfterSeconds: 'off'` takes it away.
-    if (name === 'expireAfterSeconds' && value.type === BsonType.string) continue;
-    fields.push([name, value]);
-  }
-  return buildDocument(fields);
-}
-
-const RENAMED = new Map([
-  ['cappedSize', 'size'],
-  ['cappedMax', 'max'],
-]);
-
-/** What collMod changes, as it stands among the options. */
-export function optionName(changed: string): string {
-  return RENAMED.get(changed) ?? changed;
 }
 
 export function isCapped(options: Uint8Array): boolean {

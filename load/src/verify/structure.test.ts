@@ -1,7 +1,7 @@
 import { double, fromObject, int32, string } from '@waybill/shared/bson/build';
 import type { CatalogEntry } from '@waybill/shared/mongo/catalog';
+import { withFields } from '@waybill/shared/mongo/coll-mod';
 import { describe, expect, test } from 'vitest';
-import { withFields } from '../structure/index-spec.ts';
 import { indexKey, optionKey } from './load-watch.ts';
 import { isDifference } from './report.ts';
 import { compareStructure, type HeldBackField } from './structure.ts';
