@@ -5,6 +5,7 @@
  *   record ── create ── uuid recorded        known to stand there from here on
  *   uuid forgotten ── drop or rename         known no more, so that a crash in between accuses nobody
  */
+import { findElement } from '@waybill/shared/bson/raw';
 import { WaybillError } from '@waybill/shared/errors';
 import type { StreamState } from '@waybill/shared/manifest/state';
 import PQueue from 'p-queue';
@@ -36,7 +37,11 @@ export async function assertStanding(
     return lossOf(record, standing) ?? (isLost ? `${record.namespace} (gone)` : []);
   });
   const deletes = phases.snapshotApplied ? stream.lastSequence : 0;
-  const filled = records.filter((record) => documentsOf(record) > deletes && isThere(record));
+  // A time series may expire on the target by itself.
+  const filled = records.filter(
+    (record) =>
+      documentsOf(record) > deletes && isThere(record) && !findElement(record.options, 'timeseries'),
+  );
   for (const record of await empty(context, filled)) {
     lost.push(`${record.namespace} (empty; ${documentsOf(record)} documents were loaded)`);
   }
