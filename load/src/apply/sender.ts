@@ -52,8 +52,8 @@ export interface Refused {
 
 /** A server that is away longer than this stops the load; it goes on where it was when it is started again. */
 const WRITE_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 300_000 };
-/** The command as such was too large, or one of its documents nests too deep; smaller ones may do. */
 const NOTHING: ReadonlySet<string> = new Set();
+/** The command as such was too large, or one of its documents nests too deep; smaller ones may do. */
 const COMMAND_TOO_LARGE: ReadonlySet<number> = new Set([15, 10334, 17280, 17419, 17420]);
 
 export class StatementSender {

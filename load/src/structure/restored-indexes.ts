@@ -6,6 +6,8 @@
  * Only these: each is marked on the target before it is touched, and only if it was not unique by then. So one that somebody
  * else made unique is never marked, and what it refuses stays refused. A crash between the mark and the index leaves a mark on an index that
  * refuses nothing. The load spends the very mark that it has read: a cutover may be marking the index anew, to make it unique once more.
+ *
+ * Beside them what refuses for another reason than a duplicate: see set-aside.ts.
  */
 import { randomUUID } from 'node:crypto';
 import { splitNamespace } from '@waybill/shared/record';
