@@ -101,7 +101,8 @@ export class CollectionRestore {
     for (const index of this.indexes) {
       if (index.state === 'left-out') continue;
       const spec = standing.find((one) => indexName(one) === index.name);
-      if (!spec || !heldBackOf(index.spec).unique || heldBackOf(spec).unique) continue;
+      if (!spec || !hasSameKey(spec, index.spec)) continue;
+      if (!heldBackOf(index.spec).unique || heldBackOf(spec).unique) continue;
       const refusal = await this.#tryUnique(index);
       if (refusal !== null) reports.push(this.#report(index, 'refused', refusal));
     }

@@ -23,7 +23,7 @@ import { attempt, type StructureContext } from './context.ts';
 import { dropNotAllowed, halted, inTheWay, renamedInto, unknownOperation } from './ddl-errors.ts';
 import { applyModify } from './ddl-modify.ts';
 import { description, recordFor } from './ddl-record.ts';
-import { indexName, isInherent } from './index-spec.ts';
+import { indexName, isInherent, standsAmong } from './index-spec.ts';
 import { buildIndexes, countBuilt, countWanted } from './indexes.ts';
 import { identityDifferences, NO_OPTIONS } from './options.ts';
 import type { CollectionRecord, IndexRecord } from './registry.ts';
@@ -203,9 +203,10 @@ async function applyDropIndexes(context: StructureContext, event: DdlEvent): Pro
   const names = indexSpecs(event)
     .filter((spec) => !isInherent(spec))
     .map(indexName);
+  const standing = await attempt(context, () => target.indexes(event.namespace));
   for (const name of names) {
     // One that was deferred or left out does not stand there, and its name may be another's by now: only what we built.
-    if (isStanding(record, name)) {
+    if (isBuiltByUs(record, name, standing)) {
       await attempt(context, () => target.dropIndex(event.namespace, name, ownership.tag));
     }
   }
@@ -217,9 +218,10 @@ async function applyDropIndexes(context: StructureContext, event: DdlEvent): Pro
   );
 }
 
-function isStanding(record: CollectionRecord, name: string): boolean {
+function isBuiltByUs(record: CollectionRecord, name: string, standing: readonly Buffer[]): boolean {
   const index = record.indexes.find((one) => one.name === name);
-  return index !== undefined && index.state !== 'deferred' && index.state !== 'left-out';
+  if (index === undefined || index.state === 'deferred' || index.state === 'left-out') return false;
+  return standsAmong(standing, index);
 }
 
 async function saveIndexes(

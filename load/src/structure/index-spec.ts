@@ -199,6 +199,14 @@ export function hasSameKey(one: Uint8Array, other: Uint8Array): boolean {
   return keyText(one) === keyText(other);
 }
 
+/** Whether it stands there. One of its name with another key is somebody else's: a collection may have had it before the load. */
+export function standsAmong(
+  standing: readonly Uint8Array[],
+  { name, spec }: { readonly name: string; readonly spec: Uint8Array },
+): boolean {
+  return standing.some((one) => indexName(one) === name && hasSameKey(one, spec));
+}
+
 function keyText(spec: Uint8Array): string {
   const key = findElement(spec, 'key');
   return key ? [...elements(key.bytes)].map(keyPartText).join(',') : '';

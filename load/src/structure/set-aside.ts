@@ -4,7 +4,7 @@
  * from the target until the cutover, which builds it on the documents as they are in the end. Only what is refused there is refused for good.
  */
 import { attempt, type HoldBackContext } from './context.ts';
-import { indexName } from './index-spec.ts';
+import { standsAmong } from './index-spec.ts';
 import { type IndexRefusal, mayRefuse } from './refusing.ts';
 import type { IndexRecord, IndexState } from './registry.ts';
 
@@ -26,8 +26,8 @@ export async function setAside(
     ({ spec, state }) => !NOT_OURS.has(state) && mayRefuse(spec, refusal),
   );
   if (!record || suspects.length === 0) return 'none';
-  const standing = (await attempt(context, () => target.indexes(namespace))).map(indexName);
-  const found = suspects.filter(({ name }) => standing.includes(name));
+  const standing = await attempt(context, () => target.indexes(namespace));
+  const found = suspects.filter((index) => standsAmong(standing, index));
   if (found.length === 0) return 'before';
   for (const { name } of found) await recordHeldBack({ namespace, index: name });
   const note = `set aside until the cutover: it refused a document (code ${refusal.code})`;

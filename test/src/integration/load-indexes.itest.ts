@@ -95,6 +95,36 @@ await describeWithServer('indexes on the target', (servers) => {
     }
   });
 
+  it('leave one of their name alone that stood there before, with another key', async ({
+    client,
+    database,
+    orders,
+    stream,
+    run,
+    indexes,
+  }) => {
+    const there = await client.client.db(database).createCollection('orders');
+    await there.createIndexes([
+      { key: { mine: 1 }, name: 'set aside' },
+      { key: { mine: -1 }, name: 'dropped' },
+    ]);
+    const [aside, ours, dropped] = ['set aside', 'ours', 'dropped'].map((name) => ({
+      v: 2,
+      key: name === 'ours' ? { a: 1, b: 1 } : { b: 1, a: 1 },
+      name,
+    }));
+    const all = [aside!, ours!, dropped!].map((spec) => fromObject(spec));
+    await stream.snapshot([{ namespace: orders, indexes: [ID_INDEX, ...all], documents: [] }]);
+    // From the future: the stream drops the index a moment later.
+    await stream.changes([put(orders, fromObject({ _id: 1, a: [1, 2], b: [3, 4] }))]);
+    await stream.ddl([
+      { operation: 'dropIndexes', namespace: orders, description: { indexes: [ours!, dropped!] } },
+    ]);
+    await stream.milestone('caught-up');
+    await run();
+    expect([...(await indexes()).keys()].sort()).toEqual(['dropped', 'set aside']);
+  });
+
   it('take both of two states that a unique index would refuse on the way, and report what stays', async ({
     client,
     database,
