@@ -64,7 +64,7 @@ export function listedStream(found: {
     stream: identity.stream,
     source,
     state: capture.phase,
-    takes: patternsText(identity),
+    takes: patternsText(capture),
     createdAt: identity.createdAt,
     writer: capture.writer,
     lastCommitAt: stream.at || null,
