@@ -7,7 +7,7 @@ const KIND_MEANINGS: Readonly<Record<ErrorKind, string>> = {
   transient: 'may pass; retried within bounds before it is reported',
   difference: 'a check or a verification found differences',
   fenced: 'another process owns the stream or the load now',
-  'history-lost': 'the source no longer has the changes that are needed',
+  'history-lost': 'the source no longer has the changes that are needed, or was put back to an older state',
   interrupted: 'stopped on request before the work was done',
 };
 

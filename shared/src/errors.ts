@@ -53,7 +53,7 @@ export const ERROR_CODES = table({
   },
   CONFIG_UNKNOWN_KEY: {
     kind: 'usage',
-    meaning: 'An option, or a key of the configuration file, that does not exist.',
+    meaning: 'An option, a key of the configuration file or a variable WAYBILL_… that does not exist.',
   },
   CONFIG_PATTERN_UNMATCHED: {
     kind: 'usage',

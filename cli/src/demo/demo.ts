@@ -148,6 +148,15 @@ function startRun(stage: Stage): CommandProcess {
   return startCommand('run', [...options, '--max-read-rate', READ_RATE]);
 }
 
+/** Facts of milestones that say nothing to a person. */
+const FOR_PROGRAMS: ReadonlySet<string> = new Set([
+  'process',
+  'key',
+  'replicaSetId',
+  'clusterId',
+  'collectionUuid',
+]);
+
 async function openObserver(stage: Stage, stack: AsyncDisposableStack): Promise<Observer> {
   const { narrator, context } = stage;
   const { signal } = context;
@@ -160,7 +169,7 @@ async function openObserver(stage: Stage, stack: AsyncDisposableStack): Promise<
   );
   return new Observer(collector, ({ of, name, evidence }) => {
     if (name === 'collection-completed') return;
-    const facts = Object.entries(evidence ?? {}).slice(0, 4);
+    const facts = Object.entries(evidence ?? {}).filter(([fact]) => !FOR_PROGRAMS.has(fact));
     narrator.line(`${of}: ${name}${facts.map(([fact, value]) => `, ${fact} ${value}`).join('')}`);
   });
 }

@@ -78,7 +78,7 @@ function hintFor({ code, namespace, indexName }: Refusal): string {
     case 11000:
       return `A unique index${indexName ? ` (${indexName})` : ''} that the load did not make stands on ${namespace} on the target: who made it knows whether it is needed. Once it is gone, run the same command again; cutover makes the source's own unique indexes.`;
     case 121:
-      return `A validator that differs from the source's stands on ${namespace} on the target. Remove it there (collMod) and run the same command again.`;
+      return `A validator that differs from the source's stands on ${namespace} on the target: who made it knows whether it is needed. Once it is removed there (collMod), run the same command again.`;
     case 15:
       return `The source allows deeper nesting than the target. Start the target with --setParameter maxBSONDepth=<as on the source> and run the same command again: it goes on at this record.`;
     case 13:

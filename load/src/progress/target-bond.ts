@@ -15,7 +15,7 @@
  * start goes on where the log shows that nothing was begun, or the owner document is one that never had a key, in that very cluster.
  * The owner document never has the key first.
  *
- * A log of 7183e60 has no bond. It is bound at the next start of the load to the target that holds its progress.
+ * A log that was begun before there were bonds has none. It is bound at the next start of the load to the target that holds its progress.
  */
 import { randomUUID } from 'node:crypto';
 import { WaybillError } from '@waybill/shared/errors';

@@ -14,8 +14,8 @@ import { FORMAT_VERSION } from './schema.ts';
 export type NewStream = Omit<StreamIdentity, 'formatVersion' | 'features' | 'createdAt'>;
 
 /**
- * Where progress of loads stood on the source when the stream was created: it is left out. A stream of 7183e60 does not say, and
- * leaves out the whole database that may hold some.
+ * Where progress of loads stood on the source when the stream was created: it is left out. A stream that was made before this
+ * field existed leaves out the whole database that may hold some.
  */
 export function progressOf({ progress }: StreamIdentity): readonly string[] {
   return progress ?? [PROGRESS_DATABASE];
