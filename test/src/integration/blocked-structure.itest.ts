@@ -118,14 +118,14 @@ await describeWithServer(
       await using target = await testClient(servers.target.uri);
       const db = source.client.db(database);
       await db.collection('orders').insertMany(THREE);
-      await db.collection('orders').createIndex({ a: 1 }, { name: 'ours', unique: true });
+      await db.collection('orders').createIndex({ a: 1 }, { name: 'ours' });
       await using migration = await Migration.create({ servers, databases: [database] });
       await migration.must('run', '--until', 'caught-up');
       const there = target.client.db(database);
       const orders = there.collection('orders');
       await orders.createIndex({ _id: 'hashed' }, { name: '_id_hashed' });
       await orders.dropIndex('ours');
-      await orders.createIndex({ a: 1 }, { name: 'theirs', unique: true });
+      await orders.createIndex({ a: 1 }, { name: 'theirs' });
       await there.collection('notes').insertMany(THREE);
       const verified = await migration.run('verify');
       expect(verified.exitCode).toBe(3);
