@@ -184,6 +184,7 @@ describe('statusOf a load', () => {
     clusterTime: clusterTime(T + seconds, 1),
   });
   const progress: LoadedProgress = {
+    progressUuid: null,
     cursors: [{ ...cursor(40, 80), seq: 6 }, cursor(30, 70)],
     barrier: { seq: 0, done: 0 },
     phases: { snapshotApplied: true, indexesBuilt: false },

@@ -48,6 +48,8 @@ export interface LoadedProgress {
   readonly barrier: BarrierProgress;
   readonly phases: LoadPhases;
   readonly finished: readonly FinishedSegment[];
+  /** Of the collection that holds all this, hex, as it was noted with the uuids of what the load made; null before. */
+  readonly progressUuid: string | null;
 }
 
 export const START: LaneCursor = { seq: 0, hash: null, sequence: 0, clusterTime: null };
@@ -154,6 +156,7 @@ export async function readProgress(
       records: Number(document.records),
       documentBytes: Number(document.documentBytes),
     })),
+    progressUuid: typeof state?.progressUuid === 'string' ? state.progressUuid : null,
   };
 }
 

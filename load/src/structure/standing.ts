@@ -4,11 +4,15 @@
  *
  *   record ── create ── uuid recorded        known to stand there from here on
  *   uuid forgotten ── drop or rename         known no more, so that a crash in between accuses nobody
+ *
+ * A target that was restored with its progress has other uuids everywhere, where the tool that did it makes collections anew. The collection of
+ * the progress tells: where it has another uuid, those of the others prove nothing, and are noted anew before its own.
  */
 import { findElement } from '@waybill/shared/bson/raw';
 import { WaybillError } from '@waybill/shared/errors';
 import type { StreamState } from '@waybill/shared/manifest/state';
 import PQueue from 'p-queue';
+import { stateId } from '../progress/keys.ts';
 import type { LoadedProgress } from '../progress/progress.ts';
 import type { TargetCollection } from '../target/target.ts';
 import { attempt, type StructureContext } from './context.ts';
@@ -22,10 +26,12 @@ type Standing = ReadonlyMap<string, TargetCollection>;
  */
 export async function assertStanding(
   context: StructureContext,
-  { finished, phases }: LoadedProgress,
+  { finished, phases, progressUuid }: LoadedProgress,
   stream: StreamState,
 ): Promise<void> {
   const records = ours(context);
+  const progressNow = await uuidOfProgress(context);
+  const isRestored = progressUuid !== null && progressUuid !== progressNow;
   const standing = await listStanding(context, records);
   const isThere = ({ namespace }: CollectionRecord): boolean => standing.has(namespace);
   const loaded = phases.snapshotApplied ? byUuid(finished, stream) : byName(finished);
@@ -34,7 +40,7 @@ export async function assertStanding(
   // Until the snapshot is applied nothing drops, renames or deletes. After it each change deletes one document at most.
   const lost = records.flatMap((record) => {
     const isLost = !phases.snapshotApplied && documentsOf(record) > 0 && !isThere(record);
-    return lossOf(record, standing) ?? (isLost ? `${record.namespace} (gone)` : []);
+    return lossOf(record, standing, isRestored) ?? (isLost ? `${record.namespace} (gone)` : []);
   });
   const deletes = phases.snapshotApplied ? stream.lastSequence : 0;
   // A time series may expire on the target by itself.
@@ -46,7 +52,9 @@ export async function assertStanding(
     lost.push(`${record.namespace} (empty; ${documentsOf(record)} documents were loaded)`);
   }
   if (lost.length > 0) throw changed(context, lost);
+  if (isRestored) context.logger.info('the target was restored with its progress; the load goes on there');
   await recordStanding(context, records, standing);
+  if (progressUuid !== progressNow) await recordProgressUuid(context, progressNow);
 }
 
 /** No collection's uuid. */
@@ -69,6 +77,20 @@ async function empty(
 export async function markStanding(context: StructureContext): Promise<void> {
   const records = ours(context).filter(({ targetUuid }) => targetUuid === null);
   await recordStanding(context, records, await listStanding(context, records));
+  await recordProgressUuid(context, await uuidOfProgress(context));
+}
+
+async function uuidOfProgress(context: StructureContext): Promise<string | null> {
+  const { target } = context;
+  const found = await attempt(context, () => target.collection(target.progress.namespace));
+  return found?.uuid?.toString('hex') ?? null;
+}
+
+async function recordProgressUuid(context: StructureContext, progressUuid: string | null): Promise<void> {
+  const { target, ownership } = context;
+  const { load, epoch } = ownership.tag;
+  const change = { id: stateId(load), when: { epoch }, set: { progressUuid } };
+  await attempt(context, () => target.progress.update([change]));
 }
 
 /** The same for what one change of structure has made. */
@@ -117,11 +139,15 @@ async function recordStanding(
   await attempt(context, () => context.registry.saveTargetUuids(uuids));
 }
 
-function lossOf({ namespace, targetUuid }: CollectionRecord, standing: Standing): string | null {
+function lossOf(
+  { namespace, targetUuid }: CollectionRecord,
+  standing: Standing,
+  isRestored: boolean,
+): string | null {
   if (targetUuid === null) return null;
   const found = standing.get(namespace);
   if (!found) return `${namespace} (gone)`;
-  if (found.uuid === null || found.uuid.toString('hex') === targetUuid) return null;
+  if (isRestored || found.uuid === null || found.uuid.toString('hex') === targetUuid) return null;
   return `${namespace} (another collection of that name)`;
 }
 

@@ -89,6 +89,36 @@ await describeWithServer('a load that starts again', (servers) => {
     await expect(run()).rejects.toMatchObject({ message: expect.stringContaining(`: ${renamed} (gone)`) });
   });
 
+  it('goes on in a target that was restored with its progress, where no collection has the uuid that it had', async ({
+    client,
+    database,
+    orders,
+    stream,
+    run,
+    expectStored,
+  }) => {
+    await stream.snapshot([{ namespace: orders, uuid: UUID, documents }]);
+    await stream.milestone('caught-up');
+    await run();
+    const restore = async (name: string, collection: string): Promise<void> => {
+      const db = client.client.db(name);
+      await db
+        .collection(collection)
+        .aggregate([{ $out: 'restored' }])
+        .toArray();
+      await db.collection('restored').rename(collection, { dropTarget: true });
+    };
+    await restore(database, 'orders');
+    await restore('waybill', 'progress');
+    await stream.changes([put(orders, order(int32(500), 500))]);
+    await stream.milestone('caught-up');
+    await run();
+    await expectStored([...documents, order(int32(500), 500)]);
+    // From here on those are known.
+    await restore(database, 'orders');
+    await expect(run()).rejects.toMatchObject({ code: 'TARGET_CHANGED' });
+  });
+
   it('refuses a bucket that is older than what the target has of it, and one with another history', async ({
     bucket,
     orders,
