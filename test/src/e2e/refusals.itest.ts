@@ -8,7 +8,7 @@ import { awaitUntil } from '../support/await-until.ts';
 import { type TestClient, testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
 import type { CommandResult } from '../support/waybill.ts';
-import { ending, Migration } from './migration.ts';
+import { ending, Migration, said } from './migration.ts';
 
 /** Stands in ids and values; no output may hold it. */
 const SECRET = 'PLANTED-VALUE';
@@ -23,7 +23,6 @@ interface Refusal {
 
 /** Indexes that stand on the target already, and what they do not take; servers like to quote it. */
 const INDEXES: readonly Refusal[] = [
-  { what: 'a unique index', index: { name: 1 }, options: { unique: true }, document: { name: SECRET } },
   { what: 'a geo index', index: { place: '2dsphere' }, options: {}, document: { place: { type: SECRET } } },
   { what: 'a plane index', index: { place: '2d' }, options: {}, document: { place: [SECRET, 1] } },
   { what: 'a text index', index: { text: 'text' }, options: {}, document: { text: 'x', language: SECRET } },
@@ -108,6 +107,29 @@ await describeWithServer('what the target refuses', (servers) => {
       expectStopped(await load(), 'TARGET_REFUSED_DOCUMENT', 1, namespace(), 'snapshot segment');
     });
   }
+
+  it('to hold twice, at the cutover, what a unique index that it has already holds once', async () => {
+    await there().createCollection('orders');
+    await there().collection('orders').createIndex({ name: 1 }, { unique: true });
+    await orders().insertMany([
+      { _id: `${SECRET} 1`, name: SECRET },
+      { _id: `${SECRET} 2`, name: SECRET },
+    ]);
+    const capturing = migration.start('capture');
+    await migration.reached('caught-up', capturing);
+    const loading = migration.start('load');
+    await said(loading, /held back until the cutover.*index=name_1/);
+    await awaitUntil(
+      'both are there',
+      async () => (await there().collection('orders').countDocuments()) === 2,
+    );
+    const extra = `extra:${namespace()}.name_1`;
+    expectStopped(await migration.run('cutover'), 'CUTOVER_NOT_READY', 3, extra);
+    const refused = await migration.run('cutover', ['--accept', extra]);
+    expectStopped(refused, 'CUTOVER_NOT_READY', 3, namespace(), 'name_1', 'more than one document');
+    for (const side of [capturing, loading]) side.kill('SIGTERM');
+    for (const side of [capturing, loading]) expectDiscreet(await side.ended);
+  });
 
   it('to be filled where it holds documents of others', async () => {
     await orders().insertOne({ _id: 1 });
