@@ -165,7 +165,7 @@ class Capture {
     const { committer } = this.#stream;
     const stopped = milestone('capture-stopped', this.#deps.stats.watermark, committer.state.lastSequence);
     await committer.commit({ milestones: [stopped] }).catch((error: unknown) => {
-      this.#deps.logger.warn('that the capture has stopped could not be recorded', { error });
+      this.#deps.logger.warn('could not record that the capture has stopped', { error });
     });
   }
 

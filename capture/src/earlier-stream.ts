@@ -17,8 +17,11 @@ export async function tellWhatIsTakenForProgress(
   const names = await listNames(source, (database) => taken.mayMatchDatabase(database), signal);
   const others = names.filter((name) => taken.matches(name) && !own.includes(name));
   if (others.length === 0) return;
-  logger.warn('an earlier version made this stream, and it leaves out what is no progress of loads', {
-    leftOut: others.join(', '),
-    hint: 'a new stream takes it: --stream with another name, and --new-stream',
-  });
+  logger.warn(
+    'an earlier version made this stream, so it leaves out collections that it took for progress of loads',
+    {
+      leftOut: others.join(', '),
+      hint: 'a new stream takes them: --stream with another name, and --new-stream',
+    },
+  );
 }

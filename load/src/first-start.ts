@@ -31,7 +31,7 @@ export async function checkFirstStart(settings: LoadSettings, deps: FirstStartDe
     'CONFIG_PATTERN_UNMATCHED',
     `--include names nothing that stream ${settings.stream} has: ${unmatched.join(', ')}`,
     {
-      hint: `${guess}Where it comes later, give --allow-empty.`,
+      hint: `${guess}If it comes later, give --allow-empty.`,
       context: { stream: settings.stream, load: settings.load },
     },
   );

@@ -73,7 +73,7 @@ function namesNothing(patterns: readonly string[], names: readonly string[]): Wa
     'CONFIG_PATTERN_UNMATCHED',
     `--include names nothing that the source has: ${named}${more}`,
     {
-      hint: `${guess}Names are case-sensitive. Where it comes later, give --allow-empty.`,
+      hint: `${guess}Names are case-sensitive. If it comes later, give --allow-empty.`,
       context: { patterns: patterns.length },
     },
   );
@@ -83,7 +83,7 @@ function nothingLeft(filter: NamespaceFilter): WaybillError {
   const patterns = filter.text();
   const what = patterns === null ? 'has no collection or view yet' : `has nothing that ${patterns} takes`;
   return new WaybillError('CONFIG_PATTERN_UNMATCHED', `the source ${what}`, {
-    hint: 'An --exclude wins over every --include. Where what it takes comes later, give --allow-empty.',
+    hint: 'An --exclude wins over every --include. If the collections come later, give --allow-empty.',
   });
 }
 

@@ -32,7 +32,7 @@ export function classifyStreamError(error: unknown): unknown {
       'SOURCE_UNSUPPORTED',
       'the feature compatibility version of the source is one that has no change stream of a whole cluster',
       {
-        hint: "Raise it on the source: db.adminCommand({ setFeatureCompatibilityVersion: '4.0' }) with a server of 4.0. Until then the source can go back to the version before, after that not.",
+        hint: "Raise it on the source: db.adminCommand({ setFeatureCompatibilityVersion: '4.0' }) with a server of 4.0. After that the source cannot go back to the version before.",
         context: { serverCode: code },
         cause: error,
       },
@@ -48,7 +48,7 @@ export function eventTooLarge(cause: unknown, namespace: string | null): Waybill
     'SOURCE_EVENT_TOO_LARGE',
     `a change event${namespace === null ? '' : ` of ${namespace}`} is larger than the source can send; a token holds its _id twice, so an _id of megabytes is enough`,
     {
-      hint: `Leave out ${leaveOut}, and move it by other means. Where it is not the _id that is large, a source of 6.0.9, 7.0 or later can split such events.`,
+      hint: `Leave out ${leaveOut}, and move it by other means. If it is not the _id that is large, a source of 6.0.9, 7.0 or later can split such events.`,
       context: { serverCode: serverCode(cause), ...(namespace !== null && { namespace }) },
       cause,
     },

@@ -39,7 +39,7 @@ export async function runCutoverCommand(context: CommandContext): Promise<number
   const onUnaccepted = async (found: readonly StructureDifference[]): Promise<boolean> => {
     progress[Symbol.dispose]();
     for (const each of found) output.terminal.write(`${printable(structureLine(each))}\n`);
-    const answer = await isYes(context, 'Take the target as it is in this? (yes/no) ');
+    const answer = await isYes(context, 'Accept these differences and leave the target as it is? (yes/no) ');
     progress = showComparing(stats, logger, output.terminal);
     return answer;
   };

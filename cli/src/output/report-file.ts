@@ -43,7 +43,7 @@ export class ReportFile implements AsyncDisposable {
       await this.#file.writeFile(`${JSON.stringify(stamped(report), null, 2)}\n`);
       this.#isEmptyAndOurs = false;
     } catch (error) {
-      logger.error('the report could not be written; nothing else is changed by that', {
+      logger.error('the report could not be written; the result itself stands', {
         file: this.#path,
         reason: codeOf(error),
       });

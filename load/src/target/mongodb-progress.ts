@@ -109,10 +109,14 @@ export async function updateProgress(
   const refused = writeErrors.find(({ code }) => code !== DUPLICATE_KEY);
   if (refused) {
     if (isTransientServerCode(refused.code)) {
-      throw new WaybillError('MONGO_TRANSIENT', `the target took no progress: ${refused.message}`, {
-        hint: stateHint(refused.code),
-        context: { serverCode: refused.code },
-      });
+      throw new WaybillError(
+        'MONGO_TRANSIENT',
+        `the target did not take a write of progress: ${refused.message}`,
+        {
+          hint: stateHint(refused.code),
+          context: { serverCode: refused.code },
+        },
+      );
     }
     throw new WaybillError(
       'MONGO_COMMAND_FAILED',

@@ -23,7 +23,7 @@ export function nothingCompared({ scope }: VerifyReport, { stream, load }: Named
     'VERIFY_NOTHING_COMPARED',
     `neither side has a collection or view${patterns}: nothing was compared`,
     {
-      hint: 'Check what the stream and the load take (waybill status), --source and --target. Where there is to be nothing, give --allow-empty.',
+      hint: 'Check what the stream and the load take (waybill status), --source and --target. If there is meant to be nothing, give --allow-empty.',
       context: { stream, load },
     },
   );

@@ -165,7 +165,7 @@ function summary(code: ErrorCode, attempted: Attempted): string {
     case 'MONGO_UNAUTHORIZED':
       return `${where} does not permit ${what || 'the operation'}`;
     case 'MONGO_URI_INVALID':
-      return `the connection string for ${where} asks for what is not there`;
+      return `the connection string for ${where} asks for a module that is not installed`;
     default:
       return `${what || 'an operation'} failed at ${where}`;
   }
@@ -207,7 +207,7 @@ function hintFor(
   if (serverCode === INVALID_VIEW_DEFINITION) return viewHint(attempted);
   switch (code) {
     case 'MONGO_URI_INVALID':
-      return 'The connection string asks for something that needs a module which Waybill does not bring. Leave that option out of it; of the compressors zlib needs none.';
+      return 'The connection string has an option that needs a module which Waybill does not bring. Leave that option out; the compressor zlib needs none.';
     case 'MONGO_UNREACHABLE':
       if (/ENOTFOUND|EAI_AGAIN/.test(text)) {
         return 'A host name cannot be resolved from here: check it. If the replica set announces names that are known only inside its own network, connect to its primary with directConnection=true.';
@@ -230,7 +230,7 @@ function hintFor(
 function viewHint({ role, namespace = '' }: Attempted): string {
   const [database] = namespace.split('.', 1);
   const leftOut = role === 'source' ? `, or leave the database out: --exclude ${database}` : '';
-  return `A document of ${database}.system.views defines no view, and so the server can list nothing in ${database}. Correct it there${leftOut}.`;
+  return `A document of ${database}.system.views defines no view, so the server can list nothing in ${database}. Correct it there${leftOut}.`;
 }
 
 function factsOf(error: unknown): FailureFacts {

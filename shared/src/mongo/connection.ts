@@ -236,7 +236,7 @@ class DriverConnection implements MongoConnection {
     if (setName === null) {
       return new WaybillError(
         'MONGO_NOT_PRIMARY',
-        `the ${role} ${url} is of a replica set that has not begun`,
+        `the ${role} ${url} belongs to a replica set that is not initiated`,
         {
           hint: 'Run rs.initiate() on it once.',
           context: { role },

@@ -31,7 +31,7 @@ export const COMMAND_OPTIONS = {
     group: 'Command',
     commands: ['verify', 'cutover'],
     describe:
-      'Take these differences of structure as they are: blocked:<name> what the target refuses, extra:<name> what only the target has. A name is a namespace, a namespace with an index or option, or a kind (view, option, index, collection). Without it a cutover stops at them, and asks where somebody sits at it. May be given more than once.',
+      'Take these differences of structure as they are: blocked:<name> what the target refuses, extra:<name> what only the target has. A name is a namespace, a namespace with an index or option, or a kind (view, option, index, collection). Without it a cutover stops at them, or asks if it runs in a terminal. May be given more than once.',
     example: 'blocked:shop.nearby,extra:shop.orders.mine',
   },
   watch: {
