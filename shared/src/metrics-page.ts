@@ -20,6 +20,7 @@ opens it to other machines). Without \`--metrics-port\` nothing is served.
 | \`/readyz\` | 503 until the run is past its start (servers reached, stream taken over), then 200 |
 
 Metrics of a part that does not run in the process stay at zero or are absent. A gauge is absent until its value is known.
+The two lags are absent while the bucket does not answer.
 Counters count from the start of the process, unless the text says otherwise. No metric names a database, a collection
 or a document.
 
