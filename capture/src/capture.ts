@@ -160,7 +160,10 @@ class Capture {
     );
   }
 
-  /** So that the next one need not wait until we have been silent for long. Best effort: it is no more than that. */
+  /**
+   * So that the next one need not wait until we have been silent for long. Best
+   * effort: it is no more than that.
+   */
   async #recordStop(): Promise<void> {
     const { committer } = this.#stream;
     const stopped = milestone('capture-stopped', this.#deps.stats.watermark, committer.state.lastSequence);

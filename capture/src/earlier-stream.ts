@@ -6,7 +6,10 @@ import { listNames } from '@waybill/shared/mongo/listed-names';
 import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
 import { listOwnProgress } from '@waybill/shared/mongo/own-progress';
 
-/** A stream that does not tell progress from a user's data leaves both out: that is fixed for its life, and should be known. */
+/**
+ * A stream that does not tell progress from a user's data leaves both out: that is fixed for its
+ * life, and should be known.
+ */
 export async function tellWhatIsTakenForProgress(
   identity: StreamIdentity,
   { source, logger, signal }: { source: MongoConnection; logger: Logger; signal: AbortSignal },

@@ -1,11 +1,11 @@
 /**
- * Who captures a stream before us, and whether it is still at work. Only manners: what keeps two captures apart is the fence, and that
- * holds however this decides.
+ * Who captures a stream before us, and whether it is still at work. Only manners: what keeps two captures
+ * apart is the fence, and that holds however this decides.
  *
- * A live owner commits every twelve seconds at least, so one that has committed nothing for longer is gone, cut off from
- * the bucket, or suspended; if it comes back it is fenced. The silence is measured by our own clock from when we began to look on: no
- * clocks of two machines are compared. At once, without a wait, goes an owner that said that it had stopped, and a process of this machine
- * that is gone.
+ * A live owner commits every twelve seconds at least, so one that has committed nothing for longer is gone,
+ * cut off from the bucket, or suspended; if it comes back it is fenced. The silence is measured by our own
+ * clock from when we began to look on: no clocks of two machines are compared. At once, without a wait, goes
+ * an owner that said that it had stopped, and a process of this machine that is gone.
  */
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { WaybillError } from '@waybill/shared/errors';
@@ -19,7 +19,10 @@ import type { CaptureSettings } from './settings.ts';
 /** Beyond {@link CaptureSettings.idleCommitMs}: by then an owner commits, whatever holds it up. */
 export const SIGN_OF_LIFE_MS = 2000;
 const POLL_MS = 500;
-/** One that is still seen at work after so many times the silence keeps its stream: until then it may be about to stop. */
+/**
+ * One that is still seen at work after so many times the silence keeps its stream: until
+ * then it may be about to stop.
+ */
 const PATIENCE = 2;
 
 export interface OwnerDeps {

@@ -1,4 +1,7 @@
-/** Whether a capture may go on with a stream that is there: the same source, and the options that are fixed for its life. */
+/**
+ * Whether a capture may go on with a stream that is there: the same source, and the options
+ * that are fixed for its life.
+ */
 import { WaybillError } from '@waybill/shared/errors';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import type { NewStream } from '@waybill/shared/manifest/identity';
@@ -47,7 +50,8 @@ export function assertSame(identity: StreamIdentity, wanted: NewStream, cluster:
 }
 
 /**
- * What is excluded stays so: of what happened to it meanwhile the stream knows nothing. More may be excluded at any start.
+ * What is excluded stays so: of what happened to it meanwhile the stream knows nothing. More may
+ * be excluded at any start.
  * @throws STREAM_OPTIONS_CHANGED
  */
 export function assertExcludesAsMuch(

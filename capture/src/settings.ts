@@ -28,7 +28,10 @@ export interface CaptureSettings {
   readonly newStream: boolean;
   /** Take the stream from whoever captures it, at work or not. */
   readonly takeOver: boolean;
-  /** Otherwise only from an owner that has committed nothing for this long. Above what an idle owner commits in. */
+  /**
+   * Otherwise only from an owner that has committed nothing for this long. Above what
+   * an idle owner commits in.
+   */
   readonly ownerSilenceMs: number;
   /** When to end by itself. */
   readonly until: 'stopped' | 'snapshot-completed' | 'caught-up';

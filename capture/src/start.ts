@@ -79,7 +79,10 @@ export interface StartedStream {
 /** Definitions in one commit. */
 const DEFINITIONS_IN_COMMIT = 50;
 
-/** Errors: STREAM_FOREIGN_SOURCE, STREAM_OPTIONS_CHANGED, STREAM_BESIDE_OTHERS, STREAM_IN_USE, CONFIG_PATTERN_UNMATCHED, SOURCE_*, MONGO_*, MANIFEST_*, BUCKET_*. */
+/**
+ * Errors: STREAM_FOREIGN_SOURCE, STREAM_OPTIONS_CHANGED, STREAM_BESIDE_OTHERS, STREAM_IN_USE,
+ * CONFIG_PATTERN_UNMATCHED, SOURCE_*, MONGO_*, MANIFEST_*, BUCKET_*.
+ */
 export async function startStream(settings: CaptureSettings, deps: StartDeps): Promise<StartedStream> {
   const { bucket, source, logger, stats, signal, giveUp } = deps;
   const prefix = streamPrefix(settings.stream);
@@ -213,9 +216,9 @@ function newStream(settings: CaptureSettings, { id, topology }: SourceIdentity):
 }
 
 /**
- * Where a stream goes on that leaves out more than before, if not where it was: its token may be of an event that it does not show any
- * more, and the events taken at that time are no longer those that would come. So it starts with all of that time, and what
- * was captured of it comes twice, which ends in the same documents.
+ * Where a stream goes on that leaves out more than before, if not where it was: its token may be of an event
+ * that it does not show any more, and the events taken at that time are no longer those that would come. So
+ * it starts with all of that time, and what was captured of it comes twice, which ends in the same documents.
  */
 function positionBehind(
   state: StreamState,

@@ -54,8 +54,8 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
 }
 
 /**
- * Warnings that libraries give Node, a look-up of credentials that found no metadata server say, are not for the user: what
- * comes of it is an error of ours. Those who look for a defect see them.
+ * Warnings that libraries give Node, a look-up of credentials that found no metadata server say, are not for
+ * the user: what comes of it is an error of ours. Those who look for a defect see them.
  */
 function quietLibraries(): void {
   if (process.env.WAYBILL_DEBUG) return;

@@ -70,8 +70,9 @@ export function recordedFilter(log: StreamState): LoadFilter | null {
 }
 
 /**
- * The filter to go on with. What is given with no pattern at all is not given. The stream's own patterns take everything
- * that is in it, so that capture and load may share a configuration file: those of its creation, and those of `now`.
+ * The filter to go on with. What is given with no pattern at all is not given. The stream's own
+ * patterns take everything that is in it, so that capture and load may share a configuration file:
+ * those of its creation, and those of `now`.
  * @throws LOAD_OPTIONS_CHANGED where the load was started with another one; CONFIG_INVALID for what is no pattern
  */
 export function settleFilter(

@@ -200,7 +200,10 @@ export class LoadRun {
     await this.#recordOnce('indexes-built', counts);
   }
 
-  /** A cutover takes our log over, when everything that it waits for is applied. Then what is in hand is ended, and nothing new begun. */
+  /**
+   * A cutover takes our log over, when everything that it waits for is applied. Then what is in hand is
+   * ended, and nothing new begun.
+   */
   async #changesUntilCutover(tools: Tools, loaded: LoadedProgress, from: LaneCursor): Promise<void> {
     using end = new LinkedAbort(this.#deps.signal);
     const watching = this.#watchForCutover(end);

@@ -54,7 +54,10 @@ export interface LoadResult {
   readonly blocked: readonly Blocked[];
 }
 
-/** @throws STREAM_MISSING, LOAD_FOREIGN, LOAD_OTHER_TARGET, LOAD_FENCED, LOAD_CUT_OVER, LOAD_OPTIONS_CHANGED, TARGET_*, SEGMENT_CORRUPT, MANIFEST_CORRUPT, FORMAT_UNSUPPORTED, … */
+/**
+ * @throws STREAM_MISSING, LOAD_FOREIGN, LOAD_OTHER_TARGET, LOAD_FENCED, LOAD_CUT_OVER, LOAD_OPTIONS_CHANGED,
+ * TARGET_*, SEGMENT_CORRUPT, MANIFEST_CORRUPT, FORMAT_UNSUPPORTED, …
+ */
 export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<LoadResult> {
   const { signal, stats } = deps;
   const logger = deps.logger.child({ component: 'load', stream: settings.stream, load: settings.load });

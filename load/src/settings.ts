@@ -23,7 +23,9 @@ export interface LoadSettings {
   readonly indexes: 'after-snapshot' | 'last' | 'none';
   readonly ddl: 'apply' | 'halt' | 'ignore';
   readonly allowDrop: boolean;
-  /** The database on the target that holds our progress; null: the one that the load began with, or `waybill`. */
+  /**
+   * The database on the target that holds our progress; null: the one that the load began with, or `waybill`.
+   */
   readonly progressDatabase: string | null;
   /** Write commands in flight at once. */
   readonly workers: number;

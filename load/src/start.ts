@@ -24,8 +24,8 @@ export interface StartDeps extends Pick<LoadDeps, 'bucket' | 'logger' | 'signal'
 }
 
 /**
- * Before the owner is fenced: a start at a wrong target, or with other options, must not stop one that works. The bond comes before all
- * else that the log says, since that is true of its target alone.
+ * Before the owner is fenced: a start at a wrong target, or with other options, must not stop one that works.
+ * The bond comes before all else that the log says, since that is true of its target alone.
  * @throws FORMAT_UNSUPPORTED, CONFIG_INVALID, LOAD_CUT_OVER, LOAD_OPTIONS_CHANGED, TARGET_IS_SOURCE, TARGET_PROGRESS_COLLISION, {@link settleBond}
  */
 export async function assertStartable(
@@ -45,7 +45,10 @@ export async function assertStartable(
   return sight;
 }
 
-/** At the first start, when all of it can still be decided otherwise. @throws TARGET_PROGRESS_COLLISION, MONGO_UNAUTHORIZED */
+/**
+ * At the first start, when all of it can still be decided otherwise. @throws
+ * TARGET_PROGRESS_COLLISION, MONGO_UNAUTHORIZED
+ */
 async function assertRoom(
   target: MongoConnection,
   namespaces: readonly string[],

@@ -83,7 +83,9 @@ interface Throttle {
 
 class FieldLogger implements Logger {
   readonly #pino: PinoLogger;
-  /** Of every line. Not pino's own children: these would write a name twice that a child or a line has again. */
+  /**
+   * Of every line. Not pino's own children: these would write a name twice that a child or a line has again.
+   */
   readonly #fields: Record<string, unknown>;
   readonly #throttles: Map<string, Throttle>;
 

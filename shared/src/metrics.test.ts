@@ -64,7 +64,9 @@ describe('metrics', () => {
 });
 
 describe('the metrics port', () => {
-  /** Sends bytes as they are, and gives back the first line of the answer; empty where the server only closes. */
+  /**
+   * Sends bytes as they are, and gives back the first line of the answer; empty where the server only closes.
+   */
   async function ask(port: number, request: string): Promise<string> {
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => undefined);

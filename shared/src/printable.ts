@@ -1,9 +1,12 @@
 /**
- * Text that somebody else chose, a collection's name say, for a terminal or a log: nothing in it moves the cursor, hides or
- * turns round what stands beside it, or begins a line of its own.
+ * Text that somebody else chose, a collection's name say, for a terminal or a log: nothing in it moves the
+ * cursor, hides or turns round what stands beside it, or begins a line of its own.
  */
 
-/** Control characters (C0, C1, DEL), line and paragraph separators, directions of writing, and halves of characters. */
+/**
+ * Control characters (C0, C1, DEL), line and paragraph separators, directions of writing,
+ * and halves of characters.
+ */
 const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Cs}]/gu;
 
 /** On one line. The escapes are those of JSON, so JSON text stays JSON, and says the same. */

@@ -5,10 +5,11 @@ export type Operation = 'read' | 'insert' | 'update' | 'replace' | 'delete';
 
 /**
  * Where `document` came from.
- * snapshot: read at rest. event: the event carried it (insert, replace). lookup: read by identity after the event,
- * so it may be newer than the event; with a delete, the document that has its `_id` under another shard key. postImage: the server's stored post-image. superseded: a later record of the
- * same document in the same commit carries the image. missing: the lookup found nothing; a delete, drop or rename
- * follows. none: not asked for, or a delete.
+ * snapshot: read at rest. event: the event carried it (insert, replace). lookup: read by identity after the
+ * event, so it may be newer than the event; with a delete, the document that has its `_id` under another
+ * shard key. postImage: the server's stored post-image. superseded: a later record of the same document in
+ * the same commit carries the image. missing: the lookup found nothing; a delete, drop or rename follows.
+ * none: not asked for, or a delete.
  */
 export type DocumentOrigin =
   | 'snapshot'

@@ -90,13 +90,19 @@ const runStats = (): RunStats => ({
 /** An attempt may wait for its answer longer than this; then the failure is news again when it comes. */
 const ATTEMPT_MS = 5000;
 
-/** A call to the bucket failed and is tried again after `delayMs`. Until that has had its chance the bucket counts as away. */
+/**
+ * A call to the bucket failed and is tried again after `delayMs`. Until that has had its chance
+ * the bucket counts as away.
+ */
 export function noteBucketFailure(stats: RunStats, delayMs: number): void {
   const now = performance.now();
   stats.bucketFailing = { since: now - (bucketAwayMs(stats, now) ?? 0), until: now + delayMs + ATTEMPT_MS };
 }
 
-/** For how long the bucket has been away, in milliseconds; null where it is there. `at` of the monotonic clock. */
+/**
+ * For how long the bucket has been away, in milliseconds; null where it is there.
+ * `at` of the monotonic clock.
+ */
 export function bucketAwayMs({ bucketFailing }: Pick<RunStats, 'bucketFailing'>, at: number): number | null {
   return bucketFailing && at < bucketFailing.until ? Math.max(0, at - bucketFailing.since) : null;
 }

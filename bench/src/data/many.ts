@@ -2,7 +2,10 @@ import { fromObject } from '@waybill/shared/bson/build';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { RawSequence } from '@waybill/shared/mongo/raw-value';
 
-/** Collections of a few documents with one secondary index each, as platforms with a database for each customer have. */
+/**
+ * Collections of a few documents with one secondary index each, as platforms with a
+ * database for each customer have.
+ */
 export const MANY_PREFIX = 'many_';
 const COLLECTIONS_IN_DATABASE = 10;
 const DOCUMENTS = 10;

@@ -1,7 +1,8 @@
 /**
- * Servers before 6.0 tell of no created collection or view, and of no change of indexes and options; later ones tell of none that comes to
- * nothing, such as an index that was being built when it was listed. So the source is listed again where it matters, and what differs from what
- * the stream says is recorded as if the server had sent it.
+ * Servers before 6.0 tell of no created collection or view, and of no change of indexes and options;
+ * later ones tell of none that comes to nothing, such as an index that was being built when it was
+ * listed. So the source is listed again where it matters, and what differs from what the stream says is
+ * recorded as if the server had sent it.
  *
  * A listing is of no one moment and the stream goes on meanwhile, so it counts only where the stream, having passed the listing's end, has
  * brought no change of structure since before its beginning: then what is known and what was listed are of the same collections, and

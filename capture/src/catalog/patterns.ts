@@ -1,6 +1,7 @@
 /**
- * What `--include` and `--exclude` come to on this source. A misspelt pattern is the most likely way to a stream that is complete and
- * holds nothing: it is refused before anything is written, and told when it becomes so later.
+ * What `--include` and `--exclude` come to on this source. A misspelt pattern is the most likely
+ * way to a stream that is complete and holds nothing: it is refused before anything is written,
+ * and told when it becomes so later.
  */
 import { WaybillError } from '@waybill/shared/errors';
 import type { Logger } from '@waybill/shared/logger';
@@ -103,7 +104,10 @@ export class PatternWatch {
     this.#logger = logger;
   }
 
-  /** At a start that goes on. Says the scope too; what of the source is left out was named when the stream began. */
+  /**
+   * At a start that goes on. Says the scope too; what of the source is left out was
+   * named when the stream began.
+   */
   look(collections: Collections): void {
     tellScope(this.#filter, [...collections.values()], [], this.#logger);
     for (const [text, pattern] of this.#patterns) this.#tell(text, pattern, collections);

@@ -172,8 +172,8 @@ export function setImage(change: Change, source: Buffer, start: number): void {
 const ID_ONLY_BYTES = 10;
 
 /**
- * The key holds a shard key beside the `_id`: another document of that `_id` may stand on another shard, or this one under another
- * shard key. A document's `_id` alone is its key everywhere else.
+ * The key holds a shard key beside the `_id`: another document of that `_id` may stand on another shard, or
+ * this one under another shard key. A document's `_id` alone is its key everywhere else.
  */
 export function namesShardKey(change: Change): boolean {
   if (change instanceof EventChange) {

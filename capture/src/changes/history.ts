@@ -1,10 +1,12 @@
 /**
- * Whether a source is where a stream left it. A token of the stream's end is no proof: a source that was put back to an older state, and has
- * been written to since, goes on behind such a token as if nothing had been between.
+ * Whether a source is where a stream left it. A token of the stream's end is no proof: a source that
+ * was put back to an older state, and has been written to since, goes on behind such a token as if
+ * nothing had been between.
  *
- * The last event is. What the change stream gave at that time stands in the oplog as long as there is the history that it was part of, and an
- * oplog that has another one has nothing at the very second and increment. Where the oplog no longer reaches back that far, or the time is not
- * known, the source's clock alone is compared: it never goes back.
+ * The last event is. What the change stream gave at that time stands in the oplog as long as there is the
+ * history that it was part of, and an oplog that has another one has nothing at the very second and
+ * increment. Where the oplog no longer reaches back that far, or the time is not known, the source's clock
+ * alone is compared: it never goes back.
  */
 import { readChangeEvent } from '@waybill/shared/bson/change-event';
 import { hasCode, WaybillError } from '@waybill/shared/errors';

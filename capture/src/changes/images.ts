@@ -69,9 +69,9 @@ export class ImageLookup {
   }
 
   /**
-   * Attaches images to the updates of one commit: `lookup`, `superseded` or `missing`. `asOf` is the last event's cluster time. With
-   * `unbounded` the budget does not count: a commit that can not be cut further. A delete that names a shard key gets the document that
-   * has its `_id` under another one, if there is any.
+   * Attaches images to the updates of one commit: `lookup`, `superseded` or `missing`. `asOf` is the last
+   * event's cluster time. With `unbounded` the budget does not count: a commit that can not be cut further. A
+   * delete that names a shard key gets the document that has its `_id` under another one, if there is any.
    * @throws SOURCE_DUPLICATE_ID where there are two
    */
   async attach(changes: readonly Change[], asOf: ClusterTime, unbounded = false): Promise<ImageResult> {

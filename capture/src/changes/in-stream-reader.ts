@@ -5,10 +5,11 @@
  * puts a collection elsewhere under a new uuid: images of updates before it were not found, and what the snapshot had still to read
  * is gone.
  *
- * The committed position stays before the event until all of it is committed, and the definition comes with the position after it. The
- * structure changes are one commit, which says what is being read. A crash before it repeats the whole thing; a crash behind it repeats the
- * reading alone, which ends in the same documents: a source that replaced the collection meanwhile says so behind the event. What is read is of now, and thus later than the rename; events that follow
- * repair it, as with the snapshot.
+ * The committed position stays before the event until all of it is committed, and the definition comes with
+ * the position after it. The structure changes are one commit, which says what is being read. A crash before
+ * it repeats the whole thing; a crash behind it repeats the reading alone, which ends in the same documents:
+ * a source that replaced the collection meanwhile says so behind the event. What is read is of now, and thus
+ * later than the rename; events that follow repair it, as with the snapshot.
  */
 
 import { buildDocument } from '@waybill/shared/bson/build';
@@ -90,13 +91,19 @@ export class InStreamReader {
     return same ? { ...now, options: same.options, indexes: same.indexes } : now;
   }
 
-  /** The capture before this one had committed its structure changes; who repeats them drops what only the reading has brought. */
+  /**
+   * The capture before this one had committed its structure changes; who repeats them drops what only
+   * the reading has brought.
+   */
   #isUnderWay(namespace: string, event: ChangeEvent): boolean {
     const { underWay } = this.#options;
     return underWay?.namespace === namespace && underWay.clusterTime === formatClusterTime(event.clusterTime);
   }
 
-  /** Commits the structure changes. Gives what is known of the collection, where it is the one that was renamed. */
+  /**
+   * Commits the structure changes. Gives what is known of the collection, where it is
+   * the one that was renamed.
+   */
   async #begin(
     { namespace, before }: Reread & { readonly kind: 'reread' },
     event: ChangeEvent,

@@ -173,7 +173,10 @@ export class Intake {
     }
   }
 
-  /** With what the event leaves, so that a listing can be held against what the stream says: catalog/listing-again.ts. */
+  /**
+   * With what the event leaves, so that a listing can be held against what the stream says:
+   * catalog/listing-again.ts.
+   */
   async #record(
     { event, definition }: DdlDecision & { readonly kind: 'record' },
     at: { readonly time: bigint; readonly token: Uint8Array },

@@ -17,7 +17,9 @@ const TOKEN_SHARES = 3;
 const MOST_EVENTS = 10_000;
 const AWAIT_MS = 200;
 
-/** The events after the position again, without what makes them large; null where none of them explains it. */
+/**
+ * The events after the position again, without what makes them large; null where none of them explains it.
+ */
 export async function namespaceOfLargeEvent(
   connection: MongoConnection,
   stream: StreamOptions,

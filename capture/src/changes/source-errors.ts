@@ -6,7 +6,10 @@ import { serverCode } from '@waybill/shared/mongo/classify';
  * token was not found, the resume point is no longer in the oplog, the token is of another stream.
  */
 const HISTORY_LOST_CODES: ReadonlySet<number> = new Set([136, 260, 280, 286, 40576, 40585, 40615]);
-/** BSONObjectTooLarge, and what the stage says that splits events: carry no label, and would come again at every attempt. */
+/**
+ * BSONObjectTooLarge, and what the stage says that splits events: carry no label, and would
+ * come again at every attempt.
+ */
 const EVENT_TOO_LARGE_CODES: ReadonlySet<number> = new Set([10334, 7182500]);
 /** QueryFeatureNotAllowed: a 4.0 server whose data is still that of 3.6. */
 const FEATURE_NOT_ALLOWED = 224;

@@ -51,10 +51,11 @@ export function streamOptions(server: ServerInfo, wishes: StreamWishes): StreamO
 }
 
 /**
- * A $match for included names where all of them are plain, or whole databases: lists of whole names, which the server turns
- * into a filter on its oplog. Regular expressions are evaluated event by event, and cost the source half as much again and more where most
- * events match; so wildcards are left to us. `to` lets renames into the list through. Documents of excluded names are not sent at all,
- * so that one which the server cannot send does not matter; what becomes of their collections is, since a rename may bring one in.
+ * A $match for included names where all of them are plain, or whole databases: lists of whole names, which
+ * the server turns into a filter on its oplog. Regular expressions are evaluated event by event, and cost the
+ * source half as much again and more where most events match; so wildcards are left to us. `to` lets renames
+ * into the list through. Documents of excluded names are not sent at all, so that one which the server cannot
+ * send does not matter; what becomes of their collections is, since a rename may bring one in.
  */
 export function serverMatch(
   included: NamespaceLists | null,
@@ -91,7 +92,9 @@ export function optionsHash(options: StreamOptions): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
-/** The aggregate's `pipeline`, as raw BSON: tokens stay the bytes they are. `more`: stages after the filter. */
+/**
+ * The aggregate's `pipeline`, as raw BSON: tokens stay the bytes they are. `more`: stages after the filter.
+ */
 export function streamPipeline(
   options: StreamOptions,
   start: StreamStart,

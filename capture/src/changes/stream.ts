@@ -186,7 +186,9 @@ export class ChangeStreamReader implements AsyncDisposable {
     return cursor;
   }
 
-  /** Whoever goes on after a failure may meet a source that was put back meanwhile; whoever starts has asked. */
+  /**
+   * Whoever goes on after a failure may meet a source that was put back meanwhile; whoever starts has asked.
+   */
   async #assertSameHistory(): Promise<void> {
     const { connection, stream, signal } = this.#options;
     if (!this.#hasOpened || this.#start.at !== 'token' || this.#lastEvent === null) return;

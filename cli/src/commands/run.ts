@@ -123,7 +123,10 @@ async function together<T>(
 
 const POLL_MS = 100;
 
-/** A load fences the one before it at once. That of a run whose capture is still at work must not lose its load to ours. */
+/**
+ * A load fences the one before it at once. That of a run whose capture is still at work
+ * must not lose its load to ours.
+ */
 async function ownsStream(capture: CaptureStats, signal: AbortSignal): Promise<void> {
   while (capture.phase === 'starting') await sleep(POLL_MS, signal);
 }

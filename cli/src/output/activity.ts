@@ -19,7 +19,9 @@ export interface Activity {
   readonly changesPerSecond: number;
   /** Seconds of cluster time; null until both ends are known. */
   readonly lagSeconds: number | null;
-  /** While the bucket does not answer: how long already. There is no lag then, for what is ahead is not known. */
+  /**
+   * While the bucket does not answer: how long already. There is no lag then, for what is ahead is not known.
+   */
   readonly bucketAwayMs: number | null;
   readonly watermark: string | null;
   readonly indexes: { readonly built: number; readonly total: number } | null;

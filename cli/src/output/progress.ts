@@ -42,8 +42,8 @@ function logLines(meters: readonly ActivityMeter[], { logger, stats }: ProgressS
 }
 
 /**
- * Lines that redraw themselves, on a terminal that can; log lines go above them, whole. Each text is told how many columns
- * there are, and is cut there. Disposing twice is fine.
+ * Lines that redraw themselves, on a terminal that can; log lines go above them, whole. Each text is told how
+ * many columns there are, and is cut there. Disposing twice is fine.
  */
 export function drawLines(terminal: Terminal, texts: readonly ((columns: number) => string)[]): Disposable {
   const lines = new MultiBar({

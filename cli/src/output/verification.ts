@@ -43,7 +43,10 @@ function count(number: number, what: string): string {
   return `${formatCount(number)} ${what}${number === 1 ? '' : 's'}`;
 }
 
-/** Both sides are read one after the other while they are written to, so what was counted is not of one moment. */
+/**
+ * Both sides are read one after the other while they are written to, so what was
+ * counted is not of one moment.
+ */
 function countsLine({ collections }: VerifyReport): string[] {
   const moved = collections.filter(
     (each) => each.sourceDocuments - each.missing !== each.targetDocuments - each.extra,

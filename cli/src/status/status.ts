@@ -104,7 +104,9 @@ function capturePhase(stream: StreamState): CapturePhase {
   return milestoneOf(stream, 'snapshot-started') ? 'snapshot' : 'starting';
 }
 
-/** The last drain, while nothing has come after it: a cutover that was given up leaves its milestone behind. */
+/**
+ * The last drain, while nothing has come after it: a cutover that was given up leaves its milestone behind.
+ */
 function drainedNow(stream: StreamState): Milestone | undefined {
   const drained = milestoneOf(stream, 'drained');
   return drained && (drained.sequence ?? 0) >= stream.lastSequence ? drained : undefined;

@@ -115,8 +115,8 @@ export class StatementSender {
   }
 
   /**
-   * Of refusals without the name of an index those that no index stands in the way of any more. Where it had gone before, another lane may
-   * have met it first: then it is tried again, once.
+   * Of refusals without the name of an index those that no index stands in the way of any more. Where it had
+   * gone before, another lane may have met it first: then it is tried again, once.
    */
   async #setAside(
     { namespace }: WriteScope,

@@ -70,8 +70,8 @@ export class CollectionRestore {
   }
 
   /**
-   * What does not stand there, in its held-back form. Documents that were in its way may be mended, or have changed since; or an earlier
-   * attempt was killed while it built one anew.
+   * What does not stand there, in its held-back form. Documents that were in its way may be mended, or have
+   * changed since; or an earlier attempt was killed while it built one anew.
    */
   async buildMissing(): Promise<RestoreReport[]> {
     const { target, tag, signal } = this.#deps;
@@ -190,7 +190,9 @@ export class CollectionRestore {
     return this.#outOfRange(index) ?? (kinds.has('ttl') ? this.#convertExpiry(index, has.expiry) : null);
   }
 
-  /** Told before anything expires: a cutover that has to stop here stops before the target deletes by itself. */
+  /**
+   * Told before anything expires: a cutover that has to stop here stops before the target deletes by itself.
+   */
   #outOfRange({ spec }: IndexRecord): string | null {
     const { expiry } = heldBackOf(spec);
     const isRefused = this.#expires && expiry.kind === 'beyond' && expiry.seconds < 0;
@@ -213,8 +215,8 @@ export class CollectionRestore {
   }
 
   /**
-   * Where the server cannot convert it: drop, and create in its final form. Where that is refused, the held-back form comes back. A crash
-   * in between leaves no index of that name, which the next run creates.
+   * Where the server cannot convert it: drop, and create in its final form. Where that is refused, the
+   * held-back form comes back. A crash in between leaves no index of that name, which the next run creates.
    */
   async #rebuild(index: IndexRecord): Promise<string | null> {
     const { target, tag, signal } = this.#deps;

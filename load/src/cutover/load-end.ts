@@ -1,17 +1,21 @@
 /**
  * How a cutover ends the load, before it records anything (INV-10).
  *
- *   log's epoch taken ── the load reads that: ends what is in hand, releases ── owner document and every slot taken ── the last proofs ── record
- *                         or does not: frozen, gone, cut off from its bucket ┘
+ *   log's epoch taken ── the load reads that: ends what is in hand, releases
+ *                         or does not: frozen, gone, cut off from its bucket
+ *     ── owner document and every slot taken ── the last proofs ── record
  *
- * 1. From the first step on nobody else records in the log: whoever takes it over later has the cutover's record refused.
- * 2. From the third on the server refuses what the load wrote or will write, whatever it is doing. Where a server can not do so, the load
- *    must have said that it has ended, or its process be gone: otherwise the cutover ends here.
+ * 1. From the first step on nobody else records in the log: whoever takes it over later has the
+ *    cutover's record refused.
+ * 2. From the third on the server refuses what the load wrote or will write, whatever it is doing.
+ *    Where a server can not do so, the load must have said that it has ended, or its process be gone:
+ *    otherwise the cutover ends here.
  * 3. A cutover that ends without a record, or crashes, gives the load up: it takes itself over again.
  *
- * A change of structure has no number. What the load that is ended could have in hand comes from the stream, or is held back again by an entry in its log:
- * the proofs after this count both, and the cutover is not recorded. Not covered, as at any takeover (decision 0004): one that an earlier
- * process of the load was frozen with, and one that was repeated and is held on its way.
+ * A change of structure has no number. What the load that is ended could have in hand comes from the stream,
+ * or is held back again by an entry in its log: the proofs after this count both, and the cutover is not
+ * recorded. Not covered, as at any takeover (decision 0004): one that an earlier process of the load was
+ * frozen with, and one that was repeated and is held on its way.
  */
 import { hasCode, WaybillError } from '@waybill/shared/errors';
 import { sleep } from '@waybill/shared/lifecycle';
@@ -28,7 +32,10 @@ import type { ProgressStore } from '../target/target.ts';
 import type { CutoverContext } from './context.ts';
 
 const POLL_MS = 200;
-/** How long a load that lives may take to end what is in hand. After that, or such a silence, it is shut out as it is. */
+/**
+ * How long a load that lives may take to end what is in hand. After that, or such a
+ * silence, it is shut out as it is.
+ */
 const RELEASE_MS = 10_000;
 const SILENT_MS = LOAD_DEFAULTS.leaseMs + 1000;
 

@@ -99,8 +99,9 @@ export async function proveNobodyWrote(
 }
 
 /**
- * The load records it before it holds an index back again: in the order of its log either the cutover took it first, or this refuses it.
- * `before` is from before the restore's drain: what a load had begun by then it had done at the end of that. @throws CUTOVER_NOT_READY
+ * The load records it before it holds an index back again: in the order of its log either the cutover took it
+ * first, or this refuses it. `before` is from before the restore's drain: what a load had begun by then it
+ * had done at the end of that. @throws CUTOVER_NOT_READY
  */
 export function assertNothingHeldBack(context: CutoverContext, before: StreamState, now: StreamState): void {
   const at = (log: StreamState): string | undefined => milestoneOf(log, 'indexes-built')?.at;
@@ -139,8 +140,8 @@ function noteRefused({ acceptance }: CutoverContext['settings'], reports: readon
 }
 
 /**
- * Structure that the target does not have, or has of its own, is told before the long comparison of documents: everything is drained, so it is
- * as it will be. @throws CUTOVER_NOT_READY, CONFIG_INVALID
+ * Structure that the target does not have, or has of its own, is told before the long comparison of
+ * documents: everything is drained, so it is as it will be. @throws CUTOVER_NOT_READY, CONFIG_INVALID
  */
 export async function proveAcceptable(
   context: CutoverContext,

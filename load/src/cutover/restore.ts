@@ -26,7 +26,10 @@ export interface RestoreSettings {
 
 export interface RestoreDeps {
   readonly target: MongoConnection;
-  /** Other collections stay as they are: the stream may leave out more by now. Default: all that the load made. */
+  /**
+   * Other collections stay as they are: the stream may leave out more by now.
+   * Default: all that the load made.
+   */
   readonly filter?: NamespaceFilter | undefined;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -56,8 +59,8 @@ export async function restoreHeldBack(
 }
 
 /**
- * Builds what is missing, as non-unique and without expiry, so that it can be proven with everything else. What is refused is as little to be
- * had now as it was for the load. @throws the target's errors
+ * Builds what is missing, as non-unique and without expiry, so that it can be proven with everything else.
+ * What is refused is as little to be had now as it was for the load. @throws the target's errors
  */
 export async function buildMissing(settings: RestoreSettings, deps: RestoreDeps): Promise<RestoreReport[]> {
   const reports: RestoreReport[] = [];

@@ -1,6 +1,6 @@
 /**
- * The load's progress and the data that it loads stand in different collections. In one database they may be: nothing is dropped there but
- * what the load made, by its name.
+ * The load's progress and the data that it loads stand in different collections. In one database they may be:
+ * nothing is dropped there but what the load made, by its name.
  */
 import { WaybillError } from '@waybill/shared/errors';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';

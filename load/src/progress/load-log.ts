@@ -20,8 +20,8 @@ export interface LoadLogOptions {
   /** Later than the signal: ends a record under way. */
   readonly giveUp: AbortSignal;
   /**
-   * Milestones that come with the epoch, from the log as it is then; may refuse to take it over. What two starts decide here at the
-   * same moment only one of them decides.
+   * Milestones that come with the epoch, from the log as it is then; may refuse to take it over. What two
+   * starts decide here at the same moment only one of them decides.
    */
   readonly first: (log: StreamState) => readonly Milestone[];
 }

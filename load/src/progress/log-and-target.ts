@@ -1,4 +1,7 @@
-/** A load's log and its target, looked at together: what the one says of the other is judged in target-bond.ts. */
+/**
+ * A load's log and its target, looked at together: what the one says of the other is
+ * judged in target-bond.ts.
+ */
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import { loadPrefix } from '@waybill/shared/manifest/keys';

@@ -2,8 +2,9 @@
  * How far a load is, on the target. Invariants:
  *
  * 1. A cursor is written after every batch up to it was acknowledged by a majority, never before (INV-6).
- * 2. Cursors, the barrier and the phases are written filtered on the epoch: a fenced owner changes none of them. Cursors and barrier
- *    only go forward: a write of ours that was repeated and comes late changes none either, also where the server does not refuse it.
+ * 2. Cursors, the barrier and the phases are written filtered on the epoch: a fenced owner changes none of
+ *    them. Cursors and barrier only go forward: a write of ours that was repeated and comes late changes none
+ *    either, also where the server does not refuse it.
  * 3. A finished segment is a fact whoever states it: all of its documents are on the target. So it is not fenced.
  * 4. A cursor's unit is a whole commit. A crash between a batch and its cursor repeats commits, which ends in the same
  *    state: every batch sets last states of documents, and the batches after it are repeated too.
@@ -48,7 +49,10 @@ export interface LoadedProgress {
   readonly barrier: BarrierProgress;
   readonly phases: LoadPhases;
   readonly finished: readonly FinishedSegment[];
-  /** Of the collection that holds all this, hex, as it was noted with the uuids of what the load made; null before. */
+  /**
+   * Of the collection that holds all this, hex, as it was noted with the uuids of
+   * what the load made; null before.
+   */
   readonly progressUuid: string | null;
 }
 

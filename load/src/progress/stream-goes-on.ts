@@ -6,8 +6,8 @@ import type { StreamState } from '@waybill/shared/manifest/state';
 import type { LoadedProgress } from './progress.ts';
 
 /**
- * A bucket that was put back to an older state would be read from the cursor on, where nothing is: for ever caught up. Another
- * history under the stream's name would be applied on top of this one.
+ * A bucket that was put back to an older state would be read from the cursor on, where nothing is: for ever
+ * caught up. Another history under the stream's name would be applied on top of this one.
  * @throws STREAM_ROLLED_BACK
  */
 export async function assertStreamGoesOn(

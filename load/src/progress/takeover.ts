@@ -15,8 +15,8 @@ export interface OwnershipSettings {
   /** Identity of the stream: {@link streamIdentityText}. */
   readonly stream: string;
   /**
-   * Key of the bond between the load's log and this target: target-bond.ts. Null: a cutover takes the load over, to end it; what the owner
-   * document tells of the load itself stays.
+   * Key of the bond between the load's log and this target: target-bond.ts. Null: a cutover takes the load
+   * over, to end it; what the owner document tells of the load itself stays.
    */
   readonly bond: string | null;
   readonly epoch: number;
@@ -115,8 +115,9 @@ function fenceFields(before: ProgressDocument | null, { workers }: OwnershipSett
 }
 
 /**
- * Fulfilled when nobody who came before writes any more. True where it is certain, whatever the process that had the load is doing: it has
- * said that it has ended, or is gone, or the server refuses its writes. A server knows it again only by the same login.
+ * Fulfilled when nobody who came before writes any more. True where it is certain, whatever the process that
+ * had the load is doing: it has said that it has ended, or is gone, or the server refuses its writes. A
+ * server knows it again only by the same login.
  */
 export async function expel(
   raised: Raised,

@@ -1,21 +1,24 @@
 /**
- * The bond between a load's log in the bucket and its target. A log without it would take any cluster for its own: its
- * milestones would be told of a target into which nothing was loaded.
+ * The bond between a load's log in the bucket and its target. A log without it would take any cluster for its
+ * own: its milestones would be told of a target into which nothing was loaded.
  *
  *   log      milestone `target-bound`: a random key, the cluster's identity, where the progress is
  *   target   the owner document of the load carries the same key
  *
- * The key tells targets apart, since it travels with the data that the progress is true of: hosts change, and a restored
- * target has another identity as a cluster. The cluster's identity tells an original from its copy.
+ * The key tells targets apart, since it travels with the data that the progress is true of: hosts
+ * change, and a restored target has another identity as a cluster. The cluster's identity tells
+ * an original from its copy.
  *
- *   look at target ── take the log's epoch, and bind it in the same commit if it is not bound ── owner document with the key
+ *   look at target ── take the log's epoch, and bind it in the same commit if it is not bound
+ *     ── owner document with the key
  *
- * One commit is made by one writer, so of two targets that are loaded under one name for the first time one is bound; the other
- * start reads that and ends. A crash after the commit leaves a bound log and a target without the key: the next
- * start goes on where the log shows that nothing was begun, or the owner document is one that never had a key, in that very cluster.
- * The owner document never has the key first.
+ * One commit is made by one writer, so of two targets that are loaded under one name for the first time one
+ * is bound; the other start reads that and ends. A crash after the commit leaves a bound log and a target
+ * without the key: the next start goes on where the log shows that nothing was begun, or the owner document
+ * is one that never had a key, in that very cluster. The owner document never has the key first.
  *
- * A log that was begun before there were bonds has none. It is bound at the next start of the load to the target that holds its progress.
+ * A log that was begun before there were bonds has none. It is bound at the next start of the load to the
+ * target that holds its progress.
  */
 import { randomUUID } from 'node:crypto';
 import { WaybillError } from '@waybill/shared/errors';
@@ -77,7 +80,8 @@ export async function lookAtTarget(
 }
 
 /**
- * The bond that a start of the load goes on with. It is recorded where it `isNew`, with the commit that takes the log's epoch.
+ * The bond that a start of the load goes on with. It is recorded where it `isNew`, with the
+ * commit that takes the log's epoch.
  * @throws LOAD_OTHER_TARGET, LOAD_PROGRESS_LOST, LOAD_FOREIGN, STREAM_ROLLED_BACK
  */
 export function settleBond(
@@ -95,7 +99,8 @@ export function settleBond(
     return { bond, isNew: true };
   }
   if (!isBoundTo(recorded, log, sight)) throw notItsTarget(log, sight, name);
-  // Restored into another cluster, with its progress: there the load goes on, and from now on that is its target.
+  // Restored into another cluster, with its progress: there the load goes on, and
+  // from now on that is its target.
   return { bond, isNew: isSameCluster(recorded.cluster, cluster) === false };
 }
 

@@ -1,6 +1,7 @@
 /**
- * Source and target are two clusters. A load into its own source would stop at the source's collections at best; and where it is
- * allowed to drop, it would repeat a drop on the source. Not even under other names: there is no mapping of names.
+ * Source and target are two clusters. A load into its own source would stop at the source's collections at
+ * best; and where it is allowed to drop, it would repeat a drop on the source. Not even under other names:
+ * there is no mapping of names.
  */
 import { WaybillError } from '@waybill/shared/errors';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';

@@ -79,8 +79,9 @@ export async function applySnapshot(deps: SnapshotDeps): Promise<SnapshotResult>
 }
 
 /**
- * A small collection is all waiting: for its creation, its documents and its mark of progress to reach a majority, one after the
- * other. So many of them are under way at once; together they hold less than one large segment.
+ * A small collection is all waiting: for its creation, its documents and its mark of progress to
+ * reach a majority, one after the other. So many of them are under way at once; together they
+ * hold less than one large segment.
  */
 const SMALL_AT_ONCE = 8;
 const SMALL_SEGMENT_BYTES = 1 << 20;
@@ -168,8 +169,8 @@ class SnapshotWork {
   }
 
   /**
-   * Before the first document is written: what a server may refuse is told then, and not after the copy. Nothing stands in the way of
-   * another load yet that leaves it out.
+   * Before the first document is written: what a server may refuse is told then, and not after the copy.
+   * Nothing stands in the way of another load yet that leaves it out.
    */
   async #ensureDoubtful(): Promise<void> {
     if (this.#doubtsSettled) return;

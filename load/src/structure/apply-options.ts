@@ -1,7 +1,7 @@
 /**
- * Making a collection or view, and changing its options, without what the target refuses of it. A view that is refused is left out. Of a
- * collection the fewest options are left out without which the target takes it, but none on which documents depend: a capped collection that
- * is not capped would hold other ones.
+ * Making a collection or view, and changing its options, without what the target refuses of it. A view that
+ * is refused is left out. Of a collection the fewest options are left out without which the target takes it,
+ * but none on which documents depend: a capped collection that is not capped would hold other ones.
  */
 import { elements } from '@waybill/shared/bson/raw';
 import { WaybillError } from '@waybill/shared/errors';
@@ -24,8 +24,9 @@ const TOGETHER: ReadonlyMap<string, string> = new Map([
 const TRIED_GROUPS = 6;
 
 /**
- * Creates what the record says; gives the record as it is then. What is left out is written down before each try: should we be killed,
- * what stands there lacks exactly that. @throws TARGET_UNSUPPORTED where nothing helps
+ * Creates what the record says; gives the record as it is then. What is left out is written down
+ * before each try: should we be killed, what stands there lacks exactly that. @throws
+ * TARGET_UNSUPPORTED where nothing helps
  */
 export async function createAsFarAsTaken(
   context: StructureContext,

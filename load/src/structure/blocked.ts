@@ -1,7 +1,8 @@
 /**
- * What of the source's structure the target refuses: views, options of collections, indexes. It is recorded with the target's reason, the load
- * goes on without it, and nobody passes over it by accident: status and verify list it, and a cutover wants it accepted by name.
- * A refusal that the target's state explains (a write block, a full disk, rights that are missing) is none of these: it is an error like any other.
+ * What of the source's structure the target refuses: views, options of collections, indexes. It is recorded
+ * with the target's reason, the load goes on without it, and nobody passes over it by accident: status and
+ * verify list it, and a cutover wants it accepted by name. A refusal that the target's state explains (a
+ * write block, a full disk, rights that are missing) is none of these: it is an error like any other.
  */
 import { hasCode, type WaybillError } from '@waybill/shared/errors';
 import { failureOf, serverCode } from '@waybill/shared/mongo/classify';
@@ -58,7 +59,10 @@ const STATE_CODES: ReadonlySet<number> = new Set([
   100, 64,
 ]);
 
-/** Refused for what it is; not for privileges, not for the server's state, and not because the collection is gone. */
+/**
+ * Refused for what it is; not for privileges, not for the server's state, and not
+ * because the collection is gone.
+ */
 export function isRefusal(error: unknown): error is WaybillError {
   const code = serverCode(error);
   return hasCode(error, 'MONGO_COMMAND_FAILED') && code !== undefined && !STATE_CODES.has(code);

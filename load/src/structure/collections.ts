@@ -103,7 +103,8 @@ export async function ensureCollection(
     }
     await attempt(context, () => registry.save(record as CollectionRecord));
   }
-  // Another attempt of ours may have created it meanwhile: then the target says that it exists, and all is well.
+  // Another attempt of ours may have created it meanwhile: then the target says that it
+  // exists, and all is well.
   if (!existing) return createAsFarAsTaken(context, record, fields);
   record = await saveBlocked(context, record, stillBlocked(record, existing.options));
   if (record.created || type === 'view') return record;
@@ -180,7 +181,9 @@ export async function ensureViews(
   }
 }
 
-/** What the target refused of what this load made: a later one, or another version of its server, may take it. */
+/**
+ * What the target refused of what this load made: a later one, or another version of its server, may take it.
+ */
 export async function retryBlocked(context: StructureContext): Promise<void> {
   const { target, registry } = context;
   const blocked = registry.all().filter((record) => record.blocked.length > 0);

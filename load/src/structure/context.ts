@@ -28,8 +28,8 @@ export interface NamedIndex {
 
 export interface HoldBackContext extends StructureContext {
   /**
-   * Records in the load's log that an index is about to be held back again. The log is one order for this and the cutover's end: rejects where the
-   * cutover came first, and the cutover refuses to end where this did.
+   * Records in the load's log that an index is about to be held back again. The log is one order for this and
+   * the cutover's end: rejects where the cutover came first, and the cutover refuses to end where this did.
    */
   readonly recordHeldBack: (index: NamedIndex) => Promise<void>;
 }

@@ -57,7 +57,10 @@ export async function applyModify(context: StructureContext, event: DdlEvent): P
   await attempt(context, () => registry.save(record));
 }
 
-/** One that was blocked may be taken as it is now. One that nothing is known of was dropped before the inventory: the stream drops it again. */
+/**
+ * One that was blocked may be taken as it is now. One that nothing is known of was dropped before the
+ * inventory: the stream drops it again.
+ */
 async function remakeView(context: StructureContext, namespace: string, changes: Fields): Promise<void> {
   const { registry } = context;
   const record = registry.get(namespace);

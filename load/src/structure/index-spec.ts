@@ -3,9 +3,10 @@
  * that stands on the target during the load (*held back*), and back. Pure; works on raw bytes, so that what is not
  * meant is not touched: numbers keep their types, keys their order.
  *
- * Held back: unique as non-unique, because lanes apply side by side and two documents may meet in a key for a moment;
- * TTL as an ordinary index, because deletes are the source's to make; hidden as visible, so that the server
- * may use it. Cutover restores all three. (Rejected: TTL with the largest expiry that servers take. It deletes what is dated before 1958.)
+ * Held back: unique as non-unique, because lanes apply side by side and two documents may meet in a key for a
+ * moment; TTL as an ordinary index, because deletes are the source's to make; hidden as visible, so that the
+ * server may use it. Cutover restores all three. (Rejected: TTL with the largest expiry that servers take. It
+ * deletes what is dated before 1958.)
  *
  * Everything else is given as the source's server reads it, which need not be as it is written.
  */
@@ -199,7 +200,10 @@ export function hasSameKey(one: Uint8Array, other: Uint8Array): boolean {
   return keyText(one) === keyText(other);
 }
 
-/** Whether it stands there. One of its name with another key is somebody else's: a collection may have had it before the load. */
+/**
+ * Whether it stands there. One of its name with another key is somebody else's: a collection may
+ * have had it before the load.
+ */
 export function standsAmong(
   standing: readonly Uint8Array[],
   { name, spec }: { readonly name: string; readonly spec: Uint8Array },

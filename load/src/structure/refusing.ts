@@ -18,7 +18,9 @@ const TEXT_LANGUAGE: ReadonlySet<number> = new Set([17261, 17262]);
 /** Of geo indexes there are dozens of codes. */
 const GEO = /\b(geo|point|location)\b/i;
 
-/** All that may be are set aside together: the one that is to blame among several geo indexes cannot be told. */
+/**
+ * All that may be are set aside together: the one that is to blame among several geo indexes cannot be told.
+ */
 export function mayRefuse(spec: Uint8Array, { code, message }: IndexRefusal): boolean {
   const key = findElement(spec, 'key');
   const fields = key ? [...elements(key.bytes)] : [];

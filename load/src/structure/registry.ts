@@ -15,9 +15,10 @@ import type { ProgressDocument, ProgressStore, ProgressValue } from '../target/t
 import type { BlockedPart } from './blocked.ts';
 
 /**
- * waiting: to be built. built: stands there in its held-back form. deferred: can only stand there once another index is
- * final, at cutover. set-aside: refused a document of the stream, and is built at cutover. skipped: no current server has such an index. blocked: the target refused it. left-out: the load was told to
- * build none, so the cutover builds none either; a later run that is told otherwise does.
+ * waiting: to be built. built: stands there in its held-back form. deferred: can only stand there once
+ * another index is final, at cutover. set-aside: refused a document of the stream, and is built at cutover.
+ * skipped: no current server has such an index. blocked: the target refused it. left-out: the load was told
+ * to build none, so the cutover builds none either; a later run that is told otherwise does.
  */
 export type IndexState = 'waiting' | 'built' | 'deferred' | 'set-aside' | 'skipped' | 'blocked' | 'left-out';
 
@@ -35,8 +36,8 @@ export interface CollectionRecord {
   /** Of the source's collection, hex; null where it is not known. */
   readonly uuid: string | null;
   /**
-   * Of the collection on the target, hex: where it is known, it stood there after the record was written, so that it is gone if it does
-   * not now. Null before that, and again before it is dropped or renamed.
+   * Of the collection on the target, hex: where it is known, it stood there after the record was written, so
+   * that it is gone if it does not now. Null before that, and again before it is dropped or renamed.
    */
   readonly targetUuid: string | null;
   /** We created it; otherwise it stood there, empty, and we took it over. */

@@ -1,12 +1,14 @@
 /**
- * What this load made on the target is still there: asked at each start, since nobody else would say. A collection that somebody dropped
- * would come into being again with the next change of one of its documents, and hold that one alone.
+ * What this load made on the target is still there: asked at each start, since nobody else would say. A
+ * collection that somebody dropped would come into being again with the next change of one of its documents,
+ * and hold that one alone.
  *
  *   record ── create ── uuid recorded        known to stand there from here on
  *   uuid forgotten ── drop or rename         known no more, so that a crash in between accuses nobody
  *
- * A target that was restored with its progress has other uuids everywhere, where the tool that did it makes collections anew. The collection of
- * the progress tells: where it has another uuid, those of the others prove nothing, and are noted anew before its own.
+ * A target that was restored with its progress has other uuids everywhere, where the tool that did it makes
+ * collections anew. The collection of the progress tells: where it has another uuid, those of the others
+ * prove nothing, and are noted anew before its own.
  */
 import { findElement } from '@waybill/shared/bson/raw';
 import { WaybillError } from '@waybill/shared/errors';
@@ -37,7 +39,8 @@ export async function assertStanding(
   const loaded = phases.snapshotApplied ? byUuid(finished, stream) : byName(finished);
   const documentsOf = ({ namespace, uuid }: CollectionRecord): number =>
     loaded.get(phases.snapshotApplied ? (uuid ?? UNKNOWN) : namespace) ?? 0;
-  // Until the snapshot is applied nothing drops, renames or deletes. After it each change deletes one document at most.
+  // Until the snapshot is applied nothing drops, renames or deletes. After it each change
+  // deletes one document at most.
   const lost = records.flatMap((record) => {
     const isLost = !phases.snapshotApplied && documentsOf(record) > 0 && !isThere(record);
     return lossOf(record, standing, isRestored) ?? (isLost ? `${record.namespace} (gone)` : []);

@@ -63,8 +63,8 @@ async function holders(connection: MongoConnection, database: string, namespace:
 }
 
 /**
- * The least string behind all that begin with the prefix, whatever comes next in them: a namespace may begin with any
- * character. A prefix ends in one of ours, which is ASCII.
+ * The least string behind all that begin with the prefix, whatever comes next in them: a namespace may begin
+ * with any character. A prefix ends in one of ours, which is ASCII.
  */
 function endOfPrefix(prefix: string): string {
   return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);

@@ -2,7 +2,10 @@ import { WaybillError } from '@waybill/shared/errors';
 import type { Logger } from '@waybill/shared/logger';
 import type { RetryOptions } from '@waybill/shared/retry';
 
-/** Of a start that waits for its target: for a majority, for the end of a block, or for the server itself. The error says which. */
+/**
+ * Of a start that waits for its target: for a majority, for the end of a block, or for the server
+ * itself. The error says which.
+ */
 export function tellNotWritten(logger: Logger): RetryOptions['onRetry'] {
   return (error) => {
     const reason = error instanceof WaybillError ? error.hint : undefined;

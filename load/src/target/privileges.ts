@@ -1,4 +1,7 @@
-/** What the target's user lacks for the data that it is to take, said before anything is written: some of it is needed late, by the cutover. */
+/**
+ * What the target's user lacks for the data that it is to take, said before anything is written: some of it
+ * is needed late, by the cutover.
+ */
 import { elements, findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
 import { hasCode, WaybillError } from '@waybill/shared/errors';

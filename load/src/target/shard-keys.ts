@@ -5,7 +5,8 @@ import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { readAll } from '@waybill/shared/mongo/cursor';
 
 /**
- * Upserts and deletes name their document by `_id` alone, which a router takes for no more than a collection that is sharded by it.
+ * Upserts and deletes name their document by `_id` alone, which a router takes for no more than a
+ * collection that is sharded by it.
  * @throws TARGET_UNSUPPORTED; nothing where the user may not read what the cluster knows of it
  */
 export async function assertShardedById(

@@ -139,22 +139,26 @@ export interface Target extends TargetStructure {
   readonly progress: ProgressStore;
 
   /**
-   * Once it is fulfilled with true, no batch of this load with an epoch below the tag's runs, and the server refuses those
-   * that still come: their {@link write} rejects with LOAD_FENCED. False where the server can not do so; then time alone keeps
-   * owners apart. Before the first write; from then on no more than `slots` writes at once. The like for {@link progress}, where an
-   * unconditional write of an earlier owner is refused too. @throws LOAD_FENCED
+   * Once it is fulfilled with true, no batch of this load with an epoch below the tag's runs, and the server
+   * refuses those that still come: their {@link write} rejects with LOAD_FENCED. False where the server can
+   * not do so; then time alone keeps owners apart. Before the first write; from then on no more than `slots`
+   * writes at once. The like for {@link progress}, where an unconditional write of an earlier owner is
+   * refused too. @throws LOAD_FENCED
    */
   shutOut(request: FenceRequest): Promise<boolean>;
   /**
-   * Whom the server takes us for; null where it does not say. It tells the sessions of users apart, so an owner shuts out only those who
-   * log in as it does.
+   * Whom the server takes us for; null where it does not say. It tells the sessions of users apart, so an
+   * owner shuts out only those who log in as it does.
    */
   login(): Promise<string | null>;
   /** Keeps the server from forgetting whom it shuts out: at least every half hour. */
   keepShutOut(): Promise<void>;
 
   write(batch: WriteBatch, tag: WriteTag): Promise<WriteResult>;
-  /** A batch got no answer lately, and nothing keeps it from being done yet. Never so where the server refuses it. */
+  /**
+   * A batch got no answer lately, and nothing keeps it from being done yet. Never so
+   * where the server refuses it.
+   */
   mayStillWrite(): boolean;
 
   /** Whether writes of this load with an epoch below the tag's still run. Null where the server does not tell. */
@@ -180,8 +184,9 @@ export interface ProgressDocument {
 export interface ProgressChange {
   readonly id: string;
   /**
-   * Further conditions on the document as it is; a change whose conditions fail changes nothing. A change that has any must do no harm when
-   * it comes late: after its own repetition, or from an earlier owner. The target refuses late ones without any, where it can.
+   * Further conditions on the document as it is; a change whose conditions fail changes nothing. A change
+   * that has any must do no harm when it comes late: after its own repetition, or from an earlier owner. The
+   * target refuses late ones without any, where it can.
    */
   readonly when?: Readonly<Record<string, ProgressValue>>;
   readonly set: Readonly<Record<string, ProgressValue>>;
@@ -199,7 +204,9 @@ export interface ProgressStore {
   readonly namespace: string;
   /** Documents whose key starts with `prefix`, in the order of their keys. */
   find(prefix: string): Promise<readonly ProgressDocument[]>;
-  /** The loads, of any stream, that have made or taken over a collection: told where one stands in the way. */
+  /**
+   * The loads, of any stream, that have made or taken over a collection: told where one stands in the way.
+   */
   holders(namespace: string): Promise<readonly string[]>;
   /** In order, in one command. Returns how many matched or were made. An upsert whose conditions fail counts as not matched. */
   update(changes: readonly ProgressChange[]): Promise<number>;

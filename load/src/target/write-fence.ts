@@ -6,14 +6,16 @@
  *   number    the session's transaction number: the owner's epoch, then a count
  *   shut out  an ordinary retryable write of the new owner through every slot, with the first number of its epoch
  *
- * A batch is a retryable write, or a transaction. What the load writes of its progress without a condition goes the same way, as retryable writes.
+ * A batch is a retryable write, or a transaction. What the load writes of its progress without a condition
+ * goes the same way, as retryable writes.
  *
  * 1. A server refuses a number below the highest that it has seen in that session, and lets one command at a time into it.
  *    So the new owner's write waits for what runs there, ends a transaction that was not committed, and what comes with an older
  *    epoch later is refused.
  * 2. It keeps the number of a retryable write in the replicated `config.transactions`, so an election changes nothing.
- * 3. An owner shuts its own attempts out in the same way. Where a batch got no answer its bytes may still be under way, and come after
- *    newer states of its documents. So before anything else is sent, a write with a higher number goes through that slot.
+ * 3. An owner shuts its own attempts out in the same way. Where a batch got no answer its bytes may still be
+ *    under way, and come after newer states of its documents. So before anything else is sent, a write with a
+ *    higher number goes through that slot.
  *
  * Retryable writes cost a server two fifths more for updates and deletes, and next to nothing for inserts; a transaction of many of the
  * former costs it less than plain writes do. (Rejected: batches whose statements have the internal id -1, of which a server records

@@ -1,6 +1,7 @@
 /**
- * Differences of structure that the operator takes as they are, by name. Two kinds of them can be accepted: what the target refuses
- * (blocked), and what only the target has (extra). All others, and documents, have to be mended.
+ * Differences of structure that the operator takes as they are, by name. Two kinds of them can be
+ * accepted: what the target refuses (blocked), and what only the target has (extra). All others, and
+ * documents, have to be mended.
  *
  *   blocked:shop.nearby            a view; of a collection all of its options and indexes that are blocked
  *   blocked:shop.orders.validator  one option or index
@@ -63,7 +64,9 @@ export class Acceptance {
     });
   }
 
-  /** Whether that index may stay as it is, which the target has refused. `found` are the differences so far. */
+  /**
+   * Whether that index may stay as it is, which the target has refused. `found` are the differences so far.
+   */
   takes(namespace: string, index: string, found: readonly StructureDifference[]): boolean {
     if (this.#names.has(`blocked:${namespace}.${index}`)) return true;
     return this.mark(found).some(

@@ -43,7 +43,9 @@ export interface CompareOptions {
   readonly onProgress: (counts: Readonly<Counts>) => void;
   /** Takes ids of documents that differ as far as this reading tells; awaited, so that they do not pile up. */
   readonly onSuspects: (ids: RawElement[]) => Promise<void>;
-  /** Takes ids that one side has brought twice: of two documents on different shards, or of one on its way. */
+  /**
+   * Takes ids that one side has brought twice: of two documents on different shards, or of one on its way.
+   */
   readonly onRepeated: (side: keyof Pair, ids: RawElement[]) => Promise<void>;
 }
 

@@ -1,4 +1,6 @@
-/** Reports of comparisons are kept beside the load's log: whoever asks later what was found finds it there. */
+/**
+ * Reports of comparisons are kept beside the load's log: whoever asks later what was found finds it there.
+ */
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { throwIfAborted } from '@waybill/shared/lifecycle';
 import type { Logger } from '@waybill/shared/logger';

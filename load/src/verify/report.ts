@@ -68,13 +68,19 @@ export interface StructureDifference {
     /** A time-series collection: its measurements are not compared. */
     | 'not-compared'
     | 'order'
-    /** The same of a source whose own oplog does not tell that order. Told, and no difference: nothing could mend it. */
+    /**
+     * The same of a source whose own oplog does not tell that order. Told, and no
+     * difference: nothing could mend it.
+     */
     | 'order-untold';
   /** The index, or the options that differ. */
   readonly detail: string;
   /** As a load leaves it until the cutover (unique as non-unique, TTL disarmed, hidden shown): not a difference yet. */
   readonly heldBack: boolean;
-  /** The index or the option that it is about, where it is about one; of an index under another name that and the source's. */
+  /**
+   * The index or the option that it is about, where it is about one; of an index under another
+   * name that and the source's.
+   */
   readonly names?: readonly string[];
   /** Why the target does not have it, in the target's words. */
   readonly blocked?: string;
@@ -112,7 +118,10 @@ const NO_DIFFERENCE: ReadonlySet<StructureDifference['what']> = new Set([
   'order-untold',
 ]);
 
-/** What is held back until the cutover, what no server can have, what nobody wants and what is accepted is told and is none. */
+/**
+ * What is held back until the cutover, what no server can have, what nobody wants and what is
+ * accepted is told and is none.
+ */
 export function isDifference({ heldBack, what, accepted = false }: StructureDifference): boolean {
   return !heldBack && !accepted && !NO_DIFFERENCE.has(what);
 }

@@ -171,7 +171,9 @@ function missingIndexes(
   });
 }
 
-/** Where only one of the two is clustered, its key is an option of the collection and not one of its indexes. */
+/**
+ * Where only one of the two is clustered, its key is an option of the collection and not one of its indexes.
+ */
 function ownIndexes({ clustered, indexes }: CatalogEntry, other: CatalogEntry): readonly Buffer[] {
   return clustered === other.clustered ? indexes : indexes.filter((index) => !isInherent(index));
 }
@@ -184,7 +186,10 @@ function named(name: string, fields: readonly string[]) {
   return { detail: `${name}: ${fields.join(', ')}`, names: [name] };
 }
 
-/** An expiry of more than 68 years, which the target does not take: there it is none. Any other would delete what the source keeps. */
+/**
+ * An expiry of more than 68 years, which the target does not take: there it is none. Any other would
+ * delete what the source keeps.
+ */
 function isEndless(field: string, index: Uint8Array, is: Fields): boolean {
   if (field !== 'expireAfterSeconds' || is.has(field)) return false;
   const expiry = expiryOf(index);

@@ -229,8 +229,9 @@ class Verification {
   }
 
   /**
-   * Before 6.0 a server gives concurrent inserts into a capped collection their places in its oplog and in the collection apart (measured on
-   * 4.0; on 8.2 the two are one), so no change stream tells what stands where.
+   * Before 6.0 a server gives concurrent inserts into a capped collection their places in its
+   * oplog and in the collection apart (measured on 4.0; on 8.2 the two are one), so no change
+   * stream tells what stands where.
    */
   #orderOf(documents: number): Pick<StructureDifference, 'what' | 'detail'> {
     if (isAtLeast(this.#deps.source.server, 6)) return { what: 'order', detail: 'natural order differs' };

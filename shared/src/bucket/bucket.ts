@@ -43,9 +43,10 @@ export interface Bucket {
   delete(key: string, options?: CallOptions): Promise<void>;
 
   /**
-   * Removes what uploads of ours that never ended have left behind below `prefix`, where they began more than `olderThanMs`
-   * ago. Never an object, no upload that may still be under way, and none of somebody else's. Only for who owns a stream, or
-   * has been told to clean one up: opening a bucket, and reading it, removes nothing. Returns how many.
+   * Removes what uploads of ours that never ended have left behind below `prefix`, where they began more than
+   * `olderThanMs` ago. Never an object, no upload that may still be under way, and none of somebody else's.
+   * Only for who owns a stream, or has been told to clean one up: opening a bucket, and reading it, removes
+   * nothing. Returns how many.
    */
   removeUnfinished(prefix: string, options: UnfinishedOptions): Promise<number>;
 
@@ -55,7 +56,10 @@ export interface Bucket {
    */
   unfenced?: boolean | undefined;
 
-  /** A read costs neither money nor a journey: who writes a log looks before each commit whether the one before it stands. */
+  /**
+   * A read costs neither money nor a journey: who writes a log looks before each commit whether
+   * the one before it stands.
+   */
   readonly looksAreFree?: boolean | undefined;
 
   close(): Promise<void>;

@@ -85,7 +85,8 @@ async function probeOnce(bucket: Bucket, options: ProbeOptions): Promise<Probed>
     if (lack !== undefined) bucket.unfenced = true;
     return { unfenced: lack };
   } finally {
-    // Also after an abort. What a killed probe leaves is gc's to remove: here nobody knows whose bucket this is.
+    // Also after an abort. What a killed probe leaves is gc's to remove: here nobody
+    // knows whose bucket this is.
     const cleaning = AbortSignal.timeout(CLEANING_MS);
     await Promise.allSettled([once, race, plain].map((key) => bucket.delete(key, { signal: cleaning })));
   }

@@ -49,8 +49,8 @@ export function resolveOptions(input: ResolveInput): Options {
 }
 
 /**
- * Whether what goes wrong is to be told as JSON. Best effort and without an error of its own: it is asked where the options could not
- * be resolved.
+ * Whether what goes wrong is to be told as JSON. Best effort and without an error of its own: it is asked
+ * where the options could not be resolved.
  */
 export function wantsJson({ flags, environment, readFile }: Omit<ResolveInput, 'command'>): boolean {
   const read: ReadFile = readFile ?? ((path) => readFileSync(path, 'utf8'));

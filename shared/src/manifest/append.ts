@@ -58,9 +58,9 @@ export interface PutCommitOptions extends LogOptions {
 }
 
 /**
- * Puts the commit, again after transient failures. A put that failed may have happened (a time-out after success): then
- * the next attempt finds the number taken, by these very bytes. Nothing is put after a commit that is gone. A crash here leaves the commit there or not; the next
- * owner sees which.
+ * Puts the commit, again after transient failures. A put that failed may have happened (a time-out after
+ * success): then the next attempt finds the number taken, by these very bytes. Nothing is put after a commit
+ * that is gone. A crash here leaves the commit there or not; the next owner sees which.
  * @returns null if the commit stands in the log, otherwise the one that took its number
  */
 export async function putCommit(

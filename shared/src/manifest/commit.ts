@@ -43,8 +43,9 @@ export interface CommitBody {
   /** A transaction goes on in the next commit: memory forced the cut. */
   readonly partialTransaction?: true;
   /**
-   * The collection is being read whole behind the change of structure at that time, of which this commit has all; its documents follow
-   * while the position stays. Whoever begins again at the position reads it again, and repeats no structure change. Null: it has been read.
+   * The collection is being read whole behind the change of structure at that time, of which this commit has
+   * all; its documents follow while the position stays. Whoever begins again at the position reads it again,
+   * and repeats no structure change. Null: it has been read.
    */
   readonly reading?: Reading | null;
   /**
@@ -71,8 +72,8 @@ export interface CommittedPosition {
    */
   readonly taken?: number;
   /**
-   * Cluster time of the last event that the change stream gave before the position, captured or not. A source that has no event at that
-   * time is not the one that it was given by, or was put back to a state before it.
+   * Cluster time of the last event that the change stream gave before the position, captured or not. A source
+   * that has no event at that time is not the one that it was given by, or was put back to a state before it.
    */
   readonly lastEvent?: string;
 }
@@ -180,7 +181,10 @@ export interface DdlEvent {
   readonly wallTime: number | null;
   /** Raw BSON of the event's `operationDescription`, base64; null where the source sends none (before 6.0). */
   readonly description: string | null;
-  /** drop only: the source dropped nothing. What was captured under the name gives way to what is read behind it. */
+  /**
+   * drop only: the source dropped nothing. What was captured under the name gives way
+   * to what is read behind it.
+   */
   readonly synthetic?: true;
 }
 

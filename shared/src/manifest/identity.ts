@@ -14,8 +14,8 @@ import { FORMAT_VERSION } from './schema.ts';
 export type NewStream = Omit<StreamIdentity, 'formatVersion' | 'features' | 'createdAt'>;
 
 /**
- * Where progress of loads stood on the source when the stream was created: it is left out. A stream that was made before this
- * field existed leaves out the whole database that may hold some.
+ * Where progress of loads stood on the source when the stream was created: it is left out. A stream that was
+ * made before this field existed leaves out the whole database that may hold some.
  */
 export function progressOf({ progress }: StreamIdentity): readonly string[] {
   return progress ?? [PROGRESS_DATABASE];
@@ -80,7 +80,9 @@ export async function findStream(
   }
 }
 
-/** A new identity over an old log could be another source's, or of other lanes, than what is there already. */
+/**
+ * A new identity over an old log could be another source's, or of other lanes, than what is there already.
+ */
 function lost(key: string) {
   return (error: unknown): never => {
     if (!hasCode(error, 'BUCKET_OBJECT_MISSING')) throw error;

@@ -1,10 +1,10 @@
 /**
- * Whether the last commit that a process has made or read still stands. Where it does not, the bucket was put back to an
- * older state, or another one is in its place: a commit after it would be one behind a hole, and to a reader that waits
- * for the next one the stream would seem to be at rest.
+ * Whether the last commit that a process has made or read still stands. Where it does not, the bucket was put
+ * back to an older state, or another one is in its place: a commit after it would be one behind a hole, and
+ * to a reader that waits for the next one the stream would seem to be at rest.
  *
- * A folder is asked each time. In a cloud each look is billed, and no mount goes away: there once a minute is enough to end a
- * process whose bucket was put back, and the fold of every reader tells of the hole.
+ * A folder is asked each time. In a cloud each look is billed, and no mount goes away: there once a minute is
+ * enough to end a process whose bucket was put back, and the fold of every reader tells of the hole.
  */
 import type { Bucket } from '../bucket/bucket.ts';
 import { hasCode, WaybillError } from '../errors.ts';

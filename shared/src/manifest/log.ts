@@ -24,7 +24,10 @@ export type { LogPoint } from './known-head.ts';
 
 export interface ReadCommitsOptions extends LogOptions {
   readonly after?: LogPoint | undefined;
-  /** For who reads again and again: that there is nothing more is believed only where what was read still stands. */
+  /**
+   * For who reads again and again: that there is nothing more is believed only where
+   * what was read still stands.
+   */
   readonly head?: KnownHead | undefined;
 }
 

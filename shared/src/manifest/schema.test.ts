@@ -45,7 +45,10 @@ test('the JSON schemas are those of the zod schemas', () => {
   for (const [name, text] of manifestJsonSchemas()) expect(committed(name), name).toEqual(JSON.parse(text));
 });
 
-/** Places in a schema where a file could hold anything of any size: a reader keeps, counts or makes something for each. */
+/**
+ * Places in a schema where a file could hold anything of any size: a reader keeps, counts or
+ * makes something for each.
+ */
 function unbounded(schema: unknown, at: string): string[] {
   if (typeof schema !== 'object' || schema === null) return [];
   const { type, ...rest } = schema as Record<string, unknown>;

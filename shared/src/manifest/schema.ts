@@ -17,7 +17,10 @@ const base64 = z.base64().max(24 * 1024 * 1024);
 const namespace = z.string().max(1024);
 const word = z.string().max(1024);
 const text = z.string().max(1024 * 1024);
-/** Far above what a commit or a checkpoint was ever seen to hold; beyond it is no stream but an attack on its readers. */
+/**
+ * Far above what a commit or a checkpoint was ever seen to hold; beyond it is no stream but
+ * an attack on its readers.
+ */
 const MOST_ITEMS = 10_000_000;
 const list = <T extends z.ZodType>(item: T) => z.array(item).max(MOST_ITEMS);
 const number = z.number().min(-Number.MAX_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER);

@@ -64,7 +64,9 @@ export interface StreamState {
   readonly lastSequence: number;
   /** The head leaves a transaction open that the next commit with changes goes on with. */
   readonly partialTransaction: boolean;
-  /** What is being read whole behind a change of structure that the log has, and the position has not passed. */
+  /**
+   * What is being read whole behind a change of structure that the log has, and the position has not passed.
+   */
   readonly reading: Reading | null;
   /** The inventory that the snapshot belongs to, by T0's names: what a load creates before anything else. */
   readonly collections: ReadonlyMap<string, CollectionDefinition>;

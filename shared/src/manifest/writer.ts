@@ -4,7 +4,8 @@
  * 1. Owning is having committed the highest epoch (BF-3). No clock, no lease: an owner learns that it is fenced when it
  *    loses a number to a higher epoch, and never writes again.
  * 2. Commits are serial. One that lost its number to an operator's note takes the note in and tries the next number.
- * 3. No commit follows one that is gone: known-head.ts. What a state cannot be followed by is refused before it is written.
+ * 3. No commit follows one that is gone: known-head.ts. What a state cannot be followed by is
+ *    refused before it is written.
  * 4. After a put whose outcome stays unknown the writer is done for: its state may be one commit behind the log. A new
  *    acquire reads the truth. A crash at any await is the same case.
  */

@@ -116,8 +116,9 @@ export async function listDatabases(connection: MongoConnection, signal?: AbortS
 }
 
 /**
- * Raw `listIndexes` entries; none where the collection does not exist. An index that is still being built is none yet: it may fail, or be given
- * up, of which no event tells; when it is there an event or the next listing does. Servers before 4.2 do not tell them apart.
+ * Raw `listIndexes` entries; none where the collection does not exist. An index that is still being built is
+ * none yet: it may fail, or be given up, of which no event tells; when it is there an event or the next
+ * listing does. Servers before 4.2 do not tell them apart.
  */
 export async function listIndexes(
   connection: MongoConnection,
@@ -160,7 +161,10 @@ async function describe(
   };
 }
 
-/** From 7.1 on documents expire in capped collections too; before, their TTL indexes are kept and nothing comes of them. */
+/**
+ * From 7.1 on documents expire in capped collections too; before, their TTL indexes are
+ * kept and nothing comes of them.
+ */
 export function cappedExpires(server: Pick<ServerInfo, 'versionArray'>): boolean {
   return isAtLeast(server, 7, 1);
 }

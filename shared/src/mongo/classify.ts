@@ -70,7 +70,10 @@ const AUTHENTICATION_CODES: ReadonlySet<number> = new Set([11, 18, 334, 8000]);
 const AUTHENTICATION_ERRORS = /^Mongo(?:MissingCredentials|AWS|OIDC|Azure|GCP|GCPMetadata|Kerberos)Error$/;
 const UNAUTHORIZED = 13;
 
-/** Elections, shutdowns, lost cursors, kills, time limits, throttling, moved chunks: the same command may well succeed later. */
+/**
+ * Elections, shutdowns, lost cursors, kills, time limits, throttling, moved chunks: the same
+ * command may well succeed later.
+ */
 const TRANSIENT_CODES: ReadonlySet<number> = new Set([
   6, 7, 24, 43, 46, 50, 63, 64, 89, 91, 112, 117, 133, 134, 150, 175, 189, 202, 222, 234, 237, 246, 262, 290,
   314, 365, 371, 462, 9001, 10058, 10107, 11600, 11601, 11602, 13388, 13435, 13436, 16500,
@@ -100,7 +103,10 @@ const NETWORK_ERRORS: ReadonlySet<string> = new Set([
   'MongoExpiredSessionError',
 ]);
 
-/** What sockets say. The driver for 4.0 passes them on as they are when a connection breaks in the middle of a command. */
+/**
+ * What sockets say. The driver for 4.0 passes them on as they are when a connection breaks
+ * in the middle of a command.
+ */
 const SOCKET_ERRORS: ReadonlySet<unknown> = new Set([
   'ECONNABORTED',
   'ECONNREFUSED',

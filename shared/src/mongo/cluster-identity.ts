@@ -1,6 +1,6 @@
 /**
- * Which cluster a connection leads to, whatever its hosts are called: for telling source and target apart, and one target from
- * another. Host names are no identity: one cluster has several, and they change.
+ * Which cluster a connection leads to, whatever its hosts are called: for telling source and target apart,
+ * and one target from another. Host names are no identity: one cluster has several, and they change.
  *
  *   replicaSetId     of the set's configuration. A backup restored into a set that is initiated anew has another one
  *   clusterId        of a sharded cluster; a shard that is looked at directly tells that of its cluster
@@ -60,7 +60,10 @@ export async function clusterIdentity(
   return (await readClusterIdentity(connection, signal)).identity;
 }
 
-/** Null where that cannot be told: neither has what the other has. Names alone prove nothing but that they are equal. */
+/**
+ * Null where that cannot be told: neither has what the other has. Names alone prove nothing
+ * but that they are equal.
+ */
 export function isSameCluster(one: ClusterIdentity, other: ClusterIdentity): boolean | null {
   for (const basis of ['replicaSetId', 'clusterId', 'collectionUuid'] as const) {
     const [ours, theirs] = [one[basis], other[basis]];
@@ -74,7 +77,10 @@ function isDecisive(basis: keyof ClusterIdentity, one: ClusterIdentity, other: C
   return basis !== 'clusterId' || one.replicaSetId === null || other.replicaSetId === null;
 }
 
-/** Whether an id that some earlier look had made of a cluster is one of this one. Names are left out: many sets have one name. */
+/**
+ * Whether an id that some earlier look had made of a cluster is one of this one. Names are left out:
+ * many sets have one name.
+ */
 export function hasId({ replicaSetId, clusterId, collectionUuid }: ClusterIdentity, id: string): boolean {
   return [replicaSetId, clusterId, collectionUuid].includes(id);
 }

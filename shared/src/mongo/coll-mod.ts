@@ -1,4 +1,7 @@
-/** What collections and indexes are after a collMod, as the `modify` events of servers from 6.0 describe it. Pure. */
+/**
+ * What collections and indexes are after a collMod, as the `modify` events of servers
+ * from 6.0 describe it. Pure.
+ */
 import { buildDocument, type Field } from '../bson/build.ts';
 import { BsonType, elements, findElement, type NamedElement, type RawElement } from '../bson/raw.ts';
 import { readString } from '../bson/values.ts';

@@ -1,6 +1,7 @@
 /**
- * What a driver throws while it connects, where the general table (classify.ts) would know less: it looks up names and reads
- * files before it is asked for anything, and of a topology that does not fit it says only that time is up.
+ * What a driver throws while it connects, where the general table (classify.ts) would know less: it
+ * looks up names and reads files before it is asked for anything, and of a topology that does not fit
+ * it says only that time is up.
  */
 import type { MongoClient } from 'mongodb';
 import { type ErrorDetails, WaybillError } from '../errors.ts';

@@ -217,7 +217,10 @@ class DriverConnection implements MongoConnection {
     return this.#server;
   }
 
-  /** A set that is electing is waited for, as long as the driver looks for a server; it may send the first question to the old primary. */
+  /**
+   * A set that is electing is waited for, as long as the driver looks for a server; it may send the first
+   * question to the old primary.
+   */
   async identify(signal: AbortSignal | undefined): Promise<void> {
     const { serverSelectionTimeoutMS, directConnection: isDirect } = this.#client.options;
     const until = performance.now() + serverSelectionTimeoutMS;

@@ -10,11 +10,14 @@ import { hasCode, WaybillError } from '../errors.ts';
 import { failureOf, serverCode } from './classify.ts';
 
 /**
- * CursorNotFound, CappedPositionLost (a capped collection overtook the cursor), QueryPlanKilled (its collection or index was dropped or
- * renamed), CursorKilled, Interrupted (somebody killed the operation).
+ * CursorNotFound, CappedPositionLost (a capped collection overtook the cursor), QueryPlanKilled (its
+ * collection or index was dropped or renamed), CursorKilled, Interrupted (somebody killed the operation).
  */
 const LOST_CODES: ReadonlySet<number | undefined> = new Set([43, 136, 175, 237, 11601]);
-/** 4.0 has no code of its own for a getMore after a drop or rename, and says this one of other failures as well. */
+/**
+ * 4.0 has no code of its own for a getMore after a drop or rename, and says this one
+ * of other failures as well.
+ */
 const OPERATION_FAILED = 96;
 const DROPPED = /\b(dropped|renamed)\b|between getMore calls/i;
 const NAMESPACE_NOT_FOUND = 26;
@@ -29,7 +32,10 @@ export function isGone(error: unknown): boolean {
   return serverCode(error) === NAMESPACE_NOT_FOUND;
 }
 
-/** The error of a command that opens a cursor or asks for more of it, so that it says whether opening again is worth it. */
+/**
+ * The error of a command that opens a cursor or asks for more of it, so that it says whether
+ * opening again is worth it.
+ */
 export function cursorError(error: unknown): unknown {
   if (!hasCode(error, 'MONGO_COMMAND_FAILED') || !isLostCursor(error)) return error;
   const { message, hint, context } = error;

@@ -1,7 +1,7 @@
 /**
- * Raw cursors: find, aggregate and their getMores as commands, documents as slices of the replies. One cursor is one
- * session, so that the getMores reach the server that holds it. A cursor that failed is not used again: open a new one. What its
- * failure means: cursor-failure.ts.
+ * Raw cursors: find, aggregate and their getMores as commands, documents as slices of the replies. One cursor
+ * is one session, so that the getMores reach the server that holds it. A cursor that failed is not used
+ * again: open a new one. What its failure means: cursor-failure.ts.
  *
  * A batch is sized in documents by the protocol; the number is adapted so that a reply comes near `targetBatchBytes`.
  * With `prefetch` one getMore is in flight while the caller works on the batch before it: memory for two batches.
@@ -81,7 +81,10 @@ export async function openCursor(
   }
 }
 
-/** Of what is read in one go: a few, soon after one another. Elections and the like are for the caller to wait out. */
+/**
+ * Of what is read in one go: a few, soon after one another. Elections and the like
+ * are for the caller to wait out.
+ */
 const REOPENINGS: RetryPolicy = {
   initialMs: 10,
   maxMs: 500,
@@ -97,8 +100,8 @@ export function readAgainIfLost<T>(read: () => Promise<T>, signal: AbortSignal |
 }
 
 /**
- * All that a short command with a cursor gives, from one cursor. Copies: slices would keep whole replies alive for as long as one
- * of the documents lives.
+ * All that a short command with a cursor gives, from one cursor. Copies: slices would keep whole replies
+ * alive for as long as one of the documents lives.
  */
 export function readAll(
   connection: MongoConnection,

@@ -1,7 +1,8 @@
 /**
- * What collections and indexes are, as fields that can be compared whatever server wrote them down: numbers by their exact value,
- * an option that is off as one that is not there, defaults that only some servers state. What a server evaluates on documents it keeps as it was
- * given, and there `true` and `1` are two things: that is compared byte for byte. Pure.
+ * What collections and indexes are, as fields that can be compared whatever server wrote them down: numbers
+ * by their exact value, an option that is off as one that is not there, defaults that only some servers
+ * state. What a server evaluates on documents it keeps as it was given, and there `true` and `1` are two
+ * things: that is compared byte for byte. Pure.
  */
 import {
   asBuffer,

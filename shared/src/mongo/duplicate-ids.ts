@@ -1,6 +1,6 @@
 /**
- * Two documents of one `_id`. A sharded cluster has no rule against them: the index on `_id` holds for one shard. They are two documents
- * there and at most one on a server that is not sharded.
+ * Two documents of one `_id`. A sharded cluster has no rule against them: the index on `_id` holds for one
+ * shard. They are two documents there and at most one on a server that is not sharded.
  */
 import { array, buildArray, buildDocument, doc } from '../bson/build.ts';
 import { canonicalKey } from '../bson/canonical-key.ts';
@@ -19,7 +19,10 @@ export interface CollectionOfIds {
   readonly collectionUuid: Uint8Array | null;
 }
 
-/** Shards are not read at one moment: a document on its way between two may be met on both, though hardly so often in a row. */
+/**
+ * Shards are not read at one moment: a document on its way between two may be met on both, though
+ * hardly so often in a row.
+ */
 const LOOKS = 5;
 const PAUSE_MS = 200;
 

@@ -1,4 +1,7 @@
-/** Every name that a deployment has: for telling patterns that name nothing, and what is left out. Names alone, so it locks nothing. */
+/**
+ * Every name that a deployment has: for telling patterns that name nothing, and what is left out. Names
+ * alone, so it locks nothing.
+ */
 import PQueue from 'p-queue';
 import { hasCode } from '../errors.ts';
 import { retry } from '../retry.ts';
@@ -10,8 +13,8 @@ import type { MongoConnection } from './connection.ts';
 const CONCURRENCY = 8;
 
 /**
- * Namespaces of all databases for which `asks` holds, sorted: collections, views and the server's own. What the user may not see is not
- * among them.
+ * Namespaces of all databases for which `asks` holds, sorted: collections, views and the server's own. What
+ * the user may not see is not among them.
  */
 export async function listNames(
   connection: MongoConnection,

@@ -1,8 +1,9 @@
 /**
- * Which namespaces are captured, loaded or compared. Patterns: `db` and `db.*` (a whole database), `db.collection`; `*` in either part
- * stands for any run of characters. The first dot divides, since a database name holds none. An exclude wins over every
- * include, and takes the state collections of an encrypted collection with it; no include means all. System databases and collections, and
- * progress of loads, are never in.
+ * Which namespaces are captured, loaded or compared. Patterns: `db` and `db.*` (a whole
+ * database), `db.collection`; `*` in either part stands for any run of characters. The first dot
+ * divides, since a database name holds none. An exclude wins over every include, and takes the
+ * state collections of an encrypted collection with it; no include means all. System databases
+ * and collections, and progress of loads, are never in.
  */
 import { WaybillError } from '../errors.ts';
 import { type Namespace, splitNamespace } from '../record.ts';
@@ -105,15 +106,17 @@ export class NamespaceFilter {
   }
 
   /**
-   * For a server's own filter: what is included at most, null where that is open, and what is excluded at least; {@link matches} still
-   * decides.
+   * For a server's own filter: what is included at most, null where that is open, and what is excluded at
+   * least; {@link matches} still decides.
    */
   serverLists(): { readonly included: NamespaceLists | null; readonly excluded: NamespaceLists } {
     return { included: this.exactLists(), excluded: listsOf(this.#exclude.filter(isExact)) };
   }
 }
 
-/** A name that is no UTF-8, as nameText gives it. Taken for what it looks like it would be another collection. */
+/**
+ * A name that is no UTF-8, as nameText gives it. Taken for what it looks like it would be another collection.
+ */
 function nameUnsupported(namespace: string): WaybillError {
   const pattern = namespace.replace(/[\udc80-\udcff]+/g, '*');
   return new WaybillError(
@@ -158,7 +161,10 @@ export function patternsText({
   return parts.join(' ') || null;
 }
 
-/** The encrypted collection to which a state collection belongs, which is of no use without it; null for any other. */
+/**
+ * The encrypted collection to which a state collection belongs, which is of no use
+ * without it; null for any other.
+ */
 function encryptedOf(collection: string): string | null {
   return collection.startsWith('enxcol_.') ? (/^enxcol_\.(.+)\.[^.]+$/s.exec(collection)?.[1] ?? null) : null;
 }

@@ -1,6 +1,7 @@
 /**
- * Progress of loads, told by what it is and not by its name: a user may have a database of any name. Our documents have string ids that
- * begin with the load's name and a slash, and say which load and of what kind they are (load/src/progress/keys.ts).
+ * Progress of loads, told by what it is and not by its name: a user may have a database of any name. Our
+ * documents have string ids that begin with the load's name and a slash, and say which load and of what kind
+ * they are (load/src/progress/keys.ts).
  */
 import PQueue from 'p-queue';
 import { findElement } from '../bson/raw.ts';
@@ -19,7 +20,10 @@ export const PROGRESS_COLLECTION = 'progress';
 /** Databases asked at once. */
 const CONCURRENCY = 8;
 
-/** Namespaces that the filter has in and that hold progress of loads, sorted. What the user may not read holds none. */
+/**
+ * Namespaces that the filter has in and that hold progress of loads, sorted. What the user
+ * may not read holds none.
+ */
 export async function listOwnProgress(
   connection: MongoConnection,
   filter: NamespaceFilter,

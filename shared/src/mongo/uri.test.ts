@@ -19,7 +19,10 @@ describe('hostsOf', () => {
   });
 });
 
-/** Where a password is written as it is, a piece of it stands where a driver looks for hosts, options or a port. */
+/**
+ * Where a password is written as it is, a piece of it stands where a driver looks for
+ * hosts, options or a port.
+ */
 const UNESCAPED = [
   ...[
     '@',

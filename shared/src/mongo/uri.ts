@@ -1,9 +1,10 @@
 /**
  * Connection strings: parsing by the driver, and their parts that may be shown.
  *
- * A driver takes what stands between the first `@` and the next `/`, `?` or `@` for the hosts. Where a password holds one of
- * these as it is, that is a piece of the password, and it would be looked up and shown as a host. So a string in which any piece
- * might belong to user and password is refused before a driver sees it, and no host of it is shown.
+ * A driver takes what stands between the first `@` and the next `/`, `?` or `@` for the hosts. Where a
+ * password holds one of these as it is, that is a piece of the password, and it would be looked up and shown
+ * as a host. So a string in which any piece might belong to user and password is refused before a driver sees
+ * it, and no host of it is shown.
  */
 import type { MongoClient, MongoClientOptions } from 'mongodb';
 import { WaybillError } from '../errors.ts';

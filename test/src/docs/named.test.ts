@@ -1,6 +1,6 @@
 /**
- * What a message, a hint or a page tells somebody to type exists. Of the code all literals are looked at, since a hint may be made
- * anywhere; comments are not, and neither are those that start other programs.
+ * What a message, a hint or a page tells somebody to type exists. Of the code all literals are looked at,
+ * since a hint may be made anywhere; comments are not, and neither are those that start other programs.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { COMMANDS } from '@waybill/shared/config/option';

@@ -1,4 +1,6 @@
-/** What the target refuses of the source's structure: it stops nothing, and nobody passes over it by accident. */
+/**
+ * What the target refuses of the source's structure: it stops nothing, and nobody passes over it by accident.
+ */
 import { join } from 'node:path';
 import { milestoneOf } from '@waybill/shared/manifest/state';
 import { type Db, Long } from 'mongodb-4-0';
@@ -139,7 +141,8 @@ await describeWithServer(
       );
       for (const name of names) expect(refused.stderr).toContain(name);
       expect(refused.stderr).not.toMatch(/\bdrop\b/i);
-      // A report that cannot be written is told at the start where that can be known, and changes nothing at the end.
+      // A report that cannot be written is told at the start where that can be known, and
+      // changes nothing at the end.
       const nowhere = await migration.run('cutover', ['--report', join(migration.folder, 'nope', 'x.json')]);
       expect(nowhere.exitCode).toBe(2);
       expect(nowhere.stderr).not.toContain('writes-stopped');

@@ -1,4 +1,7 @@
-/** Who may capture a stream: whoever is at work keeps it, whoever is gone is followed at once, and one that is silent after a while. */
+/**
+ * Who may capture a stream: whoever is at work keeps it, whoever is gone is followed at once, and one
+ * that is silent after a while.
+ */
 import { openBucket } from '@waybill/shared/bucket/open-bucket';
 import { createLogger, type Logger } from '@waybill/shared/logger';
 import { readManifest } from '@waybill/shared/manifest/log';

@@ -1,4 +1,7 @@
-/** What can go wrong before the first command: each with a code, the side, and what to do. Real sockets, on this machine only. */
+/**
+ * What can go wrong before the first command: each with a code, the side, and what to do. Real
+ * sockets, on this machine only.
+ */
 import { createSocket } from 'node:dgram';
 import dns from 'node:dns';
 import { readFileSync } from 'node:fs';

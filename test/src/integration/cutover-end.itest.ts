@@ -1,6 +1,7 @@
 /**
- * INV-10: from its cutover on a load can write nothing to the target, whatever it was doing: the server refuses it, or the cutover does not
- * end. And that nobody writes to the source is proven behind everything else.
+ * INV-10: from its cutover on a load can write nothing to the target, whatever it was
+ * doing: the server refuses it, or the cutover does not end. And that nobody writes to the
+ * source is proven behind everything else.
  */
 
 import { type CutoverResult, runCutover } from '@waybill/load/cutover/cutover';

@@ -12,7 +12,10 @@ import { describeWithServer, uniqueName } from '../support/servers.ts';
 import { put } from '../support/stream-builder.ts';
 
 const LONG_AGO = new Date('1900-01-01');
-/** Expiries by which a 4.0 server deletes nothing dated 1900, or nothing at all; other servers take them for something else. */
+/**
+ * Expiries by which a 4.0 server deletes nothing dated 1900, or nothing at all; other servers
+ * take them for something else.
+ */
 const NEVER_HERE: Readonly<Record<string, unknown>> = {
   nan: new Double(Number.NaN),
   decimal: Decimal128.fromString('NaN'),

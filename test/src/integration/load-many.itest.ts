@@ -30,7 +30,8 @@ await describeWithServer('a load of many small collections', () => {
       documents: [fromObject({ _id: number, a: 1 })],
     }));
     await stream.snapshot(collections);
-    // The first few are held by the server. One after the other, the second would come when the first is let go.
+    // The first few are held by the server. One after the other, the second would
+    // come when the first is let go.
     const data = { failCommands: [command], blockConnection: true, blockTimeMS: BLOCK_MS };
     const failCommand = { configureFailPoint: 'failCommand', mode: { times: SIDE_BY_SIDE }, data };
     await client.command('admin', failCommand);

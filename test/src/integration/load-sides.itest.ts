@@ -1,4 +1,7 @@
-/** A load has one target for its life, and that is not its source: who says otherwise is refused before anything else. */
+/**
+ * A load has one target for its life, and that is not its source: who says otherwise is
+ * refused before anything else.
+ */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildDocument, int32 } from '@waybill/shared/bson/build';

@@ -1,4 +1,7 @@
-/** What a load finds at its start: what it had written is gone from the target, or the bucket holds less than it has applied. */
+/**
+ * What a load finds at its start: what it had written is gone from the target, or the bucket
+ * holds less than it has applied.
+ */
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { int32 } from '@waybill/shared/bson/build';

@@ -1,4 +1,7 @@
-/** Cursors that the server gives up under a reader: a new one goes on, or finds that nothing is there any more. */
+/**
+ * Cursors that the server gives up under a reader: a new one goes on, or finds that
+ * nothing is there any more.
+ */
 import { existing } from '@waybill/load/verify/lookup';
 import { documentId } from '@waybill/shared/bson/statement';
 import { openBucket } from '@waybill/shared/bucket/open-bucket';

@@ -1,4 +1,7 @@
-/** Indexes that refuse images from the future: later than their events, they meet what the stream takes away a moment later. */
+/**
+ * Indexes that refuse images from the future: later than their events, they meet what the stream
+ * takes away a moment later.
+ */
 import { fromObject, type Plain } from '@waybill/shared/bson/build';
 import { milestoneOf } from '@waybill/shared/manifest/state';
 import { expect, it } from 'vitest';

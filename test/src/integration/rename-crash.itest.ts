@@ -1,4 +1,6 @@
-/** A collection that is read again behind its rename, by a capture that dies at each of its writes in turn. */
+/**
+ * A collection that is read again behind its rename, by a capture that dies at each of its writes in turn.
+ */
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { FaultyBucket } from '@waybill/shared/bucket/faulty-bucket';
 import { openBucket } from '@waybill/shared/bucket/open-bucket';

@@ -1,4 +1,7 @@
-/** Success about nothing: names that are misspelt, and what is left out. With the real command, as its user meets it. */
+/**
+ * Success about nothing: names that are misspelt, and what is left out. With the real
+ * command, as its user meets it.
+ */
 
 import { openBucket } from '@waybill/shared/bucket/open-bucket';
 import { readManifest } from '@waybill/shared/manifest/log';

@@ -167,7 +167,10 @@ type Form = (db: Db, _id: number, session: ClientSession) => Promise<unknown>;
 const move = (db: Db, _id: number, to: number, session?: ClientSession): Promise<unknown> =>
   db.collection<Doc>('docs').updateOne({ _id }, { $set: { k: to }, $inc: { n: 1 } }, session && { session });
 
-/** As applications do it: a retryable write, of either form, and in a transaction; once, there and back, and on within a shard. */
+/**
+ * As applications do it: a retryable write, of either form, and in a transaction; once, there and
+ * back, and on within a shard.
+ */
 const FORMS: readonly Form[] = [
   (db, _id) => move(db, _id, SPLIT + _id),
   (db, _id) => db.collection<Doc>('docs').findOneAndReplace({ _id, k: _id }, { k: SPLIT + _id, n: 7 }),

@@ -55,7 +55,8 @@ for (const kind of ['current', 'oldest'] as const) {
           await ended(server);
           await rm(data, { recursive: true });
           await cp(backup, data, { recursive: true });
-          // Until it has had as many elections as before, drivers that knew it take it for a primary that was replaced.
+          // Until it has had as many elections as before, drivers that knew it take it for a
+          // primary that was replaced.
           do {
             await ended(server);
             server = await started(kind, data, server.port);

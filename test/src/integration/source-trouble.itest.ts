@@ -1,4 +1,7 @@
-/** What a source can do to a capture that is no defect: the capture goes on, or ends with a reason and a way on. */
+/**
+ * What a source can do to a capture that is no defect: the capture goes on, or ends
+ * with a reason and a way on.
+ */
 import { runCapture } from '@waybill/capture/capture';
 import { DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/settings';
 import { openBucket } from '@waybill/shared/bucket/open-bucket';

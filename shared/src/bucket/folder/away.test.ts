@@ -1,4 +1,7 @@
-/** A folder that goes away and comes back, as a mount does: what a mount point without its mount shows is not the bucket. */
+/**
+ * A folder that goes away and comes back, as a mount does: what a mount point without its mount
+ * shows is not the bucket.
+ */
 import { cp, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

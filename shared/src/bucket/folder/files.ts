@@ -1,13 +1,15 @@
 /**
  * How an object of a folder is written.
  *
- * 1. A put writes a file under `.tmp/`, syncs it, then links it (ifAbsent) or renames it into place, then syncs the
- *    directory. The link fails where a file stands already: that is the exact put-if-absent. Rejected: opening the
- *    final name exclusively, because a reader could then see a part.
- * 2. A crash before the link leaves a file in `.tmp/`, which is no object; who cleans up removes it by age. A crash
- *    between link and directory sync leaves a whole object, or after a power cut none; the put had not succeeded yet.
- * 3. A directory's entry is synced before anything in it counts as durable, also where another writer made it. Where that
- *    sync fails the object stands, and the next put of its key fails too until the sync has succeeded.
+ * 1. A put writes a file under `.tmp/`, syncs it, then links it (ifAbsent) or renames it into place, then
+ *    syncs the directory. The link fails where a file stands already: that is the exact put-if-absent.
+ *    Rejected: opening the final name exclusively, because a reader could then see a part.
+ * 2. A crash before the link leaves a file in `.tmp/`, which is no object; who cleans up removes it by
+ *    age. A crash between link and directory sync leaves a whole object, or after a power cut none; the
+ *    put had not succeeded yet.
+ * 3. A directory's entry is synced before anything in it counts as durable, also where another
+ *    writer made it. Where that sync fails the object stands, and the next put of its key fails
+ *    too until the sync has succeeded.
  */
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, link, open, rename, unlink } from 'node:fs/promises';
@@ -76,7 +78,10 @@ export class FolderFiles {
     }
   }
 
-  /** The object is in place; unless this succeeds it is not surely for good, and whoever put it must look again. */
+  /**
+   * The object is in place; unless this succeeds it is not surely for good, and
+   * whoever put it must look again.
+   */
   async #sync(path: string, key: string): Promise<void> {
     try {
       await syncDirectory(dirname(path));
@@ -137,7 +142,8 @@ export class FolderFiles {
         await (ifAbsent ? link(temporary, path) : rename(temporary, path));
         return;
       } catch (error) {
-        // Somebody removed the directory since it was made: make it anew, once, unless it was a folder that is pinned.
+        // Somebody removed the directory since it was made: make it anew, once, unless it
+        // was a folder that is pinned.
         await this.#root.check('write', key);
         if (errno(error) === 'ENOENT' && !again) {
           this.#durable.clear();

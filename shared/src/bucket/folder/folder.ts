@@ -1,6 +1,7 @@
 /**
- * A folder as a bucket. An object's path below the folder is its key, so that people can read it. Every call looks whether
- * the folder is still the one that was opened: root.ts. How an object comes to be there: files.ts.
+ * A folder as a bucket. An object's path below the folder is its key, so that people can read it.
+ * Every call looks whether the folder is still the one that was opened: root.ts. How an object
+ * comes to be there: files.ts.
  */
 import { type FileHandle, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';

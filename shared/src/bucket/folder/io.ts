@@ -27,8 +27,9 @@ export async function readExactly(
 }
 
 /**
- * Makes a directory and those above it, but for `base` and what is above that: where `base` is gone it fails. Not `mkdir` with `recursive`: where a directory stands but nothing can be made
- * in it because the system says "not found" (as under /proc), that one tries for ever.
+ * Makes a directory and those above it, but for `base` and what is above that: where `base` is gone it fails.
+ * Not `mkdir` with `recursive`: where a directory stands but nothing can be made in it because the system
+ * says "not found" (as under /proc), that one tries for ever.
  */
 export async function makeDirectory(directory: string, mode: number, base?: string): Promise<void> {
   if (directory === base) return;

@@ -1,13 +1,15 @@
 /**
- * The folder that the bucket is, and the folders of its streams, as they were when this process first saw them.
+ * The folder that the bucket is, and the folders of its streams, as they were when
+ * this process first saw them.
  *
- * A mount can be away for seconds, and its mount point is an ordinary, empty folder then. Whoever makes in it what is
- * missing has two buckets, and writes half of a log into each. So what was seen once is never made again, and a call that
- * finds it gone, or another folder in its place, fails as one that may succeed later.
+ * A mount can be away for seconds, and its mount point is an ordinary, empty folder then. Whoever makes in it
+ * what is missing has two buckets, and writes half of a log into each. So what was seen once is never made
+ * again, and a call that finds it gone, or another folder in its place, fails as one that may succeed later.
  *
- * 1. Known by device and inode. After a mount both may differ, of the same folder: then the root's marker decides, a random
- *    text in a file of its own, which the first object of a stream puts there.
- * 2. A copy has the same marker. That an older copy stands there is seen by who follows a log: its last commit is missing.
+ * 1. Known by device and inode. After a mount both may differ, of the same folder: then the root's marker
+ *    decides, a random text in a file of its own, which the first object of a stream puts there.
+ * 2. A copy has the same marker. That an older copy stands there is seen by who follows a log:
+ *    its last commit is missing.
  */
 import { randomBytes } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
@@ -29,7 +31,10 @@ export interface Modes {
 
 /** Documents lie in plain form in there: nobody else's business. */
 const PRIVATE: Modes = { file: 0o600, directory: 0o700 };
-/** The operator's word, by the set-group-id bit of the root, that its group may read; and write, where the umask lets it. */
+/**
+ * The operator's word, by the set-group-id bit of the root, that its group may read; and write,
+ * where the umask lets it.
+ */
 const FOR_GROUP: Modes = { file: 0o660, directory: 0o770 };
 
 interface Identity {
