@@ -10,7 +10,7 @@ import { collectionProgress, countEarlier } from '@waybill/shared/stats';
 import PQueue from 'p-queue';
 import { Writer } from './apply/writer.ts';
 import { applyChanges, type Mark } from './changes/changes-phase.ts';
-import type { LoadDeps, LoadResult } from './load.ts';
+import type { LoadDeps, LoadResult } from './load-deps.ts';
 import { filterEvidence, filterText, type LoadFilter, takesOf } from './load-filter.ts';
 import type { LoadLog } from './progress/load-log.ts';
 import type { Ownership } from './progress/ownership.ts';

@@ -2,21 +2,17 @@
  * A load: one stream into one target. In order: take the load over (its log, then the target), snapshot, indexes, changes.
  * Every step finds out from the target what is done already, so that a load that was killed anywhere goes on there.
  */
-import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { WaybillError } from '@waybill/shared/errors';
 import { LinkedAbort } from '@waybill/shared/lifecycle';
-import type { Logger } from '@waybill/shared/logger';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { streamPatterns } from '@waybill/shared/manifest/stream-patterns';
-import type { Metrics } from '@waybill/shared/metrics';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import type { ClusterTime } from '@waybill/shared/position';
 import { DEFAULT_RETRY, type RetryOptions, retry } from '@waybill/shared/retry';
-import { type LoadStats, noteBucketFailure } from '@waybill/shared/stats';
+import { noteBucketFailure } from '@waybill/shared/stats';
 import { StopGrace } from '@waybill/shared/stop-grace';
 import { awaitStream } from './await-stream.ts';
+import type { LoadDeps, LoadResult } from './load-deps.ts';
 import { recordedFilter, settleFilter } from './load-filter.ts';
 import { type EndedRun, LoadRun, type LoadRunDeps } from './load-run.ts';
 import { Ownership } from './progress/ownership.ts';
@@ -25,34 +21,10 @@ import { whatTookOver } from './progress/successor.ts';
 import type { LoadSettings } from './settings.ts';
 import { RetryingBucket } from './source/retrying-bucket.ts';
 import { assertStartable, takeLog } from './start.ts';
-import type { Blocked } from './structure/blocked.ts';
-import type { IndexReport } from './structure/indexes.ts';
 import { openMongodbTarget } from './target/mongodb.ts';
 import { mongodbProgressStore } from './target/mongodb-progress.ts';
 import { tellNotWritten } from './target/not-written.ts';
 import type { ProgressStore, Target } from './target/target.ts';
-
-export interface LoadDeps {
-  readonly bucket: Bucket;
-  readonly target: MongoConnection;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  readonly stats: LoadStats;
-  /** Stops the load: what is in flight ends, progress is written, ownership is given up. */
-  readonly signal: AbortSignal;
-}
-
-export interface LoadResult {
-  /** Why it ended: what `until` asked for, a request to stop, its cutover, or the end of the stream. */
-  readonly outcome: 'snapshot-applied' | 'caught-up' | 'drained' | 'stopped' | 'cut-over' | 'stream-closed';
-  readonly epoch: number;
-  /** Everything up to here is applied. */
-  readonly sequence: number;
-  readonly watermark: ClusterTime | null;
-  readonly indexes: readonly IndexReport[];
-  /** Views and options that the target refuses. */
-  readonly blocked: readonly Blocked[];
-}
 
 /**
  * @throws STREAM_MISSING, LOAD_FOREIGN, LOAD_OTHER_TARGET, LOAD_FENCED, LOAD_CUT_OVER, LOAD_OPTIONS_CHANGED,

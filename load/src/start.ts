@@ -8,7 +8,7 @@ import type { StreamPatterns } from '@waybill/shared/manifest/stream-patterns';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { splitNamespace } from '@waybill/shared/record';
 import { checkFirstStart } from './first-start.ts';
-import type { LoadDeps } from './load.ts';
+import type { LoadDeps } from './load-deps.ts';
 import { type LoadFilter, recordedFilter, settleFilter, takesOf } from './load-filter.ts';
 import { assertApart } from './progress/apart.ts';
 import { LoadLog } from './progress/load-log.ts';

@@ -1,5 +1,5 @@
 import type { CaptureResult } from '@waybill/capture/capture';
-import type { LoadResult } from '@waybill/load/load';
+import type { LoadResult } from '@waybill/load/load-deps';
 import { assertTwoClusters } from '@waybill/load/progress/two-clusters';
 import { LinkedAbort, sleep } from '@waybill/shared/lifecycle';
 import { observeCapture, observeLoad } from '@waybill/shared/metrics';

@@ -7,9 +7,9 @@ import { elements } from '@waybill/shared/bson/raw';
 import { WaybillError } from '@waybill/shared/errors';
 import { optionName } from '@waybill/shared/mongo/coll-mod';
 import type { Fields } from '../target/target.ts';
-import { type BlockedPart, isRefusal, refusalText } from './blocked.ts';
+import { isRefusal, refusalText } from './blocked.ts';
 import { attempt, type StructureContext } from './context.ts';
-import type { CollectionRecord } from './registry.ts';
+import type { BlockedPart, CollectionRecord } from './registry.ts';
 
 /** Documents depend on them. */
 const NEEDED: ReadonlySet<string> = new Set(['capped', 'size', 'max']);

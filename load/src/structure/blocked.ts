@@ -7,14 +7,7 @@
 import { hasCode, type WaybillError } from '@waybill/shared/errors';
 import { failureOf, serverCode } from '@waybill/shared/mongo/classify';
 import { differing, optionFields } from '@waybill/shared/mongo/definition-fields';
-import type { CollectionRecord } from './registry.ts';
-
-/** A part of a collection or view that does not stand on the target as the source has it. */
-export interface BlockedPart {
-  /** Null: the view as a whole. */
-  readonly option: string | null;
-  readonly reason: string;
-}
+import type { BlockedPart, CollectionRecord } from './registry.ts';
 
 export interface Blocked {
   readonly namespace: string;

@@ -12,7 +12,6 @@
 
 import { collectionId, collectionPrefix } from '../progress/keys.ts';
 import type { ProgressDocument, ProgressStore, ProgressValue } from '../target/target.ts';
-import type { BlockedPart } from './blocked.ts';
 
 /**
  * waiting: to be built. built: stands there in its held-back form. deferred: can only stand there once
@@ -28,6 +27,13 @@ export interface IndexRecord {
   readonly spec: Buffer;
   readonly state: IndexState;
   readonly note: string | null;
+}
+
+/** A part of a collection or view that does not stand on the target as the source has it. */
+export interface BlockedPart {
+  /** Null: the view as a whole. */
+  readonly option: string | null;
+  readonly reason: string;
 }
 
 export interface CollectionRecord {

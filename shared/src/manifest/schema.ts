@@ -137,7 +137,7 @@ export const ddlSchema = z.strictObject({
   synthetic: z.literal(true).exactOptional(),
 });
 
-export const readingSchema = z.strictObject({ namespace, clusterTime });
+const readingSchema = z.strictObject({ namespace, clusterTime });
 
 export const milestoneSchema = z.strictObject({
   name: z.enum([

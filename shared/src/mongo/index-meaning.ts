@@ -43,7 +43,7 @@ export function expiryOf(index: Uint8Array, acts = true): Expiry {
  * One field, rising or falling. Giving any other an expiry by collMod is refused, or ends
  * the server (8.2, wildcard).
  */
-export function hasOrdinaryKey(index: Uint8Array): boolean {
+function hasOrdinaryKey(index: Uint8Array): boolean {
   const [field, ...others] = keyOf(index);
   if (!field || others.length > 0 || numberOf(field) === undefined) return false;
   return !field.name.split('.').includes('$**');

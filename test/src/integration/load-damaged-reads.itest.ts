@@ -1,5 +1,6 @@
 /** Segments that are whole in the bucket and come damaged: a load goes on after one such read, and stops after two, with nothing applied. */
-import { type LoadResult, runLoad } from '@waybill/load/load';
+import { runLoad } from '@waybill/load/load';
+import type { LoadResult } from '@waybill/load/load-deps';
 import { resolveLoadSettings } from '@waybill/load/settings';
 import { buildDocument, int32 } from '@waybill/shared/bson/build';
 import type { Bucket, GetOptions } from '@waybill/shared/bucket/bucket';

@@ -1,4 +1,5 @@
-import { type LoadResult, runLoad } from '@waybill/load/load';
+import { runLoad } from '@waybill/load/load';
+import type { LoadResult } from '@waybill/load/load-deps';
 import { type LoadSettings, resolveLoadSettings } from '@waybill/load/settings';
 import { openBucket } from '@waybill/shared/bucket/open-bucket';
 import { type Logger, silentLogger } from '@waybill/shared/logger';

@@ -1,0 +1,31 @@
+/** What a load is given, and what it gives back. */
+import type { Bucket } from '@waybill/shared/bucket/bucket';
+import type { Logger } from '@waybill/shared/logger';
+import type { Metrics } from '@waybill/shared/metrics';
+import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import type { ClusterTime } from '@waybill/shared/position';
+import type { LoadStats } from '@waybill/shared/stats';
+import type { Blocked } from './structure/blocked.ts';
+import type { IndexReport } from './structure/indexes.ts';
+
+export interface LoadDeps {
+  readonly bucket: Bucket;
+  readonly target: MongoConnection;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly stats: LoadStats;
+  /** Stops the load: what is in flight ends, progress is written, ownership is given up. */
+  readonly signal: AbortSignal;
+}
+
+export interface LoadResult {
+  /** Why it ended: what `until` asked for, a request to stop, its cutover, or the end of the stream. */
+  readonly outcome: 'snapshot-applied' | 'caught-up' | 'drained' | 'stopped' | 'cut-over' | 'stream-closed';
+  readonly epoch: number;
+  /** Everything up to here is applied. */
+  readonly sequence: number;
+  readonly watermark: ClusterTime | null;
+  readonly indexes: readonly IndexReport[];
+  /** Views and options that the target refuses. */
+  readonly blocked: readonly Blocked[];
+}
