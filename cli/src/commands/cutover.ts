@@ -50,6 +50,7 @@ export async function runCutoverCommand(context: CommandContext): Promise<number
     progress[Symbol.dispose]();
     tell(context, result.verification, result);
     if (result.verification) await file?.write(result.verification, logger);
+    else if (file) logger.warn('nothing was compared, so --report is not written', keptReport(result));
     return 0;
   } catch (error) {
     if (!(error instanceof VerificationDiffers)) throw error;
@@ -63,7 +64,13 @@ export async function runCutoverCommand(context: CommandContext): Promise<number
   }
 }
 
-/** Waybill can not know that the application has stopped; it can only be told, and look afterwards whether it was so. */
+/** Where the bucket has the report of the cutover that was recorded before. */
+function keptReport({ milestones }: CutoverResult): { readonly keptInBucket?: unknown } {
+  const report = milestones.findLast(({ name }) => name === 'verified')?.evidence?.report;
+  return report === undefined ? {} : { keptInBucket: report };
+}
+
+/** Waybill cannot know that the application has stopped; it can only be told, and look afterwards whether it was so. */
 async function confirmWritesStopped(context: CommandContext, source: string): Promise<void> {
   if (context.options.yes) return;
   const hint = 'Stop the application first, then give --yes.';

@@ -170,9 +170,11 @@ await describeWithServer('waybill cutover', (servers) => {
     expect(restarted.stderr).toMatch(/LOAD_CUT_OVER/);
 
     const commits = (await migration.loadLog()).seq;
-    const again = await migration.run('cutover');
+    const again = await migration.run('cutover', ['--report', `${migration.folder}-again.json`]);
     expect(again.exitCode, again.stderr).toBe(0);
     expect(again.stdout).toMatch(/had been done before/);
+    // There is nothing to report, and where the recorded cutover's report is.
+    expect(again.stderr).toMatch(/--report is not written.*keptInBucket=reports\/.*-cutover-/);
     expect((await migration.loadLog()).seq).toBe(commits);
   });
 
