@@ -112,7 +112,7 @@ async function open(
 ): Promise<DriverConnection | typeof TOO_OLD> {
   const settings = clientOptions(uri, options);
   const attempted: Attempted = { url: hostsOf(uri), role: options.role };
-  const client = parseClient(driver, uri, settings);
+  const client = parseClient(driver, uri, { ...settings, role: options.role });
   const heard = new Heard(client);
   try {
     const tooOld = noticeTooOld(client);

@@ -78,6 +78,11 @@ describe('a password that is not percent-encoded', () => {
     expect(hostsOf(uri) + inspect(failed, { depth: 9 })).not.toContain('hunter2');
   });
 
+  it('does not keep back which side it is', async () => {
+    const failed = await connect('mongodb://u:p@ss/w@h', { role: 'target' }).catch((error) => error);
+    expect(failed).toMatchObject({ code: 'MONGO_URI_INVALID', context: { role: 'target' } });
+  });
+
   it('is hidden in any text that quotes it', () => {
     for (const uri of UNESCAPED.filter((each) => !each.includes(' '))) {
       expect(redact(`failed at ${uri} today`), uri).not.toMatch(/left|right/);

@@ -47,9 +47,14 @@ const FORM =
   'It has the form mongodb://user:password@host:27017/?option=value; in user and password, and in the values of options, write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23 and % as %25.';
 
 /** Connects to nothing yet. Throws MONGO_URI_INVALID; the driver's message is kept only where it cannot quote a secret. */
-export function parseClient(driver: Driver, uri: string, settings: MongoClientOptions): MongoClient {
+export function parseClient(
+  driver: Driver,
+  uri: string,
+  { role, ...settings }: MongoClientOptions & { readonly role?: string | undefined },
+): MongoClient {
+  const details = { hint: FORM, context: { role } };
   const parts = uriParts(uri);
-  if (!parts) throw new WaybillError('MONGO_URI_INVALID', whatIsWrong(uri), { hint: FORM });
+  if (!parts) throw new WaybillError('MONGO_URI_INVALID', whatIsWrong(uri), details);
   try {
     return new driver.module.MongoClient(uri, settings);
   } catch (error) {
@@ -58,7 +63,7 @@ export function parseClient(driver: Driver, uri: string, settings: MongoClientOp
     throw new WaybillError(
       'MONGO_URI_INVALID',
       `the connection string for ${hostsOf(uri)} is not valid${quotes || said === '' ? '' : `: ${said}`}`,
-      { hint: FORM },
+      details,
     );
   }
 }
