@@ -155,6 +155,7 @@ const FOR_PROGRAMS: ReadonlySet<string> = new Set([
   'replicaSetId',
   'clusterId',
   'collectionUuid',
+  'name',
 ]);
 
 async function openObserver(stage: Stage, stack: AsyncDisposableStack): Promise<Observer> {
