@@ -54,13 +54,14 @@ await describeWithServer('a load whose segments come damaged', (servers) => {
   async function loadInto(
     client: TestClient,
     bucket: Bucket,
+    load: string,
   ): Promise<{ loading: Promise<LoadResult>; stats: LoadStats }> {
     await client.client.db('waybill').dropDatabase();
     const target = await connect(servers.target.uri, { role: 'target' });
     const stats = createLoadStats();
     const signal = new AbortController().signal;
     const deps = { bucket, target, logger: silentLogger, metrics: createMetrics(), stats, signal };
-    const loading = runLoad(resolveLoadSettings({ until: 'caught-up', pollMs: 20 }), deps);
+    const loading = runLoad(resolveLoadSettings({ load, until: 'caught-up', pollMs: 20 }), deps);
     return { loading: loading.finally(() => target.close()), stats };
   }
 
@@ -81,14 +82,14 @@ await describeWithServer('a load whose segments come damaged', (servers) => {
     const count = () => client.client.db(database).collection('orders').countDocuments();
 
     const twice = new DamagingBucket(stream.bucket, word, 2);
-    const failing = await loadInto(client, twice);
+    const failing = await loadInto(client, twice, 'failing');
     await expect(failing.loading).rejects.toMatchObject({ code: 'SEGMENT_CORRUPT', exitCode: 1 });
     expect(await count()).toBe(untouched);
     expect(Math.max(...twice.reads)).toBe(2);
 
     await client.client.db(database).dropDatabase();
     const once = new DamagingBucket(stream.bucket, word, 1);
-    const passing = await loadInto(client, once);
+    const passing = await loadInto(client, once, 'passing');
     expect(await passing.loading).toMatchObject({ outcome: 'caught-up', sequence: 20 });
     expect(await count()).toBe(320);
     expect(once.reads).toEqual(Array(segments).fill(2));
