@@ -2,10 +2,8 @@
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { WaybillError } from '@waybill/shared/errors';
 import type { Logger } from '@waybill/shared/logger';
-import { streamPrefix } from '@waybill/shared/manifest/keys';
-import { readManifest } from '@waybill/shared/manifest/log';
 import { loadNames } from '@waybill/shared/manifest/names';
-import { milestoneOf } from '@waybill/shared/manifest/state';
+import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { suggestPattern, unmatchedPatterns } from '@waybill/shared/mongo/unmatched';
 import type { LoadSettings } from './settings.ts';
 
@@ -16,10 +14,13 @@ export interface FirstStartDeps {
 }
 
 /** @throws CONFIG_PATTERN_UNMATCHED, while the patterns are not fixed yet and can be corrected */
-export async function checkFirstStart(settings: LoadSettings, deps: FirstStartDeps): Promise<void> {
+export async function checkFirstStart(
+  settings: LoadSettings,
+  stream: StreamState,
+  deps: FirstStartDeps,
+): Promise<void> {
   await tellOtherLoads(settings, deps);
   if (settings.include.length === 0 || settings.allowEmpty) return;
-  const stream = await readManifest(deps.bucket, streamPrefix(settings.stream), deps);
   // Before the inventory nothing is known of the stream; the snapshot warns then.
   if (!milestoneOf(stream, 'snapshot-started')) return;
   const names = [...stream.collections.keys(), ...stream.currentCollections.keys()];

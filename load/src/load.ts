@@ -70,7 +70,7 @@ async function runOwned(
   const { logger, signal, stats } = deps;
   const stream = await readManifest(deps.bucket, streamPrefix(settings.stream), { signal });
   const patterns = streamPatterns(identity, stream);
-  const sight = await assertStartable(settings, { ...deps, identity, patterns });
+  const sight = await assertStartable(settings, { ...deps, identity, stream });
   const { progressDatabase } = sight;
   const open = (): Promise<Target> =>
     openMongodbTarget(deps.target, { ...settings, progressDatabase, signal });

@@ -1,10 +1,8 @@
 /** What is looked at before a load takes anything over, and how it takes its log. */
 import { hasCode, WaybillError } from '@waybill/shared/errors';
 import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
-import { streamPrefix } from '@waybill/shared/manifest/keys';
-import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
-import type { StreamPatterns } from '@waybill/shared/manifest/stream-patterns';
+import { streamPatterns } from '@waybill/shared/manifest/stream-patterns';
 import type { MongoConnection } from '@waybill/shared/mongo/connection';
 import { splitNamespace } from '@waybill/shared/record';
 import { checkFirstStart } from './first-start.ts';
@@ -30,16 +28,17 @@ export interface StartDeps extends Pick<LoadDeps, 'bucket' | 'logger' | 'signal'
  */
 export async function assertStartable(
   settings: LoadSettings,
-  deps: StartDeps & { readonly patterns: StreamPatterns },
+  deps: StartDeps & { readonly stream: StreamState },
 ): Promise<TargetSight> {
-  const { identity, patterns } = deps;
+  const { identity, stream } = deps;
   assertLoadable(identity, settings);
   const { log, sight } = await lookAtBoth({ ...deps, ...settings });
   settleBond(log, sight, { load: settings.load, stream: streamIdentityText(identity) });
   assertNotCutOver(log, settings);
-  if (log.seq === 0) await checkFirstStart(settings, deps);
+  if (log.seq === 0) await checkFirstStart(settings, stream, deps);
+  const patterns = streamPatterns(identity, stream);
   const filter = settleFilter(settings, recordedFilter(log), identity, settings.load, patterns);
-  const namespaces = await knownNamespaces(settings, filter, deps);
+  const namespaces = knownNamespaces(stream, filter);
   await assertShardedById(deps.target, namespaces, deps.signal);
   if (!sight.owner) await assertRoom(deps.target, namespaces, sight.progressDatabase, deps.signal);
   return sight;
@@ -61,12 +60,7 @@ async function assertRoom(
 }
 
 /** Of the collections and views that the load takes, those that the stream tells of by now. */
-async function knownNamespaces(
-  { stream }: LoadSettings,
-  filter: LoadFilter,
-  { bucket, signal }: StartDeps,
-): Promise<string[]> {
-  const { collections, currentCollections } = await readManifest(bucket, streamPrefix(stream), { signal });
+function knownNamespaces({ collections, currentCollections }: StreamState, filter: LoadFilter): string[] {
   return [...new Set([...collections.keys(), ...currentCollections.keys()])].filter(takesOf(filter));
 }
 
