@@ -48,18 +48,28 @@ export async function waitForMilestone(
   if (known) return { milestone: known, state };
   let movedAt = performance.now();
   for (;;) {
-    const before = state.seq;
+    const before = workIn(state);
     for await (const next of readCommits(bucket, prefix, { signal, after: state })) {
       state = foldCommit(state, next);
       const milestone = next.commit.milestones?.find((each) => tells(each, wanted));
       if (milestone) return { milestone, state };
     }
-    if (state.seq > before) movedAt = performance.now();
+    if (workIn(state) !== before) movedAt = performance.now();
     const silent = await silentMs?.();
     if (typeof silent === 'number') movedAt = Math.max(movedAt, performance.now() - silent);
     if (performance.now() - movedAt > stalledMs) throw stalled();
     await sleep(POLL_MS, signal);
   }
+}
+
+/**
+ * Changes with whatever brings a log on. A capture that is held up, at its source say, commits too, to show that it
+ * lives: that brings nothing on.
+ */
+function workIn({ position, chunks, totals }: StreamState): string {
+  const { changeSegments, snapshotSegments, ddlEvents, milestones } = totals;
+  const counts = [changeSegments, snapshotSegments, ddlEvents, milestones, chunks.size];
+  return `${position?.clusterTime} ${counts.join(' ')}`;
 }
 
 function tells(milestone: Milestone, { name, time, timeOf }: Wanted): boolean {
