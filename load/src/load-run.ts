@@ -12,7 +12,7 @@ import { Writer } from './apply/writer.ts';
 import { applyChanges, type Mark } from './changes/changes-phase.ts';
 import type { LoadDeps, LoadResult } from './load-deps.ts';
 import { filterEvidence, filterText, type LoadFilter, takesOf } from './load-filter.ts';
-import type { LoadLog } from './progress/load-log.ts';
+import { hasReached, type LoadLog } from './progress/load-log.ts';
 import type { Ownership } from './progress/ownership.ts';
 import { type LaneCursor, type LoadedProgress, Progress, slowest } from './progress/progress.ts';
 import { assertStreamGoesOn } from './progress/stream-goes-on.ts';
@@ -318,7 +318,7 @@ export class LoadRun {
     evidence: Milestone['evidence'],
   ): Promise<void> {
     const { log } = this.#taken;
-    if (log.latest(name)) return;
+    if (hasReached(log.state, name)) return;
     await log.record(name, this.#cursor ?? null, evidence);
   }
 

@@ -212,6 +212,15 @@ describe('statusOf a load', () => {
     expect(status({ load: { ...load, log: EMPTY_STATE } }).load).toBeNull();
   });
 
+  it('does not take an index that is held back again for all that are built', () => {
+    const again = { ...milestone('indexes-built', 8), evidence: { heldBackAgain: true, index: 'mail_1' } };
+    const applied = [milestone('load-started', 5), milestone('snapshot-applied', 7), again];
+    const phaseOf = (milestones: readonly Milestone[]) =>
+      status({ load: { ...load, progress: null, log: { ...log, milestones } } }).load?.phase;
+    expect(phaseOf(applied)).toBe('indexes');
+    expect(phaseOf([...applied, milestone('indexes-built', 9)])).toBe('changes');
+  });
+
   it('counts only what it takes, and says so', () => {
     const started = {
       ...milestone('load-started', 5),

@@ -1,5 +1,6 @@
 /** What `waybill status` knows, computed from the folded logs and the target's progress. Pure. */
 import { EVERYTHING, type LoadFilter, recordedFilter, type Takes, takesOf } from '@waybill/load/load-filter';
+import { hasReached } from '@waybill/load/progress/load-log';
 import { type LoadedProgress, slowest } from '@waybill/load/progress/progress';
 import type { Blocked } from '@waybill/load/structure/blocked';
 import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
@@ -150,7 +151,7 @@ function loadPhase(
   const reached = milestoneOf(log, 'drained')?.evidence?.streamClusterTime;
   if (drained && reached === drained.clusterTime)
     return milestoneOf(log, 'verified') ? 'verified' : 'drained';
-  if (progress?.phases.indexesBuilt || milestoneOf(log, 'indexes-built')) return 'changes';
+  if (progress?.phases.indexesBuilt || hasReached(log, 'indexes-built')) return 'changes';
   if (progress?.phases.snapshotApplied || milestoneOf(log, 'snapshot-applied')) return 'indexes';
   return milestoneOf(log, 'load-started') ? 'snapshot' : 'starting';
 }

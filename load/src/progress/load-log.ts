@@ -104,3 +104,11 @@ function asLoadError(error: unknown): unknown {
   if (!hasCode(error, 'MANIFEST_FENCED')) return error;
   return new WaybillError('LOAD_FENCED', error.message, { hint: error.hint, cause: error });
 }
+
+/**
+ * Whether the load has come to a milestone. `indexes-built` is recorded for an index that is held back again, too: that
+ * tells nothing of the others, and may come before any is built.
+ */
+export function hasReached({ milestones }: StreamState, name: MilestoneName): boolean {
+  return milestones.some((each) => each.name === name && each.evidence?.heldBackAgain !== true);
+}
