@@ -63,8 +63,8 @@ export async function waitForMilestone(
 }
 
 /**
- * Changes with whatever brings a log on. A capture that is held up, at its source say, commits too, to show that it
- * lives: that brings nothing on.
+ * Changes with whatever brings a log on. A capture that is held up, at its source say, commits too, to show
+ * that it lives: that brings nothing on.
  */
 function workIn({ position, chunks, totals }: StreamState): string {
   const { changeSegments, snapshotSegments, ddlEvents, milestones } = totals;

@@ -106,8 +106,8 @@ function asLoadError(error: unknown): unknown {
 }
 
 /**
- * Whether the load has come to a milestone. `indexes-built` is recorded for an index that is held back again, too: that
- * tells nothing of the others, and may come before any is built.
+ * Whether the load has come to a milestone. `indexes-built` is recorded for an index that is held back again, too:
+ * that tells nothing of the others, and may come before any is built.
  */
 export function hasReached({ milestones }: StreamState, name: MilestoneName): boolean {
   return milestones.some((each) => each.name === name && each.evidence?.heldBackAgain !== true);

@@ -17,11 +17,11 @@ import { parseClusterTime } from '@waybill/shared/position';
 import type { RetryOptions } from '@waybill/shared/retry';
 import { segmentReads } from '@waybill/shared/segment/fetch-segment';
 import { collectionProgress } from '@waybill/shared/stats';
-import PQueue from 'p-queue';
 import type { Writer } from '../apply/writer.ts';
 import type { LoadFilter } from '../load-filter.ts';
 import { type FinishedSegment, type Progress, START } from '../progress/progress.ts';
 import type { LoadSettings } from '../settings.ts';
+import { sideBySide } from '../side-by-side.ts';
 import { feed } from '../source/feed.ts';
 import { ensureCollection, ensureViews, plainCollection, wantedOf } from '../structure/collections.ts';
 import { attempt, type StructureContext } from '../structure/context.ts';
@@ -152,13 +152,10 @@ class SnapshotWork {
     const definitions = [...this.#inventory.values()];
     this.#warnOfUnmatched(definitions);
     const collections = definitions.filter(({ type, snapshot }) => type === 'collection' && snapshot);
-    const queue = new PQueue({ concurrency: SMALL_AT_ONCE });
-    await queue.addAll(
-      collections.map(({ namespace }) => async () => {
-        await this.#ensure(namespace);
-        collectionProgress(this.#deps.structure.stats, namespace).done = true;
-      }),
-    );
+    await sideBySide(collections, SMALL_AT_ONCE, async ({ namespace }) => {
+      await this.#ensure(namespace);
+      collectionProgress(this.#deps.structure.stats, namespace).done = true;
+    });
     await ensureViews(this.#deps.structure, definitions.filter(({ type }) => type === 'view').map(wantedOf));
     return {
       changesAfter: this.#changesAfter,
@@ -176,10 +173,13 @@ class SnapshotWork {
     if (this.#doubtsSettled) return;
     this.#doubtsSettled = true;
     const definitions = [...this.#inventory.values()];
-    for (const { namespace, type, snapshot, options } of definitions) {
-      if (type !== 'collection' || !snapshot) continue;
-      if (options !== PLAIN || Buffer.byteLength(namespace) > SHORT_NAMESPACE) await this.#ensure(namespace);
-    }
+    const doubtful = definitions.filter(
+      ({ namespace, type, snapshot, options }) =>
+        type === 'collection' &&
+        snapshot &&
+        (options !== PLAIN || Buffer.byteLength(namespace) > SHORT_NAMESPACE),
+    );
+    await sideBySide(doubtful, SMALL_AT_ONCE, ({ namespace }) => this.#ensure(namespace));
     await ensureViews(this.#deps.structure, definitions.filter(({ type }) => type === 'view').map(wantedOf));
   }
 

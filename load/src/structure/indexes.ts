@@ -1,6 +1,7 @@
 /** Building indexes on the target in their held-back form. Idempotent: what stands there already is left. */
 import { DEFAULT_RETRY, type RetryPolicy } from '@waybill/shared/retry';
 import PQueue from 'p-queue';
+import { sideBySide } from '../side-by-side.ts';
 import { isRefusal, refusalText } from './blocked.ts';
 import { settledIndexes } from './collections.ts';
 import { attempt, type StructureContext } from './context.ts';
@@ -37,18 +38,13 @@ export async function buildAllIndexes(
 ): Promise<void> {
   const isSmall = (namespace: string): boolean =>
     (context.stats.collections.get(namespace)?.bytes ?? Number.POSITIVE_INFINITY) <= SMALL_BYTES;
-  const small = new PQueue({ concurrency: SMALL_BUILDS_AT_ONCE });
-  await small.addAll(
-    namespaces.filter(isSmall).map((namespace) => () => buildIndexes(context, namespace, AT_ONCE)),
+  await sideBySide(namespaces.filter(isSmall), SMALL_BUILDS_AT_ONCE, (namespace) =>
+    buildIndexes(context, namespace, AT_ONCE),
   );
-  const large = new PQueue({ concurrency: BUILDS_AT_ONCE });
   const builds = new PQueue({ concurrency: BUILDS_AT_ONCE });
   const turn: Turn = (build) => builds.add(build);
-  await large.addAll(
-    namespaces
-      .filter((namespace) => !isSmall(namespace))
-      .map((namespace) => () => buildIndexes(context, namespace, turn)),
-  );
+  const large = namespaces.filter((namespace) => !isSmall(namespace));
+  await sideBySide(large, BUILDS_AT_ONCE, (namespace) => buildIndexes(context, namespace, turn));
 }
 
 /**
