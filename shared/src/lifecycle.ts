@@ -9,7 +9,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export function interrupted(message = 'stopped on request', cause?: unknown): WaybillError {
   return new WaybillError('INTERRUPTED', message, {
-    hint: 'Run the same command again to go on where it stopped.',
+    hint: 'Run the same command again. Capture and load go on where they stopped; a comparison begins again.',
     cause,
   });
 }
