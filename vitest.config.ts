@@ -1,18 +1,19 @@
 import { defineConfig } from 'vitest/config';
 
-// unit: pure modules and the local folder, no server. integration: real servers, one file at a time,
-// because every file starts its own servers and the machines that run this have two cores.
+// unit: pure modules and the local folder, no server. integration: real servers, one file at a
+// time, because every file starts its own servers and the machines that run this have two cores.
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
           name: 'unit',
-          include: ['{schemas,shared,capture,load,cli,test,bench}/src/**/*.test.ts'],
+          include: ['{schemas,shared,capture,load,audit,console,cli,demo,test,bench}/src/**/*.test.ts'],
           exclude: ['**/*.itest.ts', '**/node_modules/**'],
           pool: 'forks',
           maxWorkers: 2,
-          // A net, not a measure: the longest take a second or two, and several on a machine that is busy.
+          // A net, not a measure: the longest take a second or two, and several on a machine that
+          // is busy.
           testTimeout: 30_000,
         },
       },

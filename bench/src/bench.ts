@@ -1,12 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect, type MongoConnection } from '@waybill/shared/mongo/connection';
-import { findMongod, findMongoTools, type ServerBinary } from 'waybill/servers/find';
-import { type RunningServer, startMongod } from 'waybill/servers/start';
+import { findMongod, findMongoTools, type ServerBinary } from '@waybill/demo/servers/find';
+import { type RunningServer, startMongod } from '@waybill/demo/servers/start';
+import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import type { Measure } from './report/measure.ts';
 
-/** What every measure works with: a source and a target of the same version on this machine, and a folder. */
+/**
+ * What every measure works with: a source and a target of the same version on this machine, and a
+ * folder.
+ */
 export interface Bench extends AsyncDisposable {
   readonly source: RunningServer;
   readonly target: RunningServer;

@@ -1,4 +1,7 @@
-/** `npm run bench`: Waybill beside the tools it is compared with, in one run, as ratios. See docs/benchmarks.md. */
+/**
+ * `npm run bench`: Waybill beside the tools it is compared with, in one run, as ratios. See
+ * docs/benchmarks.md.
+ */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';

@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url';
 /** What a whole process took, its start included. */
 export interface Run {
   readonly seconds: number;
-  /** The most memory it had resident, in bytes; 0 where the system does not tell (only Linux does). */
+  /**
+   * The most memory it had resident, in bytes; 0 where the system does not tell (only Linux does).
+   */
   readonly peakBytes: number;
 }
 

@@ -1,8 +1,8 @@
-import { WaybillError } from '@waybill/shared/errors';
-import type { Logger } from '@waybill/shared/logger';
-import type { Metrics } from '@waybill/shared/metrics';
-import type { RetryOptions } from '@waybill/shared/retry';
-import { type CaptureStats, noteBucketFailure } from '@waybill/shared/stats';
+import { WaybillError } from '@waybill/shared/base/errors';
+import type { Logger } from '@waybill/shared/base/logger';
+import type { Metrics } from '@waybill/shared/base/metrics';
+import type { RetryOptions } from '@waybill/shared/base/retry';
+import { type CaptureStats, noteBucketFailure } from '@waybill/shared/base/stats';
 
 export interface RetryNoticeDeps {
   readonly stats: CaptureStats;
@@ -10,7 +10,10 @@ export interface RetryNoticeDeps {
   readonly logger: Logger;
 }
 
-/** What is said and counted of each call to the bucket that is tried again: a capture that waits for it says why. */
+/**
+ * What is said and counted of each call to the bucket that is tried again: a capture that waits for
+ * it says why.
+ */
 export function bucketRetryNotice({
   stats,
   metrics,

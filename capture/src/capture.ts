@@ -1,21 +1,23 @@
 /**
- * The capture service: what runs when. Tailer and snapshot side by side from the start; the watch over milestones beside them.
+ * The capture service: what runs when. Tailer and snapshot side by side from the start; the watch
+ * over milestones beside them.
  *
- * Two ways to end: `stop` (asked for, or the milestone of `until` reached) lets everything finish what it has begun; `abort` (an
- * error anywhere, or a bucket that lets a stop that was asked for wait too long) ends everything at once, and leaves what a
- * crash would leave.
+ * Two ways to end: `stop` (asked for, or the milestone of `until` reached) lets everything finish
+ * what it has begun; `abort` (an error anywhere, or a bucket that lets a stop that was asked for
+ * wait too long) ends everything at once, and leaves what a crash would leave.
  */
+
+import { hasCode } from '@waybill/shared/base/errors';
+import { abortable, interrupted, LinkedAbort, sleep } from '@waybill/shared/base/lifecycle';
+import type { Logger } from '@waybill/shared/base/logger';
+import type { Metrics } from '@waybill/shared/base/metrics';
+import { type ClusterTime, parseClusterTime } from '@waybill/shared/base/position';
+import type { CaptureStats } from '@waybill/shared/base/stats';
+import { StopGrace } from '@waybill/shared/base/stop-grace';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { hasCode } from '@waybill/shared/errors';
-import { abortable, interrupted, LinkedAbort, sleep } from '@waybill/shared/lifecycle';
-import type { Logger } from '@waybill/shared/logger';
 import type { Milestone } from '@waybill/shared/manifest/commit';
 import { milestoneOf } from '@waybill/shared/manifest/state';
-import type { Metrics } from '@waybill/shared/metrics';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { type ClusterTime, parseClusterTime } from '@waybill/shared/position';
-import type { CaptureStats } from '@waybill/shared/stats';
-import { StopGrace } from '@waybill/shared/stop-grace';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { bucketRetryNotice } from './bucket-retry.ts';
 import { milestone } from './commit/committer.ts';
 import { SIGN_OF_LIFE_MS } from './owner.ts';
@@ -48,8 +50,9 @@ export interface CaptureResult {
 const POLL_MS = 1000;
 
 /**
- * Runs until stopped, or until the milestone of `settings.until`. A stop is no error: the result says so. Errors: see startStream; and
- * SOURCE_HISTORY_LOST, SOURCE_EVENT_*, SOURCE_IMAGE_UNEXPLAINED, MANIFEST_FENCED, and what source and bucket fail with for good.
+ * Runs until stopped, or until the milestone of `settings.until`. A stop is no error: the result
+ * says so. Errors: see startStream; and SOURCE_HISTORY_LOST, SOURCE_EVENT_*,
+ * SOURCE_IMAGE_UNEXPLAINED, MANIFEST_FENCED, and what source and bucket fail with for good.
  */
 export async function runCapture(settings: CaptureSettings, deps: CaptureDeps): Promise<CaptureResult> {
   using stop = new LinkedAbort(deps.signal);
@@ -139,7 +142,8 @@ class Capture {
   /** The first failure ends everything; that others are interrupted by it says nothing. */
   #fail(error: unknown): void {
     if (this.#stop.signal.aborted && hasCode(error, 'INTERRUPTED')) return;
-    // Whoever asked for a stop gets one: what a bucket that is away does not take is nothing that the next start cannot read.
+    // Whoever asked for a stop gets one: what a bucket that is away does not take is nothing that
+    // the next start cannot read.
     if (this.#deps.signal.aborted && hasCode(error, 'BUCKET_UNAVAILABLE')) {
       this.#leavesSomething = true;
       return;
@@ -172,7 +176,10 @@ class Capture {
     });
   }
 
-  /** Whatever holds up the source or the reading of it: who looks on sees that the stream has an owner. */
+  /**
+   * Whatever holds up the source or the reading of it: who looks on sees that the stream has an
+   * owner.
+   */
   async #live(): Promise<void> {
     const { committer } = this.#stream;
     const { signal } = this.#stop;
@@ -200,14 +207,16 @@ class Capture {
     if (!milestoneOf(committer.state, 'snapshot-completed')) {
       stats.phase = 'snapshot';
       await this.#snapshot(() => {
-        // All that the snapshot holds had happened by now: the proof need not wait for its last segments.
+        // All that the snapshot holds had happened by now: the proof need not wait for its last
+        // segments.
         reaching = this.#reachNow();
         reaching.catch(() => undefined);
       });
     }
     stats.phase = 'changes';
     const time = await (reaching ?? this.#reachNow());
-    // The files up to here make a consistent whole: the snapshot, and all that happened while it was read.
+    // The files up to here make a consistent whole: the snapshot, and all that happened while it
+    // was read.
     if (this.#settings.until === 'snapshot-completed') return this.#end('snapshot-completed');
     // Whoever ends here may load, verify and switch without a capture that runs.
     const { listing, tellsOfStructure } = this.#tailing;
@@ -258,7 +267,10 @@ class Capture {
     this.#stop.abort(interrupted(`reached ${ended}`));
   }
 
-  /** Looks for the operator's word that writes have stopped, and answers `drained`; and for a new owner while idle. */
+  /**
+   * Looks for the operator's word that writes have stopped, and answers `drained`; and for a new
+   * owner while idle.
+   */
   async #watch(): Promise<void> {
     const { committer } = this.#stream;
     const { signal } = this.#stop;

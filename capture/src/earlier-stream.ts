@@ -1,10 +1,10 @@
-import type { Logger } from '@waybill/shared/logger';
+import type { Logger } from '@waybill/shared/base/logger';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import { progressOf } from '@waybill/shared/manifest/identity';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { listNames } from '@waybill/shared/mongo/listed-names';
-import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
-import { listOwnProgress } from '@waybill/shared/mongo/own-progress';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { listNames } from '@waybill/shared/mongo/facts/listed-names';
+import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
+import { listOwnProgress } from '@waybill/shared/mongo/facts/own-progress';
 
 /**
  * A stream that does not tell progress from a user's data leaves both out: that is fixed for its

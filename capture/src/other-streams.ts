@@ -1,11 +1,15 @@
-/** The streams that a bucket has of the same source: a new one beside them is most likely a misspelt name. */
+/**
+ * The streams that a bucket has of the same source: a new one beside them is most likely a misspelt
+ * name.
+ */
+
+import { hasCode, WaybillError } from '@waybill/shared/base/errors';
+import { closest } from '@waybill/shared/base/suggest';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { closest } from '@waybill/shared/config/suggest';
-import { hasCode, WaybillError } from '@waybill/shared/errors';
 import { findStream } from '@waybill/shared/manifest/identity';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { streamNames } from '@waybill/shared/manifest/names';
-import { isKnownAs, type SourceIdentity } from '@waybill/shared/mongo/source-identity';
+import { isKnownAs, type SourceIdentity } from '@waybill/shared/mongo/facts/source-identity';
 
 const MOST_NAMED = 10;
 

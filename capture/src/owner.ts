@@ -1,19 +1,21 @@
 /**
- * Who captures a stream before us, and whether it is still at work. Only manners: what keeps two captures
- * apart is the fence, and that holds however this decides.
+ * Who captures a stream before us, and whether it is still at work. Only manners: what keeps two
+ * captures apart is the fence, and that holds however this decides.
  *
- * A live owner commits every twelve seconds at least, so one that has committed nothing for longer is gone,
- * cut off from the bucket, or suspended; if it comes back it is fenced. The silence is measured by our own
- * clock from when we began to look on: no clocks of two machines are compared. At once, without a wait, goes
- * an owner that said that it had stopped, and a process of this machine that is gone.
+ * A live owner commits every twelve seconds at least, so one that has committed nothing for longer
+ * is gone, cut off from the bucket, or suspended; if it comes back it is fenced. The silence is
+ * measured by our own clock from when we began to look on: no clocks of two machines are compared.
+ * At once, without a wait, goes an owner that said that it had stopped, and a process of this
+ * machine that is gone.
  */
+
+import { WaybillError } from '@waybill/shared/base/errors';
+import { sleep } from '@waybill/shared/base/lifecycle';
+import type { Logger } from '@waybill/shared/base/logger';
+import { isCertainlyDead } from '@waybill/shared/base/process-identity';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { WaybillError } from '@waybill/shared/errors';
-import { sleep } from '@waybill/shared/lifecycle';
-import type { Logger } from '@waybill/shared/logger';
 import { readCommits } from '@waybill/shared/manifest/log';
 import { foldCommit, type StreamState } from '@waybill/shared/manifest/state';
-import { isCertainlyDead } from '@waybill/shared/process-identity';
 import type { CaptureSettings } from './settings.ts';
 
 /** Beyond {@link CaptureSettings.idleCommitMs}: by then an owner commits, whatever holds it up. */
@@ -75,7 +77,10 @@ function hasEnded({ milestones }: StreamState): boolean {
   return typeof process === 'string' && isCertainlyDead(process);
 }
 
-/** How long ago that was is by the clocks of both machines: said to people, and nothing is decided by it. */
+/**
+ * How long ago that was is by the clocks of both machines: said to people, and nothing is decided
+ * by it.
+ */
 function ownerOf({ writer, at }: StreamState): {
   readonly owner: string;
   readonly secondsSinceCommit: number;

@@ -2,12 +2,12 @@
  * Whether a capture may go on with a stream that is there: the same source, and the options
  * that are fixed for its life.
  */
-import { WaybillError } from '@waybill/shared/errors';
+import { WaybillError } from '@waybill/shared/base/errors';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import type { NewStream } from '@waybill/shared/manifest/identity';
 import type { StreamState } from '@waybill/shared/manifest/state';
 import { excludesAll, streamPatterns } from '@waybill/shared/manifest/stream-patterns';
-import { isKnownAs, type SourceIdentity } from '@waybill/shared/mongo/source-identity';
+import { isKnownAs, type SourceIdentity } from '@waybill/shared/mongo/facts/source-identity';
 
 const FIXED = ['lanes', 'format', 'codec', 'include', 'images'] as const;
 

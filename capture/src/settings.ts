@@ -17,8 +17,9 @@ export interface CaptureSettings {
   /** Level of the codec; undefined is the codec's own default for us. */
   readonly compressionLevel: number | undefined;
   /**
-   * Where the document of an update comes from. lookup: read by identity after the event. post: the server's stored
-   * post-image, and a lookup where the collection stores none. none: the delta alone.
+   * Where the document of an update comes from. lookup: read by identity after the event. post: the
+   * server's stored post-image, and a lookup where the collection stores none. none: the delta
+   * alone.
    */
   readonly images: StreamIdentity['images'];
   readonly timeSeries: 'refuse' | 'snapshot-only';
@@ -52,14 +53,20 @@ export interface CaptureSettings {
   readonly commitIntervalMs: number;
   /** An idle stream commits its position this often, so that the resume point keeps moving. */
   readonly idleCommitMs: number;
-  /** Sealed commits between reading and the manifest. With {@link commitBytes} it bounds the memory of changes. */
+  /**
+   * Sealed commits between reading and the manifest. With {@link commitBytes} it bounds the memory
+   * of changes.
+   */
   readonly commitsInFlight: number;
   /** How long the server may hold a getMore that has nothing to give. */
   readonly maxAwaitMs: number;
   /** Finds at once, and ids in one, when images are looked up. */
   readonly lookupConcurrency: number;
   readonly lookupIds: number;
-  /** Updates whose document was not found and whose explanation is still to come; older ones go unchecked. */
+  /**
+   * Updates whose document was not found and whose explanation is still to come; older ones go
+   * unchecked.
+   */
   readonly missingLimit: number;
 }
 

@@ -1,8 +1,8 @@
-import type { Logger } from '@waybill/shared/logger';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
-import type { ClusterTime } from '@waybill/shared/position';
-import { retry } from '@waybill/shared/retry';
+import type { Logger } from '@waybill/shared/base/logger';
+import type { ClusterTime } from '@waybill/shared/base/position';
+import { retry } from '@waybill/shared/base/retry';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time';
 
 export interface SourceClock {
   readonly connection: MongoConnection;
@@ -13,8 +13,8 @@ export interface SourceClock {
 const NOTICE_MS = 5_000;
 
 /**
- * A time at or after every write that the source acknowledged before the call. A majority must answer; while
- * none does, the log says so.
+ * A time at or after every write that the source acknowledged before the call. A majority must
+ * answer; while none does, the log says so.
  */
 export async function sourceTime({ connection, logger, signal }: SourceClock): Promise<ClusterTime> {
   const notice = setInterval(

@@ -1,19 +1,25 @@
 /**
  * How a capture begins: a new stream, or one to go on with.
  *
- *   new:     open the change stream (T0) → list collections → stream.json → epoch and position T0 → definitions, snapshot-started
- *   resumed: stream.json compared → the source still holds the position's history → epoch → position, unfinished chunks
+ *   new:     open the change stream (T0) → list collections → stream.json → epoch and position T0 →
+ *   definitions, snapshot-started resumed: stream.json compared → the source still holds the
+ *   position's history → epoch → position, unfinished chunks
  *
- * Nothing is written before a new stream is known to be possible. A crash after stream.json, or after the position, leaves a
- * stream without `snapshot-started`: the next start goes on from the position T0 that stands in the manifest, lists again, and
- * maps the names back to that T0.
+ * Nothing is written before a new stream is known to be possible. A crash after stream.json, or
+ * after the position, leaves a stream without `snapshot-started`: the next start goes on from the
+ * position T0 that stands in the manifest, lists again, and maps the names back to that T0.
  */
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { WaybillError } from '@waybill/shared/base/errors';
+import { throwIfAborted } from '@waybill/shared/base/lifecycle';
+import type { Logger } from '@waybill/shared/base/logger';
+import type { Metrics } from '@waybill/shared/base/metrics';
+import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/base/position';
+import { processIdentity } from '@waybill/shared/base/process-identity';
+import { retry } from '@waybill/shared/base/retry';
+import type { CaptureStats } from '@waybill/shared/base/stats';
 import { type Bucket, UNFINISHED_AGE_MS } from '@waybill/shared/bucket/bucket';
-import { WaybillError } from '@waybill/shared/errors';
-import { throwIfAborted } from '@waybill/shared/lifecycle';
-import type { Logger } from '@waybill/shared/logger';
 import type { CollectionDefinition, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { createStream, findStream, type NewStream, progressOf } from '@waybill/shared/manifest/identity';
 import { isUploadOfOurs, streamPrefix } from '@waybill/shared/manifest/keys';
@@ -21,15 +27,10 @@ import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { excludeEvidence, excludesAll, streamPatterns } from '@waybill/shared/manifest/stream-patterns';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
-import type { Metrics } from '@waybill/shared/metrics';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
-import { listOwnProgress } from '@waybill/shared/mongo/own-progress';
-import { type SourceIdentity, sourceIdentity } from '@waybill/shared/mongo/source-identity';
-import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/position';
-import { processIdentity } from '@waybill/shared/process-identity';
-import { retry } from '@waybill/shared/retry';
-import type { CaptureStats } from '@waybill/shared/stats';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
+import { listOwnProgress } from '@waybill/shared/mongo/facts/own-progress';
+import { type SourceIdentity, sourceIdentity } from '@waybill/shared/mongo/facts/source-identity';
 import { bucketRetryNotice } from './bucket-retry.ts';
 import { discover } from './catalog/discovery.ts';
 import { checkPatterns, PatternWatch } from './catalog/patterns.ts';
@@ -195,7 +196,10 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
   };
 }
 
-/** Best effort: uploads that a crash cut short are no objects and harm nothing, but stores bill their bytes. */
+/**
+ * Best effort: uploads that a crash cut short are no objects and harm nothing, but stores bill
+ * their bytes.
+ */
 async function removeLeftovers(bucket: Bucket, prefix: string, { logger, signal }: StartDeps): Promise<void> {
   try {
     const removed = await bucket.removeUnfinished(`${prefix}/`, {
@@ -216,9 +220,10 @@ function newStream(settings: CaptureSettings, { id, topology }: SourceIdentity):
 }
 
 /**
- * Where a stream goes on that leaves out more than before, if not where it was: its token may be of an event
- * that it does not show any more, and the events taken at that time are no longer those that would come. So
- * it starts with all of that time, and what was captured of it comes twice, which ends in the same documents.
+ * Where a stream goes on that leaves out more than before, if not where it was: its token may be of
+ * an event that it does not show any more, and the events taken at that time are no longer those
+ * that would come. So it starts with all of that time, and what was captured of it comes twice,
+ * which ends in the same documents.
  */
 function positionBehind(
   state: StreamState,

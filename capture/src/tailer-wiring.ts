@@ -1,5 +1,5 @@
-import { WaybillError } from '@waybill/shared/errors';
-import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
+import { WaybillError } from '@waybill/shared/base/errors';
+import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import { bucketRetryNotice } from './bucket-retry.ts';
 import type { CaptureDeps } from './capture.ts';
 import { KnownCollections } from './catalog/known-collections.ts';

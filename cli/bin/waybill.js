@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 /**
- * Starts the command under a Node that can run it. Plain JavaScript for any Node from 18 on: TypeScript runs from
- * source without a warning from 24.3 on, and an older Node hands over to the one that the package `node` pins.
+ * Starts the command under a Node that can run it. Plain JavaScript for any Node from 18 on:
+ * TypeScript runs from source without a warning from 24.3 on, and an older Node hands over to the
+ * one that the package `node` pins.
  *
- * The handed-over process is a child, since older Nodes can not replace themselves. It gets our signals, we exit as it
- * exits, and the channel between us tells it when we are gone without having said so (SIGKILL): then it ends as well.
+ * The handed-over process is a child, since older Nodes can not replace themselves. It gets our
+ * signals, we exit as it exits, and the channel between us tells it when we are gone without having
+ * said so (SIGKILL): then it ends as well.
  */
 import { spawn } from 'node:child_process';
 import nodeModule, { createRequire } from 'node:module';
@@ -21,11 +23,12 @@ if (isNewEnough(process.versions.node) || process.env[LAUNCHED] !== undefined) a
 else handOver();
 
 async function run() {
-  // zstd and hashing are CPU work on libuv's threads, writing and syncing files waits on them. With the default of four,
-  // a few slow syncs would hold up compression: one thread for each core, and four that may wait.
+  // zstd and hashing are CPU work on libuv's threads, writing and syncing files waits on them. With
+  // the default of four, a few slow syncs would hold up compression: one thread for each core, and
+  // four that may wait.
   process.env.UV_THREADPOOL_SIZE ??= String((availableParallelism?.() ?? cpus().length) + 4);
-  // Half of the start is turning TypeScript into code. Kept under the user's own home, since what is there is run;
-  // where that cannot be written, nothing is kept.
+  // Half of the start is turning TypeScript into code. Kept under the user's own home, since what
+  // is there is run; where that cannot be written, nothing is kept.
   const cache = process.env.WAYBILL_CACHE || join(homedir(), '.cache', 'waybill');
   nodeModule.enableCompileCache?.(join(cache, 'compiled'));
   const launched = process.env[LAUNCHED] !== undefined && process.channel !== undefined;

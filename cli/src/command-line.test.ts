@@ -2,13 +2,13 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { OPTION_SPECS, type Options } from '@waybill/shared/config/options';
-import { resolveOptions } from '@waybill/shared/config/resolve';
-import { hasCode, WaybillError } from '@waybill/shared/errors';
+import { hasCode, WaybillError } from '@waybill/shared/base/errors';
 import { describe, expect, it } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
 import { type Invocation, readCommandLine } from './command-line.ts';
 import { COMMANDS } from './commands/commands.ts';
+import { OPTION_SPECS, type Options } from './options/options.ts';
+import { resolveOptions } from './options/resolve.ts';
 
 async function read(...argv: string[]): Promise<Invocation> {
   const invocation = await readCommandLine(argv, COMMANDS, '0');

@@ -1,21 +1,27 @@
 /**
- * The command line as it was typed: a command, and flags that nobody has looked into. Parsing of values, defaults and
- * what is needed are the table's business, so that all sources agree.
+ * The command line as it was typed: a command, and flags that nobody has looked into. Parsing of
+ * values, defaults and what is needed are the table's business, so that all sources agree.
  */
 
-import { OPTION_SPECS } from '@waybill/shared/config/options';
-import { unknownName } from '@waybill/shared/config/resolve';
-import { WaybillError } from '@waybill/shared/errors';
+import { WaybillError } from '@waybill/shared/base/errors';
 import { Command as Commander, Option } from 'commander';
 import type { Command } from './commands/command.ts';
+import { OPTION_SPECS } from './options/options.ts';
+import { unknownName } from './options/resolve.ts';
 
 export interface Invocation {
   readonly command: Command;
-  /** By option name. What no option is called is among them: the table refuses it, and knows what is like it. */
+  /**
+   * By option name. What no option is called is among them: the table refuses it, and knows what is
+   * like it.
+   */
   readonly flags: Readonly<Record<string, unknown>>;
 }
 
-/** What to run, or null where help or the version was asked for and printed. Throws CONFIG_* for what does not parse. */
+/**
+ * What to run, or null where help or the version was asked for and printed. Throws CONFIG_* for
+ * what does not parse.
+ */
 export async function readCommandLine(
   argv: readonly string[],
   commands: readonly Command[],
@@ -59,8 +65,8 @@ export async function readCommandLine(
 }
 
 /**
- * One for all commands, so that options may stand before the command as well: which command takes which is looked at
- * later. No option insists on a value, or it would take the next option for one.
+ * One for all commands, so that options may stand before the command as well: which command takes
+ * which is looked at later. No option insists on a value, or it would take the next option for one.
  */
 function newReader(): Commander {
   const reader = new Commander().helpOption(false);
@@ -86,8 +92,8 @@ const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * `-c=file` and `-config=file` as `--config=file`. Commander would read what stands behind a short name as its value, and
- * look for a file called "=file" or "onfig=file".
+ * `-c=file` and `-config=file` as `--config=file`. Commander would read what stands behind a short
+ * name as its value, and look for a file called "=file" or "onfig=file".
  */
 function longName(typed: string): string {
   const [, name, rest] = /^-([a-z][^=]*)(.*)$/is.exec(typed) ?? [];

@@ -1,7 +1,7 @@
-import { OPTION_SPECS } from '@waybill/shared/config/options';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from './commands/commands.ts';
 import { helpText } from './help.ts';
+import { OPTION_SPECS } from './options/options.ts';
 
 const longest = (text: string): number => Math.max(...text.split('\n').map((line) => line.length));
 const beforeExamples = (text: string): string => text.slice(0, text.indexOf('\nExamples:\n'));
@@ -13,7 +13,10 @@ interface Shown {
   description: string;
 }
 
-/** Read as a person does: headings, terms below each other, and descriptions in a column beside them. */
+/**
+ * Read as a person does: headings, terms below each other, and descriptions in a column beside
+ * them.
+ */
 function shownOptions(text: string): Shown[] {
   const shown: Shown[] = [];
   let group = '';

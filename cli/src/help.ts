@@ -1,8 +1,12 @@
-/** What `--help` prints: all commands, or one with its options, group by group as in docs/options.md. */
-import type { OptionSpec, OptionType } from '@waybill/shared/config/option';
-import { OPTION_SPECS } from '@waybill/shared/config/options';
+/**
+ * What `--help` prints: all commands, or one with its options, group by group as in
+ * docs/options.md.
+ */
+
 import { Command as Commander, type Help, Option } from 'commander';
 import type { Command } from './commands/command.ts';
+import type { OptionSpec, OptionType } from './options/option.ts';
+import { OPTION_SPECS } from './options/options.ts';
 
 /** Longer lines are hard to read, however wide the terminal is. */
 const MAX_COLUMNS = 110;
@@ -21,7 +25,9 @@ const VALUES: Readonly<Record<OptionType, string>> = {
   connection: ' <connection>',
 };
 
-/** Of one command, or of all where none is given. `columns` is undefined where there is no terminal. */
+/**
+ * Of one command, or of all where none is given. `columns` is undefined where there is no terminal.
+ */
 export function helpText(
   commands: readonly Command[],
   command: Command | undefined,

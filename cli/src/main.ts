@@ -1,14 +1,15 @@
 /** The `waybill` command: wiring only. */
-import type { CommandName } from '@waybill/shared/config/option';
-import { resolveOptions, wantsJson } from '@waybill/shared/config/resolve';
-import { hasCode } from '@waybill/shared/errors';
-import { stopSignal } from '@waybill/shared/lifecycle';
-import { createLogger } from '@waybill/shared/logger';
-import { printableLines } from '@waybill/shared/printable';
+
+import { hasCode } from '@waybill/shared/base/errors';
+import { stopSignal } from '@waybill/shared/base/lifecycle';
+import { createLogger } from '@waybill/shared/base/logger';
+import { printableLines } from '@waybill/shared/base/printable';
 import packageJson from '../package.json' with { type: 'json' };
 import { type Invocation, readCommandLine } from './command-line.ts';
 import type { Output } from './commands/command.ts';
 import { COMMANDS } from './commands/commands.ts';
+import type { CommandName } from './options/option.ts';
+import { resolveOptions, wantsJson } from './options/resolve.ts';
 import { beginning } from './output/beginning.ts';
 import { reportError } from './output/report-error.ts';
 import { jsonValue, stamped } from './output/stamped.ts';
@@ -54,8 +55,8 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
 }
 
 /**
- * Warnings that libraries give Node, a look-up of credentials that found no metadata server say, are not for
- * the user: what comes of it is an error of ours. Those who look for a defect see them.
+ * Warnings that libraries give Node, a look-up of credentials that found no metadata server say,
+ * are not for the user: what comes of it is an error of ours. Those who look for a defect see them.
  */
 function quietLibraries(): void {
   if (process.env.WAYBILL_DEBUG) return;
@@ -87,8 +88,9 @@ async function execute({ command, flags }: Invocation, main: MainOptions): Promi
     logger.info('stopped', { command: command.name });
     return 0;
   } finally {
-    // All but said and done: a stop that comes now asks for what happens anyway, and must not end as a death by a signal. Before
-    // the other listeners go, for with the last one the system kills again.
+    // All but said and done: a stop that comes now asks for what happens anyway, and must not end
+    // as a death by a signal. Before the other listeners go, for with the last one the system kills
+    // again.
     for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => process.exit());
   }
 }

@@ -1,7 +1,10 @@
-/** A load may be started before its capture has made the stream: it waits for a while, and says so. */
+/**
+ * A load may be started before its capture has made the stream: it waits for a while, and says so.
+ */
+
+import { sleep } from '@waybill/shared/base/lifecycle';
+import type { Logger } from '@waybill/shared/base/logger';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { sleep } from '@waybill/shared/lifecycle';
-import type { Logger } from '@waybill/shared/logger';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import { findStream } from '@waybill/shared/manifest/identity';
 import { streamPrefix } from '@waybill/shared/manifest/keys';

@@ -1,10 +1,13 @@
-/** What is looked at when a load is started for the first time, before anything of it is recorded. */
+/**
+ * What is looked at when a load is started for the first time, before anything of it is recorded.
+ */
+
+import { WaybillError } from '@waybill/shared/base/errors';
+import type { Logger } from '@waybill/shared/base/logger';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { WaybillError } from '@waybill/shared/errors';
-import type { Logger } from '@waybill/shared/logger';
 import { loadNames } from '@waybill/shared/manifest/names';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
-import { suggestPattern, unmatchedPatterns } from '@waybill/shared/mongo/unmatched';
+import { suggestPattern, unmatchedPatterns } from '@waybill/shared/mongo/facts/unmatched';
 import type { LoadSettings } from './settings.ts';
 
 export interface FirstStartDeps {

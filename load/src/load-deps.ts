@@ -1,10 +1,11 @@
 /** What a load is given, and what it gives back. */
+
+import type { Logger } from '@waybill/shared/base/logger';
+import type { Metrics } from '@waybill/shared/base/metrics';
+import type { ClusterTime } from '@waybill/shared/base/position';
+import type { LoadStats } from '@waybill/shared/base/stats';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import type { Logger } from '@waybill/shared/logger';
-import type { Metrics } from '@waybill/shared/metrics';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import type { ClusterTime } from '@waybill/shared/position';
-import type { LoadStats } from '@waybill/shared/stats';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import type { Blocked } from './structure/blocked.ts';
 import type { IndexReport } from './structure/indexes.ts';
 
@@ -19,7 +20,9 @@ export interface LoadDeps {
 }
 
 export interface LoadResult {
-  /** Why it ended: what `until` asked for, a request to stop, its cutover, or the end of the stream. */
+  /**
+   * Why it ended: what `until` asked for, a request to stop, its cutover, or the end of the stream.
+   */
   readonly outcome: 'snapshot-applied' | 'caught-up' | 'drained' | 'stopped' | 'cut-over' | 'stream-closed';
   readonly epoch: number;
   /** Everything up to here is applied. */

@@ -1,14 +1,15 @@
 /**
- * What a load takes of its stream. Fixed for the life of the load: recorded in its log with `load-started`, which is
- * committed before anything is written to the target's collections, so that a crash leaves either no filter and nothing applied, or both.
- * Everything that reads the load later (verify, cutover, status) finds it there.
+ * What a load takes of its stream. Fixed for the life of the load: recorded in its log with
+ * `load-started`, which is committed before anything is written to the target's collections, so
+ * that a crash leaves either no filter and nothing applied, or both. Everything that reads the load
+ * later (verify, cutover, status) finds it there.
  */
-import { WaybillError } from '@waybill/shared/errors';
+import { WaybillError } from '@waybill/shared/base/errors';
 import type { DdlEvent, Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { progressOf } from '@waybill/shared/manifest/identity';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { patternsIn, type StreamPatterns } from '@waybill/shared/manifest/stream-patterns';
-import { NamespaceFilter, patternsText } from '@waybill/shared/mongo/namespace-filter';
+import { NamespaceFilter, patternsText } from '@waybill/shared/mongo/facts/namespace-filter';
 
 /** Patterns as {@link NamespaceFilter} has them; both empty: everything that is in the stream. */
 export interface LoadFilter {
@@ -36,12 +37,17 @@ export function takesOf(filter: LoadFilter): Takes {
   };
 }
 
-/** Whether a structure change touches something that the load takes. A database counts where everything is taken. */
+/**
+ * Whether a structure change touches something that the load takes. A database counts where
+ * everything is taken.
+ */
 export function concerns({ namespace, to }: DdlEvent, takes: Takes): boolean {
   return takes(namespace) || (to !== undefined && takes(to));
 }
 
-/** What source and target are compared in: of what the stream includes that which the load takes. */
+/**
+ * What source and target are compared in: of what the stream includes that which the load takes.
+ */
 export function comparedNamespaces(
   identity: StreamIdentity,
   stream: StreamPatterns,
@@ -73,7 +79,8 @@ export function recordedFilter(log: StreamState): LoadFilter | null {
  * The filter to go on with. What is given with no pattern at all is not given. The stream's own
  * patterns take everything that is in it, so that capture and load may share a configuration file:
  * those of its creation, and those of `now`.
- * @throws LOAD_OPTIONS_CHANGED where the load was started with another one; CONFIG_INVALID for what is no pattern
+ * @throws LOAD_OPTIONS_CHANGED where the load was started with another one; CONFIG_INVALID for what
+ *   is no pattern
  */
 export function settleFilter(
   given: LoadFilter,

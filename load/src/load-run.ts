@@ -1,12 +1,15 @@
-/** The steps of a load that is ours: snapshot, indexes, changes. What is done already is told by the target's progress. */
-import { hasCode, type WaybillError } from '@waybill/shared/errors';
-import { interrupted, LinkedAbort, sleep } from '@waybill/shared/lifecycle';
+/**
+ * The steps of a load that is ours: snapshot, indexes, changes. What is done already is told by the
+ * target's progress.
+ */
+import { hasCode, type WaybillError } from '@waybill/shared/base/errors';
+import { interrupted, LinkedAbort, sleep } from '@waybill/shared/base/lifecycle';
+import type { RetryOptions } from '@waybill/shared/base/retry';
+import { collectionProgress, countEarlier } from '@waybill/shared/base/stats';
 import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf } from '@waybill/shared/manifest/state';
-import type { RetryOptions } from '@waybill/shared/retry';
-import { collectionProgress, countEarlier } from '@waybill/shared/stats';
 import PQueue from 'p-queue';
 import { Writer } from './apply/writer.ts';
 import { applyChanges, type Mark } from './changes/changes-phase.ts';
@@ -102,7 +105,8 @@ export class LoadRun {
       return { result: this.#result(this.#reached ?? 'snapshot-applied', structure) };
     } catch (error) {
       if (hasCode(error, 'LOAD_FENCED')) return { result: this.#result('stopped', structure), fenced: error };
-      // A stop on request is how a load that follows its stream ends. Its cursors say how far it came.
+      // A stop on request is how a load that follows its stream ends. Its cursors say how far it
+      // came.
       if (!hasCode(error, 'INTERRUPTED') || !signal.aborted) throw error;
       logger.info('load stopped on request');
       return { result: this.#result('stopped', structure) };
@@ -164,7 +168,8 @@ export class LoadRun {
       signal,
     });
     await markStanding(structure);
-    // The cursors first: with the phase recorded nobody reads the stream from its beginning any more.
+    // The cursors first: with the phase recorded nobody reads the stream from its beginning any
+    // more.
     const start: LaneCursor = { ...from, ...changesAfter };
     await attempt(structure, () => this.#progress.advance(new Map(cursors.map((_, lane) => [lane, start]))));
     await attempt(structure, () => this.#progress.markPhase({ snapshotApplied: true }));
@@ -201,8 +206,8 @@ export class LoadRun {
   }
 
   /**
-   * A cutover takes our log over, when everything that it waits for is applied. Then what is in hand is
-   * ended, and nothing new begun.
+   * A cutover takes our log over, when everything that it waits for is applied. Then what is in
+   * hand is ended, and nothing new begun.
    */
   async #changesUntilCutover(tools: Tools, loaded: LoadedProgress, from: LaneCursor): Promise<void> {
     using end = new LinkedAbort(this.#deps.signal);
@@ -220,7 +225,10 @@ export class LoadRun {
     }
   }
 
-  /** A cutover that was recorded first has its indexes proven: they stay, and the load ends as at any cutover. */
+  /**
+   * A cutover that was recorded first has its indexes proven: they stay, and the load ends as at
+   * any cutover.
+   */
   async #recordHeldBack({ namespace, index }: NamedIndex): Promise<void> {
     const { log } = this.#taken;
     await log.record('indexes-built', this.#cursor ?? null, { heldBackAgain: true, namespace, index });
@@ -312,7 +320,10 @@ export class LoadRun {
     await this.#taken.log.record('drained', cursor, { streamClusterTime: streamTime });
   }
 
-  /** Milestones of the load as a whole: a crash between the fact and its milestone is made good by the next run. */
+  /**
+   * Milestones of the load as a whole: a crash between the fact and its milestone is made good by
+   * the next run.
+   */
   async #recordOnce(
     name: 'indexes-built' | 'load-started' | 'snapshot-applied',
     evidence: Milestone['evidence'],

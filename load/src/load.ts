@@ -1,16 +1,17 @@
 /**
- * A load: one stream into one target. In order: take the load over (its log, then the target), snapshot, indexes, changes.
- * Every step finds out from the target what is done already, so that a load that was killed anywhere goes on there.
+ * A load: one stream into one target. In order: take the load over (its log, then the target),
+ * snapshot, indexes, changes. Every step finds out from the target what is done already, so that a
+ * load that was killed anywhere goes on there.
  */
-import { WaybillError } from '@waybill/shared/errors';
-import { LinkedAbort } from '@waybill/shared/lifecycle';
+import { WaybillError } from '@waybill/shared/base/errors';
+import { LinkedAbort } from '@waybill/shared/base/lifecycle';
+import { DEFAULT_RETRY, type RetryOptions, retry } from '@waybill/shared/base/retry';
+import { noteBucketFailure } from '@waybill/shared/base/stats';
+import { StopGrace } from '@waybill/shared/base/stop-grace';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { streamPatterns } from '@waybill/shared/manifest/stream-patterns';
-import { DEFAULT_RETRY, type RetryOptions, retry } from '@waybill/shared/retry';
-import { noteBucketFailure } from '@waybill/shared/stats';
-import { StopGrace } from '@waybill/shared/stop-grace';
 import { awaitStream } from './await-stream.ts';
 import type { LoadDeps, LoadResult } from './load-deps.ts';
 import { recordedFilter, settleFilter } from './load-filter.ts';
@@ -27,8 +28,8 @@ import { tellNotWritten } from './target/not-written.ts';
 import type { ProgressStore, Target } from './target/target.ts';
 
 /**
- * @throws STREAM_MISSING, LOAD_FOREIGN, LOAD_OTHER_TARGET, LOAD_FENCED, LOAD_CUT_OVER, LOAD_OPTIONS_CHANGED,
- * TARGET_*, SEGMENT_CORRUPT, MANIFEST_CORRUPT, FORMAT_UNSUPPORTED, …
+ * @throws STREAM_MISSING, LOAD_FOREIGN, LOAD_OTHER_TARGET, LOAD_FENCED, LOAD_CUT_OVER,
+ *   LOAD_OPTIONS_CHANGED, TARGET_*, SEGMENT_CORRUPT, MANIFEST_CORRUPT, FORMAT_UNSUPPORTED, …
  */
 export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<LoadResult> {
   const { signal, stats } = deps;
@@ -61,7 +62,9 @@ export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<L
   }
 }
 
-/** Takes the load over and runs it, until it ends or somebody else has it. `store` has its progress. */
+/**
+ * Takes the load over and runs it, until it ends or somebody else has it. `store` has its progress.
+ */
 async function runOwned(
   settings: LoadSettings,
   deps: LoadRunDeps,
@@ -84,7 +87,8 @@ async function runOwned(
   );
   try {
     using stop = new LinkedAbort(signal, ownership.fenced);
-    // Again, since another first start may have come in between: from here on nobody else records one.
+    // Again, since another first start may have come in between: from here on nobody else records
+    // one.
     const filter = settleFilter(settings, recordedFilter(log.state), identity, settings.load, patterns);
     const run = new LoadRun(
       settings,

@@ -1,17 +1,24 @@
-import { WaybillError } from '@waybill/shared/errors';
+import { WaybillError } from '@waybill/shared/base/errors';
 
 /**
- * Where a load stops by itself. `drained`: everything up to the stream's `drained` milestone is applied; cutover waits
- * for it. Null: never, it follows the stream until it is stopped.
+ * Where a load stops by itself. `drained`: everything up to the stream's `drained` milestone is
+ * applied; cutover waits for it. Null: never, it follows the stream until it is stopped.
  */
 export type LoadUntil = 'snapshot-applied' | 'caught-up' | 'drained';
 
-/** What a load does, with everything resolved; {@link resolveLoadSettings} fills in the defaults. */
+/**
+ * What a load does, with everything resolved; {@link resolveLoadSettings} fills in the defaults.
+ */
 export interface LoadSettings {
   readonly stream: string;
-  /** Names this load among those of the stream and on the target. Letters, digits, `.`, `_` and `-`. */
+  /**
+   * Names this load among those of the stream and on the target. Letters, digits, `.`, `_` and `-`.
+   */
   readonly load: string;
-  /** Namespaces to take of the stream, and to leave; both empty: as the load was started, or everything ({@link LoadFilter}). */
+  /**
+   * Namespaces to take of the stream, and to leave; both empty: as the load was started, or
+   * everything ({@link LoadFilter}).
+   */
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   /** A new load may have patterns that name nothing in the stream. */
@@ -19,12 +26,16 @@ export interface LoadSettings {
   /** How long a stream that is not there yet is waited for. */
   readonly streamWaitMs: number;
   readonly until: LoadUntil | null;
-  /** When secondary indexes are built. `last`: once drained, or by cutover. `none`: never, not by cutover either. */
+  /**
+   * When secondary indexes are built. `last`: once drained, or by cutover. `none`: never, not by
+   * cutover either.
+   */
   readonly indexes: 'after-snapshot' | 'last' | 'none';
   readonly ddl: 'apply' | 'halt' | 'ignore';
   readonly allowDrop: boolean;
   /**
-   * The database on the target that holds our progress; null: the one that the load began with, or `waybill`.
+   * The database on the target that holds our progress; null: the one that the load began with, or
+   * `waybill`.
    */
   readonly progressDatabase: string | null;
   /** Write commands in flight at once. */
@@ -35,7 +46,10 @@ export interface LoadSettings {
   readonly snapshotBatchBytes: number;
   readonly changeBatchRecords: number;
   readonly changeBatchBytes: number;
-  /** Commits are taken together up to this many bytes of documents, so that coalescing wins more when behind. */
+  /**
+   * Commits are taken together up to this many bytes of documents, so that coalescing wins more
+   * when behind.
+   */
   readonly windowBytes: number;
   /** Windows in memory at once: one applied while the next is read. */
   readonly windows: number;
@@ -47,7 +61,10 @@ export interface LoadSettings {
   readonly idlePollMs: number;
   /** Ownership is confirmed this often, in milliseconds. */
   readonly confirmMs: number;
-  /** No batch is sent when the last confirmation is older than this, in milliseconds. A new owner waits this out. */
+  /**
+   * No batch is sent when the last confirmation is older than this, in milliseconds. A new owner
+   * waits this out.
+   */
   readonly leaseMs: number;
   /** The server gives a write up after this, in milliseconds. */
   readonly maxWriteMs: number;

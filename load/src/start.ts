@@ -1,10 +1,10 @@
 /** What is looked at before a load takes anything over, and how it takes its log. */
-import { hasCode, WaybillError } from '@waybill/shared/errors';
+import { hasCode, WaybillError } from '@waybill/shared/base/errors';
+import { splitNamespace } from '@waybill/shared/base/record';
 import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { streamPatterns } from '@waybill/shared/manifest/stream-patterns';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { splitNamespace } from '@waybill/shared/record';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { checkFirstStart } from './first-start.ts';
 import type { LoadDeps } from './load-deps.ts';
 import { type LoadFilter, recordedFilter, settleFilter, takesOf } from './load-filter.ts';
@@ -22,9 +22,11 @@ export interface StartDeps extends Pick<LoadDeps, 'bucket' | 'logger' | 'signal'
 }
 
 /**
- * Before the owner is fenced: a start at a wrong target, or with other options, must not stop one that works.
- * The bond comes before all else that the log says, since that is true of its target alone.
- * @throws FORMAT_UNSUPPORTED, CONFIG_INVALID, LOAD_CUT_OVER, LOAD_OPTIONS_CHANGED, TARGET_IS_SOURCE, TARGET_PROGRESS_COLLISION, {@link settleBond}
+ * Before the owner is fenced: a start at a wrong target, or with other options, must not stop one
+ * that works. The bond comes before all else that the log says, since that is true of its target
+ * alone.
+ * @throws FORMAT_UNSUPPORTED, CONFIG_INVALID, LOAD_CUT_OVER, LOAD_OPTIONS_CHANGED,
+ *   TARGET_IS_SOURCE, TARGET_PROGRESS_COLLISION, {@link settleBond}
  */
 export async function assertStartable(
   settings: LoadSettings,
@@ -84,7 +86,8 @@ export async function takeLog(
       return { log, bond: settleBond(log.state, sight, name).bond };
     } catch (error) {
       if (!hasCode(error, 'LOAD_OTHER_TARGET', 'LOAD_PROGRESS_LOST')) throw error;
-      // Another start may have come in between, into this very target: then that is what keeps us out.
+      // Another start may have come in between, into this very target: then that is what keeps us
+      // out.
       const again = await lookAtBoth({ ...deps, ...settings });
       if (again.sight.owner?.epoch === sight.owner?.epoch) throw error;
       sight = again.sight;
@@ -92,7 +95,9 @@ export async function takeLog(
   }
 }
 
-/** The target is in use from its cutover on: what the old source goes on saying must never reach it. */
+/**
+ * The target is in use from its cutover on: what the old source goes on saying must never reach it.
+ */
 function assertNotCutOver(log: StreamState, { stream, load }: LoadSettings): void {
   const cutover = milestoneOf(log, 'cutover');
   if (!cutover) return;

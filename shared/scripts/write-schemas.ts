@@ -1,4 +1,7 @@
-/** Writes the manifest's JSON schemas anew from the zod schemas: `node shared/scripts/write-schemas.ts`, then `npm run format`. */
+/**
+ * Writes the manifest's JSON schemas anew from the zod schemas:
+ * `node shared/scripts/write-schemas.ts`, then `npm run format`.
+ */
 import { writeFileSync } from 'node:fs';
 import { manifestJsonSchemas } from '../src/manifest/json-schemas.ts';
 

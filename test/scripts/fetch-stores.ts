@@ -1,5 +1,8 @@
-/** Brings the object stores that tests and benchmarks use into the cache, so that a run does not wait for them. */
-import { WaybillError } from '@waybill/shared/errors';
+/**
+ * Brings the object stores that tests and benchmarks use into the cache, so that a run does not
+ * wait for them.
+ */
+import { WaybillError } from '@waybill/shared/base/errors';
 import { findStore } from '../src/support/stores/programs.ts';
 
 try {

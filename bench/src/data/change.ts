@@ -1,13 +1,14 @@
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { RawSequence } from '@waybill/shared/mongo/raw-value';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { RawSequence } from '@waybill/shared/mongo/driver/raw-value';
 import { BSON } from 'mongodb';
 import { DATABASE, order } from './orders.ts';
 
 const BATCH = 500;
 
 /**
- * A fifth inserts of new orders, three fifths updates, a fifth deletes, each of another document, shuffled evenly: in every
- * five changes one insert, three updates, one delete. As many changes as there were orders.
+ * A fifth inserts of new orders, three fifths updates, a fifth deletes, each of another document,
+ * shuffled evenly: in every five changes one insert, three updates, one delete. As many changes as
+ * there were orders.
  */
 export async function changeOrders(
   connection: MongoConnection,

@@ -1,5 +1,5 @@
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { RawSequence } from '@waybill/shared/mongo/raw-value';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { RawSequence } from '@waybill/shared/mongo/driver/raw-value';
 import { DATABASE, INDEXES, order } from './orders.ts';
 
 const BATCH = 2000;

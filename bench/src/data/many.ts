@@ -1,6 +1,6 @@
 import { fromObject } from '@waybill/shared/bson/build';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { RawSequence } from '@waybill/shared/mongo/raw-value';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { RawSequence } from '@waybill/shared/mongo/driver/raw-value';
 
 /**
  * Collections of a few documents with one secondary index each, as platforms with a

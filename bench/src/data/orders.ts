@@ -1,8 +1,8 @@
 import { BSON } from 'mongodb';
 
 /**
- * The default data set: orders of about 970 bytes, a nested customer and eight items each. Seeded by the order's number
- * alone, so that every run and every machine has the same bytes.
+ * The default data set: orders of about 970 bytes, a nested customer and eight items each. Seeded
+ * by the order's number alone, so that every run and every machine has the same bytes.
  */
 export const DEFAULT_DOCUMENTS = 500_000;
 export const DATABASE = 'bench';

@@ -5,7 +5,9 @@ import { fillMany, MANY_PREFIX, manyDatabases } from '../data/many.ts';
 import { exit, startWaybill, timed, timedPipe, waybill } from '../process.ts';
 import type { Measure } from '../report/measure.ts';
 
-/** Many small collections: run until it has caught up, and how long a capture takes until it reads. */
+/**
+ * Many small collections: run until it has caught up, and how long a capture takes until it reads.
+ */
 export async function collections(bench: Bench): Promise<readonly Measure[]> {
   const count = bench.collections;
   const databases = manyDatabases(count);

@@ -15,8 +15,8 @@ const WARM_UP_SECONDS = 5;
 const TICK_MS = 20;
 
 /**
- * From the source's acknowledgement of a write (majority) to the moment at which the target's own change stream
- * shows it, in milliseconds; `run` in one process between the two.
+ * From the source's acknowledgement of a write (majority) to the moment at which the target's own
+ * change stream shows it, in milliseconds; `run` in one process between the two.
  */
 export async function latency(bench: Bench): Promise<readonly Measure[]> {
   await clear(bench.targetConnection, [DATABASE, 'waybill']);

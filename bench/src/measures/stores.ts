@@ -1,4 +1,4 @@
-import { hasCode } from '@waybill/shared/errors';
+import { hasCode } from '@waybill/shared/base/errors';
 import { storeBinary } from '@waybill/test/support/stores/programs';
 import { type CloudKind, startTestStore } from '@waybill/test/support/stores/test-store';
 import { type Bench, freshFolder } from '../bench.ts';
@@ -16,8 +16,9 @@ interface Figures {
 }
 
 /**
- * Capture and load of the whole data set through each object store, beside the same through a folder. The stores' servers run on this
- * machine and take their share of its processors; so the ratio is what a store costs in all, not what it costs Waybill alone.
+ * Capture and load of the whole data set through each object store, beside the same through a
+ * folder. The stores' servers run on this machine and take their share of its processors; so the
+ * ratio is what a store costs in all, not what it costs Waybill alone.
  */
 export async function stores(bench: Bench): Promise<readonly Measure[]> {
   const missing = await whyMissing();

@@ -34,7 +34,9 @@ export function renderFigures(
   ].join('\n');
 }
 
-/** The page with what stands between its two marks replaced. Throws where the marks are not there. */
+/**
+ * The page with what stands between its two marks replaced. Throws where the marks are not there.
+ */
 export function withFigures(page: string, figures: string): string {
   const start = page.indexOf(START);
   const end = page.indexOf(END, start);

@@ -7,7 +7,10 @@ export interface Measure {
   /** The peer's figure of the same round; empty where the figure stands alone. */
   readonly peer: readonly number[];
   readonly peerName: string;
-  /** Waybill ÷ peer, or the figure itself where there is no peer: `atMost` or `atLeast` the bound. Without one it is only shown. */
+  /**
+   * Waybill ÷ peer, or the figure itself where there is no peer: `atMost` or `atLeast` the bound.
+   * Without one it is only shown.
+   */
   readonly bound?: Bound;
   readonly note?: string;
 }

@@ -2,7 +2,7 @@
 import { elements, findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
 import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
-import { modifiedIndex, modifiedOptions } from '@waybill/shared/mongo/coll-mod';
+import { modifiedIndex, modifiedOptions } from '@waybill/shared/mongo/facts/coll-mod';
 import { indexesOf } from './definition.ts';
 
 /** Null where the event leaves no other definition than a rename or a drop of the name does. */

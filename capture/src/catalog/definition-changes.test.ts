@@ -1,7 +1,7 @@
+import { clusterTime } from '@waybill/shared/base/position';
 import { fromObject } from '@waybill/shared/bson/build';
 import { elements } from '@waybill/shared/bson/raw';
 import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
-import { clusterTime } from '@waybill/shared/position';
 import { BSON } from 'mongodb-4-0';
 import { describe, expect, it } from 'vitest';
 import { definitionChanges } from './definition-changes.ts';

@@ -1,13 +1,19 @@
 /**
- * From what a stream says that collections and views are to what the source lists, as structure changes in the form in which servers
- * from 6.0 send them. Pure.
+ * From what a stream says that collections and views are to what the source lists, as structure
+ * changes in the form in which servers from 6.0 send them. Pure.
  */
+
+import type { ClusterTime } from '@waybill/shared/base/position';
 import { boolean, buildDocument, doc, type Field, fromObject, string } from '@waybill/shared/bson/build';
 import { findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
 import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
-import { differing, type Fields, indexFields, optionFields } from '@waybill/shared/mongo/definition-fields';
-import type { ClusterTime } from '@waybill/shared/position';
+import {
+  differing,
+  type Fields,
+  indexFields,
+  optionFields,
+} from '@waybill/shared/mongo/facts/definition-fields';
 import type { SealedDdlEvent } from '../changes/sealing.ts';
 import { creation, indexesDescription, leaving, synthetic } from '../changes/synthetic-ddl.ts';
 import { indexesOf, isIdIndex } from './definition.ts';
@@ -28,8 +34,9 @@ const VALIDATION = ['validator', 'validationLevel', 'validationAction'];
 const MODIFIABLE: ReadonlySet<string> = new Set(['expireAfterSeconds', 'hidden']);
 
 /**
- * Views that are gone or changed go first and come last: they stand on collections and on each other, and one that changes in place might
- * stand for a moment on itself. A collection that is not listed is left: its end is an event on every server.
+ * Views that are gone or changed go first and come last: they stand on collections and on each
+ * other, and one that changes in place might stand for a moment on itself. A collection that is not
+ * listed is left: its end is an event on every server.
  */
 export function definitionChanges(
   known: readonly CollectionDefinition[],

@@ -1,7 +1,7 @@
 import { buildDocument, type Field } from '@waybill/shared/bson/build';
 import { asBuffer, elements, findElement, type RawElement } from '@waybill/shared/bson/raw';
 import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
-import type { CatalogEntry } from '@waybill/shared/mongo/catalog';
+import type { CatalogEntry } from '@waybill/shared/mongo/facts/catalog';
 
 const base64 = (bytes: Uint8Array): string => asBuffer(bytes).toString('base64');
 

@@ -1,12 +1,12 @@
 /** What there is to copy, as of T0. */
-import { WaybillError } from '@waybill/shared/errors';
-import type { Logger } from '@waybill/shared/logger';
+import { WaybillError } from '@waybill/shared/base/errors';
+import type { Logger } from '@waybill/shared/base/logger';
+import type { ClusterTime } from '@waybill/shared/base/position';
+import { retry } from '@waybill/shared/base/retry';
 import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
-import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/catalog';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
-import type { ClusterTime } from '@waybill/shared/position';
-import { retry } from '@waybill/shared/retry';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/facts/catalog';
+import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import { asDdlEvent } from '../changes/ddl.ts';
 import { ChangeStreamReader } from '../changes/stream.ts';
 import type { StreamOptions, StreamStart } from '../changes/stream-options.ts';
@@ -24,8 +24,9 @@ export interface DiscoveryOptions {
 }
 
 /**
- * The captured collections and views under the names they had at T0. The listing is made after T0; what happened in between is
- * read from the stream, which is then read again from T0 by the tailer: a few seconds of it, and none of it kept.
+ * The captured collections and views under the names they had at T0. The listing is made after T0;
+ * what happened in between is read from the stream, which is then read again from T0 by the tailer:
+ * a few seconds of it, and none of it kept.
  *
  * Errors: SOURCE_UNSUPPORTED naming every collection that cannot be captured.
  */
@@ -86,7 +87,8 @@ async function structureChanges(
     }
     const time = batch.time ?? batch.events.at(-1)?.clusterTime ?? 0n;
     if (time > until) return found;
-    // An idle replica set says no later time. What the listing saw may be ahead of what a majority has, and then the end is before it.
+    // An idle replica set says no later time. What the listing saw may be ahead of what a majority
+    // has, and then the end is before it.
     const isThere = batch.time === null || batch.time >= until;
     if (!isSharded && batch.reachedEnd && isThere) return found;
   }

@@ -1,9 +1,10 @@
+import { splitNamespace } from '@waybill/shared/base/record';
 import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
-import { splitNamespace } from '@waybill/shared/record';
 
 /**
- * The captured collections under their names as of the place that the change stream has been read to. It decides lanes, tells phantom
- * drops from real ones, and knows what a name means on servers whose events carry no uuid.
+ * The captured collections under their names as of the place that the change stream has been read
+ * to. It decides lanes, tells phantom drops from real ones, and knows what a name means on servers
+ * whose events carry no uuid.
  */
 export class KnownCollections {
   readonly #byName = new Map<string, CollectionDefinition>();
@@ -41,7 +42,10 @@ export class KnownCollections {
     this.#revision++;
   }
 
-  /** It goes on under this definition's uuid. Not final: the move that made that may fail, and its copy be dropped. */
+  /**
+   * It goes on under this definition's uuid. Not final: the move that made that may fail, and its
+   * copy be dropped.
+   */
   takeOver(definition: CollectionDefinition, final: boolean): void {
     this.set(definition);
     if (definition.uuid !== null && !final) this.#takenOver.add(definition.uuid);

@@ -1,21 +1,24 @@
 /**
- * Servers before 6.0 tell of no created collection or view, and of no change of indexes and options;
- * later ones tell of none that comes to nothing, such as an index that was being built when it was
- * listed. So the source is listed again where it matters, and what differs from what the stream says is
- * recorded as if the server had sent it.
+ * Servers before 6.0 tell of no created collection or view, and of no change of indexes and
+ * options; later ones tell of none that comes to nothing, such as an index that was being built
+ * when it was listed. So the source is listed again where it matters, and what differs from what
+ * the stream says is recorded as if the server had sent it.
  *
- * A listing is of no one moment and the stream goes on meanwhile, so it counts only where the stream, having passed the listing's end, has
- * brought no change of structure since before its beginning: then what is known and what was listed are of the same collections, and
- * every drop and rename that comes later in the stream came later on the source. The differences are committed at that very place.
+ * A listing is of no one moment and the stream goes on meanwhile, so it counts only where the
+ * stream, having passed the listing's end, has brought no change of structure since before its
+ * beginning: then what is known and what was listed are of the same collections, and every drop and
+ * rename that comes later in the stream came later on the source. The differences are committed at
+ * that very place.
  *
- * Repeatable after a crash anywhere: what was committed is part of what is known, and the rest differs still.
+ * Repeatable after a crash anywhere: what was committed is part of what is known, and the rest
+ * differs still.
  */
-import { abortable } from '@waybill/shared/lifecycle';
-import type { Logger } from '@waybill/shared/logger';
-import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/catalog';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
-import { retry } from '@waybill/shared/retry';
+import { abortable } from '@waybill/shared/base/lifecycle';
+import type { Logger } from '@waybill/shared/base/logger';
+import { retry } from '@waybill/shared/base/retry';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/facts/catalog';
+import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import type { StreamPosition } from '../changes/change.ts';
 import { DDL_EVENTS } from '../changes/sealing.ts';
 import type { Tailer } from '../changes/tailer.ts';
@@ -36,7 +39,10 @@ export interface ListingAgainOptions {
   readonly signal: AbortSignal;
 }
 
-/** Collections that come and go all the time must not hold up a cutover, which compares the structure itself in the end. */
+/**
+ * Collections that come and go all the time must not hold up a cutover, which compares the
+ * structure itself in the end.
+ */
 const ATTEMPTS = 10;
 
 export class ListingAgain {
@@ -102,8 +108,8 @@ export class ListingAgain {
   }
 
   /**
-   * What is refused at a start is refused by leaving it out here: the writes have stopped, none of its documents has been captured, and
-   * verify names it before anything is cut over.
+   * What is refused at a start is refused by leaving it out here: the writes have stopped, none of
+   * its documents has been captured, and verify names it before anything is cut over.
    */
   #canCome({ namespace, type }: CatalogEntry): boolean {
     const { known, logger } = this.#options;

@@ -1,5 +1,5 @@
+import { splitNamespace } from '@waybill/shared/base/record';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
-import { splitNamespace } from '@waybill/shared/record';
 
 /** A collection as it was listed. */
 export interface Listed {
@@ -9,17 +9,22 @@ export interface Listed {
 }
 
 /**
- * Maps a listing back to the moment T0: for each listed namespace the name that its collection had at T0, or null
- * where it was born after T0. Collections that existed at T0 and are gone do not appear; the stream has their end.
+ * Maps a listing back to the moment T0: for each listed namespace the name that its collection had
+ * at T0, or null where it was born after T0. Collections that existed at T0 and are gone do not
+ * appear; the stream has their end.
  *
- * `events` are the structure changes between T0 and the listing, in stream order, and perhaps some after it: a listing is
- * not of one moment, so an event may or may not be visible in it. Where events carry the collection's uuid (from 6.0) they
- * are followed by uuid, which is right in either case; views have none, are never renamed, and are new where they were created. Before 6.0 they are undone by name from the end; an event that the listing
- * did not see yet is recognised by what it would have left behind. A creation is not seen at all there: such a collection
- * counts as if it had been at T0, which is harmless, since its snapshot is repaired by its own events like any other.
+ * `events` are the structure changes between T0 and the listing, in stream order, and perhaps some
+ * after it: a listing is not of one moment, so an event may or may not be visible in it. Where
+ * events carry the collection's uuid (from 6.0) they are followed by uuid, which is right in either
+ * case; views have none, are never renamed, and are new where they were created. Before 6.0 they
+ * are undone by name from the end; an event that the listing did not see yet is recognised by what
+ * it would have left behind. A creation is not seen at all there: such a collection counts as if it
+ * had been at T0, which is harmless, since its snapshot is repaired by its own events like any
+ * other.
  *
- * A sharded cluster also creates a collection whose name is in use: movePrimary makes it anew on another shard, with all of its
- * documents and a new uuid. Whether the name was in use at T0 cannot be known, so there a creation only counts behind a drop.
+ * A sharded cluster also creates a collection whose name is in use: movePrimary makes it anew on
+ * another shard, with all of its documents and a new uuid. Whether the name was in use at T0 cannot
+ * be known, so there a creation only counts behind a drop.
  */
 export function namesAtT0(
   listing: readonly Listed[],
@@ -51,7 +56,10 @@ function followUuids(listing: readonly Listed[], events: readonly DdlEvent[]): M
   );
 }
 
-/** Leaves out creations of names that no event has freed. The drop of a copy that a move left behind frees nothing. */
+/**
+ * Leaves out creations of names that no event has freed. The drop of a copy that a move left behind
+ * frees nothing.
+ */
 function withoutMoves(events: readonly DdlEvent[]): DdlEvent[] {
   /** Name → the uuid that has it now, as far as events tell; null where it is free. */
   const holders = new Map<string, string | null>();
@@ -88,7 +96,8 @@ function undoByName(listing: readonly Listed[], events: readonly DdlEvent[]): Ma
         const to = event.to ?? '';
         const listed = names.get(to);
         names.delete(to);
-        // Whatever has the old name now came after the rename; unless nothing has the new name: not listed yet.
+        // Whatever has the old name now came after the rename; unless nothing has the new name: not
+        // listed yet.
         if (listed !== undefined) {
           names.delete(event.namespace);
           names.set(event.namespace, listed);

@@ -3,14 +3,18 @@
  * way to a stream that is complete and holds nothing: it is refused before anything is written,
  * and told when it becomes so later.
  */
-import { WaybillError } from '@waybill/shared/errors';
-import type { Logger } from '@waybill/shared/logger';
+import { WaybillError } from '@waybill/shared/base/errors';
+import type { Logger } from '@waybill/shared/base/logger';
 import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { leftOut } from '@waybill/shared/mongo/left-out';
-import { listNames } from '@waybill/shared/mongo/listed-names';
-import { type NamespaceFilter, type Pattern, parsePattern } from '@waybill/shared/mongo/namespace-filter';
-import { isNamed, namesAny, suggestPattern, unmatchedPatterns } from '@waybill/shared/mongo/unmatched';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { leftOut } from '@waybill/shared/mongo/facts/left-out';
+import { listNames } from '@waybill/shared/mongo/facts/listed-names';
+import {
+  type NamespaceFilter,
+  type Pattern,
+  parsePattern,
+} from '@waybill/shared/mongo/facts/namespace-filter';
+import { isNamed, namesAny, suggestPattern, unmatchedPatterns } from '@waybill/shared/mongo/facts/unmatched';
 
 export interface PatternOptions {
   readonly filter: NamespaceFilter;
@@ -30,7 +34,8 @@ export async function checkPatterns(
   const { filter, source, logger, signal, allowEmpty } = options;
   const taken = definitions.map(({ namespace }) => namespace);
   const names = await listNames(source, (database) => filter.mayMatchDatabase(database), signal);
-  // By the names of T0 or by those of now: between the two a collection may have been made, or renamed.
+  // By the names of T0 or by those of now: between the two a collection may have been made, or
+  // renamed.
   const unmatched = unmatchedPatterns(filter.include, [...taken, ...names]);
   if (unmatched.length > 0) {
     const all = await listNames(source, () => true, signal);

@@ -1,23 +1,25 @@
-import { documentHash, laneOfHash } from '@waybill/shared/bson/canonical-key';
-import { documentAt, millisecondsAt, type PackedChangeEvent } from '@waybill/shared/bson/change-event';
-import { asBuffer, invalidDocument, locateElement, type RawElement } from '@waybill/shared/bson/raw';
-import type { ClusterTime, Position } from '@waybill/shared/position';
+import type { ClusterTime, Position } from '@waybill/shared/base/position';
 import type {
   DataRecord,
   DocumentOrigin,
   Operation,
   PackedBytes,
   TransactionId,
-} from '@waybill/shared/record';
+} from '@waybill/shared/base/record';
+import { documentHash, laneOfHash } from '@waybill/shared/bson/canonical-key';
+import { documentAt, millisecondsAt, type PackedChangeEvent } from '@waybill/shared/bson/change-event';
+import { asBuffer, invalidDocument, locateElement, type RawElement } from '@waybill/shared/bson/raw';
 
 /** Where the change stream goes on, exact also where a token can not be used. */
 export interface StreamPosition extends Position {
   /**
-   * How many captured data events of exactly `clusterTime` lie before the position. A stream that has to start at the
-   * cluster time, which is inclusive, drops that many.
+   * How many captured data events of exactly `clusterTime` lie before the position. A stream that
+   * has to start at the cluster time, which is inclusive, drops that many.
    */
   readonly taken: number;
-  /** Cluster time of the last event before the position, captured or not; null where none is known. */
+  /**
+   * Cluster time of the last event before the position, captured or not; null where none is known.
+   */
   readonly lastEvent: ClusterTime | null;
 }
 
@@ -52,8 +54,8 @@ export interface ChangeTraits {
 }
 
 /**
- * The change of an event, in the event's own bytes: tens of thousands of these wait at once, so each is one small object, and
- * the event itself is let go.
+ * The change of an event, in the event's own bytes: tens of thousands of these wait at once, so
+ * each is one small object, and the event itself is let go.
  */
 export class EventChange implements Change, PackedBytes {
   readonly source: Buffer;
@@ -172,8 +174,8 @@ export function setImage(change: Change, source: Buffer, start: number): void {
 const ID_ONLY_BYTES = 10;
 
 /**
- * The key holds a shard key beside the `_id`: another document of that `_id` may stand on another shard, or
- * this one under another shard key. A document's `_id` alone is its key everywhere else.
+ * The key holds a shard key beside the `_id`: another document of that `_id` may stand on another
+ * shard, or this one under another shard key. A document's `_id` alone is its key everywhere else.
  */
 export function namesShardKey(change: Change): boolean {
   if (change instanceof EventChange) {
@@ -191,7 +193,10 @@ export function hasId(change: Change, type: number, b: Uint8Array, start: number
   return id.type === type && sameBytes(id.bytes, 0, id.bytes.length, b, start, end);
 }
 
-/** Both are of the same document of the same name. Exact bytes of `_id`: see {@link documentIdentity}. */
+/**
+ * Both are of the same document of the same name. Exact bytes of `_id`: see
+ * {@link documentIdentity}.
+ */
 export function isSameDocument(a: Change, b: Change): boolean {
   if (a.hash !== b.hash || a.namespace !== b.namespace) return false;
   if (b instanceof EventChange) return hasId(a, b.idType, b.source, b.idAt, b.idEnd);
@@ -221,8 +226,9 @@ function sameBytes(
 }
 
 /**
- * One document of one collection, as a key of maps. Exact bytes of `_id`: ids that are equal to the server but differ in
- * bytes never live at the same time, and between them lies a delete of the one that was there.
+ * One document of one collection, as a key of maps. Exact bytes of `_id`: ids that are equal to the
+ * server but differ in bytes never live at the same time, and between them lies a delete of the one
+ * that was there.
  */
 export function documentIdentity(namespace: string, id: RawElement): string {
   const { bytes } = id;

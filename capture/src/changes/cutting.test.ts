@@ -1,4 +1,4 @@
-import { clusterTime } from '@waybill/shared/position';
+import { clusterTime } from '@waybill/shared/base/position';
 import { describe, expect, it } from 'vitest';
 import type { Change } from './change.ts';
 import { cutInHalf } from './cutting.ts';

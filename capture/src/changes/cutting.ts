@@ -2,8 +2,8 @@ import { type Change, type StreamPosition, sameTransaction } from './change.ts';
 import type { SealedChanges } from './sealing.ts';
 
 /**
- * Cuts a sealed commit whose images would be too large for memory: near the middle, between transactions where there is such a
- * place. A commit of one change comes back as it is.
+ * Cuts a sealed commit whose images would be too large for memory: near the middle, between
+ * transactions where there is such a place. A commit of one change comes back as it is.
  */
 export function cutInHalf(unit: SealedChanges): SealedChanges[] {
   const { changes } = unit;
@@ -18,7 +18,10 @@ export function cutInHalf(unit: SealedChanges): SealedChanges[] {
   ];
 }
 
-/** The number of changes before the cut: the boundary of transactions nearest to the middle, or the middle. */
+/**
+ * The number of changes before the cut: the boundary of transactions nearest to the middle, or the
+ * middle.
+ */
 function cutPlace(changes: readonly Change[]): number {
   const middle = Math.ceil(changes.length / 2);
   for (let distance = 0; distance < middle; distance++) {
@@ -30,7 +33,9 @@ function cutPlace(changes: readonly Change[]): number {
   return middle;
 }
 
-/** The position after the change before `at`. Documents read in the stream have none of their own. */
+/**
+ * The position after the change before `at`. Documents read in the stream have none of their own.
+ */
 function positionAt({ changes, before }: SealedChanges, at: number): StreamPosition {
   const last = changes[at - 1]!;
   if (last.resumeToken === null) return before;

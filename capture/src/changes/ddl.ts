@@ -1,9 +1,9 @@
+import { WaybillError } from '@waybill/shared/base/errors';
+import { formatClusterTime } from '@waybill/shared/base/position';
 import type { ChangeEvent } from '@waybill/shared/bson/change-event';
 import { asBuffer, findElement } from '@waybill/shared/bson/raw';
-import { WaybillError } from '@waybill/shared/errors';
 import type { CollectionDefinition, DdlEvent, DdlOperation } from '@waybill/shared/manifest/commit';
-import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
-import { formatClusterTime } from '@waybill/shared/position';
+import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import { definitionOfCreate, isEncryptedCreate, isTimeSeriesCreate } from '../catalog/definition.ts';
 import type { KnownCollections } from '../catalog/known-collections.ts';
 
@@ -11,11 +11,15 @@ import type { KnownCollections } from '../catalog/known-collections.ts';
 export type DdlDecision =
   /** Recorded as it is. `definition` is what a create left. */
   | { readonly kind: 'record'; readonly event: DdlEvent; readonly definition: CollectionDefinition | null }
-  /** The collection has to be read whole behind the events: it comes into the stream, or may have been mistaken for another. */
+  /**
+   * The collection has to be read whole behind the events: it comes into the stream, or may have
+   * been mistaken for another.
+   */
   | { readonly kind: 'reread'; readonly before: readonly DdlEvent[]; readonly namespace: string }
   /**
-   * The same collection, put elsewhere in the cluster under a new uuid: read whole behind what is there already. Nothing is
-   * dropped, since what was deleted meanwhile is in the stream. `final` is false where the move may still fail.
+   * The same collection, put elsewhere in the cluster under a new uuid: read whole behind what is
+   * there already. Nothing is dropped, since what was deleted meanwhile is in the stream. `final`
+   * is false where the move may still fail.
    */
   | { readonly kind: 'moved'; readonly namespace: string; readonly uuid: string; readonly final: boolean }
   /** A drop that may be of a copy: on a sharded cluster, moving data drops what is left behind. */
@@ -63,7 +67,8 @@ export function decideDdl(event: ChangeEvent, context: DdlContext): DdlDecision 
   if (operationType === 'invalidate') return ignore('the server ends the stream; it is opened again behind');
   if (PLACEMENT.has(operationType)) return ignore('it only places data');
   if (operationType === 'reshardCollection') {
-    // The data is the same, and lies in a new collection with a new uuid: images of updates before it were not found.
+    // The data is the same, and lies in a new collection with a new uuid: images of updates before
+    // it were not found.
     return decideReshard(event, context);
   }
   if (!OPERATIONS.has(operationType)) {
@@ -102,7 +107,8 @@ function decideCreate(event: ChangeEvent, ddl: DdlEvent, context: DdlContext): D
   if (isEncryptedCreate(description)) throw unsupported(namespace, 'uses queryable encryption');
   const known = context.known.get(namespace);
   if (known && known.uuid !== null && known.uuid === collectionUuid) return ignore('it is known already');
-  // A name is free before it is given again, and its drop is in the stream; unless movePrimary makes the collection anew.
+  // A name is free before it is given again, and its drop is in the stream; unless movePrimary
+  // makes the collection anew.
   const isMoved = context.isSharded && known?.type === 'collection' && known.uuid !== null;
   if (isMoved && collectionUuid !== null) {
     return { kind: 'moved', namespace, uuid: collectionUuid, final: false };
@@ -129,9 +135,10 @@ function decideReshard(event: ChangeEvent, { filter, known }: DdlContext): DdlDe
 }
 
 /**
- * Inside the captured namespaces a rename is recorded; out of them it is a drop; into them the collection has to be read. Where
- * events carry no uuid (before 6.0) images were looked up by name and may be another collection's, so it is read there too. So is what
- * convertToCapped puts in the place of a collection: the stream does not show the documents that it copies.
+ * Inside the captured namespaces a rename is recorded; out of them it is a drop; into them the
+ * collection has to be read. Where events carry no uuid (before 6.0) images were looked up by name
+ * and may be another collection's, so it is read there too. So is what convertToCapped puts in the
+ * place of a collection: the stream does not show the documents that it copies.
  */
 function decideRename(event: ChangeEvent, ddl: DdlEvent, context: DdlContext): DdlDecision {
   const to = event.to ?? '';
@@ -140,7 +147,8 @@ function decideRename(event: ChangeEvent, ddl: DdlEvent, context: DdlContext): D
   if (!from && !into) return ignore('not captured');
   if (!into) return record({ ...withoutTo(ddl), operation: 'drop', description: null });
   if (!from) {
-    // Whatever had the name gives way, also what we do not know: one that was gone before the inventory may have changes in the stream.
+    // Whatever had the name gives way, also what we do not know: one that was gone before the
+    // inventory may have changes in the stream.
     const drop: DdlEvent = {
       ...withoutTo(ddl),
       operation: 'drop',

@@ -1,7 +1,10 @@
 import type { Change } from './change.ts';
 import { hasId, isSameDocument } from './change.ts';
 
-/** Changes by document, by their hashes: no key has to be made for any of them. Its size is fixed from the start. */
+/**
+ * Changes by document, by their hashes: no key has to be made for any of them. Its size is fixed
+ * from the start.
+ */
 export class DocumentTable {
   readonly #slots: Int32Array;
   readonly #mask: number;

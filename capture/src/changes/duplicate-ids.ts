@@ -1,10 +1,13 @@
+import { WaybillError } from '@waybill/shared/base/errors';
+import { splitNamespace } from '@waybill/shared/base/record';
 import type { RawElement } from '@waybill/shared/bson/raw';
-import { WaybillError } from '@waybill/shared/errors';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { type CollectionOfIds, duplicateIds } from '@waybill/shared/mongo/duplicate-ids';
-import { splitNamespace } from '@waybill/shared/record';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { type CollectionOfIds, duplicateIds } from '@waybill/shared/mongo/read/duplicate-ids';
 
-/** Looks again at ids that a reading met twice. @throws SOURCE_DUPLICATE_ID where one of them stays so */
+/**
+ * Looks again at ids that a reading met twice. @throws SOURCE_DUPLICATE_ID where one of them stays
+ * so
+ */
 export async function refuseDuplicates(
   connection: MongoConnection,
   of: CollectionOfIds,

@@ -1,19 +1,20 @@
 /**
- * Whether a source is where a stream left it. A token of the stream's end is no proof: a source that
- * was put back to an older state, and has been written to since, goes on behind such a token as if
- * nothing had been between.
+ * Whether a source is where a stream left it. A token of the stream's end is no proof: a source
+ * that was put back to an older state, and has been written to since, goes on behind such a token
+ * as if nothing had been between.
  *
- * The last event is. What the change stream gave at that time stands in the oplog as long as there is the
- * history that it was part of, and an oplog that has another one has nothing at the very second and
- * increment. Where the oplog no longer reaches back that far, or the time is not known, the source's clock
- * alone is compared: it never goes back.
+ * The last event is. What the change stream gave at that time stands in the oplog as long as there
+ * is the history that it was part of, and an oplog that has another one has nothing at the very
+ * second and increment. Where the oplog no longer reaches back that far, or the time is not known,
+ * the source's clock alone is compared: it never goes back.
  */
+
+import { hasCode, WaybillError } from '@waybill/shared/base/errors';
+import { type ClusterTime, formatClusterTime } from '@waybill/shared/base/position';
 import { readChangeEvent } from '@waybill/shared/bson/change-event';
-import { hasCode, WaybillError } from '@waybill/shared/errors';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { openCursor } from '@waybill/shared/mongo/cursor';
-import { rawArray } from '@waybill/shared/mongo/raw-value';
-import { type ClusterTime, formatClusterTime } from '@waybill/shared/position';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { openCursor } from '@waybill/shared/mongo/driver/cursor';
+import { rawArray } from '@waybill/shared/mongo/driver/raw-value';
 import type { StreamPosition } from './change.ts';
 import { resumeTokenTime } from './resume-token.ts';
 import { classifyStreamError } from './source-errors.ts';
@@ -23,7 +24,9 @@ import { type StreamOptions, streamPipeline } from './stream-options.ts';
 const LOOKS = 30;
 const AWAIT_MS = 1000;
 
-/** For a start: one attempt; `now` is the source's clock. @throws SOURCE_HISTORY_CHANGED, MONGO_* */
+/**
+ * For a start: one attempt; `now` is the source's clock. @throws SOURCE_HISTORY_CHANGED, MONGO_*
+ */
 export async function assertSameHistory(
   connection: MongoConnection,
   stream: StreamOptions,
@@ -36,7 +39,8 @@ export async function assertSameHistory(
 }
 
 /**
- * For a capture that runs, which may have to do without a clock that a majority confirms. One attempt.
+ * For a capture that runs, which may have to do without a clock that a majority confirms. One
+ * attempt.
  * @throws SOURCE_HISTORY_CHANGED, MONGO_*
  */
 export async function assertHoldsEvent(

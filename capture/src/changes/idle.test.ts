@@ -1,4 +1,4 @@
-import { clusterTime } from '@waybill/shared/position';
+import { clusterTime } from '@waybill/shared/base/position';
 import { expect, test } from 'vitest';
 import { isPositionDue } from './idle.ts';
 

@@ -1,4 +1,4 @@
-import { type ClusterTime, clusterTimeSeconds } from '@waybill/shared/position';
+import { type ClusterTime, clusterTimeSeconds } from '@waybill/shared/base/position';
 
 export interface IdleState {
   /** Milliseconds of a monotonic clock. */
@@ -16,10 +16,10 @@ const ROUNDING_MS = 1000;
 const LEAST_MS = 1000;
 
 /**
- * Whether a stream without changes has its position committed now: when the last commit is long ago by our
- * clock, or lies that far back in cluster time. The second keeps the lag of an idle source at one interval:
- * its clock moves only with the server's no-ops, and a position that waited for our own interval as well
- * would be two of them behind.
+ * Whether a stream without changes has its position committed now: when the last commit is long ago
+ * by our clock, or lies that far back in cluster time. The second keeps the lag of an idle source
+ * at one interval: its clock moves only with the server's no-ops, and a position that waited for
+ * our own interval as well would be two of them behind.
  */
 export function isPositionDue({ now, lastPushAt, idleCommitMs, pushed, reached }: IdleState): boolean {
   if (now - lastPushAt >= idleCommitMs) return true;

@@ -1,5 +1,5 @@
-import { clusterTime } from '@waybill/shared/position';
-import type { Operation } from '@waybill/shared/record';
+import { clusterTime } from '@waybill/shared/base/position';
+import type { Operation } from '@waybill/shared/base/record';
 import { describe, expect, it } from 'vitest';
 import type { Change } from './change.ts';
 import { planImages } from './image-plan.ts';

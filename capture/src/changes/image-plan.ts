@@ -11,12 +11,13 @@ export interface ImageWants {
 }
 
 /**
- * Decides where the image of each update of one commit comes from, and marks those that need none of their own: an
- * update that is followed by any other change of the same document in the same commit is superseded, since no reader
- * stops inside a commit. What stays are the last updates of their documents; they are returned by collection.
+ * Decides where the image of each update of one commit comes from, and marks those that need none
+ * of their own: an update that is followed by any other change of the same document in the same
+ * commit is superseded, since no reader stops inside a commit. What stays are the last updates of
+ * their documents; they are returned by collection.
  *
- * So are deletes that name a shard key, where they are the last of their `_id`: what they delete may stand
- * under another shard key (see decisions/0018).
+ * So are deletes that name a shard key, where they are the last of their `_id`: what they delete
+ * may stand under another shard key (see decisions/0018).
  *
  * Updates that carry an image already (a stored post-image) keep it.
  *

@@ -1,22 +1,24 @@
 /**
- * Images of updated documents, read after the events: one find a collection and thousand ids, instead of the server's own
- * lookup event by event, which is about fifty times as slow.
+ * Images of updated documents, read after the events: one find a collection and thousand ids,
+ * instead of the server's own lookup event by event, which is about fifty times as slow.
  *
- * An image is of the event's own collection or there is none: from 6.0 the find names the collection's uuid, and follows it to the
- * name it has now. Before 6.0 the name is all there is; a rename seen later has the collection read again (see ddl.ts). The find
- * is a majority read not older than the commit's last event, so an image is never older than the update it belongs to.
+ * An image is of the event's own collection or there is none: from 6.0 the find names the
+ * collection's uuid, and follows it to the name it has now. Before 6.0 the name is all there is; a
+ * rename seen later has the collection read again (see ddl.ts). The find is a majority read not
+ * older than the commit's last event, so an image is never older than the update it belongs to.
  */
+
+import type { ClusterTime } from '@waybill/shared/base/position';
+import { splitNamespace } from '@waybill/shared/base/record';
+import { retry } from '@waybill/shared/base/retry';
 import { array, buildArray, buildDocument, doc, string, timestamp } from '@waybill/shared/bson/build';
 import { documentHash, namespaceHash } from '@waybill/shared/bson/canonical-key';
 import { eachDocument, locateElement, type RawElement } from '@waybill/shared/bson/raw';
-import { collectionUuidField, openByIdentity } from '@waybill/shared/mongo/collection-identity';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { openCursor } from '@waybill/shared/mongo/cursor';
-import { rawDocument } from '@waybill/shared/mongo/raw-value';
-import { replyOperationTime } from '@waybill/shared/mongo/reply';
-import type { ClusterTime } from '@waybill/shared/position';
-import { splitNamespace } from '@waybill/shared/record';
-import { retry } from '@waybill/shared/retry';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { openCursor } from '@waybill/shared/mongo/driver/cursor';
+import { rawDocument } from '@waybill/shared/mongo/driver/raw-value';
+import { replyOperationTime } from '@waybill/shared/mongo/driver/reply';
+import { collectionUuidField, openByIdentity } from '@waybill/shared/mongo/facts/collection-identity';
 import PQueue from 'p-queue';
 import { type Change, namesShardKey, setImage } from './change.ts';
 import { DocumentTable } from './document-table.ts';
@@ -69,9 +71,10 @@ export class ImageLookup {
   }
 
   /**
-   * Attaches images to the updates of one commit: `lookup`, `superseded` or `missing`. `asOf` is the last
-   * event's cluster time. With `unbounded` the budget does not count: a commit that can not be cut further. A
-   * delete that names a shard key gets the document that has its `_id` under another one, if there is any.
+   * Attaches images to the updates of one commit: `lookup`, `superseded` or `missing`. `asOf` is
+   * the last event's cluster time. With `unbounded` the budget does not count: a commit that can
+   * not be cut further. A delete that names a shard key gets the document that has its `_id` under
+   * another one, if there is any.
    * @throws SOURCE_DUPLICATE_ID where there are two
    */
   async attach(changes: readonly Change[], asOf: ClusterTime, unbounded = false): Promise<ImageResult> {
@@ -158,7 +161,10 @@ export class ImageLookup {
   }
 }
 
-/** What a lost cursor had brought stays: it was read after the event, like what its successor brings. */
+/**
+ * What a lost cursor had brought stays: it was read after the event, like what its successor
+ * brings.
+ */
 function markMissing(part: ImageWants, run: LookupRun, lookedUpAt: ClusterTime): void {
   for (const change of part.changes) {
     // A delete is expected to find nothing.
@@ -169,8 +175,8 @@ function markMissing(part: ImageWants, run: LookupRun, lookedUpAt: ClusterTime):
 }
 
 /**
- * Gives every document of a reply to the change that waits for it. An id that is equal to the server but not in bytes belongs to a later
- * document: ours is missing.
+ * Gives every document of a reply to the change that waits for it. An id that is equal to the
+ * server but not in bytes belongs to a later document: ours is missing.
  */
 function attachFound(
   array: Buffer,

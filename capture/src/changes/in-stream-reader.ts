@@ -1,32 +1,34 @@
 /**
- * Reading a whole collection behind a rename, as change records with the operation `read`. Needed where a rename brings a
- * collection into the captured namespaces; on every rename before 6.0, since images were looked up by name there and may
- * have been another collection's; on the one that ends a convertToCapped, whose copies no event brings; and where the cluster
- * puts a collection elsewhere under a new uuid: images of updates before it were not found, and what the snapshot had still to read
- * is gone.
+ * Reading a whole collection behind a rename, as change records with the operation `read`. Needed
+ * where a rename brings a collection into the captured namespaces; on every rename before 6.0,
+ * since images were looked up by name there and may have been another collection's; on the one that
+ * ends a convertToCapped, whose copies no event brings; and where the cluster puts a collection
+ * elsewhere under a new uuid: images of updates before it were not found, and what the snapshot had
+ * still to read is gone.
  *
- * The committed position stays before the event until all of it is committed, and the definition comes with
- * the position after it. The structure changes are one commit, which says what is being read. A crash before
- * it repeats the whole thing; a crash behind it repeats the reading alone, which ends in the same documents:
- * a source that replaced the collection meanwhile says so behind the event. What is read is of now, and thus
- * later than the rename; events that follow repair it, as with the snapshot.
+ * The committed position stays before the event until all of it is committed, and the definition
+ * comes with the position after it. The structure changes are one commit, which says what is being
+ * read. A crash before it repeats the whole thing; a crash behind it repeats the reading alone,
+ * which ends in the same documents: a source that replaced the collection meanwhile says so behind
+ * the event. What is read is of now, and thus later than the rename; events that follow repair it,
+ * as with the snapshot.
  */
 
+import { sleep } from '@waybill/shared/base/lifecycle';
+import type { Logger } from '@waybill/shared/base/logger';
+import { type ClusterTime, formatClusterTime } from '@waybill/shared/base/position';
+import { splitNamespace } from '@waybill/shared/base/record';
+import { retry } from '@waybill/shared/base/retry';
 import { buildDocument } from '@waybill/shared/bson/build';
 import { documentHash, laneOf, namespaceHash } from '@waybill/shared/bson/canonical-key';
 import type { ChangeEvent } from '@waybill/shared/bson/change-event';
 import { findElement, invalidDocument } from '@waybill/shared/bson/raw';
-import { sleep } from '@waybill/shared/lifecycle';
-import type { Logger } from '@waybill/shared/logger';
 import type { CollectionDefinition, Reading } from '@waybill/shared/manifest/commit';
-import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/catalog';
-import { listCollections } from '@waybill/shared/mongo/collections';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
-import { readRange } from '@waybill/shared/mongo/range-reader';
-import { type ClusterTime, formatClusterTime } from '@waybill/shared/position';
-import { splitNamespace } from '@waybill/shared/record';
-import { retry } from '@waybill/shared/retry';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/facts/catalog';
+import { listCollections } from '@waybill/shared/mongo/facts/collections';
+import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
+import { readRange } from '@waybill/shared/mongo/read/range-reader';
 import { definitionOf, definitionOfCreate } from '../catalog/definition.ts';
 import type { KnownCollections } from '../catalog/known-collections.ts';
 import type { ChangePipeline } from '../commit/change-pipeline.ts';
@@ -68,8 +70,9 @@ export class InStreamReader {
   }
 
   /**
-   * Commits the decision's structure changes and the collection's documents, all with the position `hold`. Gives the definition
-   * to commit with the position after the event; null where the collection is gone.
+   * Commits the decision's structure changes and the collection's documents, all with the position
+   * `hold`. Gives the definition to commit with the position after the event; null where the
+   * collection is gone.
    */
   async reread(
     decision: Reread,
@@ -92,8 +95,8 @@ export class InStreamReader {
   }
 
   /**
-   * The capture before this one had committed its structure changes; who repeats them drops what only
-   * the reading has brought.
+   * The capture before this one had committed its structure changes; who repeats them drops what
+   * only the reading has brought.
    */
   #isUnderWay(namespace: string, event: ChangeEvent): boolean {
     const { underWay } = this.#options;
@@ -118,8 +121,8 @@ export class InStreamReader {
     const renamedInside = before.some(({ operation }) => operation === 'rename');
     const same = renamedInside ? sameAs(entry, wasKnown) : null;
     if (entry && !same) {
-      // Another collection than the one we believed in: what was captured under the name may hold documents that this one
-      // never had, and only starting it afresh removes them.
+      // Another collection than the one we believed in: what was captured under the name may hold
+      // documents that this one never had, and only starting it afresh removes them.
       if (renamedInside) {
         ddl.push({
           event: { ...synthetic('drop', namespace, clusterTime), synthetic: true },
@@ -133,7 +136,10 @@ export class InStreamReader {
     return same;
   }
 
-  /** Options and lanes are what they were; only the uuid is new, and indexes that the move may have made. */
+  /**
+   * Options and lanes are what they were; only the uuid is new, and indexes that the move may have
+   * made.
+   */
   async #rereadMoved(
     { namespace, uuid, final }: Moved,
     event: ChangeEvent,
@@ -157,7 +163,10 @@ export class InStreamReader {
     return { ...wasKnown, uuid, snapshot: false };
   }
 
-  /** A collection that goes away while it is read may have moved on: then it is read where it is now. */
+  /**
+   * A collection that goes away while it is read may have moved on: then it is read where it is
+   * now.
+   */
   async #readAll(
     first: CatalogEntry | undefined,
     find: () => Promise<CatalogEntry | undefined>,
@@ -196,7 +205,8 @@ export class InStreamReader {
           name = all.find((each) => each.uuid?.equals(uuid))?.name;
           if (name === undefined) return undefined;
         }
-        // A name may hold a star, which a pattern would take for any text; the list is looked through below.
+        // A name may hold a star, which a pattern would take for any text; the list is looked
+        // through below.
         const filter = new NamespaceFilter({ include: [`${database}.${name}`] });
         const entries = await listCatalog(connection, filter, signal);
         return entries.find((each) => each.name === name && each.type === 'collection');

@@ -1,14 +1,14 @@
 /** Events into commits: what is captured, in which lane, and what changes of structure mean. */
 
+import type { Logger } from '@waybill/shared/base/logger';
+import { splitNamespace } from '@waybill/shared/base/record';
+import { retry } from '@waybill/shared/base/retry';
 import { namespaceHash } from '@waybill/shared/bson/canonical-key';
 import type { PackedChangeEvent } from '@waybill/shared/bson/change-event';
-import type { Logger } from '@waybill/shared/logger';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
-import { type CollectionInfo, listCollections } from '@waybill/shared/mongo/collections';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
-import { splitNamespace } from '@waybill/shared/record';
-import { retry } from '@waybill/shared/retry';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { type CollectionInfo, listCollections } from '@waybill/shared/mongo/facts/collections';
+import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import { definitionAfter } from '../catalog/definition-after.ts';
 import type { KnownCollections } from '../catalog/known-collections.ts';
 import type { ChangePipeline } from '../commit/change-pipeline.ts';
@@ -31,7 +31,10 @@ export interface IntakeOptions {
   readonly inStream: InStreamReader;
   /** Where events carry no uuid there are no `create` events either. */
   readonly hasUuids: boolean;
-  /** Events at this position's cluster time, this many, have been captured before: the stream could not start behind them. */
+  /**
+   * Events at this position's cluster time, this many, have been captured before: the stream could
+   * not start behind them.
+   */
   readonly repeated: StreamPosition | null;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -88,9 +91,10 @@ export class Intake {
   }
 
   /**
-   * A collection that is seen for the first time on a server without `create` events: its options and indexes are asked for, and
-   * recorded as if it had been created here. Should it have been dropped meanwhile, or dropped and made anew, then what we find
-   * is nothing or the later one's options; but then the drop is still to come in the stream, and after it the name is unknown
+   * A collection that is seen for the first time on a server without `create` events: its options
+   * and indexes are asked for, and recorded as if it had been created here. Should it have been
+   * dropped meanwhile, or dropped and made anew, then what we find is nothing or the later one's
+   * options; but then the drop is still to come in the stream, and after it the name is unknown
    * again and is asked for again. The last of them gets what it has.
    */
   async #introduce(namespace: string, event: PackedChangeEvent, now: number): Promise<SealedUnit[]> {
@@ -164,7 +168,8 @@ export class Intake {
         await this.flush();
         const definition = await inStream.reread(decision, event, sealer.position);
         sealer.skip(at.time, at.token);
-        // Known only from here on, together with the position: a crash before it reads the whole collection again.
+        // Known only from here on, together with the position: a crash before it reads the whole
+        // collection again.
         const readAgain = { namespace: decision.namespace, definition };
         await this.#options.pipeline.push({ kind: 'position', position: sealer.position, readAgain });
         if (definition) known.takeOver(definition, decision.kind !== 'moved' || decision.final);

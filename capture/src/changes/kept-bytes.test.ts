@@ -1,7 +1,7 @@
+import { clusterTime } from '@waybill/shared/base/position';
 import { buildDocument, doc, fromObject, string, timestamp } from '@waybill/shared/bson/build';
 import { type PackedChangeEvent, readChangeEvent } from '@waybill/shared/bson/change-event';
-import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
-import { clusterTime } from '@waybill/shared/position';
+import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import { describe, expect, it } from 'vitest';
 import { KnownCollections } from '../catalog/known-collections.ts';
 import type { ChangePipeline } from '../commit/change-pipeline.ts';

@@ -4,10 +4,10 @@ import { type PackedChangeEvent, readChangeEvent } from '@waybill/shared/bson/ch
 const MOST = 2;
 
 /**
- * Events are places in the reply that brought them, so one that waits for its commit keeps the whole
- * reply alive. Where only a small part of a reply is kept, that part is copied, into one piece of
- * memory: then what waits is what is counted (INV-8), whatever else the source tells of. The copy costs
- * less than having received the reply did.
+ * Events are places in the reply that brought them, so one that waits for its commit keeps the
+ * whole reply alive. Where only a small part of a reply is kept, that part is copied, into one
+ * piece of memory: then what waits is what is counted (INV-8), whatever else the source tells of.
+ * The copy costs less than having received the reply did.
  */
 export function inOwnBytes(
   events: readonly PackedChangeEvent[],

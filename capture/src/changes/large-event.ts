@@ -1,13 +1,14 @@
 /** Whose event it is that the source cannot send: its errors do not say. */
+
+import { throwIfAborted } from '@waybill/shared/base/lifecycle';
 import { fromObject } from '@waybill/shared/bson/build';
 import { readChangeEvent } from '@waybill/shared/bson/change-event';
 import { findElement } from '@waybill/shared/bson/raw';
 import { readNumber } from '@waybill/shared/bson/values';
-import { throwIfAborted } from '@waybill/shared/lifecycle';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { openCursor } from '@waybill/shared/mongo/cursor';
-import { rawArray } from '@waybill/shared/mongo/raw-value';
-import { isAtLeast } from '@waybill/shared/mongo/server-info';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { openCursor } from '@waybill/shared/mongo/driver/cursor';
+import { rawArray } from '@waybill/shared/mongo/driver/raw-value';
+import { isAtLeast } from '@waybill/shared/mongo/driver/server-info';
 import { type StreamOptions, type StreamStart, streamPipeline } from './stream-options.ts';
 
 const MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -18,7 +19,8 @@ const MOST_EVENTS = 10_000;
 const AWAIT_MS = 200;
 
 /**
- * The events after the position again, without what makes them large; null where none of them explains it.
+ * The events after the position again, without what makes them large; null where none of them
+ * explains it.
  */
 export async function namespaceOfLargeEvent(
   connection: MongoConnection,

@@ -1,5 +1,5 @@
-import { type ClusterTime, formatClusterTime } from '@waybill/shared/position';
-import { splitNamespace } from '@waybill/shared/record';
+import { type ClusterTime, formatClusterTime } from '@waybill/shared/base/position';
+import { splitNamespace } from '@waybill/shared/base/record';
 
 interface MissingImage {
   readonly identity: string;
@@ -9,12 +9,14 @@ interface MissingImage {
 }
 
 /**
- * Updates whose document a lookup did not find. Each must be explained by a later event: a delete of that document, or
- * a drop, rename or dropDatabase that took its collection away. By the operation time of the lookup the explanation
- * had happened, so once the stream is past that time without one, a document has been lost and capture must stop.
+ * Updates whose document a lookup did not find. Each must be explained by a later event: a delete
+ * of that document, or a drop, rename or dropDatabase that took its collection away. By the
+ * operation time of the lookup the explanation had happened, so once the stream is past that time
+ * without one, a document has been lost and capture must stop.
  *
- * Fed in commit order, with the commit's own events before its own missing ones: an explanation never lies in the past
- * of the update. Bounded: past the limit the oldest entries go unchecked, and are counted.
+ * Fed in commit order, with the commit's own events before its own missing ones: an explanation
+ * never lies in the past of the update. Bounded: past the limit the oldest entries go unchecked,
+ * and are counted.
  */
 export class MissingImages {
   readonly #limit: number;
@@ -49,7 +51,10 @@ export class MissingImages {
     this.#waiting.delete(identity);
   }
 
-  /** The collection, or with a bare name the whole database, was dropped, renamed, or replaced by a rename. */
+  /**
+   * The collection, or with a bare name the whole database, was dropped, renamed, or replaced by a
+   * rename.
+   */
   explainNamespace(name: string): void {
     const database = !name.includes('.');
     for (const { identity, namespace } of this.#waiting.values()) {
@@ -61,7 +66,8 @@ export class MissingImages {
   /** The stream has been read up to here. Gives an entry that nothing explained, or null. */
   overdue(streamTime: ClusterTime): { namespace: string; since: string } | null {
     for (const { namespace, lookedUpAt } of this.#waiting.values()) {
-      // The oldest lookup comes first; lookups that ran side by side may be swapped, which only delays the finding.
+      // The oldest lookup comes first; lookups that ran side by side may be swapped, which only
+      // delays the finding.
       if (lookedUpAt >= streamTime) return null;
       return { namespace, since: formatClusterTime(lookedUpAt) };
     }

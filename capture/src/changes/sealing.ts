@@ -42,13 +42,14 @@ export const DDL_EVENTS = 50;
 /**
  * Collects events in stream order and cuts them into commits.
  *
- * A cut lies between two transactions (events of one cluster time, session and number stay together), unless the
- * transaction alone is larger than memory allows. That the last buffered transaction is over is known from what follows:
- * an event that is not of it, or a position that lies after it. Structure changes stand alone: they close the changes
- * before them, and are closed by the next change.
+ * A cut lies between two transactions (events of one cluster time, session and number stay
+ * together), unless the transaction alone is larger than memory allows. That the last buffered
+ * transaction is over is known from what follows: an event that is not of it, or a position that
+ * lies after it. Structure changes stand alone: they close the changes before them, and are closed
+ * by the next change.
  *
- * Invariant: the units that come out hold every event that went in, once, in order, and a unit's position lies after
- * its last event and before the next unit's first one.
+ * Invariant: the units that come out hold every event that went in, once, in order, and a unit's
+ * position lies after its last event and before the next unit's first one.
  */
 export class Sealer {
   readonly #limits: SealingLimits;
@@ -65,7 +66,10 @@ export class Sealer {
   /** The last buffered transaction may go on in the next event. */
   #open = false;
 
-  /** @param imageBytes the expected size of an updated document's image; images count before they are here. */
+  /**
+   * @param imageBytes the expected size of an updated document's image; images count before they
+   *   are here.
+   */
   constructor(
     limits: SealingLimits,
     start: StreamPosition,
@@ -133,21 +137,26 @@ export class Sealer {
     return sealed;
   }
 
-  /** An event that is not captured: the position goes on, and a transaction before it may be over. */
+  /**
+   * An event that is not captured: the position goes on, and a transaction before it may be over.
+   */
   skip(time: bigint, token: Uint8Array): void {
     this.#advance(time, token, 'event');
   }
 
   /**
-   * The whole batch is in: `token` lies after it. A time after the last event's tells that the last transaction is over; so
-   * does an answer that the stream has nothing more.
+   * The whole batch is in: `token` lies after it. A time after the last event's tells that the last
+   * transaction is over; so does an answer that the stream has nothing more.
    */
   batchEnded(token: Uint8Array, time: bigint | null, reachedEnd: boolean): void {
     if (reachedEnd || (time !== null && time > this.#position.clusterTime)) this.#open = false;
     this.#advance(time ?? this.#position.clusterTime, token, 'batch');
   }
 
-  /** When the buffer must be sealed for its age or size, on the clock of `now`; null while there is nothing or no boundary. */
+  /**
+   * When the buffer must be sealed for its age or size, on the clock of `now`; null while there is
+   * nothing or no boundary.
+   */
   dueAt(): number | null {
     if (this.isEmpty || this.#open) return null;
     return this.#bytes >= this.#limits.commitBytes ? 0 : this.#oldestAt + this.#limits.intervalMs;

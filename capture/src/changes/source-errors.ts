@@ -1,9 +1,10 @@
-import { WaybillError } from '@waybill/shared/errors';
-import { serverCode } from '@waybill/shared/mongo/classify';
+import { WaybillError } from '@waybill/shared/base/errors';
+import { serverCode } from '@waybill/shared/mongo/driver/classify';
 
 /**
- * CappedPositionLost, InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost; and what 4.0 said instead: the
- * token was not found, the resume point is no longer in the oplog, the token is of another stream.
+ * CappedPositionLost, InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost; and what
+ * 4.0 said instead: the token was not found, the resume point is no longer in the oplog, the token
+ * is of another stream.
  */
 const HISTORY_LOST_CODES: ReadonlySet<number> = new Set([136, 260, 280, 286, 40576, 40585, 40615]);
 /**
@@ -14,7 +15,9 @@ const EVENT_TOO_LARGE_CODES: ReadonlySet<number> = new Set([10334, 7182500]);
 /** QueryFeatureNotAllowed: a 4.0 server whose data is still that of 3.6. */
 const FEATURE_NOT_ALLOWED = 224;
 
-/** What an error of the change stream means; errors that say nothing special come back as they are. */
+/**
+ * What an error of the change stream means; errors that say nothing special come back as they are.
+ */
 export function classifyStreamError(error: unknown): unknown {
   const code = serverCode(error);
   if (code === undefined) return error;

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { ClusterTime } from '@waybill/shared/base/position';
 import {
   boolean,
   buildArray,
@@ -9,10 +10,9 @@ import {
   string,
   timestamp,
 } from '@waybill/shared/bson/build';
-import type { ServerInfo } from '@waybill/shared/mongo/connection';
-import type { NamespaceLists } from '@waybill/shared/mongo/namespace-filter';
-import type { RawElement } from '@waybill/shared/mongo/raw-value';
-import type { ClusterTime } from '@waybill/shared/position';
+import type { ServerInfo } from '@waybill/shared/mongo/driver/connection';
+import type { RawElement } from '@waybill/shared/mongo/driver/raw-value';
+import type { NamespaceLists } from '@waybill/shared/mongo/facts/namespace-filter';
 
 /** Everything that a resume token depends on. */
 export interface StreamOptions {
@@ -22,7 +22,10 @@ export interface StreamOptions {
   readonly splitLargeEvents: boolean;
   /** Ask for stored post-images. */
   readonly postImages: boolean;
-  /** The server's own filter, as a $match; null takes everything. What it lets through is filtered again here. */
+  /**
+   * The server's own filter, as a $match; null takes everything. What it lets through is filtered
+   * again here.
+   */
   readonly match: { readonly [name: string]: Plain } | null;
 }
 
@@ -51,11 +54,12 @@ export function streamOptions(server: ServerInfo, wishes: StreamWishes): StreamO
 }
 
 /**
- * A $match for included names where all of them are plain, or whole databases: lists of whole names, which
- * the server turns into a filter on its oplog. Regular expressions are evaluated event by event, and cost the
- * source half as much again and more where most events match; so wildcards are left to us. `to` lets renames
- * into the list through. Documents of excluded names are not sent at all, so that one which the server cannot
- * send does not matter; what becomes of their collections is, since a rename may bring one in.
+ * A $match for included names where all of them are plain, or whole databases: lists of whole
+ * names, which the server turns into a filter on its oplog. Regular expressions are evaluated event
+ * by event, and cost the source half as much again and more where most events match; so wildcards
+ * are left to us. `to` lets renames into the list through. Documents of excluded names are not sent
+ * at all, so that one which the server cannot send does not matter; what becomes of their
+ * collections is, since a rename may bring one in.
  */
 export function serverMatch(
   included: NamespaceLists | null,
@@ -93,7 +97,8 @@ export function optionsHash(options: StreamOptions): string {
 }
 
 /**
- * The aggregate's `pipeline`, as raw BSON: tokens stay the bytes they are. `more`: stages after the filter.
+ * The aggregate's `pipeline`, as raw BSON: tokens stay the bytes they are. `more`: stages after the
+ * filter.
  */
 export function streamPipeline(
   options: StreamOptions,

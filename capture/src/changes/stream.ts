@@ -1,20 +1,22 @@
 /**
- * The change stream as batches of events: one raw aggregate on `admin` for the whole cluster, and its getMores.
- * The driver's ChangeStream is not used: it turns every event into objects, and may step back after an error it resumes from.
+ * The change stream as batches of events: one raw aggregate on `admin` for the whole cluster, and
+ * its getMores. The driver's ChangeStream is not used: it turns every event into objects, and may
+ * step back after an error it resumes from.
  *
- * Invariants: every event comes once and in order, over any number of reopenings; the position that reopening uses is
- * always after the last event handed out and never inside a split one.
+ * Invariants: every event comes once and in order, over any number of reopenings; the position that
+ * reopening uses is always after the last event handed out and never inside a split one.
  */
+
+import { hasCode, isTransient, WaybillError } from '@waybill/shared/base/errors';
+import { sleep, throwIfAborted } from '@waybill/shared/base/lifecycle';
+import type { Logger } from '@waybill/shared/base/logger';
+import { type ClusterTime, formatClusterTime } from '@waybill/shared/base/position';
+import { backoffMs, type RetryPolicy } from '@waybill/shared/base/retry';
 import { joinFragments, type PackedChangeEvent, readChangeEvent } from '@waybill/shared/bson/change-event';
 import { eachDocument } from '@waybill/shared/bson/raw';
-import { hasCode, isTransient, WaybillError } from '@waybill/shared/errors';
-import { sleep, throwIfAborted } from '@waybill/shared/lifecycle';
-import type { Logger } from '@waybill/shared/logger';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { type CursorBatch, openCursor, type RawCursor } from '@waybill/shared/mongo/cursor';
-import { rawArray } from '@waybill/shared/mongo/raw-value';
-import { type ClusterTime, formatClusterTime } from '@waybill/shared/position';
-import { backoffMs, type RetryPolicy } from '@waybill/shared/retry';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { type CursorBatch, openCursor, type RawCursor } from '@waybill/shared/mongo/driver/cursor';
+import { rawArray } from '@waybill/shared/mongo/driver/raw-value';
 import { assertHoldsEvent } from './history.ts';
 import { namespaceOfLargeEvent } from './large-event.ts';
 import { resumeTokenTime } from './resume-token.ts';
@@ -57,10 +59,15 @@ const RETRY: RetryPolicy = {
   maxAttempts: Number.POSITIVE_INFINITY,
   maxElapsedMs: 600_000,
 };
-/** Larger ones keep more memory, and us waiting for the first and the server for us; they save no work. */
+/**
+ * Larger ones keep more memory, and us waiting for the first and the server for us; they save no
+ * work.
+ */
 const BATCH_BYTES = 2 * 1024 * 1024;
 
-/** Events below which a batch came early: the next request waits a little, so that one brings more. */
+/**
+ * Events below which a batch came early: the next request waits a little, so that one brings more.
+ */
 export const SMALL_BATCH = 200;
 
 export class ChangeStreamReader implements AsyncDisposable {
@@ -87,8 +94,9 @@ export class ChangeStreamReader implements AsyncDisposable {
   }
 
   /**
-   * The next batch; the first one is the opening's and mostly empty. Passing failures are retried here for ten minutes.
-   * Errors: SOURCE_HISTORY_LOST, SOURCE_EVENT_TOO_LARGE, MONGO_*, or the signal's reason. One call at a time.
+   * The next batch; the first one is the opening's and mostly empty. Passing failures are retried
+   * here for ten minutes. Errors: SOURCE_HISTORY_LOST, SOURCE_EVENT_TOO_LARGE, MONGO_*, or the
+   * signal's reason. One call at a time.
    * @param awaitMs how long the server may hold a request that has nothing to give
    */
   async next(awaitMs = this.#options.awaitMs): Promise<EventBatch> {
@@ -187,7 +195,8 @@ export class ChangeStreamReader implements AsyncDisposable {
   }
 
   /**
-   * Whoever goes on after a failure may meet a source that was put back meanwhile; whoever starts has asked.
+   * Whoever goes on after a failure may meet a source that was put back meanwhile; whoever starts
+   * has asked.
    */
   async #assertSameHistory(): Promise<void> {
     const { connection, stream, signal } = this.#options;

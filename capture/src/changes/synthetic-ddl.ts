@@ -1,8 +1,11 @@
-/** Structure changes that no server has sent, in the form in which servers from 6.0 send them. Pure. */
+/**
+ * Structure changes that no server has sent, in the form in which servers from 6.0 send them. Pure.
+ */
+
+import { type ClusterTime, formatClusterTime } from '@waybill/shared/base/position';
 import { array, buildArray, buildDocument, doc } from '@waybill/shared/bson/build';
 import { asBuffer } from '@waybill/shared/bson/raw';
 import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
-import { type ClusterTime, formatClusterTime } from '@waybill/shared/position';
 import { createDescription, indexesOf, isIdIndex } from '../catalog/definition.ts';
 import type { SealedDdlEvent } from './sealing.ts';
 
@@ -23,7 +26,10 @@ export function synthetic(
   };
 }
 
-/** What makes a collection or view as it is: a `create`, and a `createIndexes` where there are more than the `_id` index. */
+/**
+ * What makes a collection or view as it is: a `create`, and a `createIndexes` where there are more
+ * than the `_id` index.
+ */
 export function creation(definition: CollectionDefinition, time: ClusterTime): SealedDdlEvent[] {
   const { namespace, uuid } = definition;
   const events = [synthetic('create', namespace, time, uuid, createDescription(definition))];
@@ -35,8 +41,8 @@ export function creation(definition: CollectionDefinition, time: ClusterTime): S
 }
 
 /**
- * The definition stands beside the last of them: a commit may end between two, and until it has all of them a crash must not leave it
- * said that they were told.
+ * The definition stands beside the last of them: a commit may end between two, and until it has all
+ * of them a crash must not leave it said that they were told.
  */
 export function leaving(events: readonly DdlEvent[], definition: CollectionDefinition): SealedDdlEvent[] {
   const last = events.length - 1;

@@ -1,14 +1,15 @@
 /**
- * The tailer drains the change stream into commits, from start to stop. It never waits for the snapshot.
+ * The tailer drains the change stream into commits, from start to stop. It never waits for the
+ * snapshot.
  *
  *   getMore (one ahead) → intake → sealer → pipeline (bounded; when it is full, reading waits)
  *
  * Whether a moment has been passed is proven, not guessed: see `prove`.
  */
-import { hasCode } from '@waybill/shared/errors';
-import { sleep } from '@waybill/shared/lifecycle';
-import type { ClusterTime } from '@waybill/shared/position';
-import type { CaptureStats } from '@waybill/shared/stats';
+import { hasCode } from '@waybill/shared/base/errors';
+import { sleep } from '@waybill/shared/base/lifecycle';
+import type { ClusterTime } from '@waybill/shared/base/position';
+import type { CaptureStats } from '@waybill/shared/base/stats';
 import type { ChangePipeline } from '../commit/change-pipeline.ts';
 import type { StreamPosition } from './change.ts';
 import { isPositionDue } from './idle.ts';
@@ -38,7 +39,10 @@ interface Goal {
 
 /** After a small batch. */
 const PACE_MS = 20;
-/** Where somebody waits for a proof, the server is not asked to wait for events; but not for ever, should none come. */
+/**
+ * Where somebody waits for a proof, the server is not asked to wait for events; but not for ever,
+ * should none come.
+ */
 const HURRY_MS = 5;
 const HURRIED_REQUESTS = 20;
 
@@ -59,11 +63,13 @@ export class Tailer {
   }
 
   /**
-   * Fulfilled when everything up to and including `time` is durable, as a position that a commit holds. `time` must be an operation
-   * time that the source has told. Proof is a position after that time. At exactly that time it is none: a transaction or another shard may
-   * have more events of it; then, on a replica set, proof is a request made after `time` was known that finds nothing more.
-   * @param arrive called where the proof is found, with all before it handed on and nothing after it: what it pushes into the pipeline is
-   * committed exactly there. The stream waits for it.
+   * Fulfilled when everything up to and including `time` is durable, as a position that a commit
+   * holds. `time` must be an operation time that the source has told. Proof is a position after
+   * that time. At exactly that time it is none: a transaction or another shard may have more events
+   * of it; then, on a replica set, proof is a request made after `time` was known that finds
+   * nothing more.
+   * @param arrive called where the proof is found, with all before it handed on and nothing after
+   *   it: what it pushes into the pipeline is committed exactly there. The stream waits for it.
    */
   prove(time: ClusterTime, arrive: Goal['arrive'] = nothing): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -72,7 +78,10 @@ export class Tailer {
     return promise;
   }
 
-  /** Ends when `stop` is aborted, with everything that was read committed. Otherwise only by an error. */
+  /**
+   * Ends when `stop` is aborted, with everything that was read committed. Otherwise only by an
+   * error.
+   */
   async run(): Promise<void> {
     const { stop, reader, pipeline } = this.#options;
     let reading: Promise<EventBatch> | null = null;
@@ -81,7 +90,8 @@ export class Tailer {
         reading ??= this.#request();
         const batch = await this.#within(reading);
         if (batch) {
-          // One request is on its way while this batch is worked on; a small batch asks for patience first.
+          // One request is on its way while this batch is worked on; a small batch asks for
+          // patience first.
           reading = batch.events.length >= SMALL_BATCH ? this.#request() : null;
           await this.#take(batch);
         }

@@ -1,14 +1,16 @@
 /**
- * From sealed commits to the manifest: images | sequences | encode and upload | commit. Images of one commit are looked up while
- * the one before is encoded and uploaded; sequences are given out and commits are made strictly in order.
+ * From sealed commits to the manifest: images | sequences | encode and upload | commit. Images of
+ * one commit are looked up while the one before is encoded and uploaded; sequences are given out
+ * and commits are made strictly in order.
  *
- * At most `inFlight` sealed commits are in here; `push` waits for room, and so does the reading. A crash at any await leaves
- * at most garbage files: position, sequence and segment become visible in one commit (INV-6).
+ * At most `inFlight` sealed commits are in here; `push` waits for room, and so does the reading. A
+ * crash at any await leaves at most garbage files: position, sequence and segment become visible in
+ * one commit (INV-6).
  */
-import { WaybillError } from '@waybill/shared/errors';
-import type { Logger } from '@waybill/shared/logger';
+import { WaybillError } from '@waybill/shared/base/errors';
+import type { Logger } from '@waybill/shared/base/logger';
+import type { CaptureStats } from '@waybill/shared/base/stats';
 import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
-import type { CaptureStats } from '@waybill/shared/stats';
 import { documentIdentity, type StreamPosition } from '../changes/change.ts';
 import { cutInHalf } from '../changes/cutting.ts';
 import type { ImageLookup, ImageResult } from '../changes/images.ts';
@@ -22,7 +24,10 @@ export interface PositionOnly {
   readonly kind: 'position';
   readonly position: StreamPosition;
   readonly onCommitted?: (() => void) | undefined;
-  /** A collection that has been read whole since the position before: that explains what was not found. */
+  /**
+   * A collection that has been read whole since the position before: that explains what was not
+   * found.
+   */
   readonly readAgain?:
     | { readonly namespace: string; readonly definition: CollectionDefinition | null }
     | undefined;
@@ -75,7 +80,10 @@ export class ChangePipeline {
     this.#sequence = options.committer.state.lastSequence;
   }
 
-  /** Takes the next unit; fulfilled when there is room for another. Rejects once anything has failed. */
+  /**
+   * Takes the next unit; fulfilled when there is room for another. Rejects once anything has
+   * failed.
+   */
   async push(unit: PipelineUnit): Promise<void> {
     while (this.#failure === null && this.#running >= this.#options.inFlight) await this.#room.promise;
     if (this.#failure !== null) throw this.#failure.error;
@@ -128,7 +136,8 @@ export class ChangePipeline {
       const definition = unit.readAgain?.definition;
       await committer.commit({
         position,
-        // Beside structure changes, though there are none: definitions alone would belong to the inventory.
+        // Beside structure changes, though there are none: definitions alone would belong to the
+        // inventory.
         ...(definition && { ddl: [], collections: [definition] }),
         ...(unit.readAgain && committer.state.reading && { reading: null }),
       });

@@ -1,4 +1,6 @@
-import type { Logger } from '@waybill/shared/logger';
+import type { Logger } from '@waybill/shared/base/logger';
+import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/base/position';
+import type { CaptureStats } from '@waybill/shared/base/stats';
 import type {
   ChunkProgress,
   Commit,
@@ -10,12 +12,13 @@ import type {
 } from '@waybill/shared/manifest/commit';
 import type { StreamState } from '@waybill/shared/manifest/state';
 import type { ManifestWriter } from '@waybill/shared/manifest/writer';
-import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/position';
-import type { CaptureStats } from '@waybill/shared/stats';
 import type { PatternWatch } from '../catalog/patterns.ts';
 import type { StreamPosition } from '../changes/change.ts';
 
-/** What one snapshot reader has finished: a segment and how far its chunk is with it, in one commit or not at all. */
+/**
+ * What one snapshot reader has finished: a segment and how far its chunk is with it, in one commit
+ * or not at all.
+ */
 export interface SnapshotProgress {
   readonly segment: SegmentEntry | null;
   readonly chunk: ChunkProgress;
@@ -33,8 +36,9 @@ interface Waiting {
 const PROGRESS_IN_COMMIT = 40;
 
 /**
- * The one way into the manifest. Commits are serial; the writer itself queues them. Progress of the snapshot that comes while a
- * commit is under way is taken together, so thousands of small collections do not make thousands of commits.
+ * The one way into the manifest. Commits are serial; the writer itself queues them. Progress of the
+ * snapshot that comes while a commit is under way is taken together, so thousands of small
+ * collections do not make thousands of commits.
  */
 export class Committer {
   readonly #writer: ManifestWriter;

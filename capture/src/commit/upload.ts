@@ -1,9 +1,9 @@
+import { DEFAULT_RETRY, type RetryOptions, retry } from '@waybill/shared/base/retry';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { SegmentEntry, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { newChangeSegmentKey, segmentKey } from '@waybill/shared/manifest/keys';
-import { DEFAULT_RETRY, type RetryOptions, retry } from '@waybill/shared/retry';
-import { encodeChangeSegment, type LaneRecords } from '@waybill/shared/segment/change-writer';
 import { segmentExtension } from '@waybill/shared/segment/extension';
+import { encodeChangeSegment, type LaneRecords } from '@waybill/shared/segment/write/change-writer';
 import type { Change } from '../changes/change.ts';
 
 export interface UploadOptions {
@@ -17,8 +17,9 @@ export interface UploadOptions {
 }
 
 /**
- * Encodes and uploads one run of changes, whole, before any commit names it (BF-1). A crash leaves a file that no commit names:
- * garbage. The name is new each time, so an upload that is repeated never meets another's.
+ * Encodes and uploads one run of changes, whole, before any commit names it (BF-1). A crash leaves
+ * a file that no commit names: garbage. The name is new each time, so an upload that is repeated
+ * never meets another's.
  */
 export async function uploadChanges(
   changes: readonly Change[],

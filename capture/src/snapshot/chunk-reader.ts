@@ -3,29 +3,31 @@
  *
  *   find (one getMore ahead) → segment writer (encodes, compresses) → bucket
  *
- * A segment and the chunk's progress with it become visible in one commit (INV-6). A crash at any await leaves a file that no
- * commit names, and the chunk goes on after its last committed `_id`. While one segment is being closed (which waits for the
- * disk or the network) and committed the next one is read; never two behind.
+ * A segment and the chunk's progress with it become visible in one commit (INV-6). A crash at any
+ * await leaves a file that no commit names, and the chunk goes on after its last committed `_id`.
+ * While one segment is being closed (which waits for the disk or the network) and committed the
+ * next one is read; never two behind.
  */
+
+import { hasCode } from '@waybill/shared/base/errors';
+import type { Logger } from '@waybill/shared/base/logger';
+import type { ClusterTime } from '@waybill/shared/base/position';
+import { type RetryOptions, retry } from '@waybill/shared/base/retry';
+import type { CaptureStats, CollectionProgress } from '@waybill/shared/base/stats';
 import { buildDocument } from '@waybill/shared/bson/build';
 import type { RawElement } from '@waybill/shared/bson/raw';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { hasCode } from '@waybill/shared/errors';
-import type { Logger } from '@waybill/shared/logger';
 import type { ChunkProgress, SegmentEntry, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { newSnapshotSegmentKey, segmentKey } from '@waybill/shared/manifest/keys';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { NaturalReader } from '@waybill/shared/mongo/natural-reader';
-import { type RangeReader, readRange } from '@waybill/shared/mongo/range-reader';
-import { RepeatedIds } from '@waybill/shared/mongo/repeated-ids';
-import type { ClusterTime } from '@waybill/shared/position';
-import { type RetryOptions, retry } from '@waybill/shared/retry';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { type RangeReader, readRange } from '@waybill/shared/mongo/read/range-reader';
+import { RepeatedIds } from '@waybill/shared/mongo/read/repeated-ids';
 import { segmentExtension } from '@waybill/shared/segment/extension';
-import { SnapshotSegmentWriter } from '@waybill/shared/segment/snapshot-writer';
-import type { CaptureStats, CollectionProgress } from '@waybill/shared/stats';
+import { SnapshotSegmentWriter } from '@waybill/shared/segment/write/snapshot-writer';
 import { isTimeSeries } from '../catalog/definition.ts';
 import { refuseDuplicates } from '../changes/duplicate-ids.ts';
 import type { SnapshotProgress } from '../commit/committer.ts';
+import { NaturalReader } from './natural-reader.ts';
 import { OpenSegment } from './open-segment.ts';
 import type { PendingChunk } from './plan.ts';
 import type { RateLimit } from './rate-limit.ts';
@@ -45,7 +47,10 @@ export interface ChunkOptions {
   readonly stats: CaptureStats;
   readonly logger: Logger;
   readonly onBucketRetry: RetryOptions['onRetry'];
-  /** With true when the chunk's last document has been read; with false where it has to be read again. */
+  /**
+   * With true when the chunk's last document has been read; with false where it has to be read
+   * again.
+   */
   readonly onRead: (isRead: boolean) => void;
   /** Stop reading; what is committed stays. */
   readonly stop: AbortSignal;
@@ -55,7 +60,10 @@ export interface ChunkOptions {
 
 /** Two batches are held by each reader. */
 const BATCH_BYTES = 4 << 20;
-/** Of segments: where the document at a position was deleted, the one before is taken, and a segment is read again. */
+/**
+ * Of segments: where the document at a position was deleted, the one before is taken, and a segment
+ * is read again.
+ */
 const KEPT_POSITIONS = 4;
 
 export class ChunkReader {
@@ -82,8 +90,8 @@ export class ChunkReader {
   }
 
   /**
-   * Reads the chunk to its end, or until stopped (INTERRUPTED; documents read so far are committed then). A bucket that fails for a while
-   * makes it start again after what is committed.
+   * Reads the chunk to its end, or until stopped (INTERRUPTED; documents read so far are committed
+   * then). A bucket that fails for a while makes it start again after what is committed.
    */
   async run(): Promise<void> {
     const { stop } = this.#options;
@@ -101,7 +109,8 @@ export class ChunkReader {
   }
 
   async #attempt(): Promise<void> {
-    // What the attempt before was committing has settled before its progress is built on; a failure ended that attempt.
+    // What the attempt before was committing has settled before its progress is built on; a failure
+    // ended that attempt.
     await this.#committing.catch(() => undefined);
     this.#committing = Promise.resolve();
     this.#setRead(false);
@@ -124,7 +133,10 @@ export class ChunkReader {
     this.#isRead = isRead;
   }
 
-  /** Documents into segments; the last segment is left open, unless we are stopped: then it is closed and committed. */
+  /**
+   * Documents into segments; the last segment is left open, unless we are stopped: then it is
+   * closed and committed.
+   */
   async #readInto(reader: RangeReader | NaturalReader): Promise<void> {
     const { segmentBytes, rate, stop, abort } = this.#options;
     const ids = this.#repeatedIds();
@@ -167,7 +179,8 @@ export class ChunkReader {
     const { namespace, chunk } = plan;
     const common = {
       uuid: bytesOfHex(definition.uuid),
-      // Changes are captured from T0 on, so what is read must hold all before it. T0 itself may still be to come.
+      // Changes are captured from T0 on, so what is read must hold all before it. T0 itself may
+      // still be to come.
       notBefore: t0 - 1n,
       readPreference,
       // A batch is copied into its segment before the next one is asked for.
@@ -232,7 +245,10 @@ export class ChunkReader {
     );
   }
 
-  /** Lets the segment be closed and committed while reading goes on. The one before has been committed by then. */
+  /**
+   * Lets the segment be closed and committed while reading goes on. The one before has been
+   * committed by then.
+   */
   async #seal(segment: OpenSegment, done: boolean): Promise<void> {
     await this.#committing;
     this.#segment = null;

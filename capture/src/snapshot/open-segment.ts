@@ -1,6 +1,6 @@
+import type { OpenCount } from '@waybill/shared/base/stats';
 import type { DocumentPlaces } from '@waybill/shared/bson/document-places';
-import type { SnapshotSegmentWriter } from '@waybill/shared/segment/snapshot-writer';
-import type { OpenCount } from '@waybill/shared/stats';
+import type { SnapshotSegmentWriter } from '@waybill/shared/segment/write/snapshot-writer';
 
 type Summary = Awaited<ReturnType<SnapshotSegmentWriter['finish']>>;
 
@@ -40,7 +40,10 @@ export class OpenSegment implements OpenCount {
     return summary;
   }
 
-  /** A put that fails leaves its body before it says why, and of the body one hears only that: the reason is the put's to tell. */
+  /**
+   * A put that fails leaves its body before it says why, and of the body one hears only that: the
+   * reason is the put's to tell.
+   */
   async #orPutFailure<T>(writing: Promise<T>): Promise<T> {
     try {
       return await writing;

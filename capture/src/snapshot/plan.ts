@@ -1,6 +1,6 @@
 import type { ChunkPlan, ChunkProgress, CollectionDefinition } from '@waybill/shared/manifest/commit';
 import type { StreamState } from '@waybill/shared/manifest/state';
-import type { Range } from '@waybill/shared/mongo/range-plan';
+import type { Range } from '@waybill/shared/mongo/read/range-plan';
 
 /** One chunk that is not done, and where it goes on. */
 export interface PendingChunk {
@@ -55,7 +55,9 @@ export function chunkPlans(namespace: string, ranges: readonly Range[]): ChunkPl
   }));
 }
 
-/** The whole collection as one chunk, by `_id`; or in natural order, where that spares the server. */
+/**
+ * The whole collection as one chunk, by `_id`; or in natural order, where that spares the server.
+ */
 export function wholePlan(namespace: string, natural = false): ChunkPlan {
   return { namespace, chunk: 0, lower: null, upper: null, ...(natural && { natural }) };
 }

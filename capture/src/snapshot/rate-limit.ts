@@ -1,4 +1,4 @@
-import { sleep } from '@waybill/shared/lifecycle';
+import { sleep } from '@waybill/shared/base/lifecycle';
 
 /** A ceiling on bytes a second, shared by all readers. */
 export class RateLimit {
@@ -10,7 +10,10 @@ export class RateLimit {
     this.#bytesPerMs = bytesPerSecond === null ? null : bytesPerSecond / 1000;
   }
 
-  /** Waits until these bytes fit under the ceiling. They have been read already, so the next ones wait for them. */
+  /**
+   * Waits until these bytes fit under the ceiling. They have been read already, so the next ones
+   * wait for them.
+   */
   async take(bytes: number, signal: AbortSignal): Promise<void> {
     if (this.#bytesPerMs === null) return;
     const now = performance.now();

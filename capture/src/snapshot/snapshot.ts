@@ -1,18 +1,21 @@
-/** The snapshot: every collection of T0, cut into chunks, read by a few readers at once, largest first. */
-import { LinkedAbort } from '@waybill/shared/lifecycle';
-import type { Logger } from '@waybill/shared/logger';
+/**
+ * The snapshot: every collection of T0, cut into chunks, read by a few readers at once, largest
+ * first.
+ */
+import { LinkedAbort } from '@waybill/shared/base/lifecycle';
+import type { Logger } from '@waybill/shared/base/logger';
+import { splitNamespace } from '@waybill/shared/base/record';
+import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
+import { type CaptureStats, collectionProgress, countEarlier } from '@waybill/shared/base/stats';
 import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { isScattered } from '@waybill/shared/mongo/id-locality';
-import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
-import { givesPositions } from '@waybill/shared/mongo/natural-reader';
-import { type PlannedCollection, planRanges } from '@waybill/shared/mongo/range-plan';
-import { splitNamespace } from '@waybill/shared/record';
-import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
-import { type CaptureStats, collectionProgress, countEarlier } from '@waybill/shared/stats';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
+import { type PlannedCollection, planRanges } from '@waybill/shared/mongo/read/range-plan';
 import PQueue from 'p-queue';
 import { type Committer, milestone, type SnapshotProgress } from '../commit/committer.ts';
 import { type ChunkOptions, ChunkReader } from './chunk-reader.ts';
+import { isScattered } from './id-locality.ts';
+import { givesPositions } from './natural-reader.ts';
 import { chunkPlans, type PendingChunk, pieces, snapshotWork, wholePlan } from './plan.ts';
 
 export interface SnapshotOptions extends Omit<ChunkOptions, 'commit' | 'connection' | 'onRead'> {
@@ -25,8 +28,8 @@ export interface SnapshotOptions extends Omit<ChunkOptions, 'commit' | 'connecti
   readonly stats: CaptureStats;
   readonly logger: Logger;
   /**
-   * Nothing is left to be read; the last segments are still to be closed and committed. Called again where something had to be
-   * read once more: the last call counts.
+   * Nothing is left to be read; the last segments are still to be closed and committed. Called
+   * again where something had to be read once more: the last call counts.
    */
   readonly onAllRead: () => void;
 }
@@ -35,8 +38,8 @@ export interface SnapshotOptions extends Omit<ChunkOptions, 'commit' | 'connecti
 const PLANS_IN_COMMIT = 100;
 
 /**
- * Does what is left of the snapshot, from planning to the milestone `snapshot-completed`. Goes on from any point: what is planned
- * and what is done stands in the manifest.
+ * Does what is left of the snapshot, from planning to the milestone `snapshot-completed`. Goes on
+ * from any point: what is planned and what is done stands in the manifest.
  */
 export async function runSnapshot(options: SnapshotOptions): Promise<void> {
   const { committer, stats, stop } = options;
@@ -101,7 +104,10 @@ async function planLarge(
   return plans.map((plan) => ({ definition, plan, progress: null, part: 0 }));
 }
 
-/** By `_id` the server would jump about in the collection's file; and it can say where it is in natural order. */
+/**
+ * By `_id` the server would jump about in the collection's file; and it can say where it is in
+ * natural order.
+ */
 async function isBetterNatural(
   connection: MongoConnection,
   planned: PlannedCollection,

@@ -1,6 +1,6 @@
 import { runCapture } from '@waybill/capture/capture';
-import { observeCapture } from '@waybill/shared/metrics';
-import { createCaptureStats } from '@waybill/shared/stats';
+import { observeCapture } from '@waybill/shared/base/metrics';
+import { createCaptureStats } from '@waybill/shared/base/stats';
 import { showProgress } from '../output/progress.ts';
 import type { CommandContext } from './command.ts';
 import { Services } from './services.ts';

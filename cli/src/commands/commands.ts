@@ -1,4 +1,7 @@
-/** What commands there are. Each one's code is loaded only when it is run: none waits for what the others stand on. */
+/**
+ * What commands there are. Each one's code is loaded only when it is run: none waits for what the
+ * others stand on.
+ */
 import type { Command } from './command.ts';
 
 export const COMMANDS: readonly Command[] = [
@@ -7,7 +10,7 @@ export const COMMANDS: readonly Command[] = [
     describe: 'Show everything at work, with servers and data of its own.',
     examples: [['$0 demo --keep', 'leave servers and files for a look around']],
     stopsCleanly: false,
-    run: async (context) => (await import('../demo/demo.ts')).runDemo(context),
+    run: async (context) => (await import('./demo.ts')).runDemoCommand(context),
   },
   {
     name: 'capture',

@@ -5,9 +5,9 @@ import { VerificationDiffers } from '@waybill/load/cutover/proof';
 import { Acceptance } from '@waybill/load/verify/acceptance';
 import type { StructureDifference, VerifyReport } from '@waybill/load/verify/report';
 import { newVerifyStats } from '@waybill/load/verify/settings';
-import { WaybillError } from '@waybill/shared/errors';
-import { interrupted } from '@waybill/shared/lifecycle';
-import { printable, printableData } from '@waybill/shared/printable';
+import { WaybillError } from '@waybill/shared/base/errors';
+import { interrupted } from '@waybill/shared/base/lifecycle';
+import { printable, printableData } from '@waybill/shared/base/printable';
 import { showComparing } from '../output/comparing.ts';
 import { ReportFile } from '../output/report-file.ts';
 import { renderVerification, structureLine } from '../output/verification.ts';
@@ -70,7 +70,10 @@ function keptReport({ milestones }: CutoverResult): { readonly keptInBucket?: un
   return report === undefined ? {} : { keptInBucket: report };
 }
 
-/** Waybill cannot know that the application has stopped; it can only be told, and look afterwards whether it was so. */
+/**
+ * Waybill cannot know that the application has stopped; it can only be told, and look afterwards
+ * whether it was so.
+ */
 async function confirmWritesStopped(context: CommandContext, source: string): Promise<void> {
   if (context.options.yes) return;
   const hint = 'Stop the application first, then give --yes.';

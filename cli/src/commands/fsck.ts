@@ -1,7 +1,7 @@
-import { EXIT_CODES } from '@waybill/shared/errors';
-import { runFsck } from '@waybill/shared/fsck/fsck';
-import { newFsckStats } from '@waybill/shared/fsck/stats';
-import { printableData } from '@waybill/shared/printable';
+import { runFsck } from '@waybill/audit/fsck/fsck';
+import { newFsckStats } from '@waybill/audit/fsck/stats';
+import { EXIT_CODES } from '@waybill/shared/base/errors';
+import { printableData } from '@waybill/shared/base/printable';
 import { showChecking } from '../output/checking.ts';
 import { renderFsck } from '../output/fsck.ts';
 import type { CommandContext } from './command.ts';

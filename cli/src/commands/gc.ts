@@ -1,5 +1,5 @@
-import { runGc } from '@waybill/shared/gc/gc';
-import { printableData } from '@waybill/shared/printable';
+import { runGc } from '@waybill/audit/gc/gc';
+import { printableData } from '@waybill/shared/base/printable';
 import { renderGc } from '../output/gc.ts';
 import type { CommandContext } from './command.ts';
 import { Services } from './services.ts';

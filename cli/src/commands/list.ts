@@ -1,10 +1,10 @@
+import { WaybillError } from '@waybill/shared/base/errors';
+import { printable, printableData } from '@waybill/shared/base/printable';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { WaybillError } from '@waybill/shared/errors';
 import { readStream } from '@waybill/shared/manifest/identity';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { loadNames, streamNames } from '@waybill/shared/manifest/names';
-import { printable, printableData } from '@waybill/shared/printable';
 import { type ListedStream, listedStream, renderList } from '../output/list.ts';
 import type { CommandContext } from './command.ts';
 import { Services } from './services.ts';

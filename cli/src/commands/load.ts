@@ -1,6 +1,6 @@
 import { runLoad } from '@waybill/load/load';
-import { observeLoad } from '@waybill/shared/metrics';
-import { createLoadStats } from '@waybill/shared/stats';
+import { observeLoad } from '@waybill/shared/base/metrics';
+import { createLoadStats } from '@waybill/shared/base/stats';
 import { showProgress } from '../output/progress.ts';
 import type { CommandContext } from './command.ts';
 import { Services } from './services.ts';

@@ -1,14 +1,14 @@
 import type { CaptureResult } from '@waybill/capture/capture';
 import type { LoadResult } from '@waybill/load/load-deps';
 import { assertTwoClusters } from '@waybill/load/progress/two-clusters';
-import { LinkedAbort, sleep } from '@waybill/shared/lifecycle';
-import { observeCapture, observeLoad } from '@waybill/shared/metrics';
+import { LinkedAbort, sleep } from '@waybill/shared/base/lifecycle';
+import { observeCapture, observeLoad } from '@waybill/shared/base/metrics';
 import {
   type CaptureStats,
   createCaptureStats,
   createLoadStats,
   type LoadStats,
-} from '@waybill/shared/stats';
+} from '@waybill/shared/base/stats';
 import { showProgress } from '../output/progress.ts';
 import type { CommandContext } from './command.ts';
 import { Services } from './services.ts';
@@ -101,7 +101,10 @@ async function prepare(
     });
 }
 
-/** When one of several works fails, the others are stopped, cleanly, and its error is the one that counts. */
+/**
+ * When one of several works fails, the others are stopped, cleanly, and its error is the one that
+ * counts.
+ */
 async function together<T>(
   signal: AbortSignal,
   work: (signal: AbortSignal, guard: <P>(part: Promise<P>) => Promise<P>) => Promise<T>,
@@ -131,7 +134,10 @@ async function ownsStream(capture: CaptureStats, signal: AbortSignal): Promise<v
   while (capture.phase === 'starting') await sleep(POLL_MS, signal);
 }
 
-/** The capture has ended, so its watermark stands. A load's own `caught-up` may be that of an earlier run. */
+/**
+ * The capture has ended, so its watermark stands. A load's own `caught-up` may be that of an
+ * earlier run.
+ */
 async function hasPassed(capture: CaptureStats, load: LoadStats, signal: AbortSignal): Promise<void> {
   const { watermark } = capture;
   const isBehind = (): boolean =>

@@ -1,19 +1,20 @@
 /** What commands open before they work and close after: bucket, connections, metrics. */
+
+import { hasCode } from '@waybill/shared/base/errors';
+import { createMetrics, type Metrics } from '@waybill/shared/base/metrics';
+import type { RunStats } from '@waybill/shared/base/stats';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import { assertReachable, probeBucket } from '@waybill/shared/bucket/probe';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
+import { assertReachable, probeBucket } from '@waybill/shared/bucket/open/probe';
 import type { StoreOptions } from '@waybill/shared/bucket/store-options';
-import type { Options } from '@waybill/shared/config/options';
-import { required } from '@waybill/shared/config/resolve';
-import { hasCode } from '@waybill/shared/errors';
-import { createMetrics, type Metrics } from '@waybill/shared/metrics';
 import {
   type ConnectOptions,
   connect,
   type MongoConnection,
   type Role,
-} from '@waybill/shared/mongo/connection';
-import type { RunStats } from '@waybill/shared/stats';
+} from '@waybill/shared/mongo/driver/connection';
+import type { Options } from '../options/options.ts';
+import { required } from '../options/resolve.ts';
 import type { CommandContext } from './command.ts';
 
 /** Everything opened is closed when this is disposed, last opened first. */
@@ -40,7 +41,10 @@ export class Services implements AsyncDisposable {
     return bucket;
   }
 
-  /** Finds out before anything is read from the source whether the bucket can be written, and keeps what fencing needs. */
+  /**
+   * Finds out before anything is read from the source whether the bucket can be written, and keeps
+   * what fencing needs.
+   */
   async writableBucket(): Promise<Bucket> {
     const { options, logger, signal } = this.#context;
     const bucket = await this.#open();
@@ -68,7 +72,7 @@ export class Services implements AsyncDisposable {
     const { options, logger } = this.#context;
     const port = options['metrics-port'];
     if (port === undefined) return;
-    const { startMetricsServer } = await import('@waybill/shared/metrics-server');
+    const { startMetricsServer } = await import('@waybill/shared/base/metrics-server');
     const server = await startMetricsServer({
       metrics: this.metrics,
       port,

@@ -1,7 +1,7 @@
 import { DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/settings';
 import { LOAD_DEFAULTS } from '@waybill/load/settings';
-import { resolveOptions } from '@waybill/shared/config/resolve';
 import { describe, expect, it } from 'vitest';
+import { resolveOptions } from '../options/resolve.ts';
 import { captureSettings, loadSettings, untilOf } from './settings.ts';
 
 const options = (more: Record<string, unknown> = {}) =>

@@ -1,8 +1,8 @@
 /** From the values of options to the settings of the services, which know nothing of options. */
 import { type CaptureSettings, DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/settings';
 import { type LoadSettings, resolveLoadSettings } from '@waybill/load/settings';
-import type { Options } from '@waybill/shared/config/options';
-import { WaybillError } from '@waybill/shared/errors';
+import { WaybillError } from '@waybill/shared/base/errors';
+import type { Options } from '../options/options.ts';
 
 type Until = NonNullable<Options['until']>;
 
@@ -42,7 +42,10 @@ export function captureSettings(options: Options, until: CaptureSettings['until'
   };
 }
 
-/** `--include` and `--exclude` mean the load only where the command loads and does not capture: the caller says. */
+/**
+ * `--include` and `--exclude` mean the load only where the command loads and does not capture: the
+ * caller says.
+ */
 export function loadSettings(
   options: Options,
   given: Pick<LoadSettings, 'until'> & Partial<Pick<LoadSettings, 'include' | 'exclude'>>,

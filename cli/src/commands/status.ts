@@ -1,14 +1,14 @@
+import { type Side, StatusCollector } from '@waybill/console/collect/collect';
+import type { Status } from '@waybill/console/model/shape';
+import { hasCode } from '@waybill/shared/base/errors';
+import { sleep } from '@waybill/shared/base/lifecycle';
+import { printableData } from '@waybill/shared/base/printable';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { OPTIONS } from '@waybill/shared/config/options';
-import { hasCode } from '@waybill/shared/errors';
-import { sleep } from '@waybill/shared/lifecycle';
 import { loadMissing, loadNames } from '@waybill/shared/manifest/names';
-import type { MongoConnection, Role } from '@waybill/shared/mongo/connection';
-import { printableData } from '@waybill/shared/printable';
-import { type Side, StatusCollector } from '../status/collect.ts';
-import { renderStatus } from '../status/render.ts';
-import type { Room } from '../status/room.ts';
-import type { Status } from '../status/shape.ts';
+import type { MongoConnection, Role } from '@waybill/shared/mongo/driver/connection';
+import { OPTIONS } from '../options/options.ts';
+import type { Room } from '../output/room.ts';
+import { renderStatus } from '../output/status.ts';
 import type { CommandContext } from './command.ts';
 import { Services, untilStopped } from './services.ts';
 
@@ -61,7 +61,10 @@ async function watch(collector: StatusCollector, context: CommandContext): Promi
   }
 }
 
-/** A load of the default name may be still to come; one that was named is there, or its name is wrong. */
+/**
+ * A load of the default name may be still to come; one that was named is there, or its name is
+ * wrong.
+ */
 async function tellLoads(bucket: Bucket, { options, logger, signal }: CommandContext): Promise<void> {
   if (options.load !== OPTIONS.load.default) throw await loadMissing(bucket, options, signal);
   const others: string[] = [];

@@ -3,9 +3,9 @@
 import type { LoadResult } from '@waybill/load/load-deps';
 import type { Blocked } from '@waybill/load/structure/blocked';
 import type { IndexReport } from '@waybill/load/structure/indexes';
-import { formatClusterTime } from '@waybill/shared/position';
-import { printableData } from '@waybill/shared/printable';
-import { type CaptureStats, type LoadStats, type Totals, totals } from '@waybill/shared/stats';
+import { formatClusterTime } from '@waybill/shared/base/position';
+import { printableData } from '@waybill/shared/base/printable';
+import { type CaptureStats, type LoadStats, type Totals, totals } from '@waybill/shared/base/stats';
 import { formatBytes, formatCount, formatDuration } from '../output/units.ts';
 import type { CommandContext } from './command.ts';
 

@@ -10,11 +10,11 @@ import { mayBeEmpty, nothingCompared } from '@waybill/load/verify/nothing-compar
 import { isDifference, isEmpty } from '@waybill/load/verify/report';
 import { newVerifyStats } from '@waybill/load/verify/settings';
 import { runVerify } from '@waybill/load/verify/verify';
-import { EXIT_CODES } from '@waybill/shared/errors';
+import { EXIT_CODES } from '@waybill/shared/base/errors';
+import { printableData } from '@waybill/shared/base/printable';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { streamPatterns } from '@waybill/shared/manifest/stream-patterns';
-import { printableData } from '@waybill/shared/printable';
 import { showComparing } from '../output/comparing.ts';
 import { ReportFile } from '../output/report-file.ts';
 import { renderVerification } from '../output/verification.ts';

@@ -1,11 +1,11 @@
-import { clusterTime } from '@waybill/shared/position';
+import { clusterTime } from '@waybill/shared/base/position';
 import {
   collectionProgress,
   countEarlier,
   createCaptureStats,
   createLoadStats,
   noteBucketFailure,
-} from '@waybill/shared/stats';
+} from '@waybill/shared/base/stats';
 import { describe, expect, it } from 'vitest';
 import { ActivityMeter, activityFields, activityLine } from './activity.ts';
 import { RateMeter } from './rate.ts';

@@ -1,8 +1,17 @@
-/** What a run's stats say at one moment: for the progress lines of a terminal and for log lines. Pure. */
-import type { LogFields } from '@waybill/shared/logger';
-import { lagSeconds } from '@waybill/shared/metrics';
-import { formatClusterTime } from '@waybill/shared/position';
-import { bucketAwayMs, type CaptureStats, type LoadStats, type Totals, totals } from '@waybill/shared/stats';
+/**
+ * What a run's stats say at one moment: for the progress lines of a terminal and for log lines.
+ * Pure.
+ */
+import type { LogFields } from '@waybill/shared/base/logger';
+import { lagSeconds } from '@waybill/shared/base/metrics';
+import { formatClusterTime } from '@waybill/shared/base/position';
+import {
+  bucketAwayMs,
+  type CaptureStats,
+  type LoadStats,
+  type Totals,
+  totals,
+} from '@waybill/shared/base/stats';
 import { firstThatFits } from './fit.ts';
 import { RateMeter } from './rate.ts';
 import { formatBytes, formatCount, formatDuration, formatRate, formatShortCount } from './units.ts';
@@ -20,7 +29,8 @@ export interface Activity {
   /** Seconds of cluster time; null until both ends are known. */
   readonly lagSeconds: number | null;
   /**
-   * While the bucket does not answer: how long already. There is no lag then, for what is ahead is not known.
+   * While the bucket does not answer: how long already. There is no lag then, for what is ahead is
+   * not known.
    */
   readonly bucketAwayMs: number | null;
   readonly watermark: string | null;

@@ -1,9 +1,10 @@
 /** The first line of a log: what runs here, and on what. */
-import { parseValue } from '@waybill/shared/config/option';
-import { OPTION_SPECS, type Options } from '@waybill/shared/config/options';
-import type { LogFields } from '@waybill/shared/logger';
-import { hostsOf } from '@waybill/shared/mongo/uri';
+
+import type { LogFields } from '@waybill/shared/base/logger';
+import { hostsOf } from '@waybill/shared/mongo/driver/uri';
 import type { Command } from '../commands/command.ts';
+import { parseValue } from '../options/option.ts';
+import { OPTION_SPECS, type Options } from '../options/options.ts';
 
 /** Told beside the options, whether they are given or not. */
 const ALWAYS = ['bucket', 'stream', 'load'] as const;

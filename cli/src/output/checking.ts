@@ -1,6 +1,9 @@
-/** Progress of a check: a line that redraws itself on a terminal, log lines every ten seconds elsewhere. */
-import type { FsckStats } from '@waybill/shared/fsck/stats';
-import type { Logger } from '@waybill/shared/logger';
+/**
+ * Progress of a check: a line that redraws itself on a terminal, log lines every ten seconds
+ * elsewhere.
+ */
+import type { FsckStats } from '@waybill/audit/fsck/stats';
+import type { Logger } from '@waybill/shared/base/logger';
 import { firstThatFits } from './fit.ts';
 import { drawBar, drawLines } from './progress.ts';
 import { RateMeter } from './rate.ts';
@@ -30,7 +33,10 @@ export function showChecking(
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-/** `now` in milliseconds of a monotonic clock. Files are what takes long, where they are read; otherwise commits. */
+/**
+ * `now` in milliseconds of a monotonic clock. Files are what takes long, where they are read;
+ * otherwise commits.
+ */
 export function checkingLine(
   stats: FsckStats,
   deep: boolean,

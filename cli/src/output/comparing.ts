@@ -1,6 +1,9 @@
-/** Progress of a verification: a line that redraws itself on a terminal, log lines every ten seconds elsewhere. */
+/**
+ * Progress of a verification: a line that redraws itself on a terminal, log lines every ten seconds
+ * elsewhere.
+ */
 import type { VerifyStats } from '@waybill/load/verify/settings';
-import type { Logger } from '@waybill/shared/logger';
+import type { Logger } from '@waybill/shared/base/logger';
 import { firstThatFits } from './fit.ts';
 import { drawBar, drawLines } from './progress.ts';
 import { RateMeter } from './rate.ts';

@@ -1,4 +1,4 @@
-import type { FsckReport } from '@waybill/shared/fsck/fsck';
+import type { FsckReport } from '@waybill/audit/fsck/fsck';
 import { expect, test } from 'vitest';
 import { renderFsck } from './fsck.ts';
 

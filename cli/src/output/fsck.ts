@@ -1,6 +1,6 @@
 /** What a check of a stream found, for people. */
-import type { Finding, FindingKind } from '@waybill/shared/fsck/findings';
-import type { FsckReport } from '@waybill/shared/fsck/fsck';
+import type { Finding, FindingKind } from '@waybill/audit/fsck/findings';
+import type { FsckReport } from '@waybill/audit/fsck/fsck';
 import type { Paint } from './style.ts';
 import { renderTable } from './table.ts';
 import { formatBytes, formatCount, formatDuration } from './units.ts';

@@ -1,4 +1,4 @@
-import type { GcReport } from '@waybill/shared/gc/gc';
+import type { GcReport } from '@waybill/audit/gc/gc';
 import { expect, test } from 'vitest';
 import { renderGc } from './gc.ts';
 

@@ -1,5 +1,5 @@
 /** What was collected, or would be, for people. */
-import type { GcReport } from '@waybill/shared/gc/gc';
+import type { GcReport } from '@waybill/audit/gc/gc';
 import type { Paint } from './style.ts';
 import { renderTable } from './table.ts';
 import { formatBytes, formatCount, formatDuration } from './units.ts';

@@ -1,10 +1,11 @@
 /** What a bucket holds, as `waybill list` tells it; also its JSON. */
+
+import type { CapturePhase, LoadPhase } from '@waybill/console/model/shape';
+import { statusOf } from '@waybill/console/model/status';
 import { recordedBond } from '@waybill/load/progress/target-bond';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import type { StreamState } from '@waybill/shared/manifest/state';
-import { patternsText } from '@waybill/shared/mongo/namespace-filter';
-import type { CapturePhase, LoadPhase } from '../status/shape.ts';
-import { statusOf } from '../status/status.ts';
+import { patternsText } from '@waybill/shared/mongo/facts/namespace-filter';
 import type { Paint } from './style.ts';
 import { renderTable } from './table.ts';
 

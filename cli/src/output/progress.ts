@@ -1,9 +1,9 @@
 /**
- * Progress of long work: lines that redraw themselves on a terminal, log lines every ten seconds elsewhere. Fed from
- * the stats by a timer; the work does not know of it.
+ * Progress of long work: lines that redraw themselves on a terminal, log lines every ten seconds
+ * elsewhere. Fed from the stats by a timer; the work does not know of it.
  */
-import type { Logger } from '@waybill/shared/logger';
-import type { CaptureStats, LoadStats } from '@waybill/shared/stats';
+import type { Logger } from '@waybill/shared/base/logger';
+import type { CaptureStats, LoadStats } from '@waybill/shared/base/stats';
 import { MultiBar } from 'cli-progress';
 import { ActivityMeter, activityFields, activityLine } from './activity.ts';
 import type { Terminal } from './terminal.ts';
@@ -42,8 +42,8 @@ function logLines(meters: readonly ActivityMeter[], { logger, stats }: ProgressS
 }
 
 /**
- * Lines that redraw themselves, on a terminal that can; log lines go above them, whole. Each text is told how
- * many columns there are, and is cut there. Disposing twice is fine.
+ * Lines that redraw themselves, on a terminal that can; log lines go above them, whole. Each text
+ * is told how many columns there are, and is cut there. Disposing twice is fine.
  */
 export function drawLines(terminal: Terminal, texts: readonly ((columns: number) => string)[]): Disposable {
   const lines = new MultiBar({
@@ -53,7 +53,8 @@ export function drawLines(terminal: Terminal, texts: readonly ((columns: number)
     noTTYOutput: false,
     // Signals are ours: see stopSignal.
     gracefulExit: false,
-    // Lines of ours are cut to fit. The terminal goes on wrapping, or log lines would lose their ends.
+    // Lines of ours are cut to fit. The terminal goes on wrapping, or log lines would lose their
+    // ends.
     linewrap: true,
     format: (_options, _parameters, payload: { line: string }) => payload.line,
   });

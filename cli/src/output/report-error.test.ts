@@ -1,4 +1,4 @@
-import { WaybillError } from '@waybill/shared/errors';
+import { WaybillError } from '@waybill/shared/base/errors';
 import { describe, expect, it } from 'vitest';
 import { reportError } from './report-error.ts';
 

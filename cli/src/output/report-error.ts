@@ -1,8 +1,8 @@
 /** The one place where an error becomes what the user sees and the exit code. */
-import { WaybillError } from '@waybill/shared/errors';
-import { describeError } from '@waybill/shared/logger';
-import { printable, printableLines } from '@waybill/shared/printable';
-import { redact } from '@waybill/shared/secret';
+import { WaybillError } from '@waybill/shared/base/errors';
+import { describeError } from '@waybill/shared/base/logger';
+import { printable, printableLines } from '@waybill/shared/base/printable';
+import { redact } from '@waybill/shared/base/secret';
 import { stamped } from './stamped.ts';
 import type { Paint } from './style.ts';
 
@@ -58,7 +58,9 @@ function shown(text: string): string {
   return printable(redact(text));
 }
 
-/** The stack of the error and of what caused it; of a wrapped foreign error its own stack says all. */
+/**
+ * The stack of the error and of what caused it; of a wrapped foreign error its own stack says all.
+ */
 function stacks(error: WaybillError): string[] {
   const result: string[] = [];
   for (let each: unknown = error; each instanceof Error && result.length < 5; each = each.cause) {

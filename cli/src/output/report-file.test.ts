@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createLogger, silentLogger } from '@waybill/shared/logger';
+import { createLogger, silentLogger } from '@waybill/shared/base/logger';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ReportFile } from './report-file.ts';
 

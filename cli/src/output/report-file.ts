@@ -1,11 +1,11 @@
 /**
- * The file that `--report` names. It is opened before the work, so that a path that cannot be is told before
- * hours of it, and what stood there stays until there is something to write. Once there is an outcome, a file
- * that fails does not change it.
+ * The file that `--report` names. It is opened before the work, so that a path that cannot be is
+ * told before hours of it, and what stood there stays until there is something to write. Once there
+ * is an outcome, a file that fails does not change it.
  */
 import { type FileHandle, open, unlink } from 'node:fs/promises';
-import { WaybillError } from '@waybill/shared/errors';
-import type { Logger } from '@waybill/shared/logger';
+import { WaybillError } from '@waybill/shared/base/errors';
+import type { Logger } from '@waybill/shared/base/logger';
 import { stamped } from './stamped.ts';
 
 export class ReportFile implements AsyncDisposable {

@@ -1,4 +1,6 @@
-/** What every JSON of a command begins with, so that scripts know what they read, and of when it is. */
+/**
+ * What every JSON of a command begins with, so that scripts know what they read, and of when it is.
+ */
 
 /** Goes up when a field changes its meaning or goes away; new fields alone do not count. */
 const SCHEMA_VERSION = 1;
@@ -14,7 +16,9 @@ export function stamped(value: unknown): unknown {
   return { ...stamp, ...(value as object) };
 }
 
-/** For JSON.stringify: what JSON has no form for, and numbers as numbers wherever they are exact. */
+/**
+ * For JSON.stringify: what JSON has no form for, and numbers as numbers wherever they are exact.
+ */
 export function jsonValue(_key: string, value: unknown): unknown {
   if (typeof value === 'bigint')
     return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();

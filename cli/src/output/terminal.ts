@@ -1,5 +1,8 @@
-/** stderr, shared by log lines and by progress lines that redraw themselves: while those are up, they print the log. */
-import type { LogDestination } from '@waybill/shared/logger';
+/**
+ * stderr, shared by log lines and by progress lines that redraw themselves: while those are up,
+ * they print the log.
+ */
+import type { LogDestination } from '@waybill/shared/base/logger';
 
 export class Terminal implements LogDestination {
   readonly stream: NodeJS.WriteStream;

@@ -1,22 +1,23 @@
 /**
  * Sends statements to the target until each of them has succeeded or is refused for good.
  *
- * A batch whose outcome is not known (network, election, time limit) is sent again whole: inserts that had succeeded
- * turn up as duplicates, which the writer makes replaces; upserts and deletes of last states may be repeated at will.
- * Batches in flight are not aborted on a stop: their callers wait for them, so that ownership is released after the last.
+ * A batch whose outcome is not known (network, election, time limit) is sent again whole: inserts
+ * that had succeeded turn up as duplicates, which the writer makes replaces; upserts and deletes of
+ * last states may be repeated at will. Batches in flight are not aborted on a stop: their callers
+ * wait for them, so that ownership is released after the last.
  */
-import { hasCode, WaybillError } from '@waybill/shared/errors';
-import { throwIfAborted } from '@waybill/shared/lifecycle';
-import type { Logger } from '@waybill/shared/logger';
-import type { Metrics } from '@waybill/shared/metrics';
-import { isTransientServerCode, serverCode } from '@waybill/shared/mongo/classify';
-import { DUPLICATE_KEY } from '@waybill/shared/mongo/write-outcome';
-import { DEFAULT_RETRY, type RetryPolicy, retry } from '@waybill/shared/retry';
-import type { LoadStats } from '@waybill/shared/stats';
+import { hasCode, WaybillError } from '@waybill/shared/base/errors';
+import { throwIfAborted } from '@waybill/shared/base/lifecycle';
+import type { Logger } from '@waybill/shared/base/logger';
+import type { Metrics } from '@waybill/shared/base/metrics';
+import { DEFAULT_RETRY, type RetryPolicy, retry } from '@waybill/shared/base/retry';
+import type { LoadStats } from '@waybill/shared/base/stats';
+import { isTransientServerCode, serverCode } from '@waybill/shared/mongo/driver/classify';
 import type PQueue from 'p-queue';
 import type { Ownership } from '../progress/ownership.ts';
 import type { RestoredIndexes } from '../structure/restored-indexes.ts';
 import type { StatementFailure, StatementKind, Target, WriteResult } from '../target/target.ts';
+import { DUPLICATE_KEY } from '../target/write-outcome.ts';
 import { tacticFor } from './write-errors.ts';
 
 export interface WriteScope {
@@ -50,10 +51,15 @@ export interface Refused {
   readonly failure: StatementFailure;
 }
 
-/** A server that is away longer than this stops the load; it goes on where it was when it is started again. */
+/**
+ * A server that is away longer than this stops the load; it goes on where it was when it is started
+ * again.
+ */
 const WRITE_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 300_000 };
 const NOTHING: ReadonlySet<string> = new Set();
-/** The command as such was too large, or one of its documents nests too deep; smaller ones may do. */
+/**
+ * The command as such was too large, or one of its documents nests too deep; smaller ones may do.
+ */
 const COMMAND_TOO_LARGE: ReadonlySet<number> = new Set([15, 10334, 17280, 17419, 17420]);
 
 export class StatementSender {
@@ -71,7 +77,9 @@ export class StatementSender {
   ): Promise<Executed> {
     const refused: Refused[] = [];
     let written = 0;
-    /** What is still to be done, as indexes into `statements`; shrinks while parts of it succeed. */
+    /**
+     * What is still to be done, as indexes into `statements`; shrinks while parts of it succeed.
+     */
     let pending: readonly number[] | null = null;
     const triedAgain = new Set<string>();
     await this.#retrying(async () => {
@@ -115,8 +123,8 @@ export class StatementSender {
   }
 
   /**
-   * Of refusals without the name of an index those that no index stands in the way of any more. Where it had
-   * gone before, another lane may have met it first: then it is tried again, once.
+   * Of refusals without the name of an index those that no index stands in the way of any more.
+   * Where it had gone before, another lane may have met it first: then it is tried again, once.
    */
   async #setAside(
     { namespace }: WriteScope,

@@ -6,7 +6,10 @@ import {
 } from '@waybill/shared/bson/statement';
 import type { TargetCapabilities } from '../target/target.ts';
 
-/** The statement that makes the target's document of that `_id` be exactly this one; without `upsert`, where there is one. */
+/**
+ * The statement that makes the target's document of that `_id` be exactly this one; without
+ * `upsert`, where there is one.
+ */
 export function putStatement(
   capabilities: Pick<TargetCapabilities, 'keepsEmptyTimestamps'>,
   id: RawElement,

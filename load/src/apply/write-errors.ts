@@ -1,37 +1,48 @@
-/** What to do about single statements that a server refused. Pure; one table, by the server's codes. */
+/**
+ * What to do about single statements that a server refused. Pure; one table, by the server's codes.
+ */
+
+import { WaybillError } from '@waybill/shared/base/errors';
 import { BsonType, type RawElement } from '@waybill/shared/bson/raw';
-import { WaybillError } from '@waybill/shared/errors';
-import { isTransientServerCode } from '@waybill/shared/mongo/classify';
+import { isTransientServerCode } from '@waybill/shared/mongo/driver/classify';
 import type { StatementFailure, StatementKind } from '../target/target.ts';
 
 /**
- * retry: the same statement may succeed. replace: an insert met a document of that `_id` (a repeated segment), make it
- * an upsert. pipeline: a replacement must not hold the names that this document has, an update by pipeline may. reinsert: a
- * document with an equal but different `_id` stands there, delete it and write the new one. refuse: for good.
+ * retry: the same statement may succeed. replace: an insert met a document of that `_id` (a
+ * repeated segment), make it an upsert. pipeline: a replacement must not hold the names that this
+ * document has, an update by pipeline may. reinsert: a document with an equal but different `_id`
+ * stands there, delete it and write the new one. refuse: for good.
  */
 export type Tactic = 'retry' | 'replace' | 'pipeline' | 'reinsert' | 'refuse';
 
 const IMMUTABLE_FIELD = 66;
-/** A top-level name that begins with `$`: inserts take it, replacements that change a document do not. */
+/**
+ * A top-level name that begins with `$`: inserts take it, replacements that change a document do
+ * not.
+ */
 const DOLLAR_PREFIXED_NAME = 52;
 const TOO_LARGE: ReadonlySet<number> = new Set([10334, 17280, 17419, 17420]);
 
 export function tacticFor(kind: StatementKind, failure: StatementFailure): Tactic {
   if (isTransientServerCode(failure.code)) return 'retry';
   if (failure.duplicateId) {
-    // Two upserts of one `_id` raced (a repeat that overlaps an earlier attempt): the second then finds the first.
+    // Two upserts of one `_id` raced (a repeat that overlaps an earlier attempt): the second then
+    // finds the first.
     return kind === 'insert' ? 'replace' : 'reinsert';
   }
   if (kind === 'update') {
     if (failure.code === IMMUTABLE_FIELD) return 'reinsert';
     if (failure.code === DOLLAR_PREFIXED_NAME) return 'pipeline';
-    // The statement holds the `_id` twice, so a document at the limit may fit an insert and no update.
+    // The statement holds the `_id` twice, so a document at the limit may fit an insert and no
+    // update.
     if (TOO_LARGE.has(failure.code)) return 'reinsert';
   }
   return 'refuse';
 }
 
-/** Where a document came from, for the message: a change's sequence, or a segment of the snapshot. */
+/**
+ * Where a document came from, for the message: a change's sequence, or a segment of the snapshot.
+ */
 export interface RecordPlace {
   readonly sequence?: number | undefined;
   readonly segment?: string | undefined;

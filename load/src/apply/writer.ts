@@ -1,7 +1,10 @@
 /**
- * Writes documents to the target, so that every one of them either stands there or is named in an error. Nothing is
- * dropped in silence, and nothing here depends on the order of statements within a call: each `_id` occurs once.
+ * Writes documents to the target, so that every one of them either stands there or is named in an
+ * error. Nothing is dropped in silence, and nothing here depends on the order of statements within
+ * a call: each `_id` occurs once.
  */
+
+import type { WaybillError } from '@waybill/shared/base/errors';
 import type { RawElement } from '@waybill/shared/bson/raw';
 import {
   deleteStatement,
@@ -9,7 +12,6 @@ import {
   hasTopLevelZeroTimestamp,
   pipelineStatement,
 } from '@waybill/shared/bson/statement';
-import type { WaybillError } from '@waybill/shared/errors';
 import type { StatementFailure, StatementKind, TargetCapabilities } from '../target/target.ts';
 import { type Executed, type Refused, type SenderDeps, StatementSender, type WriteScope } from './sender.ts';
 import { putStatement } from './statements.ts';
@@ -20,7 +22,10 @@ export interface Write {
   readonly id: RawElement;
   readonly document: Uint8Array | null;
   readonly place: RecordPlace;
-  /** The stream tells that it began to exist with this write: an insert is expected to find nothing in its place. */
+  /**
+   * The stream tells that it began to exist with this write: an insert is expected to find nothing
+   * in its place.
+   */
   readonly isNew?: boolean | undefined;
 }
 
@@ -63,8 +68,8 @@ export class Writer {
   }
 
   /**
-   * Inserts documents that are expected to be new, which costs a server a fraction of an upsert that finds nothing; one that stands
-   * there already is replaced. Gives the number of those.
+   * Inserts documents that are expected to be new, which costs a server a fraction of an upsert
+   * that finds nothing; one that stands there already is replaced. Gives the number of those.
    */
   async insertNew(scope: WriteScope, writes: readonly Write[]): Promise<number> {
     const { keepsEmptyTimestamps } = this.#capabilities;
@@ -97,8 +102,9 @@ export class Writer {
   }
 
   /**
-   * Replaces documents that are expected to stand there: without the word upsert a server finds them by a shorter way. Where some do not,
-   * which it does not tell one by one, all are written again as upserts. Gives the number of those.
+   * Replaces documents that are expected to stand there: without the word upsert a server finds
+   * them by a shorter way. Where some do not, which it does not tell one by one, all are written
+   * again as upserts. Gives the number of those.
    */
   async replace(scope: WriteScope, writes: readonly Write[]): Promise<number> {
     const { refused, n } = await this.#put(scope, writes, false);
@@ -131,15 +137,19 @@ export class Writer {
     }
   }
 
-  /** Where it succeeds, the document keeps its place in a capped collection. It refuses duplicate names. */
+  /**
+   * Where it succeeds, the document keeps its place in a capped collection. It refuses duplicate
+   * names.
+   */
   async #replaceByPipeline(scope: WriteScope, { id, document }: Write): Promise<boolean> {
     const { refused } = await this.#sender.execute('update', scope, [pipelineStatement(id, document!)]);
     return refused.length === 0;
   }
 
   /**
-   * A crash between the two leaves the document missing; the batch is repeated then, since no cursor has passed it.
-   * Another document of an equal `_id` may come in between: an image from the future, whose delete is still to come.
+   * A crash between the two leaves the document missing; the batch is repeated then, since no
+   * cursor has passed it. Another document of an equal `_id` may come in between: an image from the
+   * future, whose delete is still to come.
    */
   async #reinsert(scope: WriteScope, write: Write): Promise<void> {
     const { keepsEmptyTimestamps } = this.#capabilities;

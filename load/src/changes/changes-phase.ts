@@ -1,13 +1,17 @@
 /**
  * Changes, from the cursors on, until stopped or until what was asked for is reached.
  *
- * Commits are gathered into windows while there are more to read: being behind makes windows large, and coalescing wins.
- * At the head the window goes off at once: being close makes them small, and quick. A commit of structure changes is a
- * barrier: every lane reaches it and its cursor is written before the first event is applied; each event is recorded when
- * it is done; then the cursors pass it. A crash at any point repeats at most the event in hand.
+ * Commits are gathered into windows while there are more to read: being behind makes windows large,
+ * and coalescing wins. At the head the window goes off at once: being close makes them small, and
+ * quick. A commit of structure changes is a barrier: every lane reaches it and its cursor is
+ * written before the first event is applied; each event is recorded when it is done; then the
+ * cursors pass it. A crash at any point repeats at most the event in hand.
  */
+
+import { interrupted, LinkedAbort } from '@waybill/shared/base/lifecycle';
+import { parseClusterTime } from '@waybill/shared/base/position';
+import type { RetryOptions } from '@waybill/shared/base/retry';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { interrupted, LinkedAbort } from '@waybill/shared/lifecycle';
 import type { ChainedCommit } from '@waybill/shared/manifest/codec';
 import type {
   CollectionDefinition,
@@ -16,8 +20,6 @@ import type {
   StreamIdentity,
 } from '@waybill/shared/manifest/commit';
 import type { LogPoint } from '@waybill/shared/manifest/log';
-import { parseClusterTime } from '@waybill/shared/position';
-import type { RetryOptions } from '@waybill/shared/retry';
 import type { Writer } from '../apply/writer.ts';
 import type { BarrierProgress, LaneCursor, Progress } from '../progress/progress.ts';
 import type { LoadSettings } from '../settings.ts';
@@ -52,7 +54,10 @@ export interface ChangesStart {
   readonly from: LaneCursor;
   readonly cursors: readonly LaneCursor[];
   readonly barrier: BarrierProgress;
-  /** The stream's head as this run begins, and what it says by then: the cursors may be past the commits that said it. */
+  /**
+   * The stream's head as this run begins, and what it says by then: the cursors may be past the
+   * commits that said it.
+   */
   readonly head: number;
   readonly caughtUp: boolean;
   readonly drained: Milestone | undefined;
@@ -104,7 +109,8 @@ class ChangesPhase {
       streamPrefix,
       settings,
       writer,
-      // An insert in vain is repeated alone; a document that is not there has its whole batch repeated.
+      // An insert in vain is repeated alone; a document that is not there has its whole batch
+      // repeated.
       expected: { new: new Expectation(0.1), existing: new Expectation(0) },
       takes: structure.takes,
       stats: structure.stats,
@@ -171,7 +177,8 @@ class ChangesPhase {
   async #atHead(seq: number): Promise<void> {
     if (!this.#builder.isEmpty) await this.#dispatch();
     if (this.#caughtUp && this.#waitsForCaughtUp) {
-      // The head at a moment after the capture had caught up: having passed it is having been caught up.
+      // The head at a moment after the capture had caught up: having passed it is having been
+      // caught up.
       this.#waitsForCaughtUp = false;
       this.#mark('caught-up', seq, undefined);
     }
@@ -207,8 +214,9 @@ class ChangesPhase {
   }
 
   /**
-   * A collection that came after T0, of a source that tells no options with its events. The inventory's own definitions
-   * were taken care of by the snapshot, and what became of those collections since is the events' to tell.
+   * A collection that came after T0, of a source that tells no options with its events. The
+   * inventory's own definitions were taken care of by the snapshot, and what became of those
+   * collections since is the events' to tell.
    */
   async #ensureDefined(definition: CollectionDefinition): Promise<void> {
     const { structure, settings } = this.#deps;

@@ -1,6 +1,6 @@
+import type { DataRecord, DocumentOrigin, Operation } from '@waybill/shared/base/record';
 import { buildDocument, double, fromObject, int32, string } from '@waybill/shared/bson/build';
 import type { RawElement } from '@waybill/shared/bson/raw';
-import type { DataRecord, DocumentOrigin, Operation } from '@waybill/shared/record';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Coalescer } from './coalesce.ts';
@@ -157,7 +157,8 @@ describe('Coalescer', () => {
           }
         }
         const { deletes, documents } = coalesce(records);
-        // The target's rule: a delete of either removes what stands there; an upsert replaces it, bytes and all.
+        // The target's rule: a delete of either removes what stands there; an upsert replaces it,
+        // bytes and all.
         let document: Buffer | null = target ? fromTarget(target) : null;
         if (deletes.length > 0) document = null;
         expect(documents.length).toBeLessThanOrEqual(1);

@@ -1,29 +1,35 @@
 /**
  * The last state of every document in a run of one lane's changes.
  *
- * Keyed on the exact bytes of the `_id`: of the one inside the document where there is a document, since an image that
- * was looked up late may carry an equal `_id` of other bytes (1 and 1.0; `a` and `A` under a collation).
+ * Keyed on the exact bytes of the `_id`: of the one inside the document where there is a document,
+ * since an image that was looked up late may carry an equal `_id` of other bytes (1 and 1.0; `a`
+ * and `A` under a collation).
  *
- * The deletes of a run go first, and are acknowledged, before its upserts. That is exact without knowing what the server
- * holds for equal: of a class of equal ids at most one ends alive, because they can not exist side by side; the others
- * end as deletes, which take away whatever of the class stands there; then the one alive is written, in its own bytes.
- * Where an image from the future makes two of a class look alive, the delete between them is still to come.
+ * The deletes of a run go first, and are acknowledged, before its upserts. That is exact without
+ * knowing what the server holds for equal: of a class of equal ids at most one ends alive, because
+ * they can not exist side by side; the others end as deletes, which take away whatever of the class
+ * stands there; then the one alive is written, in its own bytes. Where an image from the future
+ * makes two of a class look alive, the delete between them is still to come.
  */
+
+import { WaybillError } from '@waybill/shared/base/errors';
+import type { DataRecord } from '@waybill/shared/base/record';
 import { asBuffer, type RawElement } from '@waybill/shared/bson/raw';
 import { documentId } from '@waybill/shared/bson/statement';
-import { WaybillError } from '@waybill/shared/errors';
-import type { DataRecord } from '@waybill/shared/record';
 import type { Write } from '../apply/writer.ts';
 
 export interface CoalescedRun {
   readonly namespace: string;
   /**
-   * Of its first change that has one: between two barriers one collection has the name. What was read behind a barrier
-   * belongs to whatever stands there.
+   * Of its first change that has one: between two barriers one collection has the name. What was
+   * read behind a barrier belongs to whatever stands there.
    */
   readonly collectionUuid: Uint8Array | null;
   readonly deletes: readonly Write[];
-  /** In the order of their first write since the document last began to exist: what a capped collection keeps. */
+  /**
+   * In the order of their first write since the document last began to exist: what a capped
+   * collection keeps.
+   */
   readonly upserts: readonly Write[];
 }
 
@@ -32,7 +38,10 @@ export class Coalescer {
   /** Records seen, and those among them that a later one, or nothing to do, made unnecessary. */
   records = 0;
   coalesced = 0;
-  /** Of the documents added, those that were superseded included: they share their memory with the others. */
+  /**
+   * Of the documents added, those that were superseded included: they share their memory with the
+   * others.
+   */
   bytes = 0;
 
   /** @throws FORMAT_UNSUPPORTED for a change whose document was never captured */

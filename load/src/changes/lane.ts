@@ -1,5 +1,5 @@
-import { throwIfAborted } from '@waybill/shared/lifecycle';
-import type { LoadStats } from '@waybill/shared/stats';
+import { throwIfAborted } from '@waybill/shared/base/lifecycle';
+import type { LoadStats } from '@waybill/shared/base/stats';
 import type { WriteScope } from '../apply/sender.ts';
 import type { Write, Writer } from '../apply/writer.ts';
 import type { LoadSettings } from '../settings.ts';
@@ -10,14 +10,20 @@ import type { Expectation } from './expectation.ts';
 export interface LaneDeps {
   readonly writer: Pick<Writer, 'insertNew' | 'remove' | 'replace' | 'upsert'>;
   readonly expected: { readonly new: Expectation; readonly existing: Expectation };
-  /** Finds or makes the collection of a namespace, and says how to write to it; null where another one stands there. */
+  /**
+   * Finds or makes the collection of a namespace, and says how to write to it; null where another
+   * one stands there.
+   */
   readonly scopeOf: (namespace: string, collectionUuid: Uint8Array | null) => Promise<WriteScope | null>;
   readonly settings: Pick<LoadSettings, 'changeBatchBytes' | 'changeBatchRecords'>;
   readonly stats: LoadStats;
   readonly signal: AbortSignal;
 }
 
-/** Applies one lane's part of a window: deletes, and when they are acknowledged, inserts and upserts, of other documents each. */
+/**
+ * Applies one lane's part of a window: deletes, and when they are acknowledged, inserts and
+ * upserts, of other documents each.
+ */
 export async function applyLane(deps: LaneDeps, changes: Coalescer): Promise<void> {
   const { writer, scopeOf, settings, stats, signal } = deps;
   const limits = { records: settings.changeBatchRecords, bytes: settings.changeBatchBytes };
@@ -35,7 +41,10 @@ export async function applyLane(deps: LaneDeps, changes: Coalescer): Promise<voi
   stats.coalesced += changes.coalesced;
 }
 
-/** Each document occurs once, so what goes as what, and in which order, makes no difference to where it ends. */
+/**
+ * Each document occurs once, so what goes as what, and in which order, makes no difference to where
+ * it ends.
+ */
 async function applyUpserts(
   { writer, expected, signal }: LaneDeps,
   scope: WriteScope,

@@ -1,22 +1,24 @@
 /**
  * Windows on their way through the lanes.
  *
- *   read:    window 1 │ window 2 │ window 3 …            one after the other, a bounded number ahead
- *   lane a:           │ 1 ── 2 ──│── 3
+ *   read:    window 1 │ window 2 │ window 3 …            one after the other, a bounded number
+ *   ahead lane a:           │ 1 ── 2 ──│── 3
  *   lane b:           │ 1 ───────│─ 2 ── 3               each at its own pace, in order (INV-3)
- *   cursor:                      │   1     2    3        when all lanes are through, in order (INV-6)
+ *   cursor:                      │   1     2    3        when all lanes are through, in order
+ *   (INV-6)
  *
- * After a failure no lane takes up anything new and no cursor moves; what is in flight ends. A crash anywhere repeats
- * the windows whose cursor was not written.
+ * After a failure no lane takes up anything new and no cursor moves; what is in flight ends. A
+ * crash anywhere repeats the windows whose cursor was not written.
  */
+
+import { abortReason, LinkedAbort, throwIfAborted } from '@waybill/shared/base/lifecycle';
+import type { RetryOptions } from '@waybill/shared/base/retry';
+import type { LoadStats } from '@waybill/shared/base/stats';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { ReadAhead } from '@waybill/shared/bucket/read-ahead';
-import { abortReason, LinkedAbort, throwIfAborted } from '@waybill/shared/lifecycle';
 import type { Commit } from '@waybill/shared/manifest/commit';
 import { segmentKey } from '@waybill/shared/manifest/keys';
-import type { RetryOptions } from '@waybill/shared/retry';
-import { segmentReads } from '@waybill/shared/segment/fetch-segment';
-import type { LoadStats } from '@waybill/shared/stats';
+import { segmentReads } from '@waybill/shared/segment/read/fetch-segment';
 import type { Takes } from '../load-filter.ts';
 import type { LaneCursor } from '../progress/progress.ts';
 import type { LoadSettings } from '../settings.ts';
@@ -127,7 +129,10 @@ export class Pipeline {
     throwIfAborted(this.#abort.signal);
   }
 
-  /** Windows are read one after the other, so every lane's parts queue up in the order of the stream. */
+  /**
+   * Windows are read one after the other, so every lane's parts queue up in the order of the
+   * stream.
+   */
   async #readAndQueue(window: Window): Promise<readonly Promise<void>[]> {
     const signal = this.#abort.signal;
     throwIfAborted(signal);

@@ -1,8 +1,8 @@
+import type { RetryOptions } from '@waybill/shared/base/retry';
+import type { LoadStats } from '@waybill/shared/base/stats';
 import type { ObjectReader } from '@waybill/shared/bucket/bucket';
 import { segmentKey } from '@waybill/shared/manifest/keys';
-import type { RetryOptions } from '@waybill/shared/retry';
-import { readChangeSegment } from '@waybill/shared/segment/reader';
-import type { LoadStats } from '@waybill/shared/stats';
+import { readChangeSegment } from '@waybill/shared/segment/read/reader';
 import type { Takes } from '../load-filter.ts';
 import type { LaneCursor } from '../progress/progress.ts';
 import { Coalescer } from './coalesce.ts';
@@ -25,12 +25,13 @@ export interface LanePart {
 }
 
 /**
- * The window lane by lane. Of several segments, all are read before the first lane is given out, so that coalescing spans
- * them; their bytes are bounded by the window. One segment, which may be as large as the capture made it, is given out
- * as it is read: its records are grouped by lane, so only the lane in hand is held here.
+ * The window lane by lane. Of several segments, all are read before the first lane is given out, so
+ * that coalescing spans them; their bytes are bounded by the window. One segment, which may be as
+ * large as the capture made it, is given out as it is read: its records are grouped by lane, so
+ * only the lane in hand is held here.
  *
- * Each segment is checked whole before anything is taken out of it (INV-7). Lanes whose cursor is past a commit get
- * nothing from it, and no lane gets what the load does not take.
+ * Each segment is checked whole before anything is taken out of it (INV-7). Lanes whose cursor is
+ * past a commit get nothing from it, and no lane gets what the load does not take.
  */
 export async function* readWindow(
   deps: ReadWindowDeps,

@@ -1,6 +1,6 @@
+import { clusterTime } from '@waybill/shared/base/position';
 import type { ChainedCommit } from '@waybill/shared/manifest/codec';
 import type { Commit, SegmentEntry } from '@waybill/shared/manifest/commit';
-import { clusterTime } from '@waybill/shared/position';
 import { describe, expect, it } from 'vitest';
 import { START } from '../progress/progress.ts';
 import { WindowBuilder } from './window.ts';

@@ -1,7 +1,11 @@
-/** Consecutive commits of the stream that are applied together. Pure: what to take into one, and what it asks for. */
+/**
+ * Consecutive commits of the stream that are applied together. Pure: what to take into one, and
+ * what it asks for.
+ */
+
+import { parseClusterTime } from '@waybill/shared/base/position';
 import type { ChainedCommit } from '@waybill/shared/manifest/codec';
 import type { SegmentEntry } from '@waybill/shared/manifest/commit';
-import { parseClusterTime } from '@waybill/shared/position';
 import type { LaneCursor } from '../progress/progress.ts';
 
 export interface WindowSegment {

@@ -1,10 +1,13 @@
-/** One collection's share of what a cutover gives back: each index from what stands on the target to what the registry says is wanted. */
+/**
+ * One collection's share of what a cutover gives back: each index from what stands on the target to
+ * what the registry says is wanted.
+ */
+
+import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import { fromObject, type Plain } from '@waybill/shared/bson/build';
 import { BsonType, findElement } from '@waybill/shared/bson/raw';
-import { failureOf, serverCode } from '@waybill/shared/mongo/classify';
-import type { Expiry } from '@waybill/shared/mongo/index-meaning';
-import { DUPLICATE_KEY } from '@waybill/shared/mongo/write-outcome';
-import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+import { failureOf, serverCode } from '@waybill/shared/mongo/driver/classify';
+import type { Expiry } from '@waybill/shared/mongo/facts/index-meaning';
 import { isRefusal, refusalText } from '../structure/blocked.ts';
 import {
   expiryOutOfRange,
@@ -19,6 +22,7 @@ import { isCapped, isCollated } from '../structure/options.ts';
 import type { CollectionRecord, IndexRecord, IndexState } from '../structure/registry.ts';
 import { markRestored, unmarkRestored } from '../structure/restored-indexes.ts';
 import type { Fields, Target, WriteTag } from '../target/target.ts';
+import { DUPLICATE_KEY } from '../target/write-outcome.ts';
 
 export type RestoreKind = 'hidden' | 'ttl' | 'unique';
 
@@ -27,8 +31,9 @@ export interface RestoreReport {
   readonly namespace: string;
   readonly index: string;
   /**
-   * restored: it is what it is on the source, as far as the kinds asked for go. refused: the target's documents violate
-   * it, or the target does not take it; it stands there in its held-back form or not at all. skipped: no server has it, or the load was told to build none.
+   * restored: it is what it is on the source, as far as the kinds asked for go. refused: the
+   * target's documents violate it, or the target does not take it; it stands there in its held-back
+   * form or not at all. skipped: no server has it, or the load was told to build none.
    */
   readonly outcome: 'refused' | 'restored' | 'skipped';
   readonly note: string | null;
@@ -70,8 +75,8 @@ export class CollectionRestore {
   }
 
   /**
-   * What does not stand there, in its held-back form. Documents that were in its way may be mended, or have
-   * changed since; or an earlier attempt was killed while it built one anew.
+   * What does not stand there, in its held-back form. Documents that were in its way may be mended,
+   * or have changed since; or an earlier attempt was killed while it built one anew.
    */
   async buildMissing(): Promise<RestoreReport[]> {
     const { target, tag, signal } = this.#deps;
@@ -109,7 +114,10 @@ export class CollectionRestore {
     return reports;
   }
 
-  /** A crash in between leaves prepareUnique, and its mark: the next cutover goes on from there, or a load that is in its way. */
+  /**
+   * A crash in between leaves prepareUnique, and its mark: the next cutover goes on from there, or
+   * a load that is in its way.
+   */
   async #tryUnique(index: IndexRecord): Promise<string | null> {
     await this.#mark(index);
     await this.#modify(index, { prepareUnique: true });
@@ -145,7 +153,10 @@ export class CollectionRestore {
     }
   }
 
-  /** One that waited, was deferred, or was refused before: in its final form at once, but for what is not asked for. */
+  /**
+   * One that waited, was deferred, or was refused before: in its final form at once, but for what
+   * is not asked for.
+   */
   async #create(index: IndexRecord): Promise<string | null> {
     const { target, tag, signal, kinds } = this.#deps;
     const { namespace } = this.#record;
@@ -191,7 +202,8 @@ export class CollectionRestore {
   }
 
   /**
-   * Told before anything expires: a cutover that has to stop here stops before the target deletes by itself.
+   * Told before anything expires: a cutover that has to stop here stops before the target deletes
+   * by itself.
    */
   #outOfRange({ spec }: IndexRecord): string | null {
     const { expiry } = heldBackOf(spec);
@@ -215,8 +227,9 @@ export class CollectionRestore {
   }
 
   /**
-   * Where the server cannot convert it: drop, and create in its final form. Where that is refused, the
-   * held-back form comes back. A crash in between leaves no index of that name, which the next run creates.
+   * Where the server cannot convert it: drop, and create in its final form. Where that is refused,
+   * the held-back form comes back. A crash in between leaves no index of that name, which the next
+   * run creates.
    */
   async #rebuild(index: IndexRecord): Promise<string | null> {
     const { target, tag, signal } = this.#deps;

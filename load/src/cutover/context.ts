@@ -1,10 +1,10 @@
+import type { Logger } from '@waybill/shared/base/logger';
+import { writerName } from '@waybill/shared/base/process-identity';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import type { Logger } from '@waybill/shared/logger';
 import type { Milestone } from '@waybill/shared/manifest/commit';
 import { appendNote } from '@waybill/shared/manifest/note';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
-import { writerName } from '@waybill/shared/process-identity';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import type { Acceptance } from '../verify/acceptance.ts';
 import type { StructureDifference } from '../verify/report.ts';
 import type { VerifySettings, VerifyStats } from '../verify/settings.ts';

@@ -1,28 +1,30 @@
 /**
- * The exact cutover. Writes to the source have stopped: that is the operator's word, and it is checked at the end.
+ * The exact cutover. Writes to the source have stopped: that is the operator's word, and it is
+ * checked at the end.
  *
  *   operation time W ── note writes-stopped(W) ── capture: drained(W) ── load: drained(W)
  *     ── nothing violates a unique index ── documents verified
  *     ── drained again to a later W: nobody wrote in between ── unique and hidden restored
- *     ── structure verified, but for expiry ── TTL restored ── the load is ended and shut out (load-end.ts)
- *     ── capture: drained to a last W: nobody wrote since the first, and the load held no index back again
- *     ── structure verified
+ *     ── structure verified, but for expiry ── TTL restored ── the load is ended and shut out
+ *     (load-end.ts) ── capture: drained to a last W: nobody wrote since the first, and the load
+ *     held no index back again ── structure verified
  *     ── verified and cutover recorded
  *
- * Safe to run again after a kill anywhere: everything up to the record is repeated with a new W, and
- * restoring what is restored changes nothing. Restoring is the long step, so that nobody wrote is proven
- * behind it, when the load can change nothing any more. Indexes come after the documents: from then on the
- * target refuses a value that goes from one document to another, and deletes by itself. Should the source be
- * written to after an attempt that came so far, the load holds back again what is in its way. The source's
- * own TTL goes on deleting. What it deletes flows on to the target until the load is ended, and from then on
- * the target's own expiry, restored by now, does the same.
+ * Safe to run again after a kill anywhere: everything up to the record is repeated with a new W,
+ * and restoring what is restored changes nothing. Restoring is the long step, so that nobody wrote
+ * is proven behind it, when the load can change nothing any more. Indexes come after the documents:
+ * from then on the target refuses a value that goes from one document to another, and deletes by
+ * itself. Should the source be written to after an attempt that came so far, the load holds back
+ * again what is in its way. The source's own TTL goes on deleting. What it deletes flows on to the
+ * target until the load is ended, and from then on the target's own expiry, restored by now, does
+ * the same.
  */
 import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { streamPatterns } from '@waybill/shared/manifest/stream-patterns';
-import { cappedExpires } from '@waybill/shared/mongo/catalog';
+import { cappedExpires } from '@waybill/shared/mongo/facts/catalog';
 import { comparedNamespaces, EVERYTHING, recordedFilter, takesOf } from '../load-filter.ts';
 import { boundLoad } from '../progress/log-and-target.ts';
 import { readOwner } from '../progress/owner.ts';
@@ -63,8 +65,9 @@ export interface CutoverResult {
 const ACCEPTED_TOLD = 50;
 
 /**
- * @throws CUTOVER_NOT_READY, VERIFY_DIFFERENT, VERIFY_NOTHING_COMPARED, LOAD_MISSING, STREAM_FOREIGN_SOURCE,
- * TARGET_IS_SOURCE, LOAD_OTHER_TARGET, and errors of the servers and the bucket
+ * @throws CUTOVER_NOT_READY, VERIFY_DIFFERENT, VERIFY_NOTHING_COMPARED, LOAD_MISSING,
+ *   STREAM_FOREIGN_SOURCE, TARGET_IS_SOURCE, LOAD_OTHER_TARGET, and errors of the servers and the
+ *   bucket
  */
 export async function runCutover(settings: CutoverSettings, deps: CutoverDeps): Promise<CutoverResult> {
   try {
@@ -139,8 +142,8 @@ async function cutOver(settings: CutoverSettings, deps: CutoverDeps): Promise<Cu
 }
 
 /**
- * Expiry after everything else is restored and proven, of all collections: what stops the cutover before
- * leaves a target that does not delete by itself.
+ * Expiry after everything else is restored and proven, of all collections: what stops the cutover
+ * before leaves a target that does not delete by itself.
  */
 async function restore(
   context: CutoverContext & RestoreDeps,

@@ -1,8 +1,8 @@
+import { formatClusterTime, parseClusterTime } from '@waybill/shared/base/position';
+import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import type { Milestone } from '@waybill/shared/manifest/commit';
 import { readManifest } from '@waybill/shared/manifest/log';
-import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
-import { formatClusterTime, parseClusterTime } from '@waybill/shared/position';
-import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time';
 import type { LoadWatch } from '../verify/load-watch.ts';
 import { type CutoverContext, note } from './context.ts';
 import { captureStalled, loadStalled, type Reached, waitForMilestone } from './wait.ts';
@@ -52,7 +52,8 @@ export async function drainCapture(
 ): Promise<Drained> {
   const { bucket, source, streamPrefix, signal, onStep } = context;
   const { stream, stalledMs } = context.settings;
-  // Before the time is taken: no drain that this log tells of reaches as far, so the wait ends at the very commit that does.
+  // Before the time is taken: no drain that this log tells of reaches as far, so the wait ends at
+  // the very commit that does.
   const from = await readManifest(bucket, streamPrefix, { signal });
   const time = await retry(() => currentOperationTime(source, { signal }), DEFAULT_RETRY, { signal });
   const writesStopped = formatClusterTime(time);

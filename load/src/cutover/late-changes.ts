@@ -1,16 +1,21 @@
-/** What the stream took in between two of its moments, told apart by whether somebody wrote it or time did. */
+/**
+ * What the stream took in between two of its moments, told apart by whether somebody wrote it or
+ * time did.
+ */
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { SegmentEntry } from '@waybill/shared/manifest/commit';
 import { segmentKey } from '@waybill/shared/manifest/keys';
 import { type LogPoint, readCommits } from '@waybill/shared/manifest/log';
-import { readChangeSegment } from '@waybill/shared/segment/reader';
+import { readChangeSegment } from '@waybill/shared/segment/read/reader';
 import { concerns, type Takes } from '../load-filter.ts';
 
 export interface LateChangesOptions {
   readonly after: LogPoint;
   /** Up to this commit. */
   readonly until: number;
-  /** Whether the load takes that namespace: what is written to others is no concern of its cutover. */
+  /**
+   * Whether the load takes that namespace: what is written to others is no concern of its cutover.
+   */
   readonly takes: Takes;
   /** Whether documents of that namespace expire by themselves. */
   readonly expires: (namespace: string) => boolean;
@@ -18,9 +23,10 @@ export interface LateChangesOptions {
 }
 
 /**
- * Changes that no expiry explains: all but deletes in collections whose documents expire. An expiry can not be told from an
- * application's delete there; either is applied to the target like all else. Stops counting at the first file that
- * has one, so a source in full use is not read to its end.
+ * Changes that no expiry explains: all but deletes in collections whose documents expire. An expiry
+ * can not be told from an application's delete there; either is applied to the target like all
+ * else. Stops counting at the first file that has one, so a source in full use is not read to its
+ * end.
  */
 export async function countLateChanges(
   bucket: Bucket,

@@ -8,17 +8,18 @@
  * 1. From the first step on nobody else records in the log: whoever takes it over later has the
  *    cutover's record refused.
  * 2. From the third on the server refuses what the load wrote or will write, whatever it is doing.
- *    Where a server can not do so, the load must have said that it has ended, or its process be gone:
- *    otherwise the cutover ends here.
- * 3. A cutover that ends without a record, or crashes, gives the load up: it takes itself over again.
+ *    Where a server can not do so, the load must have said that it has ended, or its process be
+ *    gone: otherwise the cutover ends here.
+ * 3. A cutover that ends without a record, or crashes, gives the load up: it takes itself over
+ *    again.
  *
- * A change of structure has no number. What the load that is ended could have in hand comes from the stream,
- * or is held back again by an entry in its log: the proofs after this count both, and the cutover is not
- * recorded. Not covered, as at any takeover (decision 0004): one that an earlier process of the load was
- * frozen with, and one that was repeated and is held on its way.
+ * A change of structure has no number. What the load that is ended could have in hand comes from
+ * the stream, or is held back again by an entry in its log: the proofs after this count both, and
+ * the cutover is not recorded. Not covered, as at any takeover (decision 0004): one that an earlier
+ * process of the load was frozen with, and one that was repeated and is held on its way.
  */
-import { hasCode, WaybillError } from '@waybill/shared/errors';
-import { sleep } from '@waybill/shared/lifecycle';
+import { hasCode, WaybillError } from '@waybill/shared/base/errors';
+import { sleep } from '@waybill/shared/base/lifecycle';
 import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
 import type { StreamState } from '@waybill/shared/manifest/state';
 import { LoadLog } from '../progress/load-log.ts';

@@ -1,8 +1,11 @@
-/** What a cutover proves before it is recorded: both sides are the same, and nobody has written since writes stopped. */
-import { type ErrorContext, WaybillError } from '@waybill/shared/errors';
+/**
+ * What a cutover proves before it is recorded: both sides are the same, and nobody has written
+ * since writes stopped.
+ */
+import { type ErrorContext, WaybillError } from '@waybill/shared/base/errors';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
-import { listCatalog } from '@waybill/shared/mongo/catalog';
-import { indexFields, optionFields } from '@waybill/shared/mongo/definition-fields';
+import { listCatalog } from '@waybill/shared/mongo/facts/catalog';
+import { indexFields, optionFields } from '@waybill/shared/mongo/facts/definition-fields';
 import { acceptable, acceptName, acceptOption, describeAcceptable, listed } from '../verify/acceptance.ts';
 import { verifyStructure } from '../verify/catalogs.ts';
 import type { LoadWatch } from '../verify/load-watch.ts';
@@ -56,7 +59,10 @@ export async function proveSame(
   throw new VerificationDiffers(report, settings.load);
 }
 
-/** The report as of then: what `restored` names is not held back any more. @throws VerificationDiffers */
+/**
+ * The report as of then: what `restored` names is not held back any more. @throws
+ * VerificationDiffers
+ */
 export async function proveStructure(
   context: CutoverContext,
   { filter }: Compared,
@@ -74,7 +80,10 @@ export async function proveStructure(
   throw new VerificationDiffers({ ...verified, structure, same }, context.settings.load);
 }
 
-/** Capture goes on after a drain, so a write that nobody expected is in the stream by the next one. @throws CUTOVER_NOT_READY */
+/**
+ * Capture goes on after a drain, so a write that nobody expected is in the stream by the next one.
+ * @throws CUTOVER_NOT_READY
+ */
 export async function proveNobodyWrote(
   context: CutoverContext,
   { filter, takes }: Compared,
@@ -99,9 +108,9 @@ export async function proveNobodyWrote(
 }
 
 /**
- * The load records it before it holds an index back again: in the order of its log either the cutover took it
- * first, or this refuses it. `before` is from before the restore's drain: what a load had begun by then it
- * had done at the end of that. @throws CUTOVER_NOT_READY
+ * The load records it before it holds an index back again: in the order of its log either the
+ * cutover took it first, or this refuses it. `before` is from before the restore's drain: what a
+ * load had begun by then it had done at the end of that. @throws CUTOVER_NOT_READY
  */
 export function assertNothingHeldBack(context: CutoverContext, before: StreamState, now: StreamState): void {
   const at = (log: StreamState): string | undefined => milestoneOf(log, 'indexes-built')?.at;
@@ -141,7 +150,8 @@ function noteRefused({ acceptance }: CutoverContext['settings'], reports: readon
 
 /**
  * Structure that the target does not have, or has of its own, is told before the long comparison of
- * documents: everything is drained, so it is as it will be. @throws CUTOVER_NOT_READY, CONFIG_INVALID
+ * documents: everything is drained, so it is as it will be. @throws CUTOVER_NOT_READY,
+ * CONFIG_INVALID
  */
 export async function proveAcceptable(
   context: CutoverContext,

@@ -1,15 +1,16 @@
 /**
- * What the load held back, given back at cutover: unique, hidden and expiring indexes in the source's own terms, indexes that
- * waited for that, and the expiry of clustered collections.
+ * What the load held back, given back at cutover: unique, hidden and expiring indexes in the
+ * source's own terms, indexes that waited for that, and the expiry of clustered collections.
  *
- * Works from what stands on the target and what the registry says is wanted, so it can be run again after a kill at any
- * point, and again after what was in the way has been removed. It writes no progress and takes no ownership: a load may
- * still follow its stream, which has nothing new once it is drained. Should there be something new after all, the load holds the indexes
- * back again that were marked here before they were touched.
+ * Works from what stands on the target and what the registry says is wanted, so it can be run again
+ * after a kill at any point, and again after what was in the way has been removed. It writes no
+ * progress and takes no ownership: a load may still follow its stream, which has nothing new once
+ * it is drained. Should there be something new after all, the load holds the indexes back again
+ * that were marked here before they were touched.
  */
-import type { Logger } from '@waybill/shared/logger';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
+import type { Logger } from '@waybill/shared/base/logger';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import { ownerId } from '../progress/keys.ts';
 import { Registry } from '../structure/registry.ts';
 import { openMongodbTarget } from '../target/mongodb.ts';
@@ -59,8 +60,9 @@ export async function restoreHeldBack(
 }
 
 /**
- * Builds what is missing, as non-unique and without expiry, so that it can be proven with everything else.
- * What is refused is as little to be had now as it was for the load. @throws the target's errors
+ * Builds what is missing, as non-unique and without expiry, so that it can be proven with
+ * everything else. What is refused is as little to be had now as it was for the load. @throws the
+ * target's errors
  */
 export async function buildMissing(settings: RestoreSettings, deps: RestoreDeps): Promise<RestoreReport[]> {
   const reports: RestoreReport[] = [];
@@ -69,8 +71,9 @@ export async function buildMissing(settings: RestoreSettings, deps: RestoreDeps)
 }
 
 /**
- * What stands in the way of unique indexes, found without making any: as long as the target may get further changes, a value that
- * goes from one document to another is in both for a moment. Nothing is found before 6.0, where only making one tells.
+ * What stands in the way of unique indexes, found without making any: as long as the target may get
+ * further changes, a value that goes from one document to another is in both for a moment. Nothing
+ * is found before 6.0, where only making one tells.
  * @throws the target's errors
  */
 export async function findViolations(settings: RestoreSettings, deps: RestoreDeps): Promise<RestoreReport[]> {

@@ -1,9 +1,12 @@
-/** Before anything is asked of them: that source and target are the stream's and the load's. Others could be copies too. */
-import { WaybillError } from '@waybill/shared/errors';
+/**
+ * Before anything is asked of them: that source and target are the stream's and the load's. Others
+ * could be copies too.
+ */
+import { WaybillError } from '@waybill/shared/base/errors';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import { readStream } from '@waybill/shared/manifest/identity';
-import { clusterIdentity } from '@waybill/shared/mongo/cluster-identity';
-import { isKnownAs, sourceIdentity } from '@waybill/shared/mongo/source-identity';
+import { clusterIdentity } from '@waybill/shared/mongo/facts/cluster-identity';
+import { isKnownAs, sourceIdentity } from '@waybill/shared/mongo/facts/source-identity';
 import { assertNotTheSource, assertTwoClusters } from '../progress/two-clusters.ts';
 import type { CutoverContext } from './context.ts';
 

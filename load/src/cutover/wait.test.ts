@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { clusterTime } from '@waybill/shared/base/position';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
-import { clusterTime } from '@waybill/shared/position';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { captureStalled, waitForMilestone } from './wait.ts';
 

@@ -1,11 +1,15 @@
-/** Waits of a cutover: until capture, and then load, have provably passed the moment at which writes stopped. */
+/**
+ * Waits of a cutover: until capture, and then load, have provably passed the moment at which writes
+ * stopped.
+ */
+
+import { WaybillError } from '@waybill/shared/base/errors';
+import { sleep } from '@waybill/shared/base/lifecycle';
+import { type ClusterTime, parseClusterTime } from '@waybill/shared/base/position';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { WaybillError } from '@waybill/shared/errors';
-import { sleep } from '@waybill/shared/lifecycle';
 import type { Milestone } from '@waybill/shared/manifest/commit';
 import { readCommits, readManifest } from '@waybill/shared/manifest/log';
 import { foldCommit, type StreamState } from '@waybill/shared/manifest/state';
-import { type ClusterTime, parseClusterTime } from '@waybill/shared/position';
 
 export interface WaitOptions {
   readonly signal: AbortSignal;
@@ -13,7 +17,10 @@ export interface WaitOptions {
   readonly stalledMs: number;
   /** Where to follow the log from; default: from its end, with a look at what it tells already. */
   readonly from?: StreamState;
-  /** Asked while the log stands still: milliseconds since whoever writes it gave a sign of life; null for nobody. */
+  /**
+   * Asked while the log stands still: milliseconds since whoever writes it gave a sign of life;
+   * null for nobody.
+   */
   readonly silentMs?: () => Promise<number | null>;
 }
 
@@ -26,15 +33,18 @@ export interface Wanted {
 
 export interface Reached {
   readonly milestone: Milestone;
-  /** The log up to and with the commit that says so, or further if it said so from the beginning. */
+  /**
+   * The log up to and with the commit that says so, or further if it said so from the beginning.
+   */
   readonly state: StreamState;
 }
 
 const POLL_MS = 200;
 
 /**
- * Follows a log until a milestone tells that everything up to a time is done. One of an earlier attempt tells of an earlier time.
- * Errors: what `stalled` makes, where nothing moves for too long: whoever should write the log does not run.
+ * Follows a log until a milestone tells that everything up to a time is done. One of an earlier
+ * attempt tells of an earlier time. Errors: what `stalled` makes, where nothing moves for too long:
+ * whoever should write the log does not run.
  */
 export async function waitForMilestone(
   bucket: Bucket,
@@ -63,8 +73,8 @@ export async function waitForMilestone(
 }
 
 /**
- * Changes with whatever brings a log on. A capture that is held up, at its source say, commits too, to show
- * that it lives: that brings nothing on.
+ * Changes with whatever brings a log on. A capture that is held up, at its source say, commits too,
+ * to show that it lives: that brings nothing on.
  */
 function workIn({ position, chunks, totals }: StreamState): string {
   const { changeSegments, snapshotSegments, ddlEvents, milestones } = totals;

@@ -1,13 +1,15 @@
 /**
- * The load's progress and the data that it loads stand in different collections. In one database they may be:
- * nothing is dropped there but what the load made, by its name.
+ * The load's progress and the data that it loads stand in different collections. In one database
+ * they may be: nothing is dropped there but what the load made, by its name.
  */
-import { WaybillError } from '@waybill/shared/errors';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { PROGRESS_COLLECTION, progressIn } from '@waybill/shared/mongo/own-progress';
-import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+import { WaybillError } from '@waybill/shared/base/errors';
+import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { PROGRESS_COLLECTION, progressIn } from '@waybill/shared/mongo/facts/own-progress';
 
-/** At the first start, while another database can still be chosen. @throws TARGET_PROGRESS_COLLISION */
+/**
+ * At the first start, while another database can still be chosen. @throws TARGET_PROGRESS_COLLISION
+ */
 export async function assertApart(
   target: MongoConnection,
   namespaces: readonly string[],

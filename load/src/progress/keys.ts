@@ -1,6 +1,6 @@
 /**
- * Keys of a load's documents in the progress collection. A load's name holds no slash, so that `<load>/` is a range of
- * its own, and so is `<load>/<kind>/`.
+ * Keys of a load's documents in the progress collection. A load's name holds no slash, so that
+ * `<load>/` is a range of its own, and so is `<load>/<kind>/`.
  */
 export const ownerId = (load: string): string => `${load}/owner`;
 export const slotId = (load: string, slot: number): string => `${load}/slot/${slot}`;

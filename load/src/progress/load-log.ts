@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import { hasCode, WaybillError } from '@waybill/shared/base/errors';
+import { formatClusterTime } from '@waybill/shared/base/position';
+import { writerName } from '@waybill/shared/base/process-identity';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { hasCode, WaybillError } from '@waybill/shared/errors';
 import type { CommitBody, Milestone, MilestoneName } from '@waybill/shared/manifest/commit';
 import { loadPrefix } from '@waybill/shared/manifest/keys';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
-import { formatClusterTime } from '@waybill/shared/position';
-import { writerName } from '@waybill/shared/process-identity';
 import type { LaneCursor } from './progress.ts';
 
 export interface LoadLogOptions {
@@ -20,15 +20,15 @@ export interface LoadLogOptions {
   /** Later than the signal: ends a record under way. */
   readonly giveUp: AbortSignal;
   /**
-   * Milestones that come with the epoch, from the log as it is then; may refuse to take it over. What two
-   * starts decide here at the same moment only one of them decides.
+   * Milestones that come with the epoch, from the log as it is then; may refuse to take it over.
+   * What two starts decide here at the same moment only one of them decides.
    */
   readonly first: (log: StreamState) => readonly Milestone[];
 }
 
 /**
- * The load's own log in the bucket: its epochs and milestones. It gives the epoch, so of two loaders that start at once
- * one is fenced before it touches the target.
+ * The load's own log in the bucket: its epochs and milestones. It gives the epoch, so of two
+ * loaders that start at once one is fenced before it touches the target.
  */
 export class LoadLog {
   readonly #writer: ManifestWriter;
@@ -106,8 +106,8 @@ function asLoadError(error: unknown): unknown {
 }
 
 /**
- * Whether the load has come to a milestone. `indexes-built` is recorded for an index that is held back again, too:
- * that tells nothing of the others, and may come before any is built.
+ * Whether the load has come to a milestone. `indexes-built` is recorded for an index that is held
+ * back again, too: that tells nothing of the others, and may come before any is built.
  */
 export function hasReached({ milestones }: StreamState, name: MilestoneName): boolean {
   return milestones.some((each) => each.name === name && each.evidence?.heldBackAgain !== true);

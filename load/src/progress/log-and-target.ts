@@ -2,14 +2,15 @@
  * A load's log and its target, looked at together: what the one says of the other is
  * judged in target-bond.ts.
  */
+
+import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import { loadPrefix } from '@waybill/shared/manifest/keys';
 import { readCommits, readManifest } from '@waybill/shared/manifest/log';
 import { loadMissing } from '@waybill/shared/manifest/names';
 import { foldCommit, type StreamState } from '@waybill/shared/manifest/state';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { streamIdentityText } from './stream-identity.ts';
 import { assertBound, lookAtTarget, settleProgressDatabase, type TargetSight } from './target-bond.ts';
 import { assertNotTheSource } from './two-clusters.ts';
@@ -30,7 +31,8 @@ export interface LogAndTarget {
 }
 
 /**
- * The log is read on after the target was looked at, since an epoch is in the log before it is on the target.
+ * The log is read on after the target was looked at, since an epoch is in the log before it is on
+ * the target.
  * @throws TARGET_IS_SOURCE, LOAD_OPTIONS_CHANGED, and errors of bucket and target
  */
 export async function lookAtBoth(which: WhichLoad): Promise<LogAndTarget> {
@@ -47,7 +49,8 @@ export async function lookAtBoth(which: WhichLoad): Promise<LogAndTarget> {
 
 /**
  * For a command that reads what a load has done: there is such a load, and this is its target.
- * @throws LOAD_MISSING, LOAD_OTHER_TARGET, LOAD_PROGRESS_LOST, LOAD_FOREIGN, STREAM_ROLLED_BACK; {@link lookAtBoth}
+ * @throws LOAD_MISSING, LOAD_OTHER_TARGET, LOAD_PROGRESS_LOST, LOAD_FOREIGN, STREAM_ROLLED_BACK;
+ *   {@link lookAtBoth}
  */
 export async function boundLoad(which: WhichLoad): Promise<LogAndTarget> {
   const both = await lookAtBoth(which);

@@ -1,9 +1,10 @@
-import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import type { ProgressDocument, ProgressStore } from '../target/target.ts';
 import { ownerId } from './keys.ts';
 
 /**
- * Who has a load on the target; undefined where nobody ever had it. Looked at again while the target is away.
+ * Who has a load on the target; undefined where nobody ever had it. Looked at again while the
+ * target is away.
  */
 export async function readOwner(
   store: ProgressStore,

@@ -1,27 +1,34 @@
 /**
- * Who may write this load into the target (INV-4; decision 0004). The load's own log gave the epoch, and on the target stand three fences:
+ * Who may write this load into the target (INV-4; decision 0004). The load's own log gave the
+ * epoch, and on the target stand three fences:
  *
  *   old owner   ── confirms, every confirmMs ──► confirm fails: stops
- *                              │ raise │ batches refused          │ lease over, or released: nothing new is sent
- *   new owner   ───────────────┴───────┴─ shut out ── wait leaseMs ┴── $currentOp empty of older epochs ── raise lanes ── read cursors
+ *                              │ raise │ batches refused          │ lease over, or released:
+ *                              nothing new is sent
+ *   new owner   ───────────────┴───────┴─ shut out ── wait leaseMs ┴── $currentOp empty of older
+ *   epochs ── raise lanes ── read cursors
  *
- * 1. The owner document carries the epoch. An owner sends only while its last successful confirmation *began* less than leaseMs ago by
- *    its monotonic clock. The confirmation is a majority write filtered on the epoch, so it can not succeed after the raise.
- * 2. The server refuses batches of an owner that has been shut out, whenever they arrive: also those that were looked at by rule 1, and
- *    sent when a suspended process woke up. Not every server can: {@link Target.shutOut}.
- * 3. The rest (changes of structure, and all batches where rule 2 has no server) is over by leaseMs after the raise, and a margin for bytes
- *    under way; what the server runs by then is seen in `$currentOp` by the epoch in its comment, and waited for. The wait is left
- *    out where the old owner said that it had stopped, or is a process of this machine that is gone.
+ * 1. The owner document carries the epoch. An owner sends only while its last successful
+ *    confirmation *began* less than leaseMs ago by its monotonic clock. The confirmation is a
+ *    majority write filtered on the epoch, so it can not succeed after the raise.
+ * 2. The server refuses batches of an owner that has been shut out, whenever they arrive: also
+ *    those that were looked at by rule 1, and sent when a suspended process woke up. Not every
+ *    server can: {@link Target.shutOut}.
+ * 3. The rest (changes of structure, and all batches where rule 2 has no server) is over by leaseMs
+ *    after the raise, and a margin for bytes under way; what the server runs by then is seen in
+ *    `$currentOp` by the epoch in its comment, and waited for. The wait is left out where the old
+ *    owner said that it had stopped, or is a process of this machine that is gone.
  *
- * What is left uncovered: a process that is suspended for longer than its lease in the microseconds between looking at its confirmation
- * and handing a command to the kernel, where that command changes structure (a drop or a rename names its collection by uuid) or
- * the server can not refuse batches.
+ * What is left uncovered: a process that is suspended for longer than its lease in the microseconds
+ * between looking at its confirmation and handing a command to the kernel, where that command
+ * changes structure (a drop or a rename names its collection by uuid) or the server can not refuse
+ * batches.
  *
- * No wall clock of two machines is compared. A crash after the raise leaves an owner that never confirms: the next one
- * raises again and waits again.
+ * No wall clock of two machines is compared. A crash after the raise leaves an owner that never
+ * confirms: the next one raises again and waits again.
  */
-import { interrupted, LinkedAbort, sleep } from '@waybill/shared/lifecycle';
-import type { Logger } from '@waybill/shared/logger';
+import { interrupted, LinkedAbort, sleep } from '@waybill/shared/base/lifecycle';
+import type { Logger } from '@waybill/shared/base/logger';
 import { fencedError } from '../target/fenced.ts';
 import type { WriteTag } from '../target/target.ts';
 import { ownerId } from './keys.ts';
@@ -77,7 +84,10 @@ export class Ownership {
     return this.#fence.signal;
   }
 
-  /** Fulfilled while we own the load by rule 1; at once but for after an outage. Rejects with LOAD_FENCED. */
+  /**
+   * Fulfilled while we own the load by rule 1; at once but for after an outage. Rejects with
+   * LOAD_FENCED.
+   */
   async held(): Promise<void> {
     while (!this.#isFresh()) {
       if (this.#fence.signal.aborted) throw this.#fence.signal.reason;
@@ -88,7 +98,10 @@ export class Ownership {
     }
   }
 
-  /** Says that nothing more will be written, so that the next owner need not wait. Only after the last write settled. */
+  /**
+   * Says that nothing more will be written, so that the next owner need not wait. Only after the
+   * last write settled.
+   */
   async release(): Promise<void> {
     this.#loopEnd.abort();
     await this.#loop;

@@ -1,18 +1,21 @@
 /**
  * How far a load is, on the target. Invariants:
  *
- * 1. A cursor is written after every batch up to it was acknowledged by a majority, never before (INV-6).
- * 2. Cursors, the barrier and the phases are written filtered on the epoch: a fenced owner changes none of
- *    them. Cursors and barrier only go forward: a write of ours that was repeated and comes late changes none
- *    either, also where the server does not refuse it.
- * 3. A finished segment is a fact whoever states it: all of its documents are on the target. So it is not fenced.
- * 4. A cursor's unit is a whole commit. A crash between a batch and its cursor repeats commits, which ends in the same
- *    state: every batch sets last states of documents, and the batches after it are repeated too.
+ * 1. A cursor is written after every batch up to it was acknowledged by a majority, never before
+ *    (INV-6).
+ * 2. Cursors, the barrier and the phases are written filtered on the epoch: a fenced owner changes
+ *    none of them. Cursors and barrier only go forward: a write of ours that was repeated and comes
+ *    late changes none either, also where the server does not refuse it.
+ * 3. A finished segment is a fact whoever states it: all of its documents are on the target. So it
+ *    is not fenced.
+ * 4. A cursor's unit is a whole commit. A crash between a batch and its cursor repeats commits,
+ *    which ends in the same state: every batch sets last states of documents, and the batches after
+ *    it are repeated too.
  */
 
+import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/base/position';
 import type { SegmentEntry } from '@waybill/shared/manifest/commit';
 import type { LogPoint } from '@waybill/shared/manifest/log';
-import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/position';
 import { fencedError } from '../target/fenced.ts';
 import type { ProgressChange, ProgressDocument, ProgressStore } from '../target/target.ts';
 import { laneId, lanePrefix, segmentId, segmentPrefix, stateId } from './keys.ts';
@@ -74,8 +77,8 @@ export class Progress {
   }
 
   /**
-   * Raises every cursor to our epoch, then reads: in that order, so that nobody moves one after it was read. One who comes
-   * too late lowers none. @throws LOAD_FENCED
+   * Raises every cursor to our epoch, then reads: in that order, so that nobody moves one after it
+   * was read. One who comes too late lowers none. @throws LOAD_FENCED
    */
   async takeOver(): Promise<LoadedProgress> {
     const { load, epoch, lanes } = this.#owner;

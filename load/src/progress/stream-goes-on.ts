@@ -1,13 +1,17 @@
-/** The stream in the bucket is the one that the target's progress is of, and holds all that was applied. */
+/**
+ * The stream in the bucket is the one that the target's progress is of, and holds all that was
+ * applied.
+ */
+
+import { WaybillError } from '@waybill/shared/base/errors';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { WaybillError } from '@waybill/shared/errors';
 import { readCommit } from '@waybill/shared/manifest/log';
 import type { StreamState } from '@waybill/shared/manifest/state';
 import type { LoadedProgress } from './progress.ts';
 
 /**
- * A bucket that was put back to an older state would be read from the cursor on, where nothing is: for ever
- * caught up. Another history under the stream's name would be applied on top of this one.
+ * A bucket that was put back to an older state would be read from the cursor on, where nothing is:
+ * for ever caught up. Another history under the stream's name would be applied on top of this one.
  * @throws STREAM_ROLLED_BACK
  */
 export async function assertStreamGoesOn(

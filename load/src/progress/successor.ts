@@ -1,18 +1,19 @@
 /**
- * Who took a load over, and what becomes of it. A cutover does so to end the load: it is told to stop by the
- * log, or, where it hears nothing of that, by the target. Then it waits here: either the cutover is recorded,
- * and the load has ended well; or it is given up, and the load goes on.
+ * Who took a load over, and what becomes of it. A cutover does so to end the load: it is told to
+ * stop by the log, or, where it hears nothing of that, by the target. Then it waits here: either
+ * the cutover is recorded, and the load has ended well; or it is given up, and the load goes on.
  *
- * A crash of the cutover leaves an owner document that nobody confirms any more: after a silence the
- * load takes itself over again. Should the cutover live after all, its record is refused, since the log
- * has a later epoch by then.
+ * A crash of the cutover leaves an owner document that nobody confirms any more: after a silence
+ * the load takes itself over again. Should the cutover live after all, its record is refused, since
+ * the log has a later epoch by then.
  */
+
+import { hasCode, WaybillError } from '@waybill/shared/base/errors';
+import { sleep } from '@waybill/shared/base/lifecycle';
+import { DEFAULT_RETRY, type RetryPolicy } from '@waybill/shared/base/retry';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { hasCode, WaybillError } from '@waybill/shared/errors';
-import { sleep } from '@waybill/shared/lifecycle';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
-import { DEFAULT_RETRY, type RetryPolicy } from '@waybill/shared/retry';
 import type { ProgressDocument, ProgressStore } from '../target/target.ts';
 import { readOwner } from './owner.ts';
 import { progressLost } from './target-bond.ts';
@@ -35,8 +36,8 @@ const POLL_MS = 500;
 const LOG_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 5000 };
 
 /**
- * Of a load that was fenced. @throws LOAD_PROGRESS_LOST where nobody was there to fence it; LOAD_FENCED where
- * the bucket does not tell; errors of the target
+ * Of a load that was fenced. @throws LOAD_PROGRESS_LOST where nobody was there to fence it;
+ * LOAD_FENCED where the bucket does not tell; errors of the target
  */
 export async function whatTookOver(deps: SuccessorDeps): Promise<Succession> {
   try {

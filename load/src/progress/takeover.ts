@@ -1,9 +1,11 @@
-/** How a load comes from its old owner to a new one; ownership.ts has the picture, and the reasons. */
+/**
+ * How a load comes from its old owner to a new one; ownership.ts has the picture, and the reasons.
+ */
 import { createHash, randomUUID } from 'node:crypto';
-import { sleep } from '@waybill/shared/lifecycle';
-import type { Logger } from '@waybill/shared/logger';
-import { isCertainlyDead, processIdentity, writerName } from '@waybill/shared/process-identity';
-import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+import { sleep } from '@waybill/shared/base/lifecycle';
+import type { Logger } from '@waybill/shared/base/logger';
+import { isCertainlyDead, processIdentity, writerName } from '@waybill/shared/base/process-identity';
+import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import { fencedError } from '../target/fenced.ts';
 import { tellNotWritten } from '../target/not-written.ts';
 import { PROGRESS_WRITES, type ProgressDocument, type Target } from '../target/target.ts';
@@ -15,8 +17,8 @@ export interface OwnershipSettings {
   /** Identity of the stream: {@link streamIdentityText}. */
   readonly stream: string;
   /**
-   * Key of the bond between the load's log and this target: target-bond.ts. Null: a cutover takes the load
-   * over, to end it; what the owner document tells of the load itself stays.
+   * Key of the bond between the load's log and this target: target-bond.ts. Null: a cutover takes
+   * the load over, to end it; what the owner document tells of the load itself stays.
    */
   readonly bond: string | null;
   readonly epoch: number;
@@ -36,7 +38,10 @@ export interface OwnershipDeps {
   readonly signal: AbortSignal;
 }
 
-/** Bytes that a process had handed to its kernel before it stopped or died may still reach the server. */
+/**
+ * Bytes that a process had handed to its kernel before it stopped or died may still reach the
+ * server.
+ */
 const UNDER_WAY_MS = 750;
 const DRAIN_POLL_MS = 100;
 
@@ -57,7 +62,10 @@ export interface Raised {
   readonly at: number;
 }
 
-/** Compares and sets the owner document, so that what was read of the old owner is what was replaced. */
+/**
+ * Compares and sets the owner document, so that what was read of the old owner is what was
+ * replaced.
+ */
 export async function raise(settings: OwnershipSettings, deps: OwnershipDeps): Promise<Raised> {
   const { load, stream, bond, epoch } = settings;
   const store = deps.target.progress;
@@ -106,7 +114,10 @@ export async function raise(settings: OwnershipSettings, deps: OwnershipDeps): P
   );
 }
 
-/** The key goes from owner to owner. With new progress begins a new one, whose sessions have seen no number yet. */
+/**
+ * The key goes from owner to owner. With new progress begins a new one, whose sessions have seen no
+ * number yet.
+ */
 function fenceFields(before: ProgressDocument | null, { workers }: OwnershipSettings): FenceFields {
   return {
     fenceKey: typeof before?.fenceKey === 'string' ? before.fenceKey : randomUUID(),
@@ -115,9 +126,9 @@ function fenceFields(before: ProgressDocument | null, { workers }: OwnershipSett
 }
 
 /**
- * Fulfilled when nobody who came before writes any more. True where it is certain, whatever the process that
- * had the load is doing: it has said that it has ended, or is gone, or the server refuses its writes. A
- * server knows it again only by the same login.
+ * Fulfilled when nobody who came before writes any more. True where it is certain, whatever the
+ * process that had the load is doing: it has said that it has ended, or is gone, or the server
+ * refuses its writes. A server knows it again only by the same login.
  */
 export async function expel(
   raised: Raised,
@@ -173,7 +184,10 @@ async function waitOut(
   await sleep(leaseMs + UNDER_WAY_MS, deps.signal);
 }
 
-/** The server's longest write bounds this, since every write carries maxTimeMS. A released load had none left. */
+/**
+ * The server's longest write bounds this, since every write carries maxTimeMS. A released load had
+ * none left.
+ */
 async function drain(
   { load, epoch, maxWriteMs }: OwnershipSettings,
   wasReleased: boolean,

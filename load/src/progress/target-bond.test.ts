@@ -1,6 +1,6 @@
 import type { Milestone } from '@waybill/shared/manifest/commit';
 import { EMPTY_STATE, type StreamState } from '@waybill/shared/manifest/state';
-import type { ClusterIdentity } from '@waybill/shared/mongo/cluster-identity';
+import type { ClusterIdentity } from '@waybill/shared/mongo/facts/cluster-identity';
 import { describe, expect, it } from 'vitest';
 import type { ProgressDocument } from '../target/target.ts';
 import {

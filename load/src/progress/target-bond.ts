@@ -1,6 +1,6 @@
 /**
- * The bond between a load's log in the bucket and its target. A log without it would take any cluster for its
- * own: its milestones would be told of a target into which nothing was loaded.
+ * The bond between a load's log in the bucket and its target. A log without it would take any
+ * cluster for its own: its milestones would be told of a target into which nothing was loaded.
  *
  *   log      milestone `target-bound`: a random key, the cluster's identity, where the progress is
  *   target   the owner document of the load carries the same key
@@ -12,22 +12,27 @@
  *   look at target ── take the log's epoch, and bind it in the same commit if it is not bound
  *     ── owner document with the key
  *
- * One commit is made by one writer, so of two targets that are loaded under one name for the first time one
- * is bound; the other start reads that and ends. A crash after the commit leaves a bound log and a target
- * without the key: the next start goes on where the log shows that nothing was begun, or the owner document
- * is one that never had a key, in that very cluster. The owner document never has the key first.
+ * One commit is made by one writer, so of two targets that are loaded under one name for the first
+ * time one is bound; the other start reads that and ends. A crash after the commit leaves a bound
+ * log and a target without the key: the next start goes on where the log shows that nothing was
+ * begun, or the owner document is one that never had a key, in that very cluster. The owner
+ * document never has the key first.
  *
- * A log that was begun before there were bonds has none. It is bound at the next start of the load to the
- * target that holds its progress.
+ * A log that was begun before there were bonds has none. It is bound at the next start of the load
+ * to the target that holds its progress.
  */
 import { randomUUID } from 'node:crypto';
-import { WaybillError } from '@waybill/shared/errors';
+import { WaybillError } from '@waybill/shared/base/errors';
 import type { Milestone } from '@waybill/shared/manifest/commit';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
-import { type ClusterIdentity, clusterIdentity, isSameCluster } from '@waybill/shared/mongo/cluster-identity';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { PROGRESS_DATABASE } from '@waybill/shared/mongo/namespace-filter';
-import { PROGRESS_COLLECTION } from '@waybill/shared/mongo/own-progress';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import {
+  type ClusterIdentity,
+  clusterIdentity,
+  isSameCluster,
+} from '@waybill/shared/mongo/facts/cluster-identity';
+import { PROGRESS_DATABASE } from '@waybill/shared/mongo/facts/namespace-filter';
+import { PROGRESS_COLLECTION } from '@waybill/shared/mongo/facts/own-progress';
 import { mongodbProgressStore } from '../target/mongodb-progress.ts';
 import type { ProgressDocument } from '../target/target.ts';
 import { ownerId } from './keys.ts';
@@ -46,7 +51,10 @@ export interface LoadName {
   readonly stream: string;
 }
 
-/** A target as it is now, looked at before the log: what its owner document says is in the log by then. */
+/**
+ * A target as it is now, looked at before the log: what its owner document says is in the log by
+ * then.
+ */
 export interface TargetSight {
   readonly cluster: ClusterIdentity;
   readonly hosts: string;
@@ -55,7 +63,10 @@ export interface TargetSight {
   readonly owner: ProgressDocument | null;
 }
 
-/** Where a load's progress is: as given, as its log says, or by default. @throws LOAD_OPTIONS_CHANGED */
+/**
+ * Where a load's progress is: as given, as its log says, or by default. @throws
+ * LOAD_OPTIONS_CHANGED
+ */
 export function settleProgressDatabase(given: string | null, log: StreamState, load: string): string {
   const recorded = recordedBond(log)?.progressDatabase;
   if (given === null || recorded === undefined || given === recorded) {
@@ -164,7 +175,8 @@ function isBoundTo(recorded: Bond, log: StreamState, { owner, cluster, hosts }: 
   const key = keyOf(owner);
   if (key !== null) return key === recorded.key;
   const wasCutShort = owner !== null || !hasBegun(log);
-  // A user who may read no identity is told by hosts: nothing better is there, and nothing was written yet.
+  // A user who may read no identity is told by hosts: nothing better is there, and nothing was
+  // written yet.
   const isSame = isSameCluster(recorded.cluster, cluster) ?? recorded.hosts === hosts;
   return wasCutShort && isSame;
 }

@@ -1,17 +1,17 @@
 /**
- * Source and target are two clusters. A load into its own source would stop at the source's collections at
- * best; and where it is allowed to drop, it would repeat a drop on the source. Not even under other names:
- * there is no mapping of names.
+ * Source and target are two clusters. A load into its own source would stop at the source's
+ * collections at best; and where it is allowed to drop, it would repeat a drop on the source. Not
+ * even under other names: there is no mapping of names.
  */
-import { WaybillError } from '@waybill/shared/errors';
+import { WaybillError } from '@waybill/shared/base/errors';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import {
   type ClusterIdentity,
   clusterIdentity,
   hasId,
   isSameCluster,
-} from '@waybill/shared/mongo/cluster-identity';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
+} from '@waybill/shared/mongo/facts/cluster-identity';
 
 /** @throws TARGET_IS_SOURCE */
 export async function assertTwoClusters(

@@ -1,10 +1,10 @@
+import { throwIfAborted } from '@waybill/shared/base/lifecycle';
+import type { RetryOptions } from '@waybill/shared/base/retry';
+import { collectionProgress, type LoadStats } from '@waybill/shared/base/stats';
 import type { ObjectReader } from '@waybill/shared/bucket/bucket';
-import { throwIfAborted } from '@waybill/shared/lifecycle';
 import type { SegmentEntry } from '@waybill/shared/manifest/commit';
 import { segmentKey } from '@waybill/shared/manifest/keys';
-import type { RetryOptions } from '@waybill/shared/retry';
-import { readSnapshotSegment } from '@waybill/shared/segment/reader';
-import { collectionProgress, type LoadStats } from '@waybill/shared/stats';
+import { readSnapshotSegment } from '@waybill/shared/segment/read/reader';
 import type { WriteScope } from '../apply/sender.ts';
 import type { Writer } from '../apply/writer.ts';
 import type { LoadSettings } from '../settings.ts';
@@ -22,14 +22,18 @@ export interface ApplySegmentDeps {
 
 export interface ApplySegmentOptions {
   readonly scope: WriteScope;
-  /** One batch after the other, so that the documents stand in the segment's order (capped collections). */
+  /**
+   * One batch after the other, so that the documents stand in the segment's order (capped
+   * collections).
+   */
   readonly inOrder: boolean;
 }
 
 /**
- * Writes every document of a snapshot segment; fulfilled when all are acknowledged. The segment is checked whole before its
- * first document is sent (INV-7). A crash in between leaves some of it on the target; repeating it replaces those.
- * Memory: the compressed segment, the block in hand and the next, and the batches in flight.
+ * Writes every document of a snapshot segment; fulfilled when all are acknowledged. The segment is
+ * checked whole before its first document is sent (INV-7). A crash in between leaves some of it on
+ * the target; repeating it replaces those. Memory: the compressed segment, the block in hand and
+ * the next, and the batches in flight.
  */
 export async function applySegment(
   deps: ApplySegmentDeps,

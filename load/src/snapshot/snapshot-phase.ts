@@ -1,22 +1,24 @@
 /**
- * The snapshot on the target: collections first, then their documents, segments in any order and side by side, while the
- * capture may still be writing them. Views last, when everything that they stand on is there.
+ * The snapshot on the target: collections first, then their documents, segments in any order and
+ * side by side, while the capture may still be writing them. Views last, when everything that they
+ * stand on is there.
  *
- * A finished segment is recorded after its last document was acknowledged. A crash before that repeats the segment; what
- * of it stands on the target already is replaced. Collections of capped kind are loaded one segment after the other,
- * since their order is data.
+ * A finished segment is recorded after its last document was acknowledged. A crash before that
+ * repeats the segment; what of it stands on the target already is replaced. Collections of capped
+ * kind are loaded one segment after the other, since their order is data.
  */
+
+import { LinkedAbort } from '@waybill/shared/base/lifecycle';
+import { parseClusterTime } from '@waybill/shared/base/position';
+import type { RetryOptions } from '@waybill/shared/base/retry';
+import { collectionProgress } from '@waybill/shared/base/stats';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { ReadAhead } from '@waybill/shared/bucket/read-ahead';
-import { LinkedAbort } from '@waybill/shared/lifecycle';
 import type { CollectionDefinition, Commit, SegmentEntry } from '@waybill/shared/manifest/commit';
 import { segmentKey } from '@waybill/shared/manifest/keys';
 import type { LogPoint } from '@waybill/shared/manifest/log';
-import { unmatchedPatterns } from '@waybill/shared/mongo/unmatched';
-import { parseClusterTime } from '@waybill/shared/position';
-import type { RetryOptions } from '@waybill/shared/retry';
-import { segmentReads } from '@waybill/shared/segment/fetch-segment';
-import { collectionProgress } from '@waybill/shared/stats';
+import { unmatchedPatterns } from '@waybill/shared/mongo/facts/unmatched';
+import { segmentReads } from '@waybill/shared/segment/read/fetch-segment';
 import type { Writer } from '../apply/writer.ts';
 import type { LoadFilter } from '../load-filter.ts';
 import { type FinishedSegment, type Progress, START } from '../progress/progress.ts';
@@ -121,7 +123,10 @@ class SnapshotWork {
     return this.#failure;
   }
 
-  /** Starts what the commit asks for; waits while too much is under way. True with the commit that ends the snapshot. */
+  /**
+   * Starts what the commit asks for; waits while too much is under way. True with the commit that
+   * ends the snapshot.
+   */
   async take(commit: Commit): Promise<boolean> {
     const { stats, takes } = this.#deps.structure;
     stats.streamSequence = commit.lastSequence ?? stats.streamSequence;
@@ -166,8 +171,8 @@ class SnapshotWork {
   }
 
   /**
-   * Before the first document is written: what a server may refuse is told then, and not after the copy.
-   * Nothing stands in the way of another load yet that leaves it out.
+   * Before the first document is written: what a server may refuse is told then, and not after the
+   * copy. Nothing stands in the way of another load yet that leaves it out.
    */
   async #ensureDoubtful(): Promise<void> {
     if (this.#doubtsSettled) return;
@@ -197,7 +202,10 @@ class SnapshotWork {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
-  /** The first definition of a name belongs to T0; a later one describes what the stream's own events lead to. */
+  /**
+   * The first definition of a name belongs to T0; a later one describes what the stream's own
+   * events lead to.
+   */
   #takeInventory(definitions: readonly CollectionDefinition[]): void {
     for (const definition of definitions) {
       if (this.#inventory.has(definition.namespace)) continue;

@@ -1,10 +1,10 @@
+import { sleep, throwIfAborted } from '@waybill/shared/base/lifecycle';
+import type { RetryOptions } from '@waybill/shared/base/retry';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { sleep, throwIfAborted } from '@waybill/shared/lifecycle';
 import type { ChainedCommit } from '@waybill/shared/manifest/codec';
 import type { Commit } from '@waybill/shared/manifest/commit';
 import { KnownHead } from '@waybill/shared/manifest/known-head';
 import { type LogPoint, readCommits } from '@waybill/shared/manifest/log';
-import type { RetryOptions } from '@waybill/shared/retry';
 import { type PollPauses, PollRhythm } from './poll-rhythm.ts';
 
 /** A commit of the stream, or the news that there was none after `seq` a moment ago. */
@@ -22,8 +22,9 @@ export interface FeedOptions extends PollPauses {
 }
 
 /**
- * The stream's commits in order, each checked against the one before it, then each new one as it comes. `head` comes
- * whenever the end is reached: with nothing more to wait for, what was gathered can be applied.
+ * The stream's commits in order, each checked against the one before it, then each new one as it
+ * comes. `head` comes whenever the end is reached: with nothing more to wait for, what was gathered
+ * can be applied.
  */
 export async function* feed(
   bucket: Bucket,

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { PollRhythm } from './poll-rhythm.ts';
 
-/** Looks as the rhythm says, at commits of these moments; tells how late each was found, and how many looks it took. */
+/**
+ * Looks as the rhythm says, at commits of these moments; tells how late each was found, and how
+ * many looks it took.
+ */
 function follow(
   commits: readonly number[],
   until: number,

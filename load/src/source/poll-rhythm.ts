@@ -1,12 +1,20 @@
 /** Weight of the newest gap in the running mean. */
 const NEWEST = 0.3;
-/** A stream whose commits lie further apart, in multiples of `pollMs`, has no rhythm that waiting for would pay. */
+/**
+ * A stream whose commits lie further apart, in multiples of `pollMs`, has no rhythm that waiting
+ * for would pay.
+ */
 const LONGEST = 10;
-/** The longest pause, in multiples of `pollMs`: should the rhythm change, that much is lost once. */
+/**
+ * The longest pause, in multiples of `pollMs`: should the rhythm change, that much is lost once.
+ */
 const LONGEST_PAUSE = 4;
 /** Steps around the expected moment, as parts of `pollMs`. */
 const STEP = 0.25;
-/** Of the time for which nothing has changed, the part that is waited: so a change is seen late by at most so much of it. */
+/**
+ * Of the time for which nothing has changed, the part that is waited: so a change is seen late by
+ * at most so much of it.
+ */
 const QUIET_SHARE = 1 / 20;
 
 export interface PollPauses {
@@ -17,10 +25,10 @@ export interface PollPauses {
 }
 
 /**
- * When to look for the next commit. A capture under load commits once a second: looking often just before and after the moment
- * it is expected, and hardly in between, finds it soon and asks no more often than looking at all times would. Where nothing
- * has changed for long the pauses grow, up to `idlePollMs`: a store bills each look.
- * Times are milliseconds of one monotonic clock.
+ * When to look for the next commit. A capture under load commits once a second: looking often just
+ * before and after the moment it is expected, and hardly in between, finds it soon and asks no more
+ * often than looking at all times would. Where nothing has changed for long the pauses grow, up to
+ * `idlePollMs`: a store bills each look. Times are milliseconds of one monotonic clock.
  */
 export class PollRhythm {
   readonly #pollMs: number;
@@ -35,7 +43,10 @@ export class PollRhythm {
     this.#changedAt = now;
   }
 
-  /** So many commits were found by one look; `changes`: one of them says more than how far the stream is. */
+  /**
+   * So many commits were found by one look; `changes`: one of them says more than how far the
+   * stream is.
+   */
   found(commits: number, changes: boolean, now: number): void {
     if (changes) this.#changedAt = now;
     const gap = this.#lastAt === null ? null : (now - this.#lastAt) / commits;

@@ -1,8 +1,11 @@
+import { DEFAULT_RETRY, type RetryOptions, retry } from '@waybill/shared/base/retry';
 import type { Bucket, CallOptions, GetOptions, ObjectInfo } from '@waybill/shared/bucket/bucket';
 import { WrappedBucket } from '@waybill/shared/bucket/wrapped-bucket';
-import { DEFAULT_RETRY, type RetryOptions, retry } from '@waybill/shared/retry';
 
-/** A bucket whose reads of single objects are tried again after transient failures. Everything else as it is. */
+/**
+ * A bucket whose reads of single objects are tried again after transient failures. Everything else
+ * as it is.
+ */
 export class RetryingBucket extends WrappedBucket {
   readonly #onRetry: RetryOptions['onRetry'];
 

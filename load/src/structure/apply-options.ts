@@ -1,11 +1,13 @@
 /**
- * Making a collection or view, and changing its options, without what the target refuses of it. A view that
- * is refused is left out. Of a collection the fewest options are left out without which the target takes it,
- * but none on which documents depend: a capped collection that is not capped would hold other ones.
+ * Making a collection or view, and changing its options, without what the target refuses of it. A
+ * view that is refused is left out. Of a collection the fewest options are left out without which
+ * the target takes it, but none on which documents depend: a capped collection that is not capped
+ * would hold other ones.
  */
+
+import { WaybillError } from '@waybill/shared/base/errors';
 import { elements } from '@waybill/shared/bson/raw';
-import { WaybillError } from '@waybill/shared/errors';
-import { optionName } from '@waybill/shared/mongo/coll-mod';
+import { optionName } from '@waybill/shared/mongo/facts/coll-mod';
 import type { Fields } from '../target/target.ts';
 import { isRefusal, refusalText } from './blocked.ts';
 import { attempt, type StructureContext } from './context.ts';
@@ -137,7 +139,10 @@ function keyOf(left: readonly string[]): string {
   return JSON.stringify([...left].sort());
 }
 
-/** Why that group is left out together with the others: what the target said when only the others were. */
+/**
+ * Why that group is left out together with the others: what the target said when only the others
+ * were.
+ */
 function parts(
   { options }: CollectionRecord,
   group: string,

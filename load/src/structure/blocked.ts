@@ -1,12 +1,13 @@
 /**
- * What of the source's structure the target refuses: views, options of collections, indexes. It is recorded
- * with the target's reason, the load goes on without it, and nobody passes over it by accident: status and
- * verify list it, and a cutover wants it accepted by name. A refusal that the target's state explains (a
- * write block, a full disk, rights that are missing) is none of these: it is an error like any other.
+ * What of the source's structure the target refuses: views, options of collections, indexes. It is
+ * recorded with the target's reason, the load goes on without it, and nobody passes over it by
+ * accident: status and verify list it, and a cutover wants it accepted by name. A refusal that the
+ * target's state explains (a write block, a full disk, rights that are missing) is none of these:
+ * it is an error like any other.
  */
-import { hasCode, type WaybillError } from '@waybill/shared/errors';
-import { failureOf, serverCode } from '@waybill/shared/mongo/classify';
-import { differing, optionFields } from '@waybill/shared/mongo/definition-fields';
+import { hasCode, type WaybillError } from '@waybill/shared/base/errors';
+import { failureOf, serverCode } from '@waybill/shared/mongo/driver/classify';
+import { differing, optionFields } from '@waybill/shared/mongo/facts/definition-fields';
 import type { BlockedPart, CollectionRecord } from './registry.ts';
 
 export interface Blocked {
@@ -33,7 +34,10 @@ export function blockedIn({ namespace, blocked, indexes }: CollectionRecord): Bl
   ];
 }
 
-/** Where something stands there: what of it is not as on the source still. Somebody may have mended it. */
+/**
+ * Where something stands there: what of it is not as on the source still. Somebody may have mended
+ * it.
+ */
 export function stillBlocked(record: CollectionRecord, existing: Uint8Array): readonly BlockedPart[] {
   if (record.blocked.length === 0) return record.blocked;
   const differences = differing(optionFields(existing), optionFields(record.options));

@@ -1,7 +1,8 @@
 /** Making sure that a collection or view of the source stands on the target as ours. */
+
+import { WaybillError } from '@waybill/shared/base/errors';
 import { findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
-import { WaybillError } from '@waybill/shared/errors';
 import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
 import { assertNotProgress } from '../progress/apart.ts';
 import type { LoadSettings } from '../settings.ts';
@@ -51,7 +52,10 @@ export function waitingIndexes(specs: readonly Buffer[]): IndexRecord[] {
 
 const LEFT_OUT = { state: 'left-out', note: 'the load was given --indexes none' } as const;
 
-/** What is not built yet waits, or is left out, as the settings of this run say. Gives the same array where nothing changes. */
+/**
+ * What is not built yet waits, or is left out, as the settings of this run say. Gives the same
+ * array where nothing changes.
+ */
 export function settledIndexes(
   indexes: readonly IndexRecord[],
   wanted: LoadSettings['indexes'],
@@ -67,8 +71,9 @@ export function settledIndexes(
 }
 
 /**
- * Creates it, or takes over what stands there where that is ours or empty. Does not build indexes. Repeatable: a crash
- * before the create leaves a record without a collection, which the next call completes.
+ * Creates it, or takes over what stands there where that is ours or empty. Does not build indexes.
+ * Repeatable: a crash before the create leaves a record without a collection, which the next call
+ * completes.
  * @throws TARGET_NOT_EMPTY, TARGET_PROGRESS_COLLISION, TARGET_DDL_CONFLICT, TARGET_UNSUPPORTED
  */
 export async function ensureCollection(
@@ -159,8 +164,9 @@ async function whoseItIs(context: StructureContext, namespace: string): Promise<
 }
 
 /**
- * Views, after what they stand on. A view on a view must have its collation, which the server checks at creation, so one
- * that is refused is tried again after the others; what is refused with nothing else left stays blocked.
+ * Views, after what they stand on. A view on a view must have its collation, which the server
+ * checks at creation, so one that is refused is tried again after the others; what is refused with
+ * nothing else left stays blocked.
  */
 export async function ensureViews(
   context: StructureContext,
@@ -182,7 +188,8 @@ export async function ensureViews(
 }
 
 /**
- * What the target refused of what this load made: a later one, or another version of its server, may take it.
+ * What the target refused of what this load made: a later one, or another version of its server,
+ * may take it.
  */
 export async function retryBlocked(context: StructureContext): Promise<void> {
   const { target, registry } = context;

@@ -1,6 +1,6 @@
-import type { Logger } from '@waybill/shared/logger';
-import { DEFAULT_RETRY, type RetryPolicy, retry } from '@waybill/shared/retry';
-import type { LoadStats } from '@waybill/shared/stats';
+import type { Logger } from '@waybill/shared/base/logger';
+import { DEFAULT_RETRY, type RetryPolicy, retry } from '@waybill/shared/base/retry';
+import type { LoadStats } from '@waybill/shared/base/stats';
 import type { Takes } from '../load-filter.ts';
 import type { Ownership } from '../progress/ownership.ts';
 import type { LoadSettings } from '../settings.ts';
@@ -28,13 +28,17 @@ export interface NamedIndex {
 
 export interface HoldBackContext extends StructureContext {
   /**
-   * Records in the load's log that an index is about to be held back again. The log is one order for this and
-   * the cutover's end: rejects where the cutover came first, and the cutover refuses to end where this did.
+   * Records in the load's log that an index is about to be held back again. The log is one order
+   * for this and the cutover's end: rejects where the cutover came first, and the cutover refuses
+   * to end where this did.
    */
   readonly recordHeldBack: (index: NamedIndex) => Promise<void>;
 }
 
-/** Reads and writes of structure: repeated while the target is away, each attempt only while we own the load. */
+/**
+ * Reads and writes of structure: repeated while the target is away, each attempt only while we own
+ * the load.
+ */
 export async function attempt<T>(
   context: Pick<StructureContext, 'ownership' | 'signal'>,
   operation: () => Promise<T>,

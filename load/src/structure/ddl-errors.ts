@@ -1,4 +1,4 @@
-import { WaybillError } from '@waybill/shared/errors';
+import { WaybillError } from '@waybill/shared/base/errors';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
 
 export function dropNotAllowed(namespace: string, event: DdlEvent): WaybillError {

@@ -1,6 +1,6 @@
 import { elements, findElement, type RawElement } from '@waybill/shared/bson/raw';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
-import { modifiedIndex, modifiedOptions } from '@waybill/shared/mongo/coll-mod';
+import { modifiedIndex, modifiedOptions } from '@waybill/shared/mongo/facts/coll-mod';
 import type { Fields } from '../target/target.ts';
 import { createAsFarAsTaken, modifyAsFarAsTaken, tellBlocked } from './apply-options.ts';
 import { attempt, type StructureContext } from './context.ts';
@@ -22,7 +22,10 @@ const PASSED_ON: ReadonlySet<string> = new Set([
   'pipeline',
 ]);
 
-/** collMod. Of an index only what is wanted changes: what stands on the target stays in its held-back form. */
+/**
+ * collMod. Of an index only what is wanted changes: what stands on the target stays in its
+ * held-back form.
+ */
 export async function applyModify(context: StructureContext, event: DdlEvent): Promise<void> {
   const { target, registry } = context;
   const { namespace } = event;
@@ -58,8 +61,8 @@ export async function applyModify(context: StructureContext, event: DdlEvent): P
 }
 
 /**
- * One that was blocked may be taken as it is now. One that nothing is known of was dropped before the
- * inventory: the stream drops it again.
+ * One that was blocked may be taken as it is now. One that nothing is known of was dropped before
+ * the inventory: the stream drops it again.
  */
 async function remakeView(context: StructureContext, namespace: string, changes: Fields): Promise<void> {
   const { registry } = context;

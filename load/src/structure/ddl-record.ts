@@ -3,7 +3,10 @@ import { ensureCollection, plainCollection } from './collections.ts';
 import { attempt, type StructureContext } from './context.ts';
 import type { CollectionRecord } from './registry.ts';
 
-/** A collection may be unknown here: it was there at T0 and gone before the inventory. The stream drops it again. */
+/**
+ * A collection may be unknown here: it was there at T0 and gone before the inventory. The stream
+ * drops it again.
+ */
 export async function recordFor(context: StructureContext, event: DdlEvent): Promise<CollectionRecord> {
   const known = context.registry.get(event.namespace);
   const existing = known && (await attempt(context, () => context.target.collection(event.namespace)));

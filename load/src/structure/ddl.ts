@@ -1,17 +1,20 @@
 /**
- * Structure changes of the stream on the target. Applied between commits, when every lane has reached the barrier and
- * its cursor is written, by one caller, event by event, each recorded as done before the next.
+ * Structure changes of the stream on the target. Applied between commits, when every lane has
+ * reached the barrier and its cursor is written, by one caller, event by event, each recorded as
+ * done before the next.
  *
- * Every event may come when its effect is there already: a crash came between the effect and its record, or the snapshot's
- * inventory was taken after it. The end state is the same, because the stream's later events repeat whatever followed.
- * Two rules make that so:
- *   - The stream is right about what exists at its moment. A collection that stands on the target where the source was
- *     about to create or rename another one (by uuid) is one that the stream makes later, with all of its documents.
- *   - A collection that the inventory found under its new name (by uuid) already has everything that a rename brings. What was written
- *     to another one that had the name before has not come to it: see changes/scopes.ts.
+ * Every event may come when its effect is there already: a crash came between the effect and its
+ * record, or the snapshot's inventory was taken after it. The end state is the same, because the
+ * stream's later events repeat whatever followed. Two rules make that so:
+ *   - The stream is right about what exists at its moment. A collection that stands on the target
+ *     where the source was about to create or rename another one (by uuid) is one that the stream
+ *     makes later, with all of its documents.
+ *   - A collection that the inventory found under its new name (by uuid) already has everything
+ *     that a rename brings. What was written to another one that had the name before has not come
+ *     to it: see changes/scopes.ts.
  *
- * Of what the load does not take nothing is applied. A rename out of what it takes is a drop. One into it brings documents that the
- * load has let pass: that stops it.
+ * Of what the load does not take nothing is applied. A rename out of what it takes is a drop. One
+ * into it brings documents that the load has let pass: that stops it.
  */
 import { elements, findElement } from '@waybill/shared/bson/raw';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
@@ -80,7 +83,10 @@ function isOurs({ takes, registry }: StructureContext, event: DdlEvent): boolean
   return event.operation === 'dropDatabase' && registry.inDatabase(event.namespace).length > 0;
 }
 
-/** From here on the source may have another collection under the name, and what is written to it goes where the old one stands. */
+/**
+ * From here on the source may have another collection under the name, and what is written to it
+ * goes where the old one stands.
+ */
 async function forgetUuids({ registry, ...context }: StructureContext, event: DdlEvent): Promise<void> {
   for (const name of [event.namespace, event.to ?? event.namespace]) {
     const record = registry.get(name);
@@ -101,9 +107,11 @@ async function applyCreate(context: StructureContext, event: DdlEvent): Promise<
       record.blocked.some(({ option }) => option === name),
     );
     const isKnown = record.uuid !== null && collectionUuid !== null;
-    // Found by the inventory, or our own create repeated: the record is written before the collection is created.
+    // Found by the inventory, or our own create repeated: the record is written before the
+    // collection is created.
     if (isKnown && record.uuid === collectionUuid) return;
-    // Without uuids (views, sources before 6.0) the same kind of collection is the same one: a drop would have come between.
+    // Without uuids (views, sources before 6.0) the same kind of collection is the same one: a drop
+    // would have come between.
     const isSame = isAlike && (!isKnown || (await attempt(context, () => target.isEmpty(namespace))));
     if (isSame) {
       const uuid = collectionUuid ?? record.uuid;
@@ -166,8 +174,8 @@ async function applyRename(context: StructureContext, event: DdlEvent): Promise<
   const standing = registry.get(to);
   const isThere = existing && collectionUuid !== null && standing?.uuid === collectionUuid;
   if (isThere) {
-    // The inventory came after the rename, and what the old name collected since is in the new one already; or
-    // this is a repeat, and only the old record may be left.
+    // The inventory came after the rename, and what the old name collected since is in the new one
+    // already; or this is a repeat, and only the old record may be left.
     if (source && registry.get(from)) {
       await forgetStanding(context, from);
       await attempt(context, () => target.drop(source, ownership.tag));
@@ -205,7 +213,8 @@ async function applyDropIndexes(context: StructureContext, event: DdlEvent): Pro
     .map(indexName);
   const standing = await attempt(context, () => target.indexes(event.namespace));
   for (const name of names) {
-    // One that was deferred or left out does not stand there, and its name may be another's by now: only what we built.
+    // One that was deferred or left out does not stand there, and its name may be another's by now:
+    // only what we built.
     if (isBuiltByUs(record, name, standing)) {
       await attempt(context, () => target.dropIndex(event.namespace, name, ownership.tag));
     }

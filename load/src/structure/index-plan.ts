@@ -11,8 +11,8 @@ export interface IndexPlan {
 }
 
 /**
- * Plans for the records that wait. Two wanted indexes that differ only in what is held back: the first stands there, the
- * other is deferred to cutover, where its uniqueness tells them apart.
+ * Plans for the records that wait. Two wanted indexes that differ only in what is held back: the
+ * first stands there, the other is deferred to cutover, where its uniqueness tells them apart.
  */
 export function planIndexes(
   wanted: readonly IndexRecord[],

@@ -11,7 +11,7 @@ import {
 } from '@waybill/shared/bson/build';
 import { encodeDecimal128, parseDecimal128 } from '@waybill/shared/bson/decimal128';
 import { BsonType, elements, type RawElement } from '@waybill/shared/bson/raw';
-import { withFields } from '@waybill/shared/mongo/coll-mod';
+import { withFields } from '@waybill/shared/mongo/facts/coll-mod';
 import { describe, expect, it } from 'vitest';
 import { finalIndex, heldBackOf, indexSignature, isInherent, translateIndex } from './index-spec.ts';
 

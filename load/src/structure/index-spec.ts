@@ -1,12 +1,13 @@
 /**
- * From an index as the source has it (*wanted*: a listIndexes entry, or one out of a createIndexes event) to the form
- * that stands on the target during the load (*held back*), and back. Pure; works on raw bytes, so that what is not
- * meant is not touched: numbers keep their types, keys their order.
+ * From an index as the source has it (*wanted*: a listIndexes entry, or one out of a createIndexes
+ * event) to the form that stands on the target during the load (*held back*), and back. Pure; works
+ * on raw bytes, so that what is not meant is not touched: numbers keep their types, keys their
+ * order.
  *
- * Held back: unique as non-unique, because lanes apply side by side and two documents may meet in a key for a
- * moment; TTL as an ordinary index, because deletes are the source's to make; hidden as visible, so that the
- * server may use it. Cutover restores all three. (Rejected: TTL with the largest expiry that servers take. It
- * deletes what is dated before 1958.)
+ * Held back: unique as non-unique, because lanes apply side by side and two documents may meet in a
+ * key for a moment; TTL as an ordinary index, because deletes are the source's to make; hidden as
+ * visible, so that the server may use it. Cutover restores all three. (Rejected: TTL with the
+ * largest expiry that servers take. It deletes what is dated before 1958.)
  *
  * Everything else is given as the source's server reads it, which need not be as it is written.
  */
@@ -35,7 +36,7 @@ import {
   isYes,
   LARGEST_EXPIRY_SECONDS,
   numberOf,
-} from '@waybill/shared/mongo/index-meaning';
+} from '@waybill/shared/mongo/facts/index-meaning';
 
 export type IndexVerdict = 'ok' | 'altered' | 'skipped';
 
@@ -133,7 +134,8 @@ export function translateIndex(spec: Uint8Array, { collated }: TranslateOptions)
     else if (KNOWN_FIELDS.has(field)) fields.push([field, element]);
     else if (!DROPPED_FIELDS.has(field)) left.push(field);
   }
-  // Version 1 knows no collations, and can not stand in a collated collection but by its own default.
+  // Version 1 knows no collations, and can not stand in a collated collection but by its own
+  // default.
   if (collated && version !== 1 && !findElement(spec, 'collation')) {
     fields.push(['collation', doc(fromObject({ locale: 'simple' }))]);
   }
@@ -180,8 +182,9 @@ export function finalIndex(spec: Uint8Array, options: FinalOptions): Buffer | nu
 }
 
 /**
- * What tells indexes of one collection apart to the server, of those that stand there and of those to be made. Two that
- * differ only in what is held back (a unique and a non-unique one of the same key) can not both stand there until cutover.
+ * What tells indexes of one collection apart to the server, of those that stand there and of those
+ * to be made. Two that differ only in what is held back (a unique and a non-unique one of the same
+ * key) can not both stand there until cutover.
  */
 export function indexSignature(spec: Uint8Array): string {
   const collation = findElement(spec, 'collation');

@@ -1,5 +1,8 @@
-/** Building indexes on the target in their held-back form. Idempotent: what stands there already is left. */
-import { DEFAULT_RETRY, type RetryPolicy } from '@waybill/shared/retry';
+/**
+ * Building indexes on the target in their held-back form. Idempotent: what stands there already is
+ * left.
+ */
+import { DEFAULT_RETRY, type RetryPolicy } from '@waybill/shared/base/retry';
 import PQueue from 'p-queue';
 import { sideBySide } from '../side-by-side.ts';
 import { isRefusal, refusalText } from './blocked.ts';
@@ -48,8 +51,8 @@ export async function buildAllIndexes(
 }
 
 /**
- * Builds what waits of one collection: in one command, or in as many as go at once where `turn` shares the server out. What the
- * target refuses is recorded as blocked, and reported.
+ * Builds what waits of one collection: in one command, or in as many as go at once where `turn`
+ * shares the server out. What the target refuses is recorded as blocked, and reported.
  */
 export async function buildIndexes(context: StructureContext, namespace: string, turn?: Turn): Promise<void> {
   const { target, registry, ownership, stats } = context;
@@ -75,8 +78,9 @@ export async function buildIndexes(context: StructureContext, namespace: string,
 }
 
 /**
- * One command reads the collection once for all its indexes; with a second one a second thread works, for another reading. What the
- * server refuses together, or side by side, is built one by one.
+ * One command reads the collection once for all its indexes; with a second one a second thread
+ * works, for another reading. What the server refuses together, or side by side, is built one by
+ * one.
  */
 async function createIndexes(
   context: StructureContext,

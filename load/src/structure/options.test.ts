@@ -1,6 +1,6 @@
 import { fromObject, int32 } from '@waybill/shared/bson/build';
 import { elements } from '@waybill/shared/bson/raw';
-import { modifiedOptions } from '@waybill/shared/mongo/coll-mod';
+import { modifiedOptions } from '@waybill/shared/mongo/facts/coll-mod';
 import { describe, expect, it } from 'vitest';
 import type { Fields } from '../target/target.ts';
 import { createOptions, hasForeignValidator, identityDifferences, missingOptions } from './options.ts';

@@ -1,8 +1,12 @@
-/** Collection options: from what the source has to what the target is given, and whether what stands there agrees. Pure. */
+/**
+ * Collection options: from what the source has to what the target is given, and whether what stands
+ * there agrees. Pure.
+ */
+
+import { WaybillError } from '@waybill/shared/base/errors';
 import { doc, fromObject, int32, string } from '@waybill/shared/bson/build';
 import { BsonType, elements, findElement, type RawElement } from '@waybill/shared/bson/raw';
-import { WaybillError } from '@waybill/shared/errors';
-import { differing, optionFields } from '@waybill/shared/mongo/definition-fields';
+import { differing, optionFields } from '@waybill/shared/mongo/facts/definition-fields';
 import type { Fields } from '../target/target.ts';
 
 export const NO_OPTIONS = fromObject({});
@@ -32,7 +36,10 @@ const CHANGEABLE = [...VALIDATION, 'changeStreamPreAndPostImages', 'recordPreIma
 /** What old servers take for 0, which new ones refuse. */
 const LEAST_SIZE = int32(4096);
 
-/** For `create`. A clustered collection's expiry is held back until cutover. @throws TARGET_UNSUPPORTED */
+/**
+ * For `create`. A clustered collection's expiry is held back until cutover. @throws
+ * TARGET_UNSUPPORTED
+ */
 export function createOptions(namespace: string, options: Uint8Array): Fields {
   const fields: [string, RawElement][] = [];
   for (const element of elements(options)) {
@@ -79,7 +86,10 @@ export function hasForeignValidator(existing: Uint8Array, wanted: Uint8Array): b
   return optionDifferences(existing, wanted, VALIDATION).length > 0;
 }
 
-/** What collMod has to say so that an existing collection, taken over, has the wanted options that are no part of its identity. */
+/**
+ * What collMod has to say so that an existing collection, taken over, has the wanted options that
+ * are no part of its identity.
+ */
 export function missingOptions(existing: Uint8Array, wanted: Uint8Array): Fields {
   return optionDifferences(existing, wanted, CHANGEABLE).flatMap((name) => {
     const element = findElement(wanted, name) ?? DEFAULTS.get(name);

@@ -1,4 +1,6 @@
-/** Which indexes may be the one that refused a document: servers name it for duplicates alone. Pure. */
+/**
+ * Which indexes may be the one that refused a document: servers name it for duplicates alone. Pure.
+ */
 import { BsonType, elements, findElement, type NamedElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
 
@@ -19,7 +21,8 @@ const TEXT_LANGUAGE: ReadonlySet<number> = new Set([17261, 17262]);
 const GEO = /\b(geo|point|location)\b/i;
 
 /**
- * All that may be are set aside together: the one that is to blame among several geo indexes cannot be told.
+ * All that may be are set aside together: the one that is to blame among several geo indexes cannot
+ * be told.
  */
 export function mayRefuse(spec: Uint8Array, { code, message }: IndexRefusal): boolean {
   const key = findElement(spec, 'key');

@@ -1,23 +1,26 @@
 /**
- * What this load made, or took over, on the target: one document per collection and view in the progress collection.
- * It says which collections are ours, and what the source wants of each: options and indexes in the source's own
- * bytes. What is held back until cutover is the difference between that and the target.
+ * What this load made, or took over, on the target: one document per collection and view in the
+ * progress collection. It says which collections are ours, and what the source wants of each:
+ * options and indexes in the source's own bytes. What is held back until cutover is the difference
+ * between that and the target.
  *
- * Kept there, and not derived from the manifest, because it has to survive restarts that no longer read the stream from
- * its first commit, renames (the document moves along), and cutover, which runs without the stream.
+ * Kept there, and not derived from the manifest, because it has to survive restarts that no longer
+ * read the stream from its first commit, renames (the document moves along), and cutover, which
+ * runs without the stream.
  *
- * A document is written *before* its collection is created, and removed after it is dropped: so a crash never leaves a
- * collection of ours that looks like somebody else's.
+ * A document is written *before* its collection is created, and removed after it is dropped: so a
+ * crash never leaves a collection of ours that looks like somebody else's.
  */
 
 import { collectionId, collectionPrefix } from '../progress/keys.ts';
 import type { ProgressDocument, ProgressStore, ProgressValue } from '../target/target.ts';
 
 /**
- * waiting: to be built. built: stands there in its held-back form. deferred: can only stand there once
- * another index is final, at cutover. set-aside: refused a document of the stream, and is built at cutover.
- * skipped: no current server has such an index. blocked: the target refused it. left-out: the load was told
- * to build none, so the cutover builds none either; a later run that is told otherwise does.
+ * waiting: to be built. built: stands there in its held-back form. deferred: can only stand there
+ * once another index is final, at cutover. set-aside: refused a document of the stream, and is
+ * built at cutover. skipped: no current server has such an index. blocked: the target refused it.
+ * left-out: the load was told to build none, so the cutover builds none either; a later run that is
+ * told otherwise does.
  */
 export type IndexState = 'waiting' | 'built' | 'deferred' | 'set-aside' | 'skipped' | 'blocked' | 'left-out';
 
@@ -42,8 +45,9 @@ export interface CollectionRecord {
   /** Of the source's collection, hex; null where it is not known. */
   readonly uuid: string | null;
   /**
-   * Of the collection on the target, hex: where it is known, it stood there after the record was written, so
-   * that it is gone if it does not now. Null before that, and again before it is dropped or renamed.
+   * Of the collection on the target, hex: where it is known, it stood there after the record was
+   * written, so that it is gone if it does not now. Null before that, and again before it is
+   * dropped or renamed.
    */
   readonly targetUuid: string | null;
   /** We created it; otherwise it stood there, empty, and we took it over. */
@@ -130,7 +134,10 @@ export class Registry {
     this.#records.delete(namespace);
   }
 
-  /** A crash between the two leaves both names; the repeated rename finds the old one without a collection and ends here again. */
+  /**
+   * A crash between the two leaves both names; the repeated rename finds the old one without a
+   * collection and ends here again.
+   */
   async move(from: string, to: string): Promise<void> {
     const record = this.#records.get(from);
     if (!record) return;

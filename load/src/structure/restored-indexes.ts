@@ -1,16 +1,19 @@
 /**
- * Unique indexes that a cutover has made, or is about to make, while the load may still have something to apply: the cutover was killed, or
- * was refused later, and the application writes on. Then values that change hands between documents meet in the index, in whatever order the
- * lanes write them, and the load has to hold it back again.
+ * Unique indexes that a cutover has made, or is about to make, while the load may still have
+ * something to apply: the cutover was killed, or was refused later, and the application writes on.
+ * Then values that change hands between documents meet in the index, in whatever order the lanes
+ * write them, and the load has to hold it back again.
  *
- * Only these: each is marked on the target before it is touched, and only if it was not unique by then. So one that somebody
- * else made unique is never marked, and what it refuses stays refused. A crash between the mark and the index leaves a mark on an index that
- * refuses nothing. The load spends the very mark that it has read: a cutover may be marking the index anew, to make it unique once more.
+ * Only these: each is marked on the target before it is touched, and only if it was not unique by
+ * then. So one that somebody else made unique is never marked, and what it refuses stays refused. A
+ * crash between the mark and the index leaves a mark on an index that refuses nothing. The load
+ * spends the very mark that it has read: a cutover may be marking the index anew, to make it unique
+ * once more.
  *
  * Beside them what refuses for another reason than a duplicate: see set-aside.ts.
  */
 import { randomUUID } from 'node:crypto';
-import { splitNamespace } from '@waybill/shared/record';
+import { splitNamespace } from '@waybill/shared/base/record';
 import { restoredId, restoredPrefix } from '../progress/keys.ts';
 import type { ProgressStore } from '../target/target.ts';
 import { attempt, type HoldBackContext, type NamedIndex } from './context.ts';
@@ -58,7 +61,10 @@ export class RestoredIndexes {
     this.#context = context;
   }
 
-  /** Whether what that index refused as a duplicate can be written now: it was the cutover's, and is held back again. */
+  /**
+   * Whether what that index refused as a duplicate can be written now: it was the cutover's, and is
+   * held back again.
+   */
   free(restored: NamedIndex): Promise<boolean> {
     const key = JSON.stringify([restored.namespace, restored.index]);
     let freeing = this.#freeing.get(key);
@@ -84,7 +90,10 @@ export class RestoredIndexes {
     return turn;
   }
 
-  /** Before a structure change: it then meets the indexes as the registry has them. Of a database: of all that is in it. */
+  /**
+   * Before a structure change: it then meets the indexes as the registry has them. Of a database:
+   * of all that is in it.
+   */
   async freeAll(...namespaces: readonly string[]): Promise<void> {
     const marks = await this.#marks(restoredPrefix(this.#context.settings.load));
     for (const one of marks) {

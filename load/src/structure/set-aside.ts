@@ -1,9 +1,9 @@
 /**
- * An image of the stream may be later than its event, and so meet an index that the stream drops before
- * the source came to that image. Any index can refuse one from the future: parallel arrays, a bad
- * point, an unknown language, a key too long. What refused is set aside, that is taken from the target
- * until the cutover, which builds it on the documents as they are in the end. Only what is refused
- * there is refused for good.
+ * An image of the stream may be later than its event, and so meet an index that the stream drops
+ * before the source came to that image. Any index can refuse one from the future: parallel arrays,
+ * a bad point, an unknown language, a key too long. What refused is set aside, that is taken from
+ * the target until the cutover, which builds it on the documents as they are in the end. Only what
+ * is refused there is refused for good.
  */
 import { attempt, type HoldBackContext } from './context.ts';
 import { standsAmong } from './index-spec.ts';

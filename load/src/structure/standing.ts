@@ -1,17 +1,19 @@
 /**
- * What this load made on the target is still there: asked at each start, since nobody else would say. A
- * collection that somebody dropped would come into being again with the next change of one of its documents,
- * and hold that one alone.
+ * What this load made on the target is still there: asked at each start, since nobody else would
+ * say. A collection that somebody dropped would come into being again with the next change of one
+ * of its documents, and hold that one alone.
  *
  *   record ── create ── uuid recorded        known to stand there from here on
- *   uuid forgotten ── drop or rename         known no more, so that a crash in between accuses nobody
+ *   uuid forgotten ── drop or rename         known no more, so that a crash in between accuses
+ *   nobody
  *
- * A target that was restored with its progress has other uuids everywhere, where the tool that did it makes
- * collections anew. The collection of the progress tells: where it has another uuid, those of the others
- * prove nothing, and are noted anew before its own.
+ * A target that was restored with its progress has other uuids everywhere, where the tool that did
+ * it makes collections anew. The collection of the progress tells: where it has another uuid, those
+ * of the others prove nothing, and are noted anew before its own.
  */
+
+import { WaybillError } from '@waybill/shared/base/errors';
 import { findElement } from '@waybill/shared/bson/raw';
-import { WaybillError } from '@waybill/shared/errors';
 import type { StreamState } from '@waybill/shared/manifest/state';
 import PQueue from 'p-queue';
 import { stateId } from '../progress/keys.ts';

@@ -1,12 +1,13 @@
 /**
- * A collection that stood on the target before the load, empty. What it would do to documents by itself is
- * held back as what the load makes itself is: an index that makes unique, or expires, gives way to its
- * held-back form, and cutover gives it back. Of an index that the source has too that is the source's form;
- * any other is recorded as it stood there.
+ * A collection that stood on the target before the load, empty. What it would do to documents by
+ * itself is held back as what the load makes itself is: an index that makes unique, or expires,
+ * gives way to its held-back form, and cutover gives it back. Of an index that the source has too
+ * that is the source's form; any other is recorded as it stood there.
  */
+
+import { WaybillError } from '@waybill/shared/base/errors';
 import { string } from '@waybill/shared/bson/build';
 import { findElement } from '@waybill/shared/bson/raw';
-import { WaybillError } from '@waybill/shared/errors';
 import type { TargetCollection } from '../target/target.ts';
 import { isRefusal } from './blocked.ts';
 import { attempt, type StructureContext } from './context.ts';
@@ -17,9 +18,9 @@ import type { CollectionRecord, IndexRecord } from './registry.ts';
 const STOOD_BEFORE = 'stood on the target before the load';
 
 /**
- * What is wanted of the collection, and before it what stands there and acts: it is told apart by its
- * uniqueness before another of its key is made. To be recorded before {@link holdBackStanding} touches
- * anything. @throws TARGET_DDL_CONFLICT
+ * What is wanted of the collection, and before it what stands there and acts: it is told apart by
+ * its uniqueness before another of its key is made. To be recorded before {@link holdBackStanding}
+ * touches anything. @throws TARGET_DDL_CONFLICT
  */
 export async function withStanding(
   context: StructureContext,

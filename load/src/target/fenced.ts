@@ -1,4 +1,4 @@
-import { WaybillError } from '@waybill/shared/errors';
+import { WaybillError } from '@waybill/shared/base/errors';
 
 export function fencedError(load: string, epoch: number): WaybillError {
   return new WaybillError(

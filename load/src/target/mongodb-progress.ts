@@ -1,13 +1,13 @@
+import { WaybillError } from '@waybill/shared/base/errors';
 import { elements } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
-import { WaybillError } from '@waybill/shared/errors';
-import { isTransientServerCode, stateHint } from '@waybill/shared/mongo/classify';
-import type { CommandOptions, MongoConnection, Session } from '@waybill/shared/mongo/connection';
-import { readAll } from '@waybill/shared/mongo/cursor';
-import { PROGRESS_COLLECTION } from '@waybill/shared/mongo/own-progress';
-import type { RawElement } from '@waybill/shared/mongo/raw-value';
-import { DUPLICATE_KEY, writeOutcome } from '@waybill/shared/mongo/write-outcome';
+import { isTransientServerCode, stateHint } from '@waybill/shared/mongo/driver/classify';
+import type { CommandOptions, MongoConnection, Session } from '@waybill/shared/mongo/driver/connection';
+import { readAll } from '@waybill/shared/mongo/driver/cursor';
+import type { RawElement } from '@waybill/shared/mongo/driver/raw-value';
+import { PROGRESS_COLLECTION } from '@waybill/shared/mongo/facts/own-progress';
 import type { ProgressChange, ProgressDocument, ProgressStore, ProgressValue } from './target.ts';
+import { DUPLICATE_KEY, writeOutcome } from './write-outcome.ts';
 
 /** A majority that is there answers in far less; then the write is made again, and it is said. */
 const MAJORITY_MS = 5000;
@@ -63,8 +63,8 @@ async function holders(connection: MongoConnection, database: string, namespace:
 }
 
 /**
- * The least string behind all that begin with the prefix, whatever comes next in them: a namespace may begin
- * with any character. A prefix ends in one of ours, which is ASCII.
+ * The least string behind all that begin with the prefix, whatever comes next in them: a namespace
+ * may begin with any character. A prefix ends in one of ours, which is ASCII.
  */
 function endOfPrefix(prefix: string): string {
   return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
@@ -91,8 +91,8 @@ export async function updateProgress(
       upsert: upsert ?? false,
     })),
     ordered: false,
-    // Journaled as well, for a target without a replica set: its journal keeps the order of writes, so what was
-    // acknowledged before this is on disk too.
+    // Journaled as well, for a target without a replica set: its journal keeps the order of writes,
+    // so what was acknowledged before this is on disk too.
     writeConcern: { w: 'majority', j: true, wtimeout: MAJORITY_MS },
     maxTimeMS: MAX_TIME_MS,
     ...fields,

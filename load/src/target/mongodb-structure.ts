@@ -1,16 +1,19 @@
 /** What stands on a target of MongoDB's kind, and the commands that change it. */
+
+import { hasCode, WaybillError } from '@waybill/shared/base/errors';
+import { splitNamespace } from '@waybill/shared/base/record';
 import { buildArray, doc } from '@waybill/shared/bson/build';
-import { hasCode, WaybillError } from '@waybill/shared/errors';
-import { listIndexes } from '@waybill/shared/mongo/catalog';
-import { failureOf, serverCode } from '@waybill/shared/mongo/classify';
-import { COLLECTION_UUID_MISMATCH, collectionUuidField } from '@waybill/shared/mongo/collection-identity';
-import { listCollections } from '@waybill/shared/mongo/collections';
-import type { CommandReply, MongoConnection } from '@waybill/shared/mongo/connection';
-import { readAll } from '@waybill/shared/mongo/cursor';
-import { RawField, rawArray } from '@waybill/shared/mongo/raw-value';
-import { isAtLeast } from '@waybill/shared/mongo/server-info';
-import { type WriteConcernFailure, writeOutcome } from '@waybill/shared/mongo/write-outcome';
-import { splitNamespace } from '@waybill/shared/record';
+import { failureOf, serverCode } from '@waybill/shared/mongo/driver/classify';
+import type { CommandReply, MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { readAll } from '@waybill/shared/mongo/driver/cursor';
+import { RawField, rawArray } from '@waybill/shared/mongo/driver/raw-value';
+import { isAtLeast } from '@waybill/shared/mongo/driver/server-info';
+import { listIndexes } from '@waybill/shared/mongo/facts/catalog';
+import {
+  COLLECTION_UUID_MISMATCH,
+  collectionUuidField,
+} from '@waybill/shared/mongo/facts/collection-identity';
+import { listCollections } from '@waybill/shared/mongo/facts/collections';
 import type {
   Fields,
   TargetCapabilities,
@@ -19,13 +22,16 @@ import type {
   UniqueConversion,
   WriteTag,
 } from './target.ts';
+import { type WriteConcernFailure, writeOutcome } from './write-outcome.ts';
 
 const INDEX_NOT_FOUND = 27;
 const NAMESPACE_NOT_FOUND = 26;
 const NAMESPACE_EXISTS = 48;
 const NOT_SUPPORTED_ON_VIEW = 166;
 const CANNOT_CONVERT_TO_UNIQUE = 359;
-/** Of a collection that was meant by its uuid: it is not there any more, whatever has its name now. */
+/**
+ * Of a collection that was meant by its uuid: it is not there any more, whatever has its name now.
+ */
 const COLLECTION_GONE = [NAMESPACE_NOT_FOUND, COLLECTION_UUID_MISMATCH];
 
 export const MAJORITY = { w: 'majority' } as const;

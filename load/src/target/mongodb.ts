@@ -1,12 +1,11 @@
+import { hasCode } from '@waybill/shared/base/errors';
+import { splitNamespace } from '@waybill/shared/base/record';
 import { findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
-import { hasCode } from '@waybill/shared/errors';
-import { serverCode } from '@waybill/shared/mongo/classify';
-import type { CommandReply, MongoConnection } from '@waybill/shared/mongo/connection';
-import { RawSequence } from '@waybill/shared/mongo/raw-value';
-import { isAtLeast } from '@waybill/shared/mongo/server-info';
-import { DUPLICATE_KEY, writeOutcome } from '@waybill/shared/mongo/write-outcome';
-import { splitNamespace } from '@waybill/shared/record';
+import { serverCode } from '@waybill/shared/mongo/driver/classify';
+import type { CommandReply, MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { RawSequence } from '@waybill/shared/mongo/driver/raw-value';
+import { isAtLeast } from '@waybill/shared/mongo/driver/server-info';
 import PQueue from 'p-queue';
 import {
   type Execute,
@@ -28,6 +27,7 @@ import {
   type WriteTag,
 } from './target.ts';
 import { WriteFence } from './write-fence.ts';
+import { DUPLICATE_KEY, writeOutcome } from './write-outcome.ts';
 
 export interface MongodbTargetSettings {
   readonly progressDatabase: string;
@@ -44,7 +44,10 @@ const MESSAGE_ROOM = 1 << 20;
 
 /** Smaller batches are not worth the second message. */
 const TRANSACTION_STATEMENTS = 20;
-/** 4.0 takes 16 MB with what it adds, and what a transaction has written stays in the server's cache until its end. */
+/**
+ * 4.0 takes 16 MB with what it adds, and what a transaction has written stays in the server's cache
+ * until its end.
+ */
 const TRANSACTION_BYTES = 12 << 20;
 
 /** Asks the server what it can do. */
@@ -61,7 +64,10 @@ export async function openMongodbTarget(
   return new MongodbTarget(connection, settings, capabilities);
 }
 
-/** An update that matches nothing, with the flag: a server that does not know the flag refuses the command. */
+/**
+ * An update that matches nothing, with the flag: a server that does not know the flag refuses the
+ * command.
+ */
 async function keepsEmptyTimestamps(
   connection: MongoConnection,
   { progressDatabase, signal }: MongodbTargetSettings,
@@ -156,7 +162,10 @@ class MongodbTarget extends MongodbStructure implements Target {
     return { n, failures };
   }
 
-  /** What a transaction did not do goes as single writes, which tell of each statement what became of it. */
+  /**
+   * What a transaction did not do goes as single writes, which tell of each statement what became
+   * of it.
+   */
   async #send(batch: WriteBatch, execute: Execute<CommandReply>): Promise<CommandReply> {
     if (!this.#fence) return this.#sendUnfenced(execute);
     const whole = goesWhole(batch) ? await this.#fence.sendWhole(execute) : null;
@@ -191,7 +200,10 @@ class MongodbTarget extends MongodbStructure implements Target {
     return null;
   }
 
-  /** Index builds are left out: they outlive their command, and what they build is wanted by any owner. */
+  /**
+   * Index builds are left out: they outlive their command, and what they build is wanted by any
+   * owner.
+   */
   async #runningEpochs(tag: WriteTag, allUsers: boolean): Promise<number[]> {
     const prefix = `waybill ${tag.load} `;
     const pipeline = [

@@ -1,6 +1,6 @@
-import { WaybillError } from '@waybill/shared/errors';
-import type { Logger } from '@waybill/shared/logger';
-import type { RetryOptions } from '@waybill/shared/retry';
+import { WaybillError } from '@waybill/shared/base/errors';
+import type { Logger } from '@waybill/shared/base/logger';
+import type { RetryOptions } from '@waybill/shared/base/retry';
 
 /**
  * Of a start that waits for its target: for a majority, for the end of a block, or for the server

@@ -1,11 +1,12 @@
 /**
- * What the target's user lacks for the data that it is to take, said before anything is written: some of it
- * is needed late, by the cutover.
+ * What the target's user lacks for the data that it is to take, said before anything is written:
+ * some of it is needed late, by the cutover.
  */
+
+import { hasCode, WaybillError } from '@waybill/shared/base/errors';
 import { elements, findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
-import { hasCode, WaybillError } from '@waybill/shared/errors';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 
 /** Of every load. What only changes of structure need is not asked for. */
 const NEEDED = [

@@ -1,8 +1,8 @@
+import { hasCode, WaybillError } from '@waybill/shared/base/errors';
 import { elements, findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
-import { hasCode, WaybillError } from '@waybill/shared/errors';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { readAll } from '@waybill/shared/mongo/cursor';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { readAll } from '@waybill/shared/mongo/driver/cursor';
 
 /**
  * Upserts and deletes name their document by `_id` alone, which a router takes for no more than a

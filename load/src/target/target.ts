@@ -1,23 +1,31 @@
 /**
- * Where a load writes. The one seam between the loader and a kind of server: no driver type, command or error code
- * is known above it, except the server's own codes of single refused statements, which `apply/write-errors.ts` sorts.
+ * Where a load writes. The one seam between the loader and a kind of server: no driver type,
+ * command or error code is known above it, except the server's own codes of single refused
+ * statements, which `apply/write-errors.ts` sorts.
  *
- * All methods make one attempt and reject with WaybillErrors (MONGO_*, kind `transient` where another attempt may
- * succeed); the callers retry. All are safe to repeat. Writes are acknowledged only when a majority of the target's
- * voting members holds them: an acknowledged batch survives a failover, so a cursor written after it never claims
- * what was rolled back. (Rejected: batches at w:1 with one majority write behind them. A failover between the two loses
- * the batch and keeps the cursor; and on the measured loads w:1 gained nothing, since several batches are in flight.)
+ * All methods make one attempt and reject with WaybillErrors (MONGO_*, kind `transient` where
+ * another attempt may succeed); the callers retry. All are safe to repeat. Writes are acknowledged
+ * only when a majority of the target's voting members holds them: an acknowledged batch survives a
+ * failover, so a cursor written after it never claims what was rolled back. (Rejected: batches at
+ * w:1 with one majority write behind them. A failover between the two loses the batch and keeps the
+ * cursor; and on the measured loads w:1 gained nothing, since several batches are in flight.)
  */
-import type { RawElement } from '@waybill/shared/mongo/raw-value';
+import type { RawElement } from '@waybill/shared/mongo/driver/raw-value';
 
 export type StatementKind = 'insert' | 'update' | 'delete';
 
 export interface WriteBatch {
   readonly kind: StatementKind;
   readonly namespace: string;
-  /** Raw BSON: documents of an insert, statements of an update or delete. Executed in any order, each on its own. */
+  /**
+   * Raw BSON: documents of an insert, statements of an update or delete. Executed in any order,
+   * each on its own.
+   */
   readonly statements: readonly Uint8Array[];
-  /** Writes past the collection's validator: it is the source's own, and the source accepted the document. */
+  /**
+   * Writes past the collection's validator: it is the source's own, and the source accepted the
+   * document.
+   */
   readonly bypassValidation: boolean;
   /** Into a capped collection. */
   readonly keepsOrder: boolean;
@@ -49,7 +57,10 @@ export interface TargetLimits {
 }
 
 export interface TargetCapabilities {
-  /** Keeps Timestamp(0,0) at top level with a command flag; without it such documents go as pipeline updates. */
+  /**
+   * Keeps Timestamp(0,0) at top level with a command flag; without it such documents go as pipeline
+   * updates.
+   */
   readonly keepsEmptyTimestamps: boolean;
   /** collMod turns a non-unique index into a unique one. */
   readonly convertsToUnique: boolean;
@@ -87,9 +98,14 @@ export const PROGRESS_WRITES = 4;
 /** {@link Target.shutOut} */
 export interface FenceRequest {
   readonly tag: WriteTag;
-  /** Random; all owners of the load have the same, and nobody else, not even a load of that name that was begun anew. */
+  /**
+   * Random; all owners of the load have the same, and nobody else, not even a load of that name
+   * that was begun anew.
+   */
   readonly key: string;
-  /** Writes that this owner has under way at once, at most: batches, and {@link PROGRESS_WRITES}. */
+  /**
+   * Writes that this owner has under way at once, at most: batches, and {@link PROGRESS_WRITES}.
+   */
   readonly slots: number;
   /** The most that any owner could have, this one included. */
   readonly allSlots: number;
@@ -106,11 +122,15 @@ export interface TargetStructure {
   isEmpty(namespace: string): Promise<boolean>;
   /** False where a collection or view of that name exists already. */
   create(namespace: string, options: Fields, tag: WriteTag): Promise<boolean>;
-  /** False where it is gone; one that has its name by now is left, where the server has uuids (6.0). */
+  /**
+   * False where it is gone; one that has its name by now is left, where the server has uuids (6.0).
+   */
   drop(collection: TargetCollection, tag: WriteTag): Promise<boolean>;
   /** The like. An existing `to` is an error. */
   rename(from: TargetCollection, to: string, tag: WriteTag): Promise<boolean>;
-  /** Builds all and waits; an index that exists with the same options is fine. Not limited in time. */
+  /**
+   * Builds all and waits; an index that exists with the same options is fine. Not limited in time.
+   */
   createIndexes(
     namespace: string,
     specs: readonly Uint8Array[],
@@ -125,8 +145,8 @@ export interface TargetStructure {
   makeUnique(namespace: string, indexName: string, tag: WriteTag): Promise<UniqueConversion>;
 
   /**
-   * Takes uniqueness, or where it `isUnique` not yet the way to it, from an index. False where the server can not do so with an index that
-   * stands. Safe to repeat.
+   * Takes uniqueness, or where it `isUnique` not yet the way to it, from an index. False where the
+   * server can not do so with an index that stands. Safe to repeat.
    */
   makeNonUnique(namespace: string, indexName: string, isUnique: boolean, tag: WriteTag): Promise<boolean>;
 }
@@ -139,16 +159,16 @@ export interface Target extends TargetStructure {
   readonly progress: ProgressStore;
 
   /**
-   * Once it is fulfilled with true, no batch of this load with an epoch below the tag's runs, and the server
-   * refuses those that still come: their {@link write} rejects with LOAD_FENCED. False where the server can
-   * not do so; then time alone keeps owners apart. Before the first write; from then on no more than `slots`
-   * writes at once. The like for {@link progress}, where an unconditional write of an earlier owner is
-   * refused too. @throws LOAD_FENCED
+   * Once it is fulfilled with true, no batch of this load with an epoch below the tag's runs, and
+   * the server refuses those that still come: their {@link write} rejects with LOAD_FENCED. False
+   * where the server can not do so; then time alone keeps owners apart. Before the first write;
+   * from then on no more than `slots` writes at once. The like for {@link progress}, where an
+   * unconditional write of an earlier owner is refused too. @throws LOAD_FENCED
    */
   shutOut(request: FenceRequest): Promise<boolean>;
   /**
-   * Whom the server takes us for; null where it does not say. It tells the sessions of users apart, so an
-   * owner shuts out only those who log in as it does.
+   * Whom the server takes us for; null where it does not say. It tells the sessions of users apart,
+   * so an owner shuts out only those who log in as it does.
    */
   login(): Promise<string | null>;
   /** Keeps the server from forgetting whom it shuts out: at least every half hour. */
@@ -161,7 +181,10 @@ export interface Target extends TargetStructure {
    */
   mayStillWrite(): boolean;
 
-  /** Whether writes of this load with an epoch below the tag's still run. Null where the server does not tell. */
+  /**
+   * Whether writes of this load with an epoch below the tag's still run. Null where the server does
+   * not tell.
+   */
   olderWritesRun(tag: WriteTag): Promise<boolean | null>;
 }
 
@@ -184,9 +207,9 @@ export interface ProgressDocument {
 export interface ProgressChange {
   readonly id: string;
   /**
-   * Further conditions on the document as it is; a change whose conditions fail changes nothing. A change
-   * that has any must do no harm when it comes late: after its own repetition, or from an earlier owner. The
-   * target refuses late ones without any, where it can.
+   * Further conditions on the document as it is; a change whose conditions fail changes nothing. A
+   * change that has any must do no harm when it comes late: after its own repetition, or from an
+   * earlier owner. The target refuses late ones without any, where it can.
    */
   readonly when?: Readonly<Record<string, ProgressValue>>;
   readonly set: Readonly<Record<string, ProgressValue>>;
@@ -196,8 +219,8 @@ export interface ProgressChange {
 }
 
 /**
- * Small documents of ours on the target, keyed by strings. Every write is durable (majority, journaled) when it is
- * acknowledged, and with it every batch acknowledged before.
+ * Small documents of ours on the target, keyed by strings. Every write is durable (majority,
+ * journaled) when it is acknowledged, and with it every batch acknowledged before.
  */
 export interface ProgressStore {
   /** The collection that holds them. */
@@ -205,10 +228,14 @@ export interface ProgressStore {
   /** Documents whose key starts with `prefix`, in the order of their keys. */
   find(prefix: string): Promise<readonly ProgressDocument[]>;
   /**
-   * The loads, of any stream, that have made or taken over a collection: told where one stands in the way.
+   * The loads, of any stream, that have made or taken over a collection: told where one stands in
+   * the way.
    */
   holders(namespace: string): Promise<readonly string[]>;
-  /** In order, in one command. Returns how many matched or were made. An upsert whose conditions fail counts as not matched. */
+  /**
+   * In order, in one command. Returns how many matched or were made. An upsert whose conditions
+   * fail counts as not matched.
+   */
   update(changes: readonly ProgressChange[]): Promise<number>;
   remove(ids: readonly string[]): Promise<void>;
 }

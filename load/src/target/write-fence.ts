@@ -1,40 +1,45 @@
 /**
- * Batches that the server itself refuses once a later owner of the load has come, however late they arrive: also one that
- * its process looked at, was suspended with, and sent when it woke up (decision 0004).
+ * Batches that the server itself refuses once a later owner of the load has come, however late they
+ * arrive: also one that its process looked at, was suspended with, and sent when it woke up
+ * (decision 0004).
  *
- *   slot      a logical session whose id every owner of the load derives alike, from a key in the owner document; one write at a time goes through it
- *   number    the session's transaction number: the owner's epoch, then a count
- *   shut out  an ordinary retryable write of the new owner through every slot, with the first number of its epoch
+ *   slot      a logical session whose id every owner of the load derives alike, from a key in the
+ *   owner document; one write at a time goes through it number    the session's transaction number:
+ *   the owner's epoch, then a count shut out  an ordinary retryable write of the new owner through
+ *   every slot, with the first number of its epoch
  *
- * A batch is a retryable write, or a transaction. What the load writes of its progress without a condition
- * goes the same way, as retryable writes.
+ * A batch is a retryable write, or a transaction. What the load writes of its progress without a
+ * condition goes the same way, as retryable writes.
  *
- * 1. A server refuses a number below the highest that it has seen in that session, and lets one command at a time into it.
- *    So the new owner's write waits for what runs there, ends a transaction that was not committed, and what comes with an older
- *    epoch later is refused.
- * 2. It keeps the number of a retryable write in the replicated `config.transactions`, so an election changes nothing.
- * 3. An owner shuts its own attempts out in the same way. Where a batch got no answer its bytes may still be
- *    under way, and come after newer states of its documents. So before anything else is sent, a write with a
- *    higher number goes through that slot.
+ * 1. A server refuses a number below the highest that it has seen in that session, and lets one
+ *    command at a time into it. So the new owner's write waits for what runs there, ends a
+ *    transaction that was not committed, and what comes with an older epoch later is refused.
+ * 2. It keeps the number of a retryable write in the replicated `config.transactions`, so an
+ *    election changes nothing.
+ * 3. An owner shuts its own attempts out in the same way. Where a batch got no answer its bytes may
+ *    still be under way, and come after newer states of its documents. So before anything else is
+ *    sent, a write with a higher number goes through that slot.
  *
- * Retryable writes cost a server two fifths more for updates and deletes, and next to nothing for inserts; a transaction of many of the
- * former costs it less than plain writes do. (Rejected: batches whose statements have the internal id -1, of which a server records
- * nothing: an insert of that kind ends the process of a 4.0 server.)
+ * Retryable writes cost a server two fifths more for updates and deletes, and next to nothing for
+ * inserts; a transaction of many of the former costs it less than plain writes do. (Rejected:
+ * batches whose statements have the internal id -1, of which a server records nothing: an insert of
+ * that kind ends the process of a 4.0 server.)
  *
- * Whether a server does so is tried out whenever a load is taken over. A mongos does not: each shard would have to see the new number.
+ * Whether a server does so is tried out whenever a load is taken over. A mongos does not: each
+ * shard would have to see the new number.
  */
 import { createHash } from 'node:crypto';
+import { hasCode, WaybillError } from '@waybill/shared/base/errors';
+import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import { buildArray, buildDocument, doc, uuid } from '@waybill/shared/bson/build';
-import { hasCode, WaybillError } from '@waybill/shared/errors';
-import { serverCode } from '@waybill/shared/mongo/classify';
-import type { CommandReply, MongoConnection, Session } from '@waybill/shared/mongo/connection';
-import { rawArray } from '@waybill/shared/mongo/raw-value';
-import { writeOutcome } from '@waybill/shared/mongo/write-outcome';
-import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+import { serverCode } from '@waybill/shared/mongo/driver/classify';
+import type { CommandReply, MongoConnection, Session } from '@waybill/shared/mongo/driver/connection';
+import { rawArray } from '@waybill/shared/mongo/driver/raw-value';
 import { fencedError } from './fenced.ts';
 import { type Execute, PROBE, updateProgress } from './mongodb-progress.ts';
 import { MAJORITY } from './mongodb-structure.ts';
 import type { FenceRequest, ProgressChange } from './target.ts';
+import { writeOutcome } from './write-outcome.ts';
 
 /** A later owner's number was seen in this session. */
 const TRANSACTION_TOO_OLD = 225;
@@ -94,8 +99,9 @@ export class WriteFence {
   }
 
   /**
-   * Sends a batch as a transaction, which costs a server less than half for updates and deletes. Null where one of its statements was
-   * refused, or the server did not take it as a whole for another reason. @throws LOAD_FENCED, MONGO_* without an answer
+   * Sends a batch as a transaction, which costs a server less than half for updates and deletes.
+   * Null where one of its statements was refused, or the server did not take it as a whole for
+   * another reason. @throws LOAD_FENCED, MONGO_* without an answer
    */
   sendWhole(execute: Execute<CommandReply>): Promise<CommandReply | null> {
     return this.#inSlot(async ({ session, number }) => {
@@ -112,7 +118,8 @@ export class WriteFence {
       } catch (error) {
         if (this.#isFenced(error) || !isAnswered(error)) throw error;
       }
-      // It would hold its locks until the slot's next batch, or for a minute. Mostly the server has ended it by itself.
+      // It would hold its locks until the slot's next batch, or for a minute. Mostly the server has
+      // ended it by itself.
       await end({ abortTransaction: 1 }).catch((error: unknown) => {
         if (!isAnswered(error)) throw error;
       });
@@ -120,7 +127,9 @@ export class WriteFence {
     });
   }
 
-  /** Servers forget sessions that nobody used for half an hour, and with them the highest number. */
+  /**
+   * Servers forget sessions that nobody used for half an hour, and with them the highest number.
+   */
   async refresh(): Promise<void> {
     const ids = this.#slots.map(({ id }) => doc(buildDocument([['id', uuid(id)]])));
     await this.#deps.connection.command('admin', { refreshSessions: rawArray(buildArray(ids)) });
@@ -174,7 +183,10 @@ export class WriteFence {
     }
   }
 
-  /** It has to change something: a write that changes nothing leaves no trace in `config.transactions`. */
+  /**
+   * It has to change something: a write that changes nothing leaves no trace in
+   * `config.transactions`.
+   */
   async #announce(slot: Slot): Promise<void> {
     const { tag, documentOf } = this.#request;
     const set = { kind: 'slot', ...tag, number: Number(slot.number) };

@@ -1,15 +1,15 @@
 /**
  * Differences of structure that the operator takes as they are, by name. Two kinds of them can be
- * accepted: what the target refuses (blocked), and what only the target has (extra). All others, and
- * documents, have to be mended.
+ * accepted: what the target refuses (blocked), and what only the target has (extra). All others,
+ * and documents, have to be mended.
  *
- *   blocked:shop.nearby            a view; of a collection all of its options and indexes that are blocked
- *   blocked:shop.orders.validator  one option or index
- *   blocked:index                  all of that kind: view, option, index; of extra ones collection, view, index
- *   extra:shop.notes               a collection or view; of a collection that both have, all of its indexes
- *   extra:shop.orders.mine         one index
+ *   blocked:shop.nearby            a view; of a collection all of its options and indexes that are
+ *   blocked blocked:shop.orders.validator  one option or index
+ *   blocked:index                  all of that kind: view, option, index; of extra ones collection,
+ *   view, index extra:shop.notes               a collection or view; of a collection that both
+ *   have, all of its indexes extra:shop.orders.mine         one index
  */
-import { WaybillError } from '@waybill/shared/errors';
+import { WaybillError } from '@waybill/shared/base/errors';
 import { indexKey } from './load-watch.ts';
 import { isDifference, type StructureDifference } from './report.ts';
 
@@ -65,7 +65,8 @@ export class Acceptance {
   }
 
   /**
-   * Whether that index may stay as it is, which the target has refused. `found` are the differences so far.
+   * Whether that index may stay as it is, which the target has refused. `found` are the differences
+   * so far.
    */
   takes(namespace: string, index: string, found: readonly StructureDifference[]): boolean {
     if (this.#names.has(`blocked:${namespace}.${index}`)) return true;
@@ -111,7 +112,9 @@ export function describeAcceptable(difference: StructureDifference): string {
   return blocked === undefined ? `extra ${what}` : `${what}: ${blocked}`;
 }
 
-/** As `--accept` takes them on a command line: a comma divides it, so what has one goes by its kind. */
+/**
+ * As `--accept` takes them on a command line: a comma divides it, so what has one goes by its kind.
+ */
 export function acceptOption(differences: readonly StructureDifference[]): string {
   const names = differences.map((each) => namesOf(each).find((name) => !name.includes(',')) ?? '');
   return [...new Set(names)].map(shellWord).join(',');

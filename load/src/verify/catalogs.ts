@@ -1,8 +1,9 @@
 /** The structure of both sides: read, and compared once. */
-import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/catalog';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { PROGRESS_COLLECTION, progressIn } from '@waybill/shared/mongo/own-progress';
-import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+
+import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/facts/catalog';
+import { PROGRESS_COLLECTION, progressIn } from '@waybill/shared/mongo/facts/own-progress';
 import { Acceptance } from './acceptance.ts';
 import { type KnownStructure, NOTHING_KNOWN } from './load-watch.ts';
 import type { StructureDifference } from './report.ts';
@@ -23,7 +24,8 @@ export type Catalogs = readonly [
 export function bothCatalogs({ source, target, filter, load, signal }: StructureDeps): Promise<Catalogs> {
   const list = (of: MongoConnection): Promise<CatalogEntry[]> =>
     retry(() => listCatalog(of, filter, signal), DEFAULT_RETRY, { signal });
-  // The source's is left out by the filter, as of the stream's start; the target's is of loads since.
+  // The source's is left out by the filter, as of the stream's start; the target's is of loads
+  // since.
   const listTarget = async (): Promise<CatalogEntry[]> => withoutProgress(target, await list(target), signal);
   return Promise.all([list(source), listTarget(), load ? load.structure(signal) : NOTHING_KNOWN]);
 }
@@ -51,7 +53,9 @@ export function compareCatalogs(
   return acceptance.mark(compareStructure(source, target, { databases, ...known, held }));
 }
 
-/** Collections, options and indexes alone. What a load holds back until the cutover is marked so. */
+/**
+ * Collections, options and indexes alone. What a load holds back until the cutover is marked so.
+ */
 export async function verifyStructure(deps: StructureDeps): Promise<StructureDifference[]> {
   return compareCatalogs(deps, await bothCatalogs(deps));
 }

@@ -1,18 +1,22 @@
 /**
- * Reads one `_id` range on both sides at once and finds what differs. Two batches of each side are in memory.
+ * Reads one `_id` range on both sides at once and finds what differs. Two batches of each side are
+ * in memory.
  *
- * Both sides come in the same order, which need not be known here (it may be a collation's): as long as the documents at
- * the front are of the same `_id`, they are twins. Where they are not, each side is asked for the next ids of the other:
- * what it has not is a suspect, and what is left meets again. So a run of missing documents of any length costs
- * a lookup by `_id` per thousand, every difference is named once, and memory does not grow with it. (Rejected: remembering
- * unmet documents until they meet. A long run outgrows any bound, and what is forgotten is counted twice.)
+ * Both sides come in the same order, which need not be known here (it may be a collation's): as
+ * long as the documents at the front are of the same `_id`, they are twins. Where they are not,
+ * each side is asked for the next ids of the other: what it has not is a suspect, and what is left
+ * meets again. So a run of missing documents of any length costs a lookup by `_id` per thousand,
+ * every difference is named once, and memory does not grow with it. (Rejected: remembering unmet
+ * documents until they meet. A long run outgrows any bound, and what is forgotten is counted
+ * twice.)
  */
+
+import type { ClusterTime } from '@waybill/shared/base/position';
 import type { RawElement } from '@waybill/shared/bson/raw';
 import { documentId } from '@waybill/shared/bson/statement';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import type { Range } from '@waybill/shared/mongo/range-plan';
-import type { ReadRangeOptions } from '@waybill/shared/mongo/range-reader';
-import type { ClusterTime } from '@waybill/shared/position';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import type { Range } from '@waybill/shared/mongo/read/range-plan';
+import type { ReadRangeOptions } from '@waybill/shared/mongo/read/range-reader';
 import { existing, idsAtOnce } from './lookup.ts';
 import { keyOf, Side } from './side.ts';
 
@@ -21,7 +25,10 @@ export interface Pair {
   readonly target: MongoConnection;
 }
 
-/** Each side is read as of then or later: a majority read may otherwise lag behind writes that were acknowledged. */
+/**
+ * Each side is read as of then or later: a majority read may otherwise lag behind writes that were
+ * acknowledged.
+ */
 export interface ReadFrom {
   readonly source: ClusterTime | undefined;
   readonly target: ClusterTime | undefined;
@@ -41,10 +48,14 @@ export interface CompareOptions {
   readonly signal: AbortSignal;
   /** Called with what has been read since the call before. */
   readonly onProgress: (counts: Readonly<Counts>) => void;
-  /** Takes ids of documents that differ as far as this reading tells; awaited, so that they do not pile up. */
+  /**
+   * Takes ids of documents that differ as far as this reading tells; awaited, so that they do not
+   * pile up.
+   */
   readonly onSuspects: (ids: RawElement[]) => Promise<void>;
   /**
-   * Takes ids that one side has brought twice: of two documents on different shards, or of one on its way.
+   * Takes ids that one side has brought twice: of two documents on different shards, or of one on
+   * its way.
    */
   readonly onRepeated: (side: keyof Pair, ids: RawElement[]) => Promise<void>;
 }
@@ -107,7 +118,10 @@ class RangeComparison {
     }
   }
 
-  /** As long as the fronts are of the same `_id`. Equal documents have equal ids, so those cost one comparison. */
+  /**
+   * As long as the fronts are of the same `_id`. Equal documents have equal ids, so those cost one
+   * comparison.
+   */
   #takeTwins(): number {
     const most = Math.min(this.#source.size, this.#target.size);
     let twins = 0;
@@ -121,7 +135,9 @@ class RangeComparison {
     return twins;
   }
 
-  /** Asks each side for what the other has at the front. False where all of that was known already. */
+  /**
+   * Asks each side for what the other has at the front. False where all of that was known already.
+   */
   async #siftUnknown(): Promise<boolean> {
     const { notBefore, signal } = this.#options;
     const asked = await Promise.all([
@@ -152,8 +168,9 @@ class RangeComparison {
   }
 
   /**
-   * Both fronts are on the other side too, but not here: one of them came or went while we read, or the order differs. Goes on
-   * where the fronts meet soonest; what stands before that is looked at again by `_id`.
+   * Both fronts are on the other side too, but not here: one of them came or went while we read, or
+   * the order differs. Goes on where the fronts meet soonest; what stands before that is looked at
+   * again by `_id`.
    */
   #resynchronise(): void {
     const [source, target] = [this.#source, this.#target];

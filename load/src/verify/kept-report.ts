@@ -1,11 +1,13 @@
 /**
- * Reports of comparisons are kept beside the load's log: whoever asks later what was found finds it there.
+ * Reports of comparisons are kept beside the load's log: whoever asks later what was found finds it
+ * there.
  */
+
+import { throwIfAborted } from '@waybill/shared/base/lifecycle';
+import type { Logger } from '@waybill/shared/base/logger';
+import { DEFAULT_RETRY, type RetryPolicy, retry } from '@waybill/shared/base/retry';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { throwIfAborted } from '@waybill/shared/lifecycle';
-import type { Logger } from '@waybill/shared/logger';
 import { loadPrefix, newReportName, reportKey } from '@waybill/shared/manifest/keys';
-import { DEFAULT_RETRY, type RetryPolicy, retry } from '@waybill/shared/retry';
 import type { VerifyReport } from './report.ts';
 
 export interface KeepReportDeps {

@@ -1,4 +1,4 @@
-import { clusterTime, formatClusterTime } from '@waybill/shared/position';
+import { clusterTime, formatClusterTime } from '@waybill/shared/base/position';
 import { describe, expect, test } from 'vitest';
 import type { ProgressDocument, ProgressStore } from '../target/target.ts';
 import { indexKey, LoadWatch, optionKey } from './load-watch.ts';

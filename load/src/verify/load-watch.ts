@@ -1,6 +1,9 @@
-/** Looks from outside at a load: whether it runs, and up to which time of the source it has applied everything. */
-import { type ClusterTime, parseClusterTime } from '@waybill/shared/position';
-import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+/**
+ * Looks from outside at a load: whether it runs, and up to which time of the source it has applied
+ * everything.
+ */
+import { type ClusterTime, parseClusterTime } from '@waybill/shared/base/position';
+import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import { lanePrefix, ownerId } from '../progress/keys.ts';
 import { blockedIn } from '../structure/blocked.ts';
 import { type IndexState, Registry } from '../structure/registry.ts';
@@ -9,7 +12,10 @@ import type { ProgressDocument, ProgressStore } from '../target/target.ts';
 export interface LoadSight {
   /** Whose load of that name the target knows: of this stream, of another one, or none. */
   readonly owner: 'ours' | 'foreign' | 'none';
-  /** It has shown signs of life lately. A process that was killed is taken for running until its silence is long enough. */
+  /**
+   * It has shown signs of life lately. A process that was killed is taken for running until its
+   * silence is long enough.
+   */
   readonly runs: boolean;
   /** Milliseconds since it did, as far as this has looked on; null where it does not run. */
   readonly silentMs: number | null;

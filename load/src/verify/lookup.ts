@@ -1,14 +1,15 @@
 /** Looks up documents by `_id`, in bounded pieces. */
+
+import type { ClusterTime } from '@waybill/shared/base/position';
+import { splitNamespace } from '@waybill/shared/base/record';
+import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import { array, buildArray, buildDocument, doc, string, timestamp } from '@waybill/shared/bson/build';
 import { findElement, type RawElement } from '@waybill/shared/bson/raw';
 import { documentId } from '@waybill/shared/bson/statement';
 import { readNumber } from '@waybill/shared/bson/values';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { openCursor } from '@waybill/shared/mongo/cursor';
-import { type RawField, rawDocument } from '@waybill/shared/mongo/raw-value';
-import type { ClusterTime } from '@waybill/shared/position';
-import { splitNamespace } from '@waybill/shared/record';
-import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { openCursor } from '@waybill/shared/mongo/driver/cursor';
+import { type RawField, rawDocument } from '@waybill/shared/mongo/driver/raw-value';
 import { keyOf, readConcernOf } from './side.ts';
 
 /** An `_id` may be large: pieces are bounded by both. */
@@ -22,8 +23,9 @@ export interface LookupOptions {
 }
 
 /**
- * Calls `found` with each document that has one of the ids, or another id that the server holds equal. One command.
- * Resolves to a time of the server's that no write seen here is later than; null where the server tells none.
+ * Calls `found` with each document that has one of the ids, or another id that the server holds
+ * equal. One command. Resolves to a time of the server's that no write seen here is later than;
+ * null where the server tells none.
  */
 export async function lookup(
   connection: MongoConnection,

@@ -1,6 +1,7 @@
 /** A comparison of nothing is no success, unless somebody has said that there is to be nothing. */
+
+import { WaybillError } from '@waybill/shared/base/errors';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { WaybillError } from '@waybill/shared/errors';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf } from '@waybill/shared/manifest/state';

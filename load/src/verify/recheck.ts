@@ -1,24 +1,25 @@
 /**
- * Looks again at documents that differed. While the source is written to, a difference may only be a change on its way.
+ * Looks again at documents that differed. While the source is written to, a difference may only be
+ * a change on its way.
  *
  *   settled    both sides came to the same bytes
- *   proven     both sides stood still for `settleMs` and differ, and a load that runs has applied everything
- *              up to the time at which the source was seen like this
+ *   proven     both sides stood still for `settleMs` and differ, and a load that runs has applied
+ *   everything up to the time at which the source was seen like this
  *   changing   the source never stood still until the time was up: nothing can be said
  *
- * At most {@link OPEN_LIMIT} documents are watched, by hash; whoever brings more waits until some are decided. So
- * everything may differ, and memory stays flat.
+ * At most {@link OPEN_LIMIT} documents are watched, by hash; whoever brings more waits until some
+ * are decided. So everything may differ, and memory stays flat.
  */
 import { createHash } from 'node:crypto';
+import { sleep } from '@waybill/shared/base/lifecycle';
+import type { ClusterTime } from '@waybill/shared/base/position';
+import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import { buildDocument } from '@waybill/shared/bson/build';
 import { diffDocuments } from '@waybill/shared/bson/diff';
 import { toCanonicalExtendedJson } from '@waybill/shared/bson/ejson';
 import type { RawElement } from '@waybill/shared/bson/raw';
 import { documentId } from '@waybill/shared/bson/statement';
-import { sleep } from '@waybill/shared/lifecycle';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import type { ClusterTime } from '@waybill/shared/position';
-import { DEFAULT_RETRY, retry } from '@waybill/shared/retry';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import type { Pair } from './compare-range.ts';
 import type { LoadWatch } from './load-watch.ts';
 import { idsAtOnce, lookup, readOne } from './lookup.ts';
@@ -57,7 +58,9 @@ interface Watched {
   readonly findings: Findings;
   readonly firstAt: number;
   state: string;
-  /** When it was first seen in this state, and a time of the source's not before its last change. */
+  /**
+   * When it was first seen in this state, and a time of the source's not before its last change.
+   */
   since: number;
   asOf: ClusterTime | null;
   delay: number;
@@ -76,7 +79,10 @@ export class Rechecker {
   readonly #settings: RecheckSettings;
   readonly #deps: RecheckDeps;
   readonly #open = new Map<string, Watched>();
-  /** Decided to differ: a document that moved may be brought once by each side. Bounded, like all here. */
+  /**
+   * Decided to differ: a document that moved may be brought once by each side. Bounded, like all
+   * here.
+   */
   readonly #named = new Set<string>();
   readonly differences: DocumentDifference[] = [];
   #loop: Promise<void> | null = null;
@@ -136,7 +142,8 @@ export class Rechecker {
     const now = performance.now();
     const due = [...this.#open.values()].filter(({ dueAt }) => dueAt <= now);
     if (due.length === 0) return;
-    // The load before the documents: what it had applied by then is on the target when that is read.
+    // The load before the documents: what it had applied by then is on the target when that is
+    // read.
     const sight = await this.#deps.load?.look(this.#deps.signal);
     const behind = sight?.runs ? { applied: sight.applied } : null;
     for (const [namespace, some] of Map.groupBy(due, (each) => each.namespace)) {

@@ -2,14 +2,18 @@ import type { FieldDifference } from '@waybill/shared/bson/diff';
 
 /** What a verification found. Plain data: it is printed as a table and written as JSON. */
 export interface VerifyReport {
-  /** No difference of any kind, no document that could not be compared, and something was compared. */
+  /**
+   * No difference of any kind, no document that could not be compared, and something was compared.
+   */
   readonly same: boolean;
   readonly scope: VerifyScope;
   readonly startedAt: string;
   readonly seconds: number;
   readonly collections: readonly CollectionReport[];
   readonly structure: readonly StructureDifference[];
-  /** In detail, at most the limit asked for; the counts of the collections tell how many there are. */
+  /**
+   * In detail, at most the limit asked for; the counts of the collections tell how many there are.
+   */
   readonly differences: readonly DocumentDifference[];
 }
 
@@ -42,9 +46,15 @@ export interface CollectionReport {
   readonly extra: number;
   /** Documents that both have, with other bytes. */
   readonly different: number;
-  /** `_id`s that two documents of one side share, on different shards: one of them cannot stand elsewhere. */
+  /**
+   * `_id`s that two documents of one side share, on different shards: one of them cannot stand
+   * elsewhere.
+   */
   readonly duplicates: number;
-  /** Differed, and changed on the source as long as they were looked at: nothing can be said of them. */
+  /**
+   * Differed, and changed on the source as long as they were looked at: nothing can be said of
+   * them.
+   */
   readonly changing: number;
   /** Differed at first and were the same when looked at again: changes on their way. */
   readonly settled: number;
@@ -75,7 +85,10 @@ export interface StructureDifference {
     | 'order-untold';
   /** The index, or the options that differ. */
   readonly detail: string;
-  /** As a load leaves it until the cutover (unique as non-unique, TTL disarmed, hidden shown): not a difference yet. */
+  /**
+   * As a load leaves it until the cutover (unique as non-unique, TTL disarmed, hidden shown): not a
+   * difference yet.
+   */
   readonly heldBack: boolean;
   /**
    * The index or the option that it is about, where it is about one; of an index under another
@@ -93,7 +106,10 @@ export interface DocumentDifference {
   /** Canonical Extended JSON, cut where it is long. */
   readonly id: string;
   readonly kind: 'missing' | 'extra' | 'different' | 'duplicate' | 'changing';
-  /** Milliseconds for which both sides stood still and differed; null where the source kept changing. */
+  /**
+   * Milliseconds for which both sides stood still and differed; null where the source kept
+   * changing.
+   */
   readonly ageMs: number | null;
   /** Paths and what differs there, never values. */
   readonly fields: readonly FieldDifference[];

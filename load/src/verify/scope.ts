@@ -1,6 +1,6 @@
-import type { CatalogEntry } from '@waybill/shared/mongo/catalog';
-import { leftOut } from '@waybill/shared/mongo/left-out';
-import { listNames } from '@waybill/shared/mongo/listed-names';
+import type { CatalogEntry } from '@waybill/shared/mongo/facts/catalog';
+import { leftOut } from '@waybill/shared/mongo/facts/left-out';
+import { listNames } from '@waybill/shared/mongo/facts/listed-names';
 import type { VerifyScope } from './report.ts';
 import type { VerifyDeps } from './settings.ts';
 

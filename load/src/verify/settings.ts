@@ -1,5 +1,5 @@
 /** What a verification is given, and what it tells while it runs. */
-import type { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
+import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import type { Acceptance } from './acceptance.ts';
 import type { Pair } from './compare-range.ts';
 import type { LoadWatch } from './load-watch.ts';

@@ -1,11 +1,14 @@
 /** One reading of a comparison: the documents at its front, taken off as they are decided upon. */
 import type { RawElement } from '@waybill/shared/bson/raw';
 import { documentId } from '@waybill/shared/bson/statement';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { type RangeBatch, type ReadRangeOptions, readRange } from '@waybill/shared/mongo/range-reader';
-import { RepeatedIds } from '@waybill/shared/mongo/repeated-ids';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { type RangeBatch, type ReadRangeOptions, readRange } from '@waybill/shared/mongo/read/range-reader';
+import { RepeatedIds } from '@waybill/shared/mongo/read/repeated-ids';
 
-/** Equal for equal bytes of equal types, and only for those: an equal id of other bytes is another document. */
+/**
+ * Equal for equal bytes of equal types, and only for those: an equal id of other bytes is another
+ * document.
+ */
 export function keyOf({ type, bytes }: RawElement): string {
   return `${type}:${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')}`;
 }
@@ -78,7 +81,10 @@ export class Side {
     return bytes;
   }
 
-  /** Of the first `count` documents those for which `keep` holds stay, and are known from now on; gives back the others. */
+  /**
+   * Of the first `count` documents those for which `keep` holds stay, and are known from now on;
+   * gives back the others.
+   */
   sift(count: number, keep: (document: Buffer) => boolean): Buffer[] {
     const kept: Buffer[] = [];
     const dropped: Buffer[] = [];

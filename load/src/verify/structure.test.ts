@@ -1,6 +1,6 @@
 import { double, fromObject, int32, string } from '@waybill/shared/bson/build';
-import type { CatalogEntry } from '@waybill/shared/mongo/catalog';
-import { withFields } from '@waybill/shared/mongo/coll-mod';
+import type { CatalogEntry } from '@waybill/shared/mongo/facts/catalog';
+import { withFields } from '@waybill/shared/mongo/facts/coll-mod';
 import { describe, expect, test } from 'vitest';
 import { indexKey, optionKey } from './load-watch.ts';
 import { isDifference } from './report.ts';

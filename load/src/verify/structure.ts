@@ -1,13 +1,13 @@
 /** Compares what two inventories say of collections, options and indexes. Pure. */
-import type { CatalogEntry } from '@waybill/shared/mongo/catalog';
+import type { CatalogEntry } from '@waybill/shared/mongo/facts/catalog';
 import {
   differing,
   expiryText,
   type Fields,
   indexFields,
   optionFields,
-} from '@waybill/shared/mongo/definition-fields';
-import { expiryOf, isHaystack, LARGEST_EXPIRY_SECONDS } from '@waybill/shared/mongo/index-meaning';
+} from '@waybill/shared/mongo/facts/definition-fields';
+import { expiryOf, isHaystack, LARGEST_EXPIRY_SECONDS } from '@waybill/shared/mongo/facts/index-meaning';
 import { waitingIndexes } from '../structure/collections.ts';
 import { planIndexes } from '../structure/index-plan.ts';
 import { indexName, isInherent } from '../structure/index-spec.ts';
@@ -32,8 +32,9 @@ const NONE: ReadonlySet<string> = new Set();
 type Rules = KnownStructure & { readonly held: ReadonlySet<string> };
 
 /**
- * `heldBack` differences count as such only when they are what a load makes of the source's index. Collections that only the target has
- * are reported for databases that the source has too, and for those in `databases`: a target may be shared.
+ * `heldBack` differences count as such only when they are what a load makes of the source's index.
+ * Collections that only the target has are reported for databases that the source has too, and for
+ * those in `databases`: a target may be shared.
  */
 export function compareStructure(
   source: readonly CatalogEntry[],
@@ -172,7 +173,8 @@ function missingIndexes(
 }
 
 /**
- * Where only one of the two is clustered, its key is an option of the collection and not one of its indexes.
+ * Where only one of the two is clustered, its key is an option of the collection and not one of its
+ * indexes.
  */
 function ownIndexes({ clustered, indexes }: CatalogEntry, other: CatalogEntry): readonly Buffer[] {
   return clustered === other.clustered ? indexes : indexes.filter((index) => !isInherent(index));
@@ -187,8 +189,8 @@ function named(name: string, fields: readonly string[]) {
 }
 
 /**
- * An expiry of more than 68 years, which the target does not take: there it is none. Any other would
- * delete what the source keeps.
+ * An expiry of more than 68 years, which the target does not take: there it is none. Any other
+ * would delete what the source keeps.
  */
 function isEndless(field: string, index: Uint8Array, is: Fields): boolean {
   if (field !== 'expireAfterSeconds' || is.has(field)) return false;

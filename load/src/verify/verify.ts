@@ -1,16 +1,17 @@
 /**
- * Compares a source with a target: collections, options and indexes; every document, byte for byte, in `_id` ranges of which
- * several are read at once; and again what differed, so that changes on their way may arrive. Reads only. Memory is
- * flat: batches and what is looked at again are bounded.
+ * Compares a source with a target: collections, options and indexes; every document, byte for byte,
+ * in `_id` ranges of which several are read at once; and again what differed, so that changes on
+ * their way may arrive. Reads only. Memory is flat: batches and what is looked at again are
+ * bounded.
  */
-import { LinkedAbort, sleep } from '@waybill/shared/lifecycle';
-import type { CatalogEntry } from '@waybill/shared/mongo/catalog';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { duplicateIds } from '@waybill/shared/mongo/duplicate-ids';
-import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
-import { planRanges, type Range } from '@waybill/shared/mongo/range-plan';
-import { isAtLeast } from '@waybill/shared/mongo/server-info';
-import type { ClusterTime } from '@waybill/shared/position';
+import { LinkedAbort, sleep } from '@waybill/shared/base/lifecycle';
+import type { ClusterTime } from '@waybill/shared/base/position';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { isAtLeast } from '@waybill/shared/mongo/driver/server-info';
+import type { CatalogEntry } from '@waybill/shared/mongo/facts/catalog';
+import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time';
+import { duplicateIds } from '@waybill/shared/mongo/read/duplicate-ids';
+import { planRanges, type Range } from '@waybill/shared/mongo/read/range-plan';
 import PQueue from 'p-queue';
 import { bothCatalogs, type Catalogs, compareCatalogs } from './catalogs.ts';
 import { compareRange, type ReadFrom } from './compare-range.ts';
@@ -166,8 +167,8 @@ class Verification {
   }
 
   /**
-   * Structure too may be on its way, and collections that came late have documents to compare. What is missing or extra for good
-   * has its documents counted as that.
+   * Structure too may be on its way, and collections that came late have documents to compare. What
+   * is missing or extra for good has its documents counted as that.
    */
   async #settledStructure(first: Catalogs): Promise<StructureDifference[]> {
     const { load, signal } = this.#deps;
@@ -204,7 +205,10 @@ class Verification {
     }
   }
 
-  /** Read once more: changes on their way have arrived, so what does not meet now stands in another place. */
+  /**
+   * Read once more: changes on their way have arrived, so what does not meet now stands in another
+   * place.
+   */
   async #orderDifferences(): Promise<StructureDifference[]> {
     const found: StructureDifference[] = [];
     for (const namespace of this.#toOrder) {

@@ -1,9 +1,9 @@
+import { EVERYTHING } from '@waybill/test/support/bson/samples';
 import { Double, deserialize, Int32, Long, serialize, Timestamp } from 'bson';
 import { describe, expect, test } from 'vitest';
-import { clusterTime } from '../position.ts';
+import { clusterTime } from '../base/position.ts';
 import * as build from './build.ts';
 import { findElement } from './raw.ts';
-import { EVERYTHING } from './samples.ts';
 import * as values from './values.ts';
 
 test('makes the same bytes as the bson package', () => {

@@ -1,5 +1,5 @@
 /** Making BSON from typed parts. What a name or value holds is copied as it is. */
-import { type ClusterTime, clusterTimeToBson } from '../position.ts';
+import { type ClusterTime, clusterTimeToBson } from '../base/position.ts';
 import { BsonType, invalidDocument, type RawElement } from './raw.ts';
 
 const NOTHING = Buffer.alloc(0);
@@ -92,7 +92,10 @@ function nameBytes(name: string | Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** A document of these fields in this order; names may repeat. Throws DOCUMENT_INVALID for a zero byte in a name. */
+/**
+ * A document of these fields in this order; names may repeat. Throws DOCUMENT_INVALID for a zero
+ * byte in a name.
+ */
 export function buildDocument(fields: readonly Field[]): Buffer {
   const names = fields.map(([name]) => nameBytes(name));
   let size = 5;
@@ -117,7 +120,9 @@ export function buildArray(items: readonly RawElement[]): Buffer {
   return buildDocument(items.map((item, index): Field => [String(index), item]));
 }
 
-/** What {@link fromObject} takes. An undefined field is left out; raw elements go in as they are. */
+/**
+ * What {@link fromObject} takes. An undefined field is left out; raw elements go in as they are.
+ */
 export type Plain =
   | string
   | number

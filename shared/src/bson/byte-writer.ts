@@ -54,7 +54,8 @@ export class ByteWriter {
 
   /** Text in UTF-8 and a zero. */
   cString(text: string): void {
-    // A UTF-16 unit takes at most three bytes; a long text is measured, so that the buffer does not grow threefold.
+    // A UTF-16 unit takes at most three bytes; a long text is measured, so that the buffer does not
+    // grow threefold.
     const room = text.length < LONG_TEXT ? text.length * 3 : Buffer.byteLength(text, 'utf8');
     const at = this.#reserve(room + 1);
     const size = this.#bytes.write(text, at, 'utf8');

@@ -1,10 +1,10 @@
+import { SAMPLES } from '@waybill/test/support/bson/samples';
 import { Decimal128 } from 'bson';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as build from './build.ts';
 import { canonicalKey, laneOf } from './canonical-key.ts';
 import { BsonType, type RawElement } from './raw.ts';
-import { SAMPLES } from './samples.ts';
 
 const decimal = (text: string): RawElement => ({
   type: BsonType.decimal128,

@@ -1,14 +1,17 @@
 /**
- * What makes two `_id`s the same key to a server, as bytes, and the lane that follows from it (bucket format BF-12).
- * THE ENCODING AND THE HASH ARE PART OF THE BUCKET FORMAT: changing either sends one document into two lanes.
+ * What makes two `_id`s the same key to a server, as bytes, and the lane that follows from it
+ * (bucket format BF-12). THE ENCODING AND THE HASH ARE PART OF THE BUCKET FORMAT: changing either
+ * sends one document into two lanes.
  *
- * Seen on MongoDB 8.2: numbers are one key when they are equal as exact numbers, whatever their types and at any depth
- * (1 = 1.0 = Decimal 1.00, -0 = 0, all NaNs are one), but Double 0.1 is not Decimal 0.1. A symbol is the string of the
- * same bytes. Embedded documents differ by the order and the names of their fields. Everything else compares as stored.
+ * Seen on MongoDB 8.2: numbers are one key when they are equal as exact numbers, whatever their
+ * types and at any depth (1 = 1.0 = Decimal 1.00, -0 = 0, all NaNs are one), but Double 0.1 is not
+ * Decimal 0.1. A symbol is the string of the same bytes. Embedded documents differ by the order and
+ * the names of their fields. Everything else compares as stored.
  *
- * Encoding of a value: a type byte, then its payload. A number has the first type of int64, double, decimal128 that
- * holds it exactly. Embedded documents and arrays are their items (type byte, name and zero unless in an array,
- * payload) and a zero byte; no length, since those of their parts differ from the stored ones. The rest is verbatim.
+ * Encoding of a value: a type byte, then its payload. A number has the first type of int64, double,
+ * decimal128 that holds it exactly. Embedded documents and arrays are their items (type byte, name
+ * and zero unless in an array, payload) and a zero byte; no length, since those of their parts
+ * differ from the stored ones. The rest is verbatim.
  */
 import { decodeDecimal128 } from './decimal128.ts';
 import {
@@ -22,7 +25,10 @@ import {
   type RawElement,
 } from './raw.ts';
 
-/** Two elements have the same canonical key exactly when a server holds them for the same `_id` (simple collation). */
+/**
+ * Two elements have the same canonical key exactly when a server holds them for the same `_id`
+ * (simple collation).
+ */
 export function canonicalKey(id: RawElement): string {
   const { type } = id;
   const bytes = asBuffer(id.bytes);
@@ -144,7 +150,10 @@ function decimalKey(bytes: Buffer): Buffer {
   return exact === undefined ? wideDecimalKey(decimal.negative, coefficient, exponent) : doubleKey(exact);
 }
 
-/** The double that is exactly `coefficient` x 10^`exponent`, if there is one. The coefficient is no multiple of ten. */
+/**
+ * The double that is exactly `coefficient` x 10^`exponent`, if there is one. The coefficient is no
+ * multiple of ten.
+ */
 function exactDouble(coefficient: bigint, exponent: number): number | undefined {
   if (exponent > MAX_POSITIVE_EXPONENT + 34 || exponent < -MAX_NEGATIVE_EXPONENT) return undefined;
   if (exponent >= 0) {
@@ -159,7 +168,10 @@ function exactDouble(coefficient: bigint, exponent: number): number | undefined 
   return BigInt(double) === numerator ? double / 2 ** -exponent : undefined;
 }
 
-/** Type byte, sign, exponent of ten (int16), coefficient without trailing zeros (16 bytes, little-endian). */
+/**
+ * Type byte, sign, exponent of ten (int16), coefficient without trailing zeros (16 bytes,
+ * little-endian).
+ */
 function wideDecimalKey(negative: boolean, coefficient: bigint, exponent: number): Buffer {
   const key = Buffer.alloc(20);
   key[0] = BsonType.decimal128;
@@ -170,8 +182,8 @@ function wideDecimalKey(negative: boolean, coefficient: bigint, exponent: number
   return key;
 }
 
-// 32-bit FNV-1a (Fowler, Noll, Vo), then the finaliser of MurmurHash3 (fmix32, Appleby): FNV-1a alone leaves the low
-// bits, which the modulus uses, depending on the low bits of the input only.
+// 32-bit FNV-1a (Fowler, Noll, Vo), then the finaliser of MurmurHash3 (fmix32, Appleby): FNV-1a
+// alone leaves the low bits, which the modulus uses, depending on the low bits of the input only.
 const FNV_OFFSET = 0x811c9dc5 | 0;
 const FNV_PRIME = 0x01000193;
 
@@ -214,20 +226,26 @@ function fmix32(hash: number): number {
 }
 
 /**
- * The lane of a document: 0 to `lanes` - 1. `id` null puts the whole collection into one lane (collations, capped).
- * Hashed are the namespace in UTF-8, a zero byte, and the canonical key.
+ * The lane of a document: 0 to `lanes` - 1. `id` null puts the whole collection into one lane
+ * (collations, capped). Hashed are the namespace in UTF-8, a zero byte, and the canonical key.
  */
 export function laneOf(namespace: string, id: RawElement | null, lanes: number): number {
   const start = namespaceHash(namespace);
   return laneOfHash(id === null ? start : hashKey(start, id), lanes);
 }
 
-/** What the hashes of a collection's documents begin with; alone, the hash of a collection that goes whole to one lane. */
+/**
+ * What the hashes of a collection's documents begin with; alone, the hash of a collection that goes
+ * whole to one lane.
+ */
 export function namespaceHash(namespace: string): number {
   return Math.imul(hashText(FNV_OFFSET, namespace), FNV_PRIME);
 }
 
-/** The hash of the document whose `_id` has that type and lies in `b` from `start` to `end`: a signed 32-bit number. */
+/**
+ * The hash of the document whose `_id` has that type and lies in `b` from `start` to `end`: a
+ * signed 32-bit number.
+ */
 export function documentHash(
   ofNamespace: number,
   type: number,

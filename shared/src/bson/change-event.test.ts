@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { clusterTime } from '../position.ts';
+import { clusterTime } from '../base/position.ts';
 import { binary, date, fromObject, int64, nullValue, type Plain, timestamp, uuid } from './build.ts';
 import { joinFragments, readChangeEvent } from './change-event.ts';
 import { elements } from './raw.ts';

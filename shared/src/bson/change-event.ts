@@ -1,10 +1,11 @@
 /**
- * The envelope of a change stream event, read from its bytes; documents in it stay slices of them. Knows what servers
- * of 4.0 to 8.2 send: 4.0 has no `wallTime`, `collectionUUID` or `operationDescription`, `invalidate` has no `ns`, and
- * `dropDatabase` one without `coll`. What type of event it is, is not judged here: an unknown one must stop the caller.
+ * The envelope of a change stream event, read from its bytes; documents in it stay slices of them.
+ * Knows what servers of 4.0 to 8.2 send: 4.0 has no `wallTime`, `collectionUUID` or
+ * `operationDescription`, `invalidate` has no `ns`, and `dropDatabase` one without `coll`. What
+ * type of event it is, is not judged here: an unknown one must stop the caller.
  */
-import type { ClusterTime } from '../position.ts';
-import type { TransactionId } from '../record.ts';
+import type { ClusterTime } from '../base/position.ts';
+import type { TransactionId } from '../base/record.ts';
 import { buildDocument, doc, type Field } from './build.ts';
 import { nameText } from './name-text.ts';
 import {
@@ -23,7 +24,10 @@ import { readNumber, readUuid } from './values.ts';
 export interface ChangeEvent {
   /** The server's word, known to this version or not. Empty only in a fragment that lacks it. */
   readonly operationType: string;
-  /** `database.collection`; the database alone for dropDatabase; null where the event names none (invalidate). */
+  /**
+   * `database.collection`; the database alone for dropDatabase; null where the event names none
+   * (invalidate).
+   */
   readonly namespace: string | null;
   /** Where a rename leads. */
   readonly to: string | null;
@@ -40,7 +44,9 @@ export interface ChangeEvent {
   readonly collectionUuid: Buffer | null;
   /** The event's `_id`, whole: opaque. */
   readonly resumeToken: Buffer;
-  /** Set in a part of an event that the server split: {@link joinFragments} puts the parts together. */
+  /**
+   * Set in a part of an event that the server split: {@link joinFragments} puts the parts together.
+   */
   readonly splitEvent: SplitEvent | null;
 }
 
@@ -51,12 +57,15 @@ export interface SplitEvent {
 
 const NONE = -1;
 
-/** Where a field lies in the event: its payload, from the first byte on; -1 where it is not there. */
+/**
+ * Where a field lies in the event: its payload, from the first byte on; -1 where it is not there.
+ */
 type Place = number;
 
 /**
- * An event as places in the bytes it came in, which may be a whole reply: one small object an event, since thousands of them
- * wait for their commit at once. What is asked for is read when it is asked for; every place was checked.
+ * An event as places in the bytes it came in, which may be a whole reply: one small object an
+ * event, since thousands of them wait for their commit at once. What is asked for is read when it
+ * is asked for; every place was checked.
  */
 export class PackedChangeEvent implements ChangeEvent {
   /** What the event lies in, together with others. */
@@ -243,7 +252,9 @@ function operationAt(b: Buffer, start: number, end: number): string {
   return b.toString('utf8', start, end);
 }
 
-/** Namespaces seen lately, by a few of their bytes: events of one collection come by the thousand. */
+/**
+ * Namespaces seen lately, by a few of their bytes: events of one collection come by the thousand.
+ */
 const SEEN: ({ readonly bytes: Buffer; readonly text: string } | undefined)[] = new Array(64);
 
 function knownNamespace(b: Buffer, start: number, end: number): string {
@@ -303,8 +314,8 @@ function knownField(b: Uint8Array, from: number, to: number): KnownField | undef
 }
 
 /**
- * The event that starts at `start`. Throws DOCUMENT_INVALID where a field has an unexpected type or a needed one is missing. Fields
- * not listed are left alone.
+ * The event that starts at `start`. Throws DOCUMENT_INVALID where a field has an unexpected type or
+ * a needed one is missing. Fields not listed are left alone.
  */
 export function readChangeEvent(source: Buffer, start = 0): PackedChangeEvent {
   const size = documentSize(source, start);
@@ -332,8 +343,9 @@ function readSplit(split: Buffer): SplitEvent {
 }
 
 /**
- * One event from all its fragments, in order: every field once, the last fragment's resume token, no `splitEvent`.
- * It may be longer than 16 MiB. Throws DOCUMENT_INVALID where a fragment is missing or out of order.
+ * One event from all its fragments, in order: every field once, the last fragment's resume token,
+ * no `splitEvent`. It may be longer than 16 MiB. Throws DOCUMENT_INVALID where a fragment is
+ * missing or out of order.
  */
 export function joinFragments(fragments: readonly Buffer[]): Buffer {
   const fields: Field[] = [];

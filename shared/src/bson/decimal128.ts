@@ -1,7 +1,8 @@
 /**
- * IEEE 754-2008 decimal128 in its binary integer encoding, as BSON stores it. Read here with bigints, exactly.
- * Bit 127 is the sign. Bits 126-113 are the exponent plus 6176 and bits 112-0 the coefficient, unless bits 126-125 are
- * both set: then it is infinite (11110), not a number (11111), or has a coefficient beyond 34 digits, which is a zero.
+ * IEEE 754-2008 decimal128 in its binary integer encoding, as BSON stores it. Read here with
+ * bigints, exactly. Bit 127 is the sign. Bits 126-113 are the exponent plus 6176 and bits 112-0 the
+ * coefficient, unless bits 126-125 are both set: then it is infinite (11110), not a number (11111),
+ * or has a coefficient beyond 34 digits, which is a zero.
  */
 export type Decimal =
   | { readonly kind: 'nan' }
@@ -56,7 +57,10 @@ const DIGITS = 34;
 const MIN_EXPONENT = -BIAS;
 const MAX_EXPONENT = 6111;
 
-/** The text of General Decimal Arithmetic's to-scientific-string, which keeps coefficient and exponent apart. */
+/**
+ * The text of General Decimal Arithmetic's to-scientific-string, which keeps coefficient and
+ * exponent apart.
+ */
 export function formatDecimal128(value: Decimal): string {
   if (value.kind === 'nan') return 'NaN';
   const sign = value.negative ? '-' : '';
@@ -77,7 +81,10 @@ const NUMBER = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,6}))?$/;
 /** More than a decimal written out in full can have (6145 before the point, 6176 after it). */
 const MAX_TEXT = 13_000;
 
-/** Inverse of {@link formatDecimal128}; undefined where the text is no decimal or would have to be rounded. */
+/**
+ * Inverse of {@link formatDecimal128}; undefined where the text is no decimal or would have to be
+ * rounded.
+ */
 export function parseDecimal128(text: string): Decimal | undefined {
   if (/^[+-]?nan$/i.test(text)) return { kind: 'nan' };
   const infinite = /^([+-]?)inf(inity)?$/i.exec(text);

@@ -1,3 +1,4 @@
+import { EVERYTHING } from '@waybill/test/support/bson/samples';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
@@ -13,7 +14,6 @@ import {
   string,
 } from './build.ts';
 import { diffDocuments } from './diff.ts';
-import { EVERYTHING } from './samples.ts';
 
 /** Each difference as `path kind left/right`. */
 function diff(left: Buffer, right: Buffer, limit = 100): string[] {

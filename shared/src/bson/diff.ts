@@ -1,4 +1,7 @@
-/** Where two documents differ, field by field, for verification reports. Names are shown, values never. */
+/**
+ * Where two documents differ, field by field, for verification reports. Names are shown, values
+ * never.
+ */
 import {
   asBuffer,
   BsonType,
@@ -10,14 +13,17 @@ import {
 } from './raw.ts';
 
 /**
- * missing-left, missing-right: only the other side has the field or item. type, value: both have it, with another
- * type (int32 1 and double 1 differ so) or with other bytes. order: the same fields in another order. duplicate: the
- * name occurs more often on one side.
+ * missing-left, missing-right: only the other side has the field or item. type, value: both have
+ * it, with another type (int32 1 and double 1 differ so) or with other bytes. order: the same
+ * fields in another order. duplicate: the name occurs more often on one side.
  */
 export type DifferenceKind = 'missing-left' | 'missing-right' | 'type' | 'value' | 'order' | 'duplicate';
 
 export interface FieldDifference {
-  /** `a.b[0].c`; a name that is no plain word stands as `["a.b"]`. Empty for the document itself. Long names are cut. */
+  /**
+   * `a.b[0].c`; a name that is no plain word stands as `["a.b"]`. Empty for the document itself.
+   * Long names are cut.
+   */
   readonly path: string;
   readonly kind: DifferenceKind;
   /** Name of the type, for instance `int32`; null where that side lacks the field. */
@@ -83,7 +89,8 @@ class Diff {
     if (left.type === BsonType.document) this.#documents(path, left, right, depth);
     if (left.type === BsonType.array) this.#arrays(path, left, right, depth);
     if (this.found.length > before) return;
-    // The bytes differ though no part does: the parts stand in another order, or an array's items have odd names.
+    // The bytes differ though no part does: the parts stand in another order, or an array's items
+    // have odd names.
     this.#add(path, left.type === BsonType.document ? 'order' : 'value', left, right);
   }
 

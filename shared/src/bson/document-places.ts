@@ -8,8 +8,8 @@ export interface DocumentPlace {
 }
 
 /**
- * Documents as places in the bytes that hold them all. A slice for each of millions of documents is more work for the
- * engine, in making and in collecting them, than copying the bytes is.
+ * Documents as places in the bytes that hold them all. A slice for each of millions of documents is
+ * more work for the engine, in making and in collecting them, than copying the bytes is.
  */
 export class DocumentPlaces {
   readonly source: Buffer;
@@ -30,7 +30,9 @@ export class DocumentPlaces {
     this.bytes = bytes;
   }
 
-  /** The items of a raw BSON array of documents. Throws DOCUMENT_INVALID where one is no document. */
+  /**
+   * The items of a raw BSON array of documents. Throws DOCUMENT_INVALID where one is no document.
+   */
   static ofArray(array: Buffer): DocumentPlaces {
     const bounds: number[] = [];
     eachDocument(array, (start, end) => {

@@ -1,4 +1,7 @@
-/** The objects that Extended JSON v2 has for what JSON lacks, each read into the BSON value it stands for. */
+/**
+ * The objects that Extended JSON v2 has for what JSON lacks, each read into the BSON value it
+ * stands for.
+ */
 import type { ByteWriter } from './byte-writer.ts';
 import { encodeDecimal128, parseDecimal128 } from './decimal128.ts';
 import type { JsonText } from './json-text.ts';

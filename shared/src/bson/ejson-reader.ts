@@ -1,7 +1,8 @@
 /**
- * Canonical Extended JSON v2 into BSON, in one pass over the text. Beyond the canonical forms only plain numbers are
- * taken: the smallest of int32 and int64 that holds a whole one, else a double. An object with a name of Extended JSON
- * must be that form exactly; a document that merely has such a name cannot be told from it and is refused.
+ * Canonical Extended JSON v2 into BSON, in one pass over the text. Beyond the canonical forms only
+ * plain numbers are taken: the smallest of int32 and int64 that holds a whole one, else a double.
+ * An object with a name of Extended JSON must be that form exactly; a document that merely has such
+ * a name cannot be told from it and is refused.
  */
 import { ByteWriter } from './byte-writer.ts';
 import { FORMS, type FormReader, finite } from './ejson-forms.ts';
@@ -11,7 +12,10 @@ import { BsonType, invalidDocument, MAX_DEPTH } from './raw.ts';
 export class ExtendedJsonReader implements FormReader {
   readonly json: JsonText;
   readonly out: ByteWriter;
-  /** Where the type byte of the value being read belongs: it is known only after the name is written. */
+  /**
+   * Where the type byte of the value being read belongs: it is known only after the name is
+   * written.
+   */
   #typeAt = 0;
 
   constructor(text: string) {

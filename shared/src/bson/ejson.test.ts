@@ -1,3 +1,4 @@
+import { EVERYTHING, SAMPLES } from '@waybill/test/support/bson/samples';
 import { Decimal128, EJSON } from 'bson';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -16,7 +17,6 @@ import {
 import { decodeDecimal128, encodeDecimal128, formatDecimal128, parseDecimal128 } from './decimal128.ts';
 import { extendedJson, fromExtendedJson, roundTrips, toCanonicalExtendedJson } from './ejson.ts';
 import { BsonType, MAX_DEPTH, type RawElement } from './raw.ts';
-import { EVERYTHING, SAMPLES } from './samples.ts';
 
 const invalid = expect.objectContaining({ code: 'DOCUMENT_INVALID' });
 const of = (value: RawElement): Buffer => buildDocument([['x', value]]);

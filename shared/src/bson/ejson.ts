@@ -1,21 +1,28 @@
 /**
- * Canonical Extended JSON v2 straight from a document's bytes: order and repeated names are kept, because nothing
- * becomes a JavaScript object in between. The text is for people and other tools. Not every document comes back from
- * it with the same bytes (NaN payloads, invalid UTF-8, array items with odd names, documents that look like Extended
- * JSON themselves), so `exact` is decided by reading the text back, and the bytes stand beside it where it is false.
+ * Canonical Extended JSON v2 straight from a document's bytes: order and repeated names are kept,
+ * because nothing becomes a JavaScript object in between. The text is for people and other tools.
+ * Not every document comes back from it with the same bytes (NaN payloads, invalid UTF-8, array
+ * items with odd names, documents that look like Extended JSON themselves), so `exact` is decided
+ * by reading the text back, and the bytes stand beside it where it is false.
  */
 
-import { hasCode } from '../errors.ts';
+import { hasCode } from '../base/errors.ts';
 import { decodeDecimal128, formatDecimal128 } from './decimal128.ts';
 import { ExtendedJsonReader } from './ejson-reader.ts';
 import { asBuffer, BsonType, documentSize, invalidDocument, MAX_DEPTH, nameEnd, payloadEnd } from './raw.ts';
 
-/** Throws DOCUMENT_INVALID where the bytes are no document, never because a valid one cannot be shown exactly. */
+/**
+ * Throws DOCUMENT_INVALID where the bytes are no document, never because a valid one cannot be
+ * shown exactly.
+ */
 export function toCanonicalExtendedJson(document: Uint8Array): string {
   return objectText(asBuffer(document), 1);
 }
 
-/** The document that a text of canonical Extended JSON stands for. Throws DOCUMENT_INVALID where it is none. */
+/**
+ * The document that a text of canonical Extended JSON stands for. Throws DOCUMENT_INVALID where it
+ * is none.
+ */
 export function fromExtendedJson(text: string): Buffer {
   return new ExtendedJsonReader(text).readDocument();
 }

@@ -1,6 +1,6 @@
 /**
- * A strict reader of JSON tokens (RFC 8259). JSON.parse would reorder integer-like names and drop repeated ones.
- * Every refusal is DOCUMENT_INVALID.
+ * A strict reader of JSON tokens (RFC 8259). JSON.parse would reorder integer-like names and drop
+ * repeated ones. Every refusal is DOCUMENT_INVALID.
  */
 import { invalidDocument } from './raw.ts';
 

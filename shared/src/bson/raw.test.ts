@@ -1,10 +1,10 @@
+import { EVERYTHING, SAMPLES } from '@waybill/test/support/bson/samples';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { hasCode } from '../errors.ts';
+import { hasCode } from '../base/errors.ts';
 import { buildArray, buildDocument, doc, fromObject, int32, string } from './build.ts';
 import { DocumentPlaces } from './document-places.ts';
 import { assertDocument, documentSize, elements, findElement, MAX_DEPTH } from './raw.ts';
-import { EVERYTHING, SAMPLES } from './samples.ts';
 
 const itemsOf = (array: Buffer): Buffer[] => DocumentPlaces.ofArray(array).toArray();
 

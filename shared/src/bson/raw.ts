@@ -1,9 +1,10 @@
 /**
- * Reading BSON where it lies. Nothing here turns a document into JavaScript objects, and every slice shares the
- * memory of the document it was cut from. Names and strings are kept as bytes: they need not be valid UTF-8, a name
- * may be empty or occur twice. Every step checks that it stays inside, so damaged bytes end in DOCUMENT_INVALID.
+ * Reading BSON where it lies. Nothing here turns a document into JavaScript objects, and every
+ * slice shares the memory of the document it was cut from. Names and strings are kept as bytes:
+ * they need not be valid UTF-8, a name may be empty or occur twice. Every step checks that it stays
+ * inside, so damaged bytes end in DOCUMENT_INVALID.
  */
-import { WaybillError } from '../errors.ts';
+import { WaybillError } from '../base/errors.ts';
 
 /** One BSON value: its type byte and its payload (without the name). */
 export interface RawElement {
@@ -35,7 +36,9 @@ export const BsonType = {
   minKey: 0xff,
 } as const;
 
-/** Nesting that any function here follows: the highest that a server's maxBSONDepth can be set to. */
+/**
+ * Nesting that any function here follows: the highest that a server's maxBSONDepth can be set to.
+ */
 export const MAX_DEPTH = 250;
 
 export function invalidDocument(reason: string): WaybillError {
@@ -82,7 +85,10 @@ function int32At(b: Uint8Array, o: number, limit: number): number {
   return b[o]! | (b[o + 1]! << 8) | (b[o + 2]! << 16) | (b[o + 3]! << 24);
 }
 
-/** Size in bytes of the document that starts at `offset`, after checking that it ends inside `b` and with a zero. */
+/**
+ * Size in bytes of the document that starts at `offset`, after checking that it ends inside `b` and
+ * with a zero.
+ */
 export function documentSize(b: Uint8Array, offset = 0): number {
   return documentEnd(b, offset, b.length) - offset;
 }
@@ -126,7 +132,10 @@ function codeWithScopeEnd(b: Uint8Array, o: number, limit: number): number {
   return end;
 }
 
-/** Where the payload that starts at `o` ends. Does not look inside embedded documents. `limit` is the end of the room. */
+/**
+ * Where the payload that starts at `o` ends. Does not look inside embedded documents. `limit` is
+ * the end of the room.
+ */
 export function payloadEnd(b: Uint8Array, type: number, o: number, limit: number): number {
   const size = PAYLOAD[type]!;
   if (size >= 0) {
@@ -154,7 +163,10 @@ export function payloadEnd(b: Uint8Array, type: number, o: number, limit: number
   }
 }
 
-/** A value with its name. `name` is decoded when asked for; invalid UTF-8 in it becomes U+FFFD, `nameBytes` is exact. */
+/**
+ * A value with its name. `name` is decoded when asked for; invalid UTF-8 in it becomes U+FFFD,
+ * `nameBytes` is exact.
+ */
 export class NamedElement implements RawElement {
   readonly type: number;
   readonly bytes: Buffer;
@@ -227,7 +239,10 @@ export function locateElement(b: Uint8Array, offset: number, name: Uint8Array): 
   return undefined;
 }
 
-/** Calls `take` with where each document of an array lies in it, in order. Throws DOCUMENT_INVALID where one is no document. */
+/**
+ * Calls `take` with where each document of an array lies in it, in order. Throws DOCUMENT_INVALID
+ * where one is no document.
+ */
 export function eachDocument(array: Uint8Array, take: (start: number, end: number) => void): void {
   const limit = documentEnd(array, 0, array.length) - 1;
   let o = 4;
@@ -240,8 +255,9 @@ export function eachDocument(array: Uint8Array, take: (start: number, end: numbe
 }
 
 /**
- * Checks the structure of the whole document at every depth: types, lengths, terminating zeros, nothing left over.
- * It does not ask for valid UTF-8, single names or canonical values, since servers store what lacks them.
+ * Checks the structure of the whole document at every depth: types, lengths, terminating zeros,
+ * nothing left over. It does not ask for valid UTF-8, single names or canonical values, since
+ * servers store what lacks them.
  */
 export function assertDocument(bytes: Uint8Array): void {
   if (documentEnd(bytes, 0, bytes.length) !== bytes.length) throw invalidDocument('bytes follow its end');

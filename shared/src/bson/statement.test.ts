@@ -1,3 +1,4 @@
+import { EVERYTHING, SAMPLES } from '@waybill/test/support/bson/samples';
 import { expect, test } from 'vitest';
 import {
   array,
@@ -12,7 +13,6 @@ import {
   timestamp,
 } from './build.ts';
 import { assertDocument } from './raw.ts';
-import { EVERYTHING, SAMPLES } from './samples.ts';
 import {
   deleteStatement,
   documentId,

@@ -1,4 +1,7 @@
-/** The statements of update and delete commands, made from raw documents: one allocation, one copy of the document. */
+/**
+ * The statements of update and delete commands, made from raw documents: one allocation, one copy
+ * of the document.
+ */
 import {
   asBuffer,
   BsonType,
@@ -12,7 +15,9 @@ import {
 
 const DOLLAR = 0x24;
 
-/** The `_id` of a document. Servers store it first; a document where it stands later is searched. */
+/**
+ * The `_id` of a document. Servers store it first; a document where it stands later is searched.
+ */
 export function documentId(document: Uint8Array): RawElement {
   const b = asBuffer(document);
   if (b.length > 8 && b[5] === 0x5f && b[6] === 0x69 && b[7] === 0x64 && b[8] === 0) {
@@ -25,12 +30,18 @@ export function documentId(document: Uint8Array): RawElement {
   return id;
 }
 
-/** Whether the first name starts with `$`: the server would take such a replacement for update operators. */
+/**
+ * Whether the first name starts with `$`: the server would take such a replacement for update
+ * operators.
+ */
 export function startsWithDollar(document: Uint8Array): boolean {
   return document.length > 5 && document[4] !== 0 && document[5] === DOLLAR;
 }
 
-/** Whether a top-level field is Timestamp(0,0), which a server rewrites unless `bypassEmptyTsReplacement` is given. */
+/**
+ * Whether a top-level field is Timestamp(0,0), which a server rewrites unless
+ * `bypassEmptyTsReplacement` is given.
+ */
 export function hasTopLevelZeroTimestamp(document: Uint8Array): boolean {
   const limit = documentSize(document) - 1;
   let o = 4;
@@ -63,7 +74,10 @@ const UPSERT_TAIL = bytesOf('\x08upsert\0\x01\x08multi\0\0\0');
 const UPDATE_TAIL = bytesOf('\x08upsert\0\0\x08multi\0\0\0');
 const DELETE_TAIL = bytesOf('\x10limit\0\x01\0\0\0\0');
 
-/** `{_id: id}`; an embedded document that starts with `$` would be read as operators, so it stands under `$eq`. */
+/**
+ * `{_id: id}`; an embedded document that starts with `$` would be read as operators, so it stands
+ * under `$eq`.
+ */
 function querySize(id: RawElement): number {
   const plain = 5 + 1 + ID_NAME.length + id.bytes.length;
   return needsEq(id) ? plain + 5 + 1 + EQ_NAME.length : plain;
@@ -100,8 +114,9 @@ function put(out: Buffer, o: number, bytes: Uint8Array): number {
 }
 
 /**
- * `{q: {_id}, u: document, upsert, multi: false}`. A document whose first name starts with `$` goes as the
- * pipeline `[{$replaceWith: {$literal: document}}]`, or the server would read it as update operators.
+ * `{q: {_id}, u: document, upsert, multi: false}`. A document whose first name starts with `$` goes
+ * as the pipeline `[{$replaceWith: {$literal: document}}]`, or the server would read it as update
+ * operators.
  */
 export function replaceStatement(id: RawElement, document: Uint8Array, upsert = true): Buffer {
   if (startsWithDollar(document)) return pipelineStatement(id, document, upsert);

@@ -1,5 +1,8 @@
-/** Values of single raw elements. Each reader throws DOCUMENT_INVALID where the element is of another type. */
-import { type ClusterTime, clusterTimeFromBson } from '../position.ts';
+/**
+ * Values of single raw elements. Each reader throws DOCUMENT_INVALID where the element is of
+ * another type.
+ */
+import { type ClusterTime, clusterTimeFromBson } from '../base/position.ts';
 import { asBuffer, BsonType, invalidDocument, type RawElement } from './raw.ts';
 
 function expectType(el: RawElement | undefined, ...types: readonly number[]): Buffer {
@@ -25,7 +28,9 @@ export function readInt64(el: RawElement | undefined): bigint {
   return bytes.length === 4 ? BigInt(bytes.readInt32LE(0)) : bytes.readBigInt64LE(0);
 }
 
-/** Any number but a decimal, as a JavaScript number: for counts and flags of the server's replies. */
+/**
+ * Any number but a decimal, as a JavaScript number: for counts and flags of the server's replies.
+ */
 export function readNumber(el: RawElement | undefined): number {
   const bytes = expectType(el, BsonType.int32, BsonType.int64, BsonType.double);
   if (el?.type === BsonType.double) return bytes.readDoubleLE(0);

@@ -1,8 +1,9 @@
 /**
- * The bucket: where a stream's files live. This interface is the contract that every store keeps and that
- * `contract.ts` checks; code above it never knows which store it has.
+ * The bucket: where a stream's files live. This interface is the contract that every store keeps
+ * and that `contract.ts` checks; code above it never knows which store it has.
  *
- * Keys are `/`-separated, relative to the bucket's prefix, without a leading slash, `.` or `..` parts.
+ * Keys are `/`-separated, relative to the bucket's prefix, without a leading slash, `.` or `..`
+ * parts.
  *
  * Errors, all of them `WaybillError`s that name the key:
  *   BUCKET_OBJECT_EXISTS   a put-if-absent found an object there. The object is unharmed.
@@ -10,9 +11,9 @@
  *   BUCKET_RANGE_INVALID   a range that does not lie within the object.
  *   BUCKET_MISSING         the store has no bucket of that name.
  *   BUCKET_FEATURE_MISSING the store cannot do what the contract asks; the message names it.
- *   BUCKET_ACCESS_DENIED   the store refuses us, or cannot do what the contract asks (a filesystem without hard links).
- *   BUCKET_KEY_INVALID     a key that breaks the rule above, or that this store cannot hold.
- *   BUCKET_UNAVAILABLE     kind `transient`: the same call may succeed later.
+ *   BUCKET_ACCESS_DENIED   the store refuses us, or cannot do what the contract asks (a filesystem
+ *   without hard links). BUCKET_KEY_INVALID     a key that breaks the rule above, or that this
+ *   store cannot hold. BUCKET_UNAVAILABLE     kind `transient`: the same call may succeed later.
  * An aborted signal rejects with the signal's reason.
  */
 export interface Bucket {
@@ -20,10 +21,11 @@ export interface Bucket {
   readonly url: string;
 
   /**
-   * Writes one object, whole or not at all: no reader ever sees a part of it, and once the promise is fulfilled the
-   * object survives a crash of this machine. With `ifAbsent` at most one of any number of concurrent puts of a key
-   * succeeds. Without it an existing object is replaced. A rejected put with kind `transient` may still have
-   * happened (a time-out after success): read back before deciding.
+   * Writes one object, whole or not at all: no reader ever sees a part of it, and once the promise
+   * is fulfilled the object survives a crash of this machine. With `ifAbsent` at most one of any
+   * number of concurrent puts of a key succeeds. Without it an existing object is replaced. A
+   * rejected put with kind `transient` may still have happened (a time-out after success): read
+   * back before deciding.
    */
   put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, options?: PutOptions): Promise<void>;
 
@@ -36,23 +38,26 @@ export interface Bucket {
   /** Size and age, or null where there is no such object. */
   head(key: string, options?: CallOptions): Promise<ObjectInfo | null>;
 
-  /** Every object whose key starts with `prefix` and sorts after `startAfter`, in the order of the keys' UTF-8 bytes. */
+  /**
+   * Every object whose key starts with `prefix` and sorts after `startAfter`, in the order of the
+   * keys' UTF-8 bytes.
+   */
   list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo>;
 
   /** Idempotent: deleting what is not there succeeds. */
   delete(key: string, options?: CallOptions): Promise<void>;
 
   /**
-   * Removes what uploads of ours that never ended have left behind below `prefix`, where they began more than
-   * `olderThanMs` ago. Never an object, no upload that may still be under way, and none of somebody else's.
-   * Only for who owns a stream, or has been told to clean one up: opening a bucket, and reading it, removes
-   * nothing. Returns how many.
+   * Removes what uploads of ours that never ended have left behind below `prefix`, where they began
+   * more than `olderThanMs` ago. Never an object, no upload that may still be under way, and none
+   * of somebody else's. Only for who owns a stream, or has been told to clean one up: opening a
+   * bucket, and reading it, removes nothing. Returns how many.
    */
   removeUnfinished(prefix: string, options: UnfinishedOptions): Promise<number>;
 
   /**
-   * True once the probe has let a store pass by the operator's word that has no put-if-absent: such a put then
-   * only looks first, which is no fence.
+   * True once the probe has let a store pass by the operator's word that has no put-if-absent: such
+   * a put then only looks first, which is no fence.
    */
   unfenced?: boolean | undefined;
 
@@ -87,7 +92,10 @@ export interface ListOptions extends CallOptions {
 export interface UnfinishedOptions extends CallOptions {
   /** Not below {@link UNFINISHED_AGE_MS} while anybody writes. */
   readonly olderThanMs: number;
-  /** Whether an upload to that key can be ours, where uploads have keys: others use the bucket as well. */
+  /**
+   * Whether an upload to that key can be ours, where uploads have keys: others use the bucket as
+   * well.
+   */
   readonly isOurs: (key: string) => boolean;
 }
 

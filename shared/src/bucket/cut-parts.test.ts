@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { WaybillError } from '../errors.ts';
+import { WaybillError } from '../base/errors.ts';
 import { cutParts } from './cut-parts.ts';
 import { PartMemory } from './part-memory.ts';
 

@@ -1,17 +1,21 @@
-import { abortable } from '../lifecycle.ts';
+import { abortable } from '../base/lifecycle.ts';
 import type { PartMemory } from './part-memory.ts';
 
 export interface Part {
   readonly bytes: Uint8Array;
   readonly isLast: boolean;
-  /** Says that nobody reads the bytes any more, so that a later part may have their memory. Not where that is in doubt. */
+  /**
+   * Says that nobody reads the bytes any more, so that a later part may have their memory. Not
+   * where that is in doubt.
+   */
   readonly release: () => void;
 }
 
 /**
- * A body in parts of exactly the memory's size, only the last one smaller; none for an empty body. A full part comes when a
- * further byte has, so that it is known not to be the last. Of a stream no more than one part is held here; its pieces
- * are copied, so the body may use their memory again. An abort ends the wait for a piece; a body that fails comes through.
+ * A body in parts of exactly the memory's size, only the last one smaller; none for an empty body.
+ * A full part comes when a further byte has, so that it is known not to be the last. Of a stream no
+ * more than one part is held here; its pieces are copied, so the body may use their memory again.
+ * An abort ends the wait for a piece; a body that fails comes through.
  */
 export async function* cutParts(
   body: Uint8Array | AsyncIterable<Uint8Array>,

@@ -1,6 +1,9 @@
-import { abortable } from '../lifecycle.ts';
+import { abortable } from '../base/lifecycle.ts';
 
-/** Hands a body on piece by piece: the next one is asked for when the last one is written. An abort ends the wait. */
+/**
+ * Hands a body on piece by piece: the next one is asked for when the last one is written. An abort
+ * ends the wait.
+ */
 export async function drain(
   body: AsyncIterable<Uint8Array>,
   write: (piece: Uint8Array) => Promise<void>,

@@ -1,8 +1,11 @@
-/** What the options say about a service that is reached by HTTP; the same for S3 and Google Cloud Storage. */
+/**
+ * What the options say about a service that is reached by HTTP; the same for S3 and Google Cloud
+ * Storage.
+ */
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { getCACertificates } from 'node:tls';
-import { WaybillError } from '../errors.ts';
+import { WaybillError } from '../base/errors.ts';
 
 /** @throws CONFIG_INVALID, and never repeats what was given: people put passwords there */
 export function parseEndpoint(text: string): URL {

@@ -1,4 +1,4 @@
-import { WaybillError } from '../errors.ts';
+import { WaybillError } from '../base/errors.ts';
 
 /** Undefined for a good key, otherwise what is wrong with it. */
 export function keyFault(key: string): string | undefined {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { WaybillError } from '../errors.ts';
+import { WaybillError } from '../base/errors.ts';
 import type { Bucket } from './bucket.ts';
 import { getKnown } from './known-object.ts';
 

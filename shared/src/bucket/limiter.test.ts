@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { WaybillError } from '../errors.ts';
+import { WaybillError } from '../base/errors.ts';
 import { RequestLimiter } from './limiter.ts';
 
 const throttled = new Error('slow down');

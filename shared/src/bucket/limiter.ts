@@ -1,9 +1,10 @@
 /**
- * How many requests a store is asked at once. It halves when the store says that it is asked too much (503 SlowDown,
- * 429), and grows back by one for each whole round of requests that went well, as TCP does. Waits are the SDK's, which
- * backs off with jitter before it repeats a request; this is what keeps all the others from going on as before.
+ * How many requests a store is asked at once. It halves when the store says that it is asked too
+ * much (503 SlowDown, 429), and grows back by one for each whole round of requests that went well,
+ * as TCP does. Waits are the SDK's, which backs off with jitter before it repeats a request; this
+ * is what keeps all the others from going on as before.
  */
-import { abortReason, throwIfAborted } from '../lifecycle.ts';
+import { abortReason, throwIfAborted } from '../base/lifecycle.ts';
 
 /** Most connections that are worth having to one store from one process. */
 const MOST = 64;
@@ -75,7 +76,10 @@ export class RequestLimiter {
     }
   }
 
-  /** First come, first served. The place is taken here, so that nobody slips in before the waiting one goes on. */
+  /**
+   * First come, first served. The place is taken here, so that nobody slips in before the waiting
+   * one goes on.
+   */
   #admit(): void {
     for (const admit of this.#waiting) {
       if (this.#running >= this.limit) return;

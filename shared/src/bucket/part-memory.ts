@@ -1,6 +1,7 @@
 /**
- * Memory for parts of uploads, used again: buffers of megabytes that are made anew for each part lie outside of the engine's heap, and every
- * few of them make it collect all of it. What is not given back (an upload that failed: somebody may still read it) is left to the collector.
+ * Memory for parts of uploads, used again: buffers of megabytes that are made anew for each part
+ * lie outside of the engine's heap, and every few of them make it collect all of it. What is not
+ * given back (an upload that failed: somebody may still read it) is left to the collector.
  */
 export class PartMemory {
   /** Of a part, in bytes. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hasCode, WaybillError } from '../errors.ts';
+import { hasCode, WaybillError } from '../base/errors.ts';
 import type { Bucket, ListOptions, ObjectInfo } from './bucket.ts';
 import { patientList } from './patient-list.ts';
 

@@ -1,6 +1,6 @@
-import { isTransient } from '../errors.ts';
-import { sleep } from '../lifecycle.ts';
-import { backoffMs, DEFAULT_RETRY, type RetryOptions, type RetryPolicy } from '../retry.ts';
+import { isTransient } from '../base/errors.ts';
+import { sleep } from '../base/lifecycle.ts';
+import { backoffMs, DEFAULT_RETRY, type RetryOptions, type RetryPolicy } from '../base/retry.ts';
 import type { Bucket, ListOptions, ObjectInfo } from './bucket.ts';
 
 export interface PatientListOptions extends ListOptions {
@@ -8,7 +8,10 @@ export interface PatientListOptions extends ListOptions {
   readonly onRetry?: RetryOptions['onRetry'];
 }
 
-/** A list that goes on after transient failures, from the last key that it gave. The policy holds for each of its gaps. */
+/**
+ * A list that goes on after transient failures, from the last key that it gave. The policy holds
+ * for each of its gaps.
+ */
 export async function* patientList(
   bucket: Bucket,
   prefix: string,

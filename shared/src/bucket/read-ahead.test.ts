@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { WaybillError } from '../errors.ts';
-import { interrupted } from '../lifecycle.ts';
+import { WaybillError } from '../base/errors.ts';
+import { interrupted } from '../base/lifecycle.ts';
 import type { Bucket, ByteRange, GetOptions, ObjectReader } from './bucket.ts';
-import { openBucket } from './open-bucket.ts';
+import { openBucket } from './open/open-bucket.ts';
 import { type ExpectedRead, ReadAhead } from './read-ahead.ts';
 
 const KIB = 1 << 10;
@@ -23,7 +23,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** The bucket, slower, and whatever `before` does to a request; notes what was asked and what was under way. */
+/**
+ * The bucket, slower, and whatever `before` does to a request; notes what was asked and what was
+ * under way.
+ */
 class Watched implements ObjectReader {
   readonly asked: string[] = [];
   underWay = 0;

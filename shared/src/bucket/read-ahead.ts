@@ -1,7 +1,10 @@
-import { abortable } from '../lifecycle.ts';
+import { abortable } from '../base/lifecycle.ts';
 import type { ByteRange, GetOptions, ObjectReader } from './bucket.ts';
 
-/** Gets on their way at once. At 50 ms each that is some 300 objects a second, far more than a capture commits. */
+/**
+ * Gets on their way at once. At 50 ms each that is some 300 objects a second, far more than a
+ * capture commits.
+ */
 const MOST_REQUESTS = 16;
 
 /** An object that never changes, or a range of it. */
@@ -13,17 +16,22 @@ export interface ExpectedRead {
 }
 
 export interface ReadAheadOptions {
-  /** The most that is held of what was not taken yet, on its way or here, in bytes. One read may be larger; then it is the only one. */
+  /**
+   * The most that is held of what was not taken yet, on its way or here, in bytes. One read may be
+   * larger; then it is the only one.
+   */
   readonly bytes: number;
   readonly signal: AbortSignal;
 }
 
 /**
- * Reads that are asked for before their turn, in the order in which they were expected, so that whoever takes them one after
- * the other waits for the store once and not for each. What is taken is no longer held here.
+ * Reads that are asked for before their turn, in the order in which they were expected, so that
+ * whoever takes them one after the other waits for the store once and not for each. What is taken
+ * is no longer held here.
  *
- * It never makes a read fail: what failed ahead is forgotten, and asked for again when its turn comes, since a store may
- * be back by then. What was not expected, or is not asked for yet, is read at once, whatever is held.
+ * It never makes a read fail: what failed ahead is forgotten, and asked for again when its turn
+ * comes, since a store may be back by then. What was not expected, or is not asked for yet, is read
+ * at once, whatever is held.
  */
 export class ReadAhead implements ObjectReader {
   readonly #bucket: ObjectReader;

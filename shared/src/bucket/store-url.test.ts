@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hasCode } from '../errors.ts';
+import { hasCode } from '../base/errors.ts';
 import { parseStoreUrl } from './store-url.ts';
 
 test.each([

@@ -1,5 +1,5 @@
 /** `s3://bucket/prefix` and `gs://bucket/prefix`. */
-import { WaybillError } from '../errors.ts';
+import { WaybillError } from '../base/errors.ts';
 import { keyFault } from './key.ts';
 
 export interface StoreUrl {
@@ -11,8 +11,9 @@ export interface StoreUrl {
 }
 
 /**
- * Not by the URL class: a prefix may hold `?`, `#` and `%`, which mean themselves in a key. Nothing but the bucket's
- * name stands before the first slash, so a password given there is refused, and not repeated.
+ * Not by the URL class: a prefix may hold `?`, `#` and `%`, which mean themselves in a key. Nothing
+ * but the bucket's name stands before the first slash, so a password given there is refused, and
+ * not repeated.
  * @throws BUCKET_URL_INVALID
  */
 export function parseStoreUrl(url: string, scheme: 's3' | 'gs'): StoreUrl {

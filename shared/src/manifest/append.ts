@@ -1,6 +1,10 @@
-/** One attempt to put a commit at its number (BF-2). Nothing else in the program writes under `manifest/`. */
+/**
+ * One attempt to put a commit at its number (BF-2). Nothing else in the program writes under
+ * `manifest/`.
+ */
+
+import { hasCode } from '../base/errors.ts';
 import type { Bucket } from '../bucket/bucket.ts';
-import { hasCode } from '../errors.ts';
 import { type ChainedCommit, canonicalCommit, corrupt } from './codec.ts';
 import type { CommitBody } from './commit.ts';
 import { commitKey } from './keys.ts';
@@ -23,8 +27,8 @@ export interface EncodedCommit extends ChainedCommit {
 }
 
 /**
- * How a process signs its commits. Where the bucket is unfenced each one says so, for whoever finds a broken chain later;
- * in this field, because it is for people and every reader takes any text.
+ * How a process signs its commits. Where the bucket is unfenced each one says so, for whoever finds
+ * a broken chain later; in this field, because it is for people and every reader takes any text.
  */
 export function signature(writer: string, bucket: Bucket): string {
   return bucket.unfenced ? `${writer}${UNFENCED}` : writer;
@@ -58,9 +62,10 @@ export interface PutCommitOptions extends LogOptions {
 }
 
 /**
- * Puts the commit, again after transient failures. A put that failed may have happened (a time-out after
- * success): then the next attempt finds the number taken, by these very bytes. Nothing is put after a commit
- * that is gone. A crash here leaves the commit there or not; the next owner sees which.
+ * Puts the commit, again after transient failures. A put that failed may have happened (a time-out
+ * after success): then the next attempt finds the number taken, by these very bytes. Nothing is put
+ * after a commit that is gone. A crash here leaves the commit there or not; the next owner sees
+ * which.
  * @returns null if the commit stands in the log, otherwise the one that took its number
  */
 export async function putCommit(

@@ -1,5 +1,5 @@
 /** Whether a commit can follow a state: the chain, the epochs, and that nothing goes back. Pure. */
-import { type ClusterTime, parseClusterTime } from '../position.ts';
+import { type ClusterTime, parseClusterTime } from '../base/position.ts';
 import type { Commit, SegmentEntry } from './commit.ts';
 import type { StreamState } from './state.ts';
 

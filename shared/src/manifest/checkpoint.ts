@@ -1,10 +1,12 @@
 /**
- * Checkpoints: the folded state at a number, so that a cold start need not read the log from 1. Derived and never
- * needed: one that is missing, damaged, of a newer version or that does not fit the log is passed over.
+ * Checkpoints: the folded state at a number, so that a cold start need not read the log from 1.
+ * Derived and never needed: one that is missing, damaged, of a newer version or that does not fit
+ * the log is passed over.
  */
+
+import { hasCode } from '../base/errors.ts';
 import type { Bucket } from '../bucket/bucket.ts';
 import { patientList } from '../bucket/patient-list.ts';
-import { hasCode } from '../errors.ts';
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './codec.ts';
 import type { CollectionDefinition } from './commit.ts';
 import { checkpointKey, checkpointsPrefix, commitKey, numberInKey } from './keys.ts';
@@ -14,9 +16,14 @@ import { sha256 } from './sealed-json.ts';
 import type { ChunkState, StreamState } from './state.ts';
 
 const CHECKPOINT_COMMITS = 100;
-/** A state of this many entries is written half as often as one of half the size: the cost stays a share of the data. */
+/**
+ * A state of this many entries is written half as often as one of half the size: the cost stays a
+ * share of the data.
+ */
 const ENTRIES_PER_INTERVAL = 5000;
-/** How many checkpoints a cold start tries, from the latest back. Those before are good for nothing. */
+/**
+ * How many checkpoints a cold start tries, from the latest back. Those before are good for nothing.
+ */
 export const CHECKPOINTS_TRIED = 3;
 
 export function isCheckpointDue(state: StreamState): boolean {

@@ -1,8 +1,8 @@
+import { sampleBody, sampleIdentity, sampleSnapshot } from '@waybill/test/support/manifest/samples';
 import { describe, expect, test } from 'vitest';
-import { hasCode, WaybillError } from '../errors.ts';
+import { hasCode, WaybillError } from '../base/errors.ts';
 import { nextCommit } from './append.ts';
 import { decodeCommit, decodeIdentity, encodeCommit, encodeIdentity } from './codec.ts';
-import { sampleBody, sampleIdentity, sampleSnapshot } from './samples.ts';
 import { sealJson, sha256 } from './sealed-json.ts';
 import { EMPTY_STATE } from './state.ts';
 

@@ -1,9 +1,10 @@
 /**
- * Commits, checkpoints and stream.json between objects and bytes (BF-4, BF-6). Nothing that comes out of here was taken
- * on trust: sealed whole, of a version and with features that this reader has, and of the right shape.
+ * Commits, checkpoints and stream.json between objects and bytes (BF-4, BF-6). Nothing that comes
+ * out of here was taken on trust: sealed whole, of a version and with features that this reader
+ * has, and of the right shape.
  */
 import type { z } from 'zod';
-import { WaybillError } from '../errors.ts';
+import { WaybillError } from '../base/errors.ts';
 import type { Commit, StreamIdentity } from './commit.ts';
 import { checkpointSchema, commitSchema, FORMAT_VERSION, identitySchema } from './schema.ts';
 import { sealJson, sha256, unsealJson } from './sealed-json.ts';
@@ -25,7 +26,10 @@ export type Checkpoint = z.infer<typeof checkpointSchema>;
 /** Which file, for the messages: `commit 17`. */
 type What = string;
 
-/** The commit with its fields in the schema's order, which are its bytes. @throws INTERNAL if no reader would accept it */
+/**
+ * The commit with its fields in the schema's order, which are its bytes. @throws INTERNAL if no
+ * reader would accept it
+ */
 export function canonicalCommit(commit: Commit): Commit {
   return canonical(commitSchema, commit, `commit ${commit.seq}`);
 }
@@ -94,7 +98,9 @@ function decode<T extends z.ZodType<object>>(
   throw corrupt(what, fieldFault(parsed.error), key);
 }
 
-/** BF-6: before anything else is believed, so that a newer format is called newer and not damaged. */
+/**
+ * BF-6: before anything else is believed, so that a newer format is called newer and not damaged.
+ */
 function assertReadable(value: Record<string, unknown>, what: What, key: string): void {
   const { formatVersion, features } = value;
   if (typeof formatVersion !== 'number' || !Number.isSafeInteger(formatVersion) || formatVersion < 1) {

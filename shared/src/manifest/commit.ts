@@ -1,8 +1,9 @@
-import type { Operation } from '../record.ts';
+import type { Operation } from '../base/record.ts';
 
 /**
- * The parts of a manifest commit as they stand in the bucket (bucket format rules BF-1 to BF-7). JSON; sizes in bytes;
- * cluster times `<seconds>:<increment>`; raw BSON and tokens base64; hashes SHA-256 in hex; times of day ISO 8601 UTC.
+ * The parts of a manifest commit as they stand in the bucket (bucket format rules BF-1 to BF-7).
+ * JSON; sizes in bytes; cluster times `<seconds>:<increment>`; raw BSON and tokens base64; hashes
+ * SHA-256 in hex; times of day ISO 8601 UTC.
  */
 export interface Commit extends CommitBody {
   readonly formatVersion: number;
@@ -13,7 +14,9 @@ export interface Commit extends CommitBody {
   readonly epoch: number;
   /** Which process wrote it, for people: host, process id, random part. */
   readonly writer: string;
-  /** Random, one a commit attempt: how a writer recognises its own commit after an ambiguous put. */
+  /**
+   * Random, one a commit attempt: how a writer recognises its own commit after an ambiguous put.
+   */
   readonly attempt: string;
   /** SHA-256 of the previous commit's bytes; null in commit 1. */
   readonly previous: string | null;
@@ -28,29 +31,33 @@ export interface CommitBody {
   readonly lastSequence?: number;
   readonly segments?: readonly SegmentEntry[];
   /**
-   * Collections when first seen or changed. Beside `ddl`: what that left, and beside an empty one what has another uuid now or has
-   * been read again. Otherwise the inventory that the snapshot belongs to, by T0's names: one commit, or several before the
-   * first with `ddl`.
+   * Collections when first seen or changed. Beside `ddl`: what that left, and beside an empty one
+   * what has another uuid now or has been read again. Otherwise the inventory that the snapshot
+   * belongs to, by T0's names: one commit, or several before the first with `ddl`.
    */
   readonly collections?: readonly CollectionDefinition[];
   /** Planned chunks of the snapshot, when planned. */
   readonly plan?: readonly ChunkPlan[];
   /** Progress of chunks, with the segments that hold their documents. */
   readonly chunks?: readonly ChunkProgress[];
-  /** Structure changes in stream order. Such a commit holds no change segment: it is a barrier between two commits. */
+  /**
+   * Structure changes in stream order. Such a commit holds no change segment: it is a barrier
+   * between two commits.
+   */
   readonly ddl?: readonly DdlEvent[];
   readonly milestones?: readonly Milestone[];
   /** A transaction goes on in the next commit: memory forced the cut. */
   readonly partialTransaction?: true;
   /**
-   * The collection is being read whole behind the change of structure at that time, of which this commit has
-   * all; its documents follow while the position stays. Whoever begins again at the position reads it again,
-   * and repeats no structure change. Null: it has been read.
+   * The collection is being read whole behind the change of structure at that time, of which this
+   * commit has all; its documents follow while the position stays. Whoever begins again at the
+   * position reads it again, and repeats no structure change. Null: it has been read.
    */
   readonly reading?: Reading | null;
   /**
-   * An operator's note: written by a process that does not own the log, with the current epoch, milestones only.
-   * An owner that loses a number to a note takes the note in and tries the next number.
+   * An operator's note: written by a process that does not own the log, with the current epoch,
+   * milestones only. An owner that loses a number to a note takes the note in and tries the next
+   * number.
    */
   readonly note?: true;
 }
@@ -67,13 +74,15 @@ export interface CommittedPosition {
   /** Hash of the change stream's options; a token is good only for the options it was made with. */
   readonly options: string;
   /**
-   * How many captured insert, update, replace and delete events of exactly `clusterTime` lie before the position. Where
-   * the token can not be used, the stream starts at the cluster time, which is inclusive, and drops that many.
+   * How many captured insert, update, replace and delete events of exactly `clusterTime` lie before
+   * the position. Where the token can not be used, the stream starts at the cluster time, which is
+   * inclusive, and drops that many.
    */
   readonly taken?: number;
   /**
-   * Cluster time of the last event that the change stream gave before the position, captured or not. A source
-   * that has no event at that time is not the one that it was given by, or was put back to a state before it.
+   * Cluster time of the last event that the change stream gave before the position, captured or
+   * not. A source that has no event at that time is not the one that it was given by, or was put
+   * back to a state before it.
    */
   readonly lastEvent?: string;
 }
@@ -143,16 +152,25 @@ export interface ChunkPlan {
   /** Raw BSON of `{_id: bound}`, base64. */
   readonly lower: string | null;
   readonly upper: string | null;
-  /** Read in natural order instead: the whole collection, as one chunk; documents may come more than once. */
+  /**
+   * Read in natural order instead: the whole collection, as one chunk; documents may come more than
+   * once.
+   */
   readonly natural?: true;
 }
 
 export interface ChunkProgress {
   readonly namespace: string;
   readonly chunk: number;
-  /** Raw BSON of `{_id: …}` of the last document in a committed segment, base64; null before the first. */
+  /**
+   * Raw BSON of `{_id: …}` of the last document in a committed segment, base64; null before the
+   * first.
+   */
   readonly lastId: string | null;
-  /** In natural order: the server's positions after committed segments, raw BSON in base64, the newest first. */
+  /**
+   * In natural order: the server's positions after committed segments, raw BSON in base64, the
+   * newest first.
+   */
   readonly positions?: readonly string[];
   readonly done: boolean;
   /** Documents so far. */
@@ -179,7 +197,10 @@ export interface DdlEvent {
   readonly collectionUuid: string | null;
   readonly clusterTime: string;
   readonly wallTime: number | null;
-  /** Raw BSON of the event's `operationDescription`, base64; null where the source sends none (before 6.0). */
+  /**
+   * Raw BSON of the event's `operationDescription`, base64; null where the source sends none
+   * (before 6.0).
+   */
   readonly description: string | null;
   /**
    * drop only: the source dropped nothing. What was captured under the name gives way
@@ -211,7 +232,10 @@ export type MilestoneName =
 export interface Milestone {
   readonly name: MilestoneName;
   readonly at: string;
-  /** T0 for snapshot-started, the source's operation time for writes-stopped, otherwise the watermark at that moment. */
+  /**
+   * T0 for snapshot-started, the source's operation time for writes-stopped, otherwise the
+   * watermark at that moment.
+   */
   readonly clusterTime: string | null;
   readonly sequence: number | null;
   /** Counts, checksums, namespaces, paths of reports: facts, never documents. */

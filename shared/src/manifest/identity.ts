@@ -1,8 +1,9 @@
 /** `stream.json`: what a stream is, written once before its first commit, never changed. */
+
+import { hasCode } from '../base/errors.ts';
 import type { Bucket } from '../bucket/bucket.ts';
 import { lookedForAgain } from '../bucket/known-object.ts';
-import { hasCode } from '../errors.ts';
-import { PROGRESS_DATABASE } from '../mongo/namespace-filter.ts';
+import { PROGRESS_DATABASE } from '../mongo/facts/namespace-filter.ts';
 import { corrupt, decodeIdentity, encodeIdentity } from './codec.ts';
 import type { StreamIdentity } from './commit.ts';
 import { assertName, identityKey } from './keys.ts';
@@ -14,17 +15,18 @@ import { FORMAT_VERSION } from './schema.ts';
 export type NewStream = Omit<StreamIdentity, 'formatVersion' | 'features' | 'createdAt'>;
 
 /**
- * Where progress of loads stood on the source when the stream was created: it is left out. A stream that was
- * made before this field existed leaves out the whole database that may hold some.
+ * Where progress of loads stood on the source when the stream was created: it is left out. A stream
+ * that was made before this field existed leaves out the whole database that may hold some.
  */
 export function progressOf({ progress }: StreamIdentity): readonly string[] {
   return progress ?? [PROGRESS_DATABASE];
 }
 
 /**
- * Creates the stream, or finds the one there. Of two that create at once both get the same identity back; whether that
- * is the one wanted (source, lanes, format, namespaces) is the caller's to compare.
- * A crash after the put leaves a stream without commits, which the next start goes on with.
+ * Creates the stream, or finds the one there. Of two that create at once both get the same identity
+ * back; whether that is the one wanted (source, lanes, format, namespaces) is the caller's to
+ * compare. A crash after the put leaves a stream without commits, which the next start goes on
+ * with.
  */
 export async function createStream(
   bucket: Bucket,
@@ -51,7 +53,10 @@ export async function createStream(
   }
 }
 
-/** @throws STREAM_MISSING, which names the streams that are there; MANIFEST_CORRUPT, FORMAT_UNSUPPORTED */
+/**
+ * @throws STREAM_MISSING, which names the streams that are there; MANIFEST_CORRUPT,
+ *   FORMAT_UNSUPPORTED
+ */
 export async function readStream(
   bucket: Bucket,
   streamPrefix: string,
@@ -81,7 +86,8 @@ export async function findStream(
 }
 
 /**
- * A new identity over an old log could be another source's, or of other lanes, than what is there already.
+ * A new identity over an old log could be another source's, or of other lanes, than what is there
+ * already.
  */
 function lost(key: string) {
   return (error: unknown): never => {

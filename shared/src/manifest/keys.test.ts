@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { clusterTime } from '../base/position.ts';
 import { keyFault } from '../bucket/key.ts';
-import { clusterTime } from '../position.ts';
 import {
   assertName,
   checkpointKey,

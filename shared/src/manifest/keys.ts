@@ -1,10 +1,11 @@
 /**
- * Every name that a stream has in its bucket (design: the bucket format). A *prefix* is the folder of one log, without
- * a slash at the end: `<stream>`, or `<stream>/loads/<load>`. Segment keys are relative to the stream's prefix.
+ * Every name that a stream has in its bucket (design: the bucket format). A *prefix* is the folder
+ * of one log, without a slash at the end: `<stream>`, or `<stream>/loads/<load>`. Segment keys are
+ * relative to the stream's prefix.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { WaybillError } from '../errors.ts';
-import { type ClusterTime, clusterTimeSeconds } from '../position.ts';
+import { WaybillError } from '../base/errors.ts';
+import { type ClusterTime, clusterTimeSeconds } from '../base/position.ts';
 
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 const NUMBER_DIGITS = 20;
@@ -88,8 +89,9 @@ export function newChangeSegmentKey(name: ChangeSegmentName): string {
 export const segmentsPrefix = (streamPrefix: string): string => `${streamPrefix}/segments/`;
 
 /**
- * The epoch of the writer that made up the key of a segment, or undefined for a key that none of ours made up. Only for telling
- * garbage by who can still commit it: readers take nothing from a key.
+ * The epoch of the writer that made up the key of a segment, or undefined for a key that none of
+ * ours made up. Only for telling garbage by who can still commit it: readers take nothing from a
+ * key.
  */
 export function epochInKey(key: string): number | undefined {
   const digits = SEGMENT_FILE.exec(key)?.[1];
@@ -97,7 +99,10 @@ export function epochInKey(key: string): number | undefined {
   return Number.isSafeInteger(epoch) ? epoch : undefined;
 }
 
-/** Whether an object of that key can be one that we upload in parts: a segment, a commit or a checkpoint. */
+/**
+ * Whether an object of that key can be one that we upload in parts: a segment, a commit or a
+ * checkpoint.
+ */
 export function isUploadOfOurs(key: string): boolean {
   return epochInKey(key) !== undefined || numberInKey(key) !== undefined;
 }
@@ -116,8 +121,9 @@ export const reportKey = (loadPrefix: string, name: string): string => `${loadPr
 export const deadLettersPrefix = (loadPrefix: string): string => `${loadPrefix}/dead-letters/`;
 
 /**
- * A namespace as one part of a key: percent-encoded but for letters, digits, `.`, `-` and `_`. A long one is cut and
- * told apart by a hash behind `~`, which no encoded name holds. For people and globs; the manifest has the namespace.
+ * A namespace as one part of a key: percent-encoded but for letters, digits, `.`, `-` and `_`. A
+ * long one is cut and told apart by a hash behind `~`, which no encoded name holds. For people and
+ * globs; the manifest has the namespace.
  */
 export function namespacePart(namespace: string): string {
   let encoded = '';

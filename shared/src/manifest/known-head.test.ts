@@ -2,17 +2,17 @@
 import { cp, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FaultyBucket } from '@waybill/test/support/bucket/faulty-bucket';
+import { sampleIdentity, sampleMilestone, samplePosition } from '@waybill/test/support/manifest/samples';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { hasCode } from '../base/errors.ts';
+import { interrupted } from '../base/lifecycle.ts';
 import type { Bucket } from '../bucket/bucket.ts';
-import { FaultyBucket } from '../bucket/faulty-bucket.ts';
 import { openFolder } from '../bucket/folder/folder.ts';
-import { hasCode } from '../errors.ts';
-import { interrupted } from '../lifecycle.ts';
 import { createStream, readStream } from './identity.ts';
 import { commitKey, identityKey } from './keys.ts';
 import { followManifest, readManifest } from './log.ts';
 import { appendNote } from './note.ts';
-import { sampleIdentity, sampleMilestone, samplePosition } from './samples.ts';
 import { ManifestWriter } from './writer.ts';
 
 const P = 'default';

@@ -1,13 +1,16 @@
 /**
- * Whether the last commit that a process has made or read still stands. Where it does not, the bucket was put
- * back to an older state, or another one is in its place: a commit after it would be one behind a hole, and
- * to a reader that waits for the next one the stream would seem to be at rest.
+ * Whether the last commit that a process has made or read still stands. Where it does not, the
+ * bucket was put back to an older state, or another one is in its place: a commit after it would be
+ * one behind a hole, and to a reader that waits for the next one the stream would seem to be at
+ * rest.
  *
- * A folder is asked each time. In a cloud each look is billed, and no mount goes away: there once a minute is
- * enough to end a process whose bucket was put back, and the fold of every reader tells of the hole.
+ * A folder is asked each time. In a cloud each look is billed, and no mount goes away: there once a
+ * minute is enough to end a process whose bucket was put back, and the fold of every reader tells
+ * of the hole.
  */
+
+import { hasCode, WaybillError } from '../base/errors.ts';
 import type { Bucket } from '../bucket/bucket.ts';
-import { hasCode, WaybillError } from '../errors.ts';
 import { corrupt } from './codec.ts';
 import { commitKey } from './keys.ts';
 import { sha256 } from './sealed-json.ts';
@@ -32,7 +35,8 @@ export class KnownHead {
 
   /**
    * One look, where one is due.
-   * @throws BUCKET_UNAVAILABLE, transient, if the commit is gone; MANIFEST_CORRUPT if another one has its number
+   * @throws BUCKET_UNAVAILABLE, transient, if the commit is gone; MANIFEST_CORRUPT if another one
+   *   has its number
    */
   async assertStands({ seq, hash }: LogPoint, signal: AbortSignal | undefined): Promise<void> {
     if (seq === 0 || !this.#isDue()) return;

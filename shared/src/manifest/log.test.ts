@@ -1,16 +1,16 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FaultyBucket } from '@waybill/test/support/bucket/faulty-bucket';
+import { sampleChanges, sampleIdentity, samplePosition } from '@waybill/test/support/manifest/samples';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { hasCode, WaybillError } from '../base/errors.ts';
+import { interrupted } from '../base/lifecycle.ts';
 import type { Bucket } from '../bucket/bucket.ts';
-import { FaultyBucket } from '../bucket/faulty-bucket.ts';
 import { openFolder } from '../bucket/folder/folder.ts';
-import { hasCode, WaybillError } from '../errors.ts';
-import { interrupted } from '../lifecycle.ts';
 import { createStream, readStream } from './identity.ts';
 import { checkpointKey, commitKey, identityKey } from './keys.ts';
 import { type FollowOptions, followManifest, readCommit, readCommits, readManifest } from './log.ts';
-import { sampleChanges, sampleIdentity, samplePosition } from './samples.ts';
 import { sealJson, unsealJson } from './sealed-json.ts';
 import { ManifestWriter } from './writer.ts';
 

@@ -1,12 +1,14 @@
 /**
- * Reading a log. GET by number, in order, each commit checked against the one before it (BF-4, BF-5); a commit is one
- * object, so a reader sees all of it or none (INV-5). LIST only on a cold start.
+ * Reading a log. GET by number, in order, each commit checked against the one before it (BF-4,
+ * BF-5); a commit is one object, so a reader sees all of it or none (INV-5). LIST only on a cold
+ * start.
  */
+
+import { hasCode } from '../base/errors.ts';
+import { sleep, throwIfAborted } from '../base/lifecycle.ts';
 import type { Bucket } from '../bucket/bucket.ts';
 import { lookedForAgain } from '../bucket/known-object.ts';
 import { patientList } from '../bucket/patient-list.ts';
-import { hasCode } from '../errors.ts';
-import { sleep, throwIfAborted } from '../lifecycle.ts';
 import { latestCheckpoint } from './checkpoint.ts';
 import { type ChainedCommit, corrupt, decodeCommit } from './codec.ts';
 import { commitKey, manifestPrefix, numberInKey } from './keys.ts';
@@ -14,9 +16,15 @@ import { KnownHead, type LogPoint } from './known-head.ts';
 import { type LogOptions, retried } from './options.ts';
 import { EMPTY_STATE, foldCommit, type StreamState } from './state.ts';
 
-/** Commits fetched at once by a reader that is behind. A commit is a few KiB; a plan may reach a few MiB. */
+/**
+ * Commits fetched at once by a reader that is behind. A commit is a few KiB; a plan may reach a few
+ * MiB.
+ */
 const READ_AHEAD = 16;
-/** Growth of the pause between polls of a log where nothing happens, and its bound as a multiple of `pollMs`. */
+/**
+ * Growth of the pause between polls of a log where nothing happens, and its bound as a multiple of
+ * `pollMs`.
+ */
 const IDLE_GROWTH = 1.25;
 const IDLE_BOUND = 5;
 
@@ -32,11 +40,17 @@ export interface ReadCommitsOptions extends LogOptions {
 }
 
 export interface FollowOptions extends ReadCommitsOptions {
-  /** Pause between looks for a new commit, in milliseconds; grows to five times that while nothing comes. */
+  /**
+   * Pause between looks for a new commit, in milliseconds; grows to five times that while nothing
+   * comes.
+   */
   readonly pollMs: number;
 }
 
-/** One commit by its number, checked in itself but not against its predecessor; null where there is none (yet). */
+/**
+ * One commit by its number, checked in itself but not against its predecessor; null where there is
+ * none (yet).
+ */
 export async function readCommit(
   bucket: Bucket,
   prefix: string,
@@ -96,14 +110,15 @@ export async function readManifest(
       state = foldCommit(state, next);
     }
     if (!(await hasCommitsBeyond(bucket, prefix, state.seq, options))) return state;
-    // Either a commit came since the last GET, or there is a hole: a look at the number itself tells.
+    // Either a commit came since the last GET, or there is a hole: a look at the number itself
+    // tells.
     await readKnownCommit(bucket, prefix, state.seq + 1, 'it is missing, and later ones are there', options);
   }
 }
 
 /**
- * All commits after a point, up to the head. As many are asked for ahead as were found so far, up to a bound: who follows
- * a stream asks for one number in vain, and not for several.
+ * All commits after a point, up to the head. As many are asked for ahead as were found so far, up
+ * to a bound: who follows a stream asks for one number in vain, and not for several.
  */
 export async function* readCommits(
   bucket: Bucket,
@@ -116,7 +131,8 @@ export async function* readCommits(
     const width = Math.min(READ_AHEAD, Math.max(1, found));
     while (ahead.length < width) {
       const one = readCommit(bucket, prefix, point.seq + 1 + ahead.length, options);
-      // One failing must not leave the others' failures unhandled; each is met again, in order, below.
+      // One failing must not leave the others' failures unhandled; each is met again, in order,
+      // below.
       one.catch(() => undefined);
       ahead.push(one);
     }
@@ -132,7 +148,10 @@ export async function* readCommits(
   }
 }
 
-/** All commits after a point, and then each new one as it comes; ends only by an error or the signal's reason. */
+/**
+ * All commits after a point, and then each new one as it comes; ends only by an error or the
+ * signal's reason.
+ */
 export async function* followManifest(
   bucket: Bucket,
   prefix: string,

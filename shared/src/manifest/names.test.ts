@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Bucket } from '../bucket/bucket.ts';
-import { openBucket } from '../bucket/open-bucket.ts';
+import { openBucket } from '../bucket/open/open-bucket.ts';
 import { createStream, readStream } from './identity.ts';
 import { loadPrefix } from './keys.ts';
 import { loadMissing, streamNames } from './names.ts';

@@ -1,9 +1,12 @@
-/** Which streams a bucket has, and which loads a stream. For people who name one that is not there. */
+/**
+ * Which streams a bucket has, and which loads a stream. For people who name one that is not there.
+ */
+
+import { WaybillError } from '../base/errors.ts';
+import { throwIfAborted } from '../base/lifecycle.ts';
+import { closest } from '../base/suggest.ts';
 import type { Bucket } from '../bucket/bucket.ts';
 import { patientList } from '../bucket/patient-list.ts';
-import { closest } from '../config/suggest.ts';
-import { WaybillError } from '../errors.ts';
-import { throwIfAborted } from '../lifecycle.ts';
 import { identityKey, isName, loadsPrefix } from './keys.ts';
 import { type LogOptions, retried } from './options.ts';
 
@@ -11,7 +14,9 @@ import { type LogOptions, retried } from './options.ts';
 const MOST_FOLDERS = 1000;
 const MOST_NAMED = 20;
 
-/** The streams of a bucket, by the names of their keys; a list request and one look for each folder. */
+/**
+ * The streams of a bucket, by the names of their keys; a list request and one look for each folder.
+ */
 export async function* streamNames(bucket: Bucket, options: LogOptions = {}): AsyncGenerator<string> {
   let looked = 0;
   for await (const name of folderNames(bucket, '', options.signal)) {
@@ -22,7 +27,9 @@ export async function* streamNames(bucket: Bucket, options: LogOptions = {}): As
   }
 }
 
-/** The loads that have a folder in a stream, by the names of their keys; one list request for each. */
+/**
+ * The loads that have a folder in a stream, by the names of their keys; one list request for each.
+ */
 export function loadNames(bucket: Bucket, stream: string, signal?: AbortSignal): AsyncGenerator<string> {
   return folderNames(bucket, loadsPrefix(stream), signal);
 }

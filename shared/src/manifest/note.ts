@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { WaybillError } from '../base/errors.ts';
+import { throwIfAborted } from '../base/lifecycle.ts';
 import type { Bucket } from '../bucket/bucket.ts';
-import { WaybillError } from '../errors.ts';
-import { throwIfAborted } from '../lifecycle.ts';
 import { nextCommit, putCommit, signature } from './append.ts';
 import type { Commit, Milestone } from './commit.ts';
 import { readManifest } from './log.ts';
@@ -14,8 +14,9 @@ export interface NoteOptions extends LogOptions {
 }
 
 /**
- * Records milestones in a log that another process may own and be writing to, without fencing it. A number lost to the
- * owner is no failure: the next one is tried, each time with the then current epoch.
+ * Records milestones in a log that another process may own and be writing to, without fencing it. A
+ * number lost to the owner is no failure: the next one is tried, each time with the then current
+ * epoch.
  * @throws STREAM_MISSING where there is no log
  */
 export async function appendNote(

@@ -1,4 +1,4 @@
-import { DEFAULT_RETRY, type RetryOptions, type RetryPolicy, retry } from '../retry.ts';
+import { DEFAULT_RETRY, type RetryOptions, type RetryPolicy, retry } from '../base/retry.ts';
 
 /** What every reader and writer of a log takes. */
 export interface LogOptions {

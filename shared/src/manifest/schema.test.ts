@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { sampleBody, sampleIdentity, sampleMilestone, UUID } from '@waybill/test/support/manifest/samples';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 import { nextCommit } from './append.ts';
@@ -6,7 +7,6 @@ import { checkpointOf } from './checkpoint.ts';
 import { decodeIdentity, encodeCheckpoint, encodeIdentity } from './codec.ts';
 import type * as contract from './commit.ts';
 import { manifestJsonSchemas } from './json-schemas.ts';
-import { sampleBody, sampleIdentity, sampleMilestone, UUID } from './samples.ts';
 import type {
   chunkPlanSchema,
   chunkProgressSchema,

@@ -1,10 +1,11 @@
 /**
- * The files of the manifest as zod schemas: strict, because a field that a reader does not know is a feature it lacks.
- * `schemas/src/*.schema.json` is generated from here (shared/scripts/write-schemas.ts), a test holds the two together.
+ * The files of the manifest as zod schemas: strict, because a field that a reader does not know is
+ * a feature it lacks. `schemas/src/*.schema.json` is generated from here
+ * (shared/scripts/write-schemas.ts), a test holds the two together.
  */
 import { z } from 'zod';
+import { parseClusterTime } from '../base/position.ts';
 import { keyFault } from '../bucket/key.ts';
-import { parseClusterTime } from '../position.ts';
 import { MOST_LANES } from './limits.ts';
 
 const count = z.int().min(0);
@@ -13,7 +14,9 @@ const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const uuid = z.string().regex(/^[0-9a-f]{32}$/);
 /** A definition or a bound of a chunk, which is a BSON document of at most 16 MiB and some. */
 const base64 = z.base64().max(24 * 1024 * 1024);
-/** A namespace has at most 255 bytes; the characters of a name that is no UTF-8 are shown in more. */
+/**
+ * A namespace has at most 255 bytes; the characters of a name that is no UTF-8 are shown in more.
+ */
 const namespace = z.string().max(1024);
 const word = z.string().max(1024);
 const text = z.string().max(1024 * 1024);
@@ -214,7 +217,10 @@ const totalsSchema = z.strictObject({
   milestones: count,
 });
 
-/** A folded state as it stands in `checkpoints/`; arrays in the state's own order, so the bytes are the same for all. */
+/**
+ * A folded state as it stands in `checkpoints/`; arrays in the state's own order, so the bytes are
+ * the same for all.
+ */
 export const checkpointSchema = version.extend({
   seq: positive,
   /** SHA-256 of commit `seq`: a checkpoint that does not fit the log is passed over. */

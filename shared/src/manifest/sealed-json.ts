@@ -1,9 +1,11 @@
 /**
- * JSON files that prove themselves whole. The last field of the object is `checksum`: SHA-256 in hex of all bytes of
- * the file before the comma in front of that field. One line, a newline at the end. So a single damaged file is found
- * without its successor in the chain, and anybody can check it with a text tool and sha256sum.
+ * JSON files that prove themselves whole. The last field of the object is `checksum`: SHA-256 in
+ * hex of all bytes of the file before the comma in front of that field. One line, a newline at the
+ * end. So a single damaged file is found without its successor in the chain, and anybody can check
+ * it with a text tool and sha256sum.
  *
- * The rule is the same in every format version: an intact file of a newer version is told from a damaged one.
+ * The rule is the same in every format version: an intact file of a newer version is told from a
+ * damaged one.
  */
 import { createHash } from 'node:crypto';
 

@@ -1,9 +1,3 @@
-import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
-import { nextCommit } from './append.ts';
-import { checkpointOf, stateOf } from './checkpoint.ts';
-import { decodeCheckpoint, encodeCheckpoint } from './codec.ts';
-import type { Commit, CommitBody, DdlEvent } from './commit.ts';
 import {
   sampleBody,
   sampleChanges,
@@ -12,7 +6,13 @@ import {
   samplePosition,
   sampleSnapshot,
   UUID,
-} from './samples.ts';
+} from '@waybill/test/support/manifest/samples';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { nextCommit } from './append.ts';
+import { checkpointOf, stateOf } from './checkpoint.ts';
+import { decodeCheckpoint, encodeCheckpoint } from './codec.ts';
+import type { Commit, CommitBody, DdlEvent } from './commit.ts';
 import { EMPTY_STATE, foldCommit, MILESTONES_PER_NAME, milestoneOf, type StreamState } from './state.ts';
 
 const author = (state: StreamState) => ({ epoch: Math.max(1, state.epoch), writer: 'w', attempt: 'a' });

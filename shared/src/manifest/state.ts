@@ -1,9 +1,10 @@
 /**
- * What a log says, folded commit by commit. Pure: no I/O, no clock; a commit either fits the state before it in every
- * way or is refused as corrupt, so a reader and a writer agree on what may stand in a log.
+ * What a log says, folded commit by commit. Pure: no I/O, no clock; a commit either fits the state
+ * before it in every way or is refused as corrupt, so a reader and a writer agree on what may stand
+ * in a log.
  *
- * The state is bounded but for what the snapshot itself consists of: its segments, chunks and collections. Change
- * segments are only counted; whoever applies them reads the commits.
+ * The state is bounded but for what the snapshot itself consists of: its segments, chunks and
+ * collections. Change segments are only counted; whoever applies them reads the commits.
  */
 
 import { checkCommit } from './check.ts';
@@ -65,16 +66,24 @@ export interface StreamState {
   /** The head leaves a transaction open that the next commit with changes goes on with. */
   readonly partialTransaction: boolean;
   /**
-   * What is being read whole behind a change of structure that the log has, and the position has not passed.
+   * What is being read whole behind a change of structure that the log has, and the position has
+   * not passed.
    */
   readonly reading: Reading | null;
-  /** The inventory that the snapshot belongs to, by T0's names: what a load creates before anything else. */
+  /**
+   * The inventory that the snapshot belongs to, by T0's names: what a load creates before anything
+   * else.
+   */
   readonly collections: ReadonlyMap<string, CollectionDefinition>;
-  /** The collections under their names as of the head, with every DDL event applied that the log has. */
+  /**
+   * The collections under their names as of the head, with every DDL event applied that the log
+   * has.
+   */
   readonly currentCollections: ReadonlyMap<string, CollectionDefinition>;
   /**
-   * Structure changes that were committed before the inventory was, for the current names to be worked out when it
-   * comes; null from then on. The inventory is one commit, or several before the first structure change.
+   * Structure changes that were committed before the inventory was, for the current names to be
+   * worked out when it comes; null from then on. The inventory is one commit, or several before the
+   * first structure change.
    */
   readonly ddlBeforeInventory: readonly StructureChange[] | null;
   /** By T0's namespace, then chunk number. */
@@ -85,7 +94,10 @@ export interface StreamState {
   readonly totals: Totals;
 }
 
-/** Enough for a time line; restarts and catching up can go on for years. One per collection is kept beyond it. */
+/**
+ * Enough for a time line; restarts and catching up can go on for years. One per collection is kept
+ * beyond it.
+ */
 export const MILESTONES_PER_NAME = 32;
 
 /** The inventory comes within seconds; a source that has none to give makes no list without end. */
@@ -122,7 +134,9 @@ export const EMPTY_STATE: StreamState = {
   },
 };
 
-/** The state after the next commit. @throws MANIFEST_CORRUPT naming the commit and what does not fit */
+/**
+ * The state after the next commit. @throws MANIFEST_CORRUPT naming the commit and what does not fit
+ */
 export function foldCommit(state: StreamState, next: ChainedCommit): StreamState {
   const { commit } = next;
   const fault = checkCommit(state, commit);
@@ -130,7 +144,10 @@ export function foldCommit(state: StreamState, next: ChainedCommit): StreamState
   return applyCommit(state, next);
 }
 
-/** The same without asking whether it fits: only for looking at what is damaged. Nobody applies what comes of it. */
+/**
+ * The same without asking whether it fits: only for looking at what is damaged. Nobody applies what
+ * comes of it.
+ */
 export function applyCommit(state: StreamState, { commit, hash }: ChainedCommit): StreamState {
   const snapshotSegments = commit.segments?.filter((segment) => segment.kind === 'snapshot') ?? [];
   return {
@@ -170,7 +187,10 @@ function partialAfter(state: StreamState, commit: Commit): boolean {
   return hasChanges || commit.ddl !== undefined ? false : state.partialTransaction;
 }
 
-/** A definition beside DDL describes what the DDL left; only the others belong to T0, and there the first holds. */
+/**
+ * A definition beside DDL describes what the DDL left; only the others belong to T0, and there the
+ * first holds.
+ */
 function foldCollections(
   state: StreamState,
   { ddl, collections: defined }: Commit,

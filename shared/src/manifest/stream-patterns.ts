@@ -1,8 +1,8 @@
 /**
- * What a stream takes, as patterns. `include` is as the stream was created; `exclude` may have grown since:
- * each start of a capture records all of it with `capture-started`, where it is more than the stream was
- * created with. From that commit on nothing of what was added is captured, and whoever compares the stream
- * with something leaves it out.
+ * What a stream takes, as patterns. `include` is as the stream was created; `exclude` may have
+ * grown since: each start of a capture records all of it with `capture-started`, where it is more
+ * than the stream was created with. From that commit on nothing of what was added is captured, and
+ * whoever compares the stream with something leaves it out.
  */
 import type { Milestone, StreamIdentity } from './commit.ts';
 import { milestoneOf, type StreamState } from './state.ts';

@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FaultyBucket } from '@waybill/test/support/bucket/faulty-bucket';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { hasCode } from '../base/errors.ts';
 import type { Bucket } from '../bucket/bucket.ts';
-import { FaultyBucket } from '../bucket/faulty-bucket.ts';
 import { openFolder } from '../bucket/folder/folder.ts';
-import { hasCode } from '../errors.ts';
 import { manifestPrefix } from './keys.ts';
 import { readManifest } from './log.ts';
 import { ManifestWriter } from './writer.ts';

@@ -1,17 +1,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type BucketCall, FaultyBucket } from '@waybill/test/support/bucket/faulty-bucket';
+import { sampleBody, sampleMilestone, samplePosition } from '@waybill/test/support/manifest/samples';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { hasCode, WaybillError } from '../base/errors.ts';
+import { abortable } from '../base/lifecycle.ts';
 import type { Bucket } from '../bucket/bucket.ts';
-import { type BucketCall, FaultyBucket } from '../bucket/faulty-bucket.ts';
 import { openFolder } from '../bucket/folder/folder.ts';
-import { hasCode, WaybillError } from '../errors.ts';
-import { abortable } from '../lifecycle.ts';
 import { nextCommit } from './append.ts';
 import { commitKey } from './keys.ts';
 import { readCommits, readManifest } from './log.ts';
 import { appendNote } from './note.ts';
-import { sampleBody, sampleMilestone, samplePosition } from './samples.ts';
 import { ManifestWriter } from './writer.ts';
 
 const P = 'default';

@@ -1,18 +1,19 @@
 /**
  * The owner of a log.
  *
- * 1. Owning is having committed the highest epoch (BF-3). No clock, no lease: an owner learns that it is fenced when it
- *    loses a number to a higher epoch, and never writes again.
- * 2. Commits are serial. One that lost its number to an operator's note takes the note in and tries the next number.
+ * 1. Owning is having committed the highest epoch (BF-3). No clock, no lease: an owner learns that
+ *    it is fenced when it loses a number to a higher epoch, and never writes again.
+ * 2. Commits are serial. One that lost its number to an operator's note takes the note in and tries
+ *    the next number.
  * 3. No commit follows one that is gone: known-head.ts. What a state cannot be followed by is
  *    refused before it is written.
- * 4. After a put whose outcome stays unknown the writer is done for: its state may be one commit behind the log. A new
- *    acquire reads the truth. A crash at any await is the same case.
+ * 4. After a put whose outcome stays unknown the writer is done for: its state may be one commit
+ *    behind the log. A new acquire reads the truth. A crash at any await is the same case.
  */
 import { randomUUID } from 'node:crypto';
+import { hasCode, WaybillError } from '../base/errors.ts';
+import { throwIfAborted } from '../base/lifecycle.ts';
 import type { Bucket } from '../bucket/bucket.ts';
-import { hasCode, WaybillError } from '../errors.ts';
-import { throwIfAborted } from '../lifecycle.ts';
 import { type EncodedCommit, nextCommit, type PutCommitOptions, putCommit, signature } from './append.ts';
 import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts';
 import type { ChainedCommit } from './codec.ts';
@@ -28,7 +29,9 @@ export interface AcquireOptions extends LogOptions {
   readonly prefix: string;
   /** This process, for people: host, process id, random part. Never the same twice. */
   readonly writer: string;
-  /** Goes into the commit that takes the epoch. From the state, where what to write depends on it. */
+  /**
+   * Goes into the commit that takes the epoch. From the state, where what to write depends on it.
+   */
   readonly body?: CommitBody | ((state: StreamState) => CommitBody) | undefined;
 }
 
@@ -79,10 +82,10 @@ export class ManifestWriter {
   }
 
   /**
-   * Makes one commit. Waits for those before it; the body is looked at when its turn comes. The signal also ends the
-   * checkpoint that may follow it.
-   * @throws MANIFEST_FENCED for good once another writer has taken the log over; INTERNAL if the body does not fit the
-   * state, and then nothing is written and the writer stays usable
+   * Makes one commit. Waits for those before it; the body is looked at when its turn comes. The
+   * signal also ends the checkpoint that may follow it.
+   * @throws MANIFEST_FENCED for good once another writer has taken the log over; INTERNAL if the
+   *   body does not fit the state, and then nothing is written and the writer stays usable
    */
   commit(body: CommitBody, signal?: AbortSignal): Promise<Commit> {
     return this.#serial(() => this.#append(body, signal));
@@ -198,7 +201,10 @@ export class ManifestWriter {
     }
   }
 
-  /** Best effort and beside the commits; one at a time. A crash here costs the next cold start some reading. */
+  /**
+   * Best effort and beside the commits; one at a time. A crash here costs the next cold start some
+   * reading.
+   */
   #startCheckpoint(signal: AbortSignal | undefined): void {
     if (this.#checkpoint || !isCheckpointDue(this.#state)) return;
     this.#checkpoint = writeCheckpoint(this.#bucket, this.#prefix, this.#state, signal)

@@ -4,8 +4,9 @@ import type { SegmentCodec } from './extension.ts';
 import { ZstdCompressors } from './zstd-compressors.ts';
 
 /**
- * One block in, one block out, in libuv's pool. Every output chunk is a trip to the pool and back, so chunks are large:
- * three eighths of what goes in is mostly enough for what comes out. More costs memory that V8 collects garbage for.
+ * One block in, one block out, in libuv's pool. Every output chunk is a trip to the pool and back,
+ * so chunks are large: three eighths of what goes in is mostly enough for what comes out. More
+ * costs memory that V8 collects garbage for.
  */
 const outputRoom = (raw: Buffer): number => (raw.length >> 2) + (raw.length >> 3) + 1024;
 
@@ -19,7 +20,10 @@ const deflate = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.deflate
 const inflate = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.inflateRaw);
 const gzip = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.gzip);
 
-/** The block may be reused once the promise is settled, unless the codec is `null`: then it is the result. */
+/**
+ * The block may be reused once the promise is settled, unless the codec is `null`: then it is the
+ * result.
+ */
 export async function compress(codec: SegmentCodec, level: number | undefined, raw: Buffer): Promise<Buffer> {
   switch (codec) {
     case 'null':
@@ -72,7 +76,10 @@ export async function decompress(codec: SegmentCodec, compressed: Buffer, most: 
   }
 }
 
-/** Room for the whole content and a byte more, so that the pool is asked once: a full chunk means asking again. */
+/**
+ * Room for the whole content and a byte more, so that the pool is asked once: a full chunk means
+ * asking again.
+ */
 function outputChunk(contentBytes: number | undefined, most: number): number {
   if (contentBytes === undefined) return CHUNK_BYTES;
   if (contentBytes > most) throw new RangeError(`a block that claims to hold ${contentBytes} bytes`);
@@ -81,7 +88,10 @@ function outputChunk(contentBytes: number | undefined, most: number): number {
 
 export const ZSTD_MAGIC = 0xfd2f_b528;
 
-/** The content size in a zstd frame's header (RFC 8878, 3.1.1.1), or undefined where the frame does not say. */
+/**
+ * The content size in a zstd frame's header (RFC 8878, 3.1.1.1), or undefined where the frame does
+ * not say.
+ */
 export function zstdContentBytes(frame: Buffer): number | undefined {
   if (frame.length < 18 || frame.readUInt32LE(0) !== ZSTD_MAGIC) return undefined;
   const descriptor = frame.readUInt8(4);

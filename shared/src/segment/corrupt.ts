@@ -1,4 +1,4 @@
-import { WaybillError } from '../errors.ts';
+import { WaybillError } from '../base/errors.ts';
 
 /** SEGMENT_CORRUPT: what is wrong is said so that it follows "The segment <key> is damaged:". */
 export function corrupt(key: string, what: string, cause?: unknown): WaybillError {

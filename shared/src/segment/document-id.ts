@@ -1,7 +1,10 @@
 import type { DocumentPlace } from '../bson/document-places.ts';
 import { invalidDocument, nameEnd, payloadEnd } from '../bson/raw.ts';
 
-/** Where the `_id` element lies in the bytes that hold its document: from its type byte to after its value. */
+/**
+ * Where the `_id` element lies in the bytes that hold its document: from its type byte to after its
+ * value.
+ */
 export interface IdSpan {
   readonly start: number;
   readonly end: number;

@@ -1,11 +1,6 @@
 import { createHash } from 'node:crypto';
 import zlib from 'node:zlib';
 import schema from '@waybill/schemas/record.avsc.json' with { type: 'json' };
-import avsc from 'avsc';
-import { describe, expect, it } from 'vitest';
-import type { SegmentEntry } from '../manifest/commit.ts';
-import { encodeHeader, frameBlock } from './avro-container.ts';
-import { readSegment } from './reader.ts';
 import {
   MemoryBucket,
   sampleDocument,
@@ -13,13 +8,21 @@ import {
   sampleRecord,
   storeChanges,
   storeSnapshot,
-} from './testing.ts';
+} from '@waybill/test/support/segment/testing';
+import avsc from 'avsc';
+import { describe, expect, it } from 'vitest';
+import type { SegmentEntry } from '../manifest/commit.ts';
+import { encodeHeader, frameBlock } from './avro/container.ts';
+import { readSegment } from './read/reader.ts';
 
 const KEY = 'stream/segments/x';
 const SYNC = Buffer.alloc(16, 0x5a);
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
-/** Puts bytes under the key, and gives an entry that vouches for them: what follows must be found by looking inside. */
+/**
+ * Puts bytes under the key, and gives an entry that vouches for them: what follows must be found by
+ * looking inside.
+ */
 const vouch = (bucket: MemoryBucket, bytes: Buffer, entry: Partial<SegmentEntry>): SegmentEntry => {
   bucket.objects.set(KEY, bytes);
   return {

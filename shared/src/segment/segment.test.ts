@@ -1,12 +1,6 @@
 import { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import zlib from 'node:zlib';
-import avsc from 'avsc';
-import { describe, expect, it } from 'vitest';
-import type { DataRecord } from '../record.ts';
-import type { SegmentCodec, SegmentFormat } from './extension.ts';
-import { segmentReads } from './fetch-segment.ts';
-import { readChangeSegment, readSegment, readSnapshotSegment } from './reader.ts';
 import {
   MemoryBucket,
   SNAPSHOT,
@@ -15,7 +9,13 @@ import {
   sampleRecord,
   storeChanges,
   storeSnapshot,
-} from './testing.ts';
+} from '@waybill/test/support/segment/testing';
+import avsc from 'avsc';
+import { describe, expect, it } from 'vitest';
+import type { DataRecord } from '../base/record.ts';
+import type { SegmentCodec, SegmentFormat } from './extension.ts';
+import { segmentReads } from './read/fetch-segment.ts';
+import { readChangeSegment, readSegment, readSnapshotSegment } from './read/reader.ts';
 
 const KINDS: readonly (readonly [SegmentFormat, SegmentCodec])[] = [
   ['avro', 'zstandard'],

@@ -7,19 +7,22 @@ import { BLOCK_BYTES } from './limits.ts';
 const { ZSTD_c_compressionLevel, ZSTD_e_end } = zlib.constants;
 
 /**
- * Results are cut from memory of this size, and zstd goes through a block at once, without copying it first, where what is left of
- * that has room for the worst case: mostly.
+ * Results are cut from memory of this size, and zstd goes through a block at once, without copying
+ * it first, where what is left of that has room for the worst case: mostly.
  */
 const RESULT_BYTES = 4 * BLOCK_BYTES;
 
-/** Each keeps about six MiB, and does some 400 MB/s: more than a snapshot's readers bring together. */
+/**
+ * Each keeps about six MiB, and does some 400 MB/s: more than a snapshot's readers bring together.
+ */
 const MOST = 8;
 
 const compressOnce = promisify<zlib.InputType, zlib.ZstdOptions, Buffer>(zlib.zstdCompress);
 
 /**
- * Blocks into zstd frames, by as many compressors as there are processors (to a limit), each used again and again: a new one for each block
- * costs a fifth more, for the tables that it makes and the garbage that it leaves. Blocks wait in order for one.
+ * Blocks into zstd frames, by as many compressors as there are processors (to a limit), each used
+ * again and again: a new one for each block costs a fifth more, for the tables that it makes and
+ * the garbage that it leaves. Blocks wait in order for one.
  */
 export class ZstdCompressors {
   readonly #level: number;
@@ -31,7 +34,10 @@ export class ZstdCompressors {
     this.#level = level;
   }
 
-  /** One frame, with the content's size in its header. The block may be reused once the promise is settled. */
+  /**
+   * One frame, with the content's size in its header. The block may be reused once the promise is
+   * settled.
+   */
   async compress(block: Buffer): Promise<Buffer> {
     if (block.length > BLOCK_BYTES) {
       const params = { [ZSTD_c_compressionLevel]: this.#level };

@@ -1,6 +1,6 @@
 /**
- * BSON from scratch, for the corpus: it can write what no driver would (duplicate keys, invalid UTF-8, deprecated types), and
- * shares no code with what it tests.
+ * BSON from scratch, for the corpus: it can write what no driver would (duplicate keys, invalid
+ * UTF-8, deprecated types), and shares no code with what it tests.
  */
 export interface Value {
   readonly type: number;

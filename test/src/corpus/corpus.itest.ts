@@ -28,8 +28,8 @@ for (const kind of kinds) {
         await client.client.db(database).dropDatabase();
       });
 
-      // Why: an insert's top-level Timestamp(0,0) has always meant "now" to a server. From 8.0 on a client can ask it
-      // not to (bypassEmptyTsReplacement); before, there is no way to insert one.
+      // Why: an insert's top-level Timestamp(0,0) has always meant "now" to a server. From 8.0 on a
+      // client can ask it not to (bypassEmptyTsReplacement); before, there is no way to insert one.
       it('has one value that the server changes unless told not to: a top-level Timestamp(0,0)', async () => {
         const database = uniqueName('zero');
         await using client = await testClient(servers.source.uri);

@@ -37,7 +37,10 @@ export const corpusDocuments: readonly CorpusDocument[] = corpus.flatMap(({ docu
 
 export interface InsertedCollection {
   readonly collection: CorpusCollection;
-  /** What the server holds now, in the order of insertion: the documents' bytes as it should have stored them. */
+  /**
+   * What the server holds now, in the order of insertion: the documents' bytes as it should have
+   * stored them.
+   */
   readonly documents: readonly { readonly name: string; readonly bytes: Buffer }[];
 }
 

@@ -30,7 +30,9 @@ export function named(name: string, ...fields: readonly Field[]): CorpusDocument
   return { name, bytes: document(['_id', string(name)], ...fields) };
 }
 
-/** A document with one value, at the top level, inside a document and inside an array's document. */
+/**
+ * A document with one value, at the top level, inside a document and inside an array's document.
+ */
 export function holding(name: string, value: Value): CorpusDocument {
   const inner = { type: 0x03, bytes: document(['v', value]) };
   const list = { type: 0x04, bytes: document(['0', value], ['1', inner]) };

@@ -1,14 +1,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { canonicalKey, laneOf } from '@waybill/shared/bson/canonical-key';
-import { SAMPLES } from '@waybill/shared/bson/samples';
-import { COMMANDS, type CommandName } from '@waybill/shared/config/option';
-import { resolveOptions } from '@waybill/shared/config/resolve';
 import { decodeCommit, decodeIdentity } from '@waybill/shared/manifest/codec';
-import { lineToRecord, recordToLine } from '@waybill/shared/segment/json-line';
+import { lineToRecord, recordToLine } from '@waybill/shared/segment/jsonl/json-line';
 import { describe, expect, it } from 'vitest';
 import { readCommandLine } from 'waybill/command-line';
 import type { Command } from 'waybill/commands/command';
+import { COMMANDS, type CommandName } from 'waybill/options/option';
+import { resolveOptions } from 'waybill/options/resolve';
+import { SAMPLES } from '../support/bson/samples.ts';
 
 const root = new URL('../../../', import.meta.url);
 const markdown = (folder: string): string[] =>
@@ -86,7 +86,10 @@ it('finds command lines to check, and notices wrong ones', async () => {
   await expect(parses('load --bucket /data --target env:TARGET --workers many')).rejects.toThrow('--workers');
 });
 
-/** Indented or fenced lines that start with the command, and commands in backticks that have options. */
+/**
+ * Indented or fenced lines that start with the command, and commands in backticks that have
+ * options.
+ */
 function commandLines(page: string): string[] {
   const shown = page.matchAll(/^ {4,}(?:npx )?waybill (.+)$/gm);
   const inline = page.matchAll(/`(?:npx )?waybill ([a-z]+ --[^`]+)`/g);
@@ -94,7 +97,10 @@ function commandLines(page: string): string[] {
   return [...shown, ...inline, ...demo].map(([, line = '']) => line.replace('demo -- ', 'demo '));
 }
 
-/** The command line's own parser, and the table's own checks; connection strings come from a made-up environment. */
+/**
+ * The command line's own parser, and the table's own checks; connection strings come from a made-up
+ * environment.
+ */
 async function parses(line: string): Promise<unknown> {
   const commands = COMMANDS.map(
     (name): Command => ({ name, describe: name, examples: [], stopsCleanly: true, run: async () => 0 }),

@@ -1,19 +1,21 @@
 /**
- * What a message, a hint or a page tells somebody to type exists. Of the code all literals are looked at,
- * since a hint may be made anywhere; comments are not, and neither are those that start other programs.
+ * What a message, a hint or a page tells somebody to type exists. Of the code all literals are
+ * looked at, since a hint may be made anywhere; comments are not, and neither are those that start
+ * other programs.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import { COMMANDS } from '@waybill/shared/config/option';
-import { environmentName, OPTION_SPECS, type OptionName } from '@waybill/shared/config/options';
 import { expect, it } from 'vitest';
+import { COMMANDS } from 'waybill/options/option';
+import { environmentName, OPTION_SPECS, type OptionName } from 'waybill/options/options';
 
 const root = new URL('../../../', import.meta.url);
 const text = (path: string): string => readFileSync(new URL(path, root), 'utf8');
 
-const SOURCES = ['schemas', 'shared', 'capture', 'load', 'cli'].flatMap((workspace) =>
-  readdirSync(new URL(`${workspace}/src/`, root), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts') && !/\.(test|itest)\.ts$|testing\.ts$|contract/.test(name))
-    .map((name) => `${workspace}/src/${name}`),
+const SOURCES = ['schemas', 'shared', 'capture', 'load', 'audit', 'console', 'cli', 'demo'].flatMap(
+  (workspace) =>
+    readdirSync(new URL(`${workspace}/src/`, root), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts') && !/\.(test|itest)\.ts$|testing\.ts$|contract/.test(name))
+      .map((name) => `${workspace}/src/${name}`),
 );
 const PAGES = [
   'README.md',
@@ -24,7 +26,7 @@ const PAGES = [
 ];
 
 /** mongod, tar and the like have options of their own. */
-const STARTS_OTHERS = /^cli\/src\/(servers|demo)\/|young-generation/;
+const STARTS_OTHERS = /^demo\/src\/|young-generation/;
 const OTHERS_OPTIONS = new Set(['help', 'version', 'replSet', 'configsvr', 'shardsvr', 'setParameter']);
 /** What is said of the program, and nothing to type. */
 const NO_COMMANDS = new Set(
@@ -91,7 +93,8 @@ it('names no command, option, variable or script in a message that does not exis
 });
 
 it('names no command, variable or script in the manual that does not exist', () => {
-  // Options of the manual are looked at with the pages themselves; other programs' are named there too.
+  // Options of the manual are looked at with the pages themselves; other programs' are named there
+  // too.
   const unknown = PAGES.flatMap((page) =>
     unknownIn({ ...namedIn(codeIn(text(page))), options: [] }).map((each) => `${page}: ${each}`),
   );

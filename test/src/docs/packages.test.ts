@@ -1,4 +1,7 @@
-/** What the packages ask of the Node that npm runs with, and what the manual says of it, are the same. */
+/**
+ * What the packages ask of the Node that npm runs with, and what the manual says of it, are the
+ * same.
+ */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 

@@ -1,6 +1,7 @@
 /**
- * The odd documents, and every kind of collection and index, from source to target byte for byte (INV-1): as a snapshot, and as
- * changes, through both formats, from the current server and from 4.0.
+ * The odd documents, and every kind of collection and index, from source to target byte for byte
+ * (INV-1): as a snapshot, and as changes, through both formats, from the current server and from
+ * 4.0.
  */
 import { expect, it } from 'vitest';
 import { type InsertOptions, insertCorpus } from '../corpus/corpus.ts';
@@ -11,7 +12,10 @@ import { changeOddContent, changeOddIds, moveThroughEqualIds, withClient } from 
 interface Variant {
   readonly source: ServerKind;
   readonly format: 'avro' | 'jsonl';
-  /** One load follows all along; the other begins when all is captured, so that it coalesces what it can. */
+  /**
+   * One load follows all along; the other begins when all is captured, so that it coalesces what it
+   * can.
+   */
   readonly load: 'beside' | 'afterwards';
 }
 
@@ -34,7 +38,10 @@ for (const variant of VARIANTS) {
   );
 }
 
-/** The event of a document of 16 MiB does not fit into a message, and before 6.0 nothing can split it. */
+/**
+ * The event of a document of 16 MiB does not fit into a message, and before 6.0 nothing can split
+ * it.
+ */
 const TAKEN_FROM_OLD_SERVERS: InsertOptions = { only: ({ name }) => name !== 'extremes' };
 
 async function migrate({ source, format, load }: Variant, servers: TestServers): Promise<string[]> {

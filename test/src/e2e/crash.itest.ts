@@ -1,11 +1,12 @@
 /**
- * INV-2: an application writes without pause, capture and load are killed at random moments, and what the target ends with is the
- * source, byte for byte. The seed decides about data, writes and kills; the moments that it hits are the machine's.
+ * INV-2: an application writes without pause, capture and load are killed at random moments, and
+ * what the target ends with is the source, byte for byte. The seed decides about data, writes and
+ * kills; the moments that it hits are the machine's.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Random } from '@waybill/demo/shop/random';
 import { milestoneOf } from '@waybill/shared/manifest/state';
 import { expect, it } from 'vitest';
-import { Random } from 'waybill/demo/random';
 import { testClient } from '../support/raw.ts';
 import { describeWithServer, type ServerKind, type TestServers, uniqueName } from '../support/servers.ts';
 import { createShop, startWorkload, testSeed } from '../support/workload.ts';
@@ -115,7 +116,10 @@ interface ComeAndGo extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** Collections that are made, filled, renamed over one another and dropped, since the shop's own are never dropped. */
+/**
+ * Collections that are made, filled, renamed over one another and dropped, since the shop's own are
+ * never dropped.
+ */
 function comeAndGo(uri: string, database: string, seed: number, structure: boolean): ComeAndGo {
   const random = new Random(seed);
   let isStopped = false;

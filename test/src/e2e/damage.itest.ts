@@ -1,6 +1,6 @@
 /**
- * INV-7: what is damaged, truncated, foreign or of a later format is found and named before anything of it reaches the target, and
- * nothing that follows it does.
+ * INV-7: what is damaged, truncated, foreign or of a later format is found and named before
+ * anything of it reaches the target, and nothing that follows it does.
  */
 import { createHash } from 'node:crypto';
 import { cp, readFile, writeFile } from 'node:fs/promises';
@@ -174,7 +174,10 @@ await describeWithServer('a load of a damaged stream', (servers) => {
     await whole[Symbol.asyncDispose]();
   });
 
-  /** Every collection of the target's database with how many documents it holds, and a hash of their bytes. */
+  /**
+   * Every collection of the target's database with how many documents it holds, and a hash of their
+   * bytes.
+   */
   async function stored(): Promise<Record<string, string>> {
     const found: Record<string, string> = {};
     for (const { name } of await client.client.db(database).listCollections().toArray()) {

@@ -1,11 +1,12 @@
 /**
- * Source and target are replica sets of three members that lose their primaries, in good order and by crashes, during the snapshot and
- * during changes: capture and load go on by themselves, and the target ends with the source, byte for byte.
+ * Source and target are replica sets of three members that lose their primaries, in good order and
+ * by crashes, during the snapshot and during changes: capture and load go on by themselves, and the
+ * target ends with the source, byte for byte.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Random } from '@waybill/demo/shop/random';
 import type { Collection, MongoClient } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
-import { Random } from 'waybill/demo/random';
 import { testClient } from '../support/raw.ts';
 import { ReplicaSet } from '../support/replica-set.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
@@ -78,7 +79,10 @@ interface Order {
   readonly again?: number;
 }
 
-/** Writes all the time, as an application does: where an election costs it a write it goes on with the next one. */
+/**
+ * Writes all the time, as an application does: where an election costs it a write it goes on with
+ * the next one.
+ */
 class Application implements AsyncDisposable {
   readonly #orders: Collection<Order>;
   readonly #client: MongoClient;

@@ -1,10 +1,11 @@
 /**
- * INV-4: of two captures on a stream, and of two loads of one name, exactly one goes on, and the other says so and exits 4. One that
- * sleeps through being taken over, and wakes up, does no harm either.
+ * INV-4: of two captures on a stream, and of two loads of one name, exactly one goes on, and the
+ * other says so and exits 4. One that sleeps through being taken over, and wakes up, does no harm
+ * either.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Random } from '@waybill/demo/shop/random';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { Random } from 'waybill/demo/random';
 import { awaitUntil } from '../support/await-until.ts';
 import { testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';

@@ -1,6 +1,7 @@
 /**
- * Some collections of a database are captured, and others are not; and collections move between the two by being renamed, while they are
- * written to. What is included ends as on the source, and nothing else comes to the target.
+ * Some collections of a database are captured, and others are not; and collections move between the
+ * two by being renamed, while they are written to. What is included ends as on the source, and
+ * nothing else comes to the target.
  */
 import type { Db, Document } from 'mongodb-4-0';
 import { expect, it } from 'vitest';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Random } from 'waybill/demo/random';
+import type { Random } from '@waybill/demo/shop/random';
 import type { CommandResult, RunningCommand } from '../support/waybill.ts';
 import { ending } from './migration.ts';
 
@@ -17,7 +17,10 @@ export interface KillerOptions {
   readonly random: Random;
   /** At least. */
   readonly kills: number;
-  /** Asked when it was killed so often: kills go on until it says yes, to four times as many. Default: yes. */
+  /**
+   * Asked when it was killed so often: kills go on until it says yes, to four times as many.
+   * Default: yes.
+   */
   readonly enough?: () => boolean;
   /** What it says when it has begun with its work. */
   readonly begun: RegExp;
@@ -28,8 +31,8 @@ export interface KillerOptions {
 }
 
 /**
- * Starts a command and kills it with SIGKILL, again and again; never runs two at once. Throws where one ends by itself: a restart after
- * any kill must go on.
+ * Starts a command and kills it with SIGKILL, again and again; never runs two at once. Throws where
+ * one ends by itself: a restart after any kill must go on.
  */
 export async function killAgainAndAgain(options: KillerOptions): Promise<Kill[]> {
   const { who, start, random, kills, enough = () => true } = options;

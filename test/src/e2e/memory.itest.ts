@@ -1,6 +1,6 @@
 /**
- * INV-8: memory is bounded by settings, not by data. Four times the data, as a snapshot and as changes, takes capture and load to a
- * peak that is much the same.
+ * INV-8: memory is bounded by settings, not by data. Four times the data, as a snapshot and as
+ * changes, takes capture and load to a peak that is much the same.
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -119,7 +119,10 @@ function document(n: number): Buffer {
   );
 }
 
-/** Peak of its resident memory. The kernel keeps the peak, so the last look before the end is enough. */
+/**
+ * Peak of its resident memory. The kernel keeps the peak, so the last look before the end is
+ * enough.
+ */
 async function peak(command: RunningCommand): Promise<number> {
   let kib = 0;
   while (command.isRunning) {

@@ -1,13 +1,13 @@
 import { cp } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { clusterTime, parseClusterTime } from '@waybill/shared/base/position';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import type { StoreOptions } from '@waybill/shared/bucket/store-options';
 import type { MilestoneName } from '@waybill/shared/manifest/commit';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
-import { clusterTime, parseClusterTime } from '@waybill/shared/position';
 import { awaitUntil } from '../support/await-until.ts';
 import { temporaryBucket } from '../support/bucket.ts';
 import { compareDeployments } from '../support/compare.ts';
@@ -134,7 +134,10 @@ export class Migration implements AsyncDisposable {
     });
   }
 
-  /** Waits until all that the source has acknowledged so far is in the bucket; a capture must be running. */
+  /**
+   * Waits until all that the source has acknowledged so far is in the bucket; a capture must be
+   * running.
+   */
   async captured(): Promise<void> {
     await using client = await testClient(this.#options.servers.source.uri);
     const { operationTime } = await client.command('admin', { ping: 1 });
@@ -147,8 +150,9 @@ export class Migration implements AsyncDisposable {
   }
 
   /**
-   * Writes have stopped: with both sides running cuts over and stops them. Then source and target are the same in documents and
-   * structure, for the product's own verification and for the tests' comparison.
+   * Writes have stopped: with both sides running cuts over and stops them. Then source and target
+   * are the same in documents and structure, for the product's own verification and for the tests'
+   * comparison.
    */
   async finish(): Promise<string[]> {
     const sides = [this.start('capture'), this.start('load')] as const;

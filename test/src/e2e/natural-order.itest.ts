@@ -1,11 +1,12 @@
 /**
- * A collection whose random `_id`s have it read in natural order, by a capture that is killed again and again, while an application
- * inserts, deletes and brings back what it deleted: the target ends with the source, byte for byte.
+ * A collection whose random `_id`s have it read in natural order, by a capture that is killed again
+ * and again, while an application inserts, deletes and brings back what it deleted: the target ends
+ * with the source, byte for byte.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Random } from '@waybill/demo/shop/random';
 import { Binary, type MongoClient } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
-import { Random } from 'waybill/demo/random';
 import { testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
 import { testSeed } from '../support/workload.ts';
@@ -63,7 +64,8 @@ await describeWithServer('a capture in natural order', (servers) => {
     expect(chunk.get(0)!.progress!.positions!.length).toBeGreaterThan(1);
     // The first one at least died in the midst of it.
     expect(cutShort).not.toBe(0);
-    // It went on where it was: with a beginning for each kill it would have read several times as much.
+    // It went on where it was: with a beginning for each kill it would have read several times as
+    // much.
     expect(totals.snapshotRecords).toBeLessThan(2 * DOCUMENTS);
   }, 240_000);
 });

@@ -17,7 +17,9 @@ const update = (id: b.Value, change: b.Value): Buffer => b.document(['q', byId(i
 const remove = (id: b.Value): Buffer => b.document(['q', byId(id)], ['limit', b.int32(1)]);
 const set = (...fields: readonly b.Field[]): b.Value => b.object(['$set', b.object(...fields)]);
 
-/** What an update may put into a document: types that a detour through other languages would change. */
+/**
+ * What an update may put into a document: types that a detour through other languages would change.
+ */
 const odd: readonly b.Field[] = [
   ['10', b.int32(1)],
   ['2', b.double(1)],
@@ -80,7 +82,10 @@ export async function changeOddContent(client: TestClient, database: string): Pr
   await client.write('update', database, 'collated', [update(b.string('ALPHA'), set(['n', b.int32(1)]))]);
 }
 
-/** In one group at most one `_id` is alive at a time; each makes room for the next. Ends in another one than it began with. */
+/**
+ * In one group at most one `_id` is alive at a time; each makes room for the next. Ends in another
+ * one than it began with.
+ */
 export async function moveThroughEqualIds(
   client: TestClient,
   database: string,
@@ -112,7 +117,10 @@ export async function withClient<T>(uri: string, work: (client: TestClient) => P
   return await work(client);
 }
 
-/** The server stores `_id` first: length (4), type, `_id`, NUL, then the value's bytes up to the next element. */
+/**
+ * The server stores `_id` first: length (4), type, `_id`, NUL, then the value's bytes up to the
+ * next element.
+ */
 function idOf(document: Buffer): b.Value {
   if (document.toString('latin1', 5, 9) !== '_id\0') throw new Error('_id is not the first field');
   const type = document[4]!;

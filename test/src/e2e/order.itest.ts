@@ -1,11 +1,13 @@
 /**
- * INV-3: for each document the target passes through states in the source's order. A change stream of the target tells what an observer
- * there sees: while one load runs every document only moves forward; one that was killed may have the next one repeat its last batches,
- * which then move forward again.
+ * INV-3: for each document the target passes through states in the source's order. A change stream
+ * of the target tells what an observer there sees: while one load runs every document only moves
+ * forward; one that was killed may have the next one repeat its last batches, which then move
+ * forward again.
  */
+
+import { Random } from '@waybill/demo/shop/random';
 import type { ChangeStreamDocument, Collection, Db, Document } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
-import { Random } from 'waybill/demo/random';
 import { awaitUntil } from '../support/await-until.ts';
 import { testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
@@ -69,9 +71,10 @@ interface Counter {
 }
 
 /**
- * Counts documents up: some by updates, some by replacing them, some by deleting and inserting them again, and some in all these ways.
- * Of the last an observer may see a state twice: the image of an update is looked up and may be newer than the update; a replacement
- * that was made in between and comes in the next commit then brings its own, older one, and what follows it the newer one again.
+ * Counts documents up: some by updates, some by replacing them, some by deleting and inserting them
+ * again, and some in all these ways. Of the last an observer may see a state twice: the image of an
+ * update is looked up and may be newer than the update; a replacement that was made in between and
+ * comes in the next commit then brings its own, older one, and what follows it the newer one again.
  */
 function count(counters: Collection<Counter>, random: Random) {
   let isStopped = false;

@@ -1,16 +1,17 @@
 /**
- * INV-6 and INV-5: whenever a capture is killed, its position and the last `_id`s of its chunks are not ahead of what its segments
- * hold; and a commit that a reader can see is there whole. The driver's own change stream, opened before, is the second opinion on
- * what happened on the source.
+ * INV-6 and INV-5: whenever a capture is killed, its position and the last `_id`s of its chunks are
+ * not ahead of what its segments hold; and a commit that a reader can see is there whole. The
+ * driver's own change stream, opened before, is the second opinion on what happened on the source.
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Random } from '@waybill/demo/shop/random';
+import { clusterTime, parseClusterTime } from '@waybill/shared/base/position';
 import { findElement } from '@waybill/shared/bson/raw';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { readCommits } from '@waybill/shared/manifest/log';
 import { milestoneOf } from '@waybill/shared/manifest/state';
-import { clusterTime, parseClusterTime } from '@waybill/shared/position';
-import { readSnapshotSegment } from '@waybill/shared/segment/reader';
+import { readSnapshotSegment } from '@waybill/shared/segment/read/reader';
 import type {
   ChangeStream,
   ChangeStreamDocument,
@@ -20,7 +21,6 @@ import type {
   Timestamp,
 } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
-import { Random } from 'waybill/demo/random';
 import { testClient } from '../support/raw.ts';
 import { differences, type Replayed, replayStream } from '../support/replay.ts';
 import { describeWithServer, type ServerKind, uniqueName } from '../support/servers.ts';
@@ -116,8 +116,8 @@ interface SeenEvent {
 }
 
 /**
- * The records are what happened from T0 on, in its order, up to some point; and it is the point that the position speaks of: everything
- * before its cluster time is there, and nothing after it.
+ * The records are what happened from T0 on, in its order, up to some point; and it is the point
+ * that the position speaks of: everything before its cluster time is there, and nothing after it.
  */
 async function expectChanges({ changes, state }: Replayed, events: Recorded): Promise<void> {
   const position = parseClusterTime(state.position!.clusterTime)!;
@@ -187,7 +187,10 @@ async function record(stream: ChangeStream<Document, ChangeStreamDocument<Docume
     }
   })().catch(() => undefined);
   return {
-    /** What happened from that time on; it may be behind the capture by a moment, so it waits for so many. */
+    /**
+     * What happened from that time on; it may be behind the capture by a moment, so it waits for so
+     * many.
+     */
     from: async (time: bigint, count: number): Promise<readonly SeenEvent[]> => {
       const found = () => seen.filter((event) => event.time >= time);
       for (let tries = 0; found().length < count && tries < 100; tries++) await sleep(100);
@@ -238,7 +241,10 @@ function write(client: MongoClient, busy: Collection, random: Random): Writer {
   return { stop, [Symbol.asyncDispose]: async () => void (await stop().catch(() => undefined)) };
 }
 
-/** Reads commits the moment they are visible, and insists on all of their segments. How many there were. */
+/**
+ * Reads commits the moment they are visible, and insists on all of their segments. How many there
+ * were.
+ */
 async function readAlong(bucket: Bucket, signal: AbortSignal): Promise<number> {
   let point: { seq: number; hash: string | null } = { seq: 0, hash: null };
   while (!signal.aborted) {

@@ -1,6 +1,7 @@
 /**
- * What the target refuses stops the load, with the record named and no value of any document in what it says; and once the cause is gone
- * the same command goes on where it was. Nothing is dropped in silence.
+ * What the target refuses stops the load, with the record named and no value of any document in
+ * what it says; and once the cause is gone the same command goes on where it was. Nothing is
+ * dropped in silence.
  */
 import type { Db, Document, IndexSpecification } from 'mongodb-4-0';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -21,7 +22,9 @@ interface Refusal {
   readonly document: Document;
 }
 
-/** Indexes that stand on the target already, and what they do not take; servers like to quote it. */
+/**
+ * Indexes that stand on the target already, and what they do not take; servers like to quote it.
+ */
 const INDEXES: readonly Refusal[] = [
   { what: 'a geo index', index: { place: '2dsphere' }, options: {}, document: { place: { type: SECRET } } },
   { what: 'a plane index', index: { place: '2d' }, options: {}, document: { place: [SECRET, 1] } },

@@ -1,20 +1,21 @@
 /**
- * How often a stream asks its bucket, at the settings that everybody has: what a cloud bills. Nothing is listed while
- * following, an idle stream asks seldom, and one in use asks by the commit and not by the change. WAYBILL_TEST_SECONDS
- * makes the counts of docs/costs.md, from longer than the few seconds here.
+ * How often a stream asks its bucket, at the settings that everybody has: what a cloud bills.
+ * Nothing is listed while following, an idle stream asks seldom, and one in use asks by the commit
+ * and not by the change. WAYBILL_TEST_SECONDS makes the counts of docs/costs.md, from longer than
+ * the few seconds here.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runLoad } from '@waybill/load/load';
 import { resolveLoadSettings } from '@waybill/load/settings';
+import { silentLogger } from '@waybill/shared/base/logger';
+import { createMetrics } from '@waybill/shared/base/metrics';
+import { createLoadStats } from '@waybill/shared/base/stats';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { FaultyBucket } from '@waybill/shared/bucket/faulty-bucket';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import { silentLogger } from '@waybill/shared/logger';
-import { createMetrics } from '@waybill/shared/metrics';
-import { connect } from '@waybill/shared/mongo/connection';
-import { createLoadStats } from '@waybill/shared/stats';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
+import { connect } from '@waybill/shared/mongo/driver/connection';
 import { expect, it } from 'vitest';
 import { awaitUntil } from '../support/await-until.ts';
+import { FaultyBucket } from '../support/bucket/faulty-bucket.ts';
 import { temporaryBucket } from '../support/bucket.ts';
 import { connectSource, startCapture } from '../support/capturing.ts';
 import { testClient } from '../support/raw.ts';
@@ -92,7 +93,8 @@ await describeWithServer('requests', (servers) => {
     const { 'capture, idle': idleCapture, 'load, idle': idleLoad } = measured;
     // A segment and a commit a second; now and then a checkpoint.
     expect(busyCapture?.put).toBeLessThanOrEqual(2 * SECONDS + 4);
-    // The stream is looked at about five times a second, the load's own log once, and each commit is read.
+    // The stream is looked at about five times a second, the load's own log once, and each commit
+    // is read.
     expect(busyLoad?.get).toBeLessThanOrEqual(10 * SECONDS);
     expect(busyLoad?.put).toBe(0);
     // A position every ten seconds.

@@ -1,7 +1,7 @@
 /** Capture and load in one process: killed, stopped, started again, and cut over while it runs. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Random } from '@waybill/demo/shop/random';
 import { expect, it } from 'vitest';
-import { Random } from 'waybill/demo/random';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
 import { createShop, startWorkload, testSeed } from '../support/workload.ts';
 import { killAgainAndAgain } from './killer.ts';

@@ -1,6 +1,7 @@
 /**
- * A stop that is asked for while the store is away, refusing or silent: what cannot be committed is given up soon, the exit code says that
- * this was a stop, and what was given up comes with the next start.
+ * A stop that is asked for while the store is away, refusing or silent: what cannot be committed is
+ * given up soon, the exit code says that this was a stop, and what was given up comes with the next
+ * start.
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,9 +1,13 @@
-/** Two captures on one prefix of a real store, again and again: one goes on, the other is fenced, and the stream stays whole. */
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import { hasCode } from '@waybill/shared/errors';
-import { runFsck } from '@waybill/shared/fsck/fsck';
-import { newFsckStats } from '@waybill/shared/fsck/stats';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
+/**
+ * Two captures on one prefix of a real store, again and again: one goes on, the other is fenced,
+ * and the stream stays whole.
+ */
+
+import { runFsck } from '@waybill/audit/fsck/fsck';
+import { newFsckStats } from '@waybill/audit/fsck/stats';
+import { hasCode } from '@waybill/shared/base/errors';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { expect, it } from 'vitest';
 import { connectSource, type RunningCapture, startCapture } from '../support/capturing.ts';
 import { type TestClient, testClient } from '../support/raw.ts';
@@ -65,7 +69,10 @@ interface Counted {
   readonly _id: number;
 }
 
-/** One document after the other, so that each capture has something to commit; until disposed, which may be done twice. */
+/**
+ * One document after the other, so that each capture has something to commit; until disposed, which
+ * may be done twice.
+ */
 function keepWriting(client: TestClient, database: string): AsyncDisposable {
   const collection = client.client.db(database).collection<Counted>('c');
   let stopped = false;
@@ -83,7 +90,10 @@ function keepWriting(client: TestClient, database: string): AsyncDisposable {
   };
 }
 
-/** Waits until one has been fenced, then stops the other, which must end well. Gives the number of those. */
+/**
+ * Waits until one has been fenced, then stops the other, which must end well. Gives the number of
+ * those.
+ */
 async function oneIsFenced(captures: readonly RunningCapture[]): Promise<number> {
   const ends = captures.map(({ ended }) => ended.then(() => 'ended', fenced));
   expect(await Promise.race(ends)).toBe('fenced');

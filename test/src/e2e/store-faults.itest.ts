@@ -1,9 +1,13 @@
-/** Thousands of operations on a real store with a connection that breaks in every way: the bucket's contract holds. */
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+/**
+ * Thousands of operations on a real store with a connection that breaks in every way: the bucket's
+ * contract holds.
+ */
+
+import { Random } from '@waybill/demo/shop/random';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { AWS, OTHER } from '@waybill/shared/bucket/s3/dialect';
 import { openS3 } from '@waybill/shared/bucket/s3/open-s3';
 import { expect, it } from 'vitest';
-import { Random } from 'waybill/demo/random';
 import { describeWithStores, suiteStore } from '../support/stores/available.ts';
 import { BREAKING, FAULTS, type FaultRates } from '../support/stores/faults.ts';
 import { Actor, expectKept, type Races } from '../support/stores/store-model.ts';

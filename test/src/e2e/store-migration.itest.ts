@@ -1,6 +1,7 @@
 /**
- * A source in use moves through S3 and through Google Cloud Storage, behind a connection that breaks all the time, while
- * captures take the stream from each other: the target ends the same, and every commit that was made is in the log.
+ * A source in use moves through S3 and through Google Cloud Storage, behind a connection that
+ * breaks all the time, while captures take the stream from each other: the target ends the same,
+ * and every commit that was made is in the log.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { streamPrefix } from '@waybill/shared/manifest/keys';

@@ -1,13 +1,15 @@
-/** Two owners of one log on a real store: never two winners of a number, and never a lost commit. */
+/**
+ * Two owners of one log on a real store: never two winners of a number, and never a lost commit.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Random } from '@waybill/demo/shop/random';
+import { hasCode } from '@waybill/shared/base/errors';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import { hasCode } from '@waybill/shared/errors';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import type { Commit } from '@waybill/shared/manifest/commit';
 import { readCommits, readManifest } from '@waybill/shared/manifest/log';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
 import { expect, it } from 'vitest';
-import { Random } from 'waybill/demo/random';
 import { describeWithStores, suiteStore } from '../support/stores/available.ts';
 import type { FaultRates } from '../support/stores/faults.ts';
 import { testSeed } from '../support/workload.ts';
@@ -85,7 +87,8 @@ async function own(bucket: Bucket, prefix: string, name: string, race: Race, ran
     for (let left = LAST_COMMITS; left > 0; ) {
       made.push(await writer.commit({ lastSequence: writer.state.lastSequence + 1 }));
       if (race.isDecided) left -= 1;
-      // No capture commits without a pause; with none the other one would take long to come to the head of the log.
+      // No capture commits without a pause; with none the other one would take long to come to the
+      // head of the log.
       await sleep(10 + random.int(30));
     }
     return { made, fenced: false };
@@ -98,7 +101,10 @@ async function own(bucket: Bucket, prefix: string, name: string, race: Race, ran
   }
 }
 
-/** The log holds every commit that was reported, once and unchanged, and its owners one after the other. */
+/**
+ * The log holds every commit that was reported, once and unchanged, and its owners one after the
+ * other.
+ */
 async function expectOneLog(bucket: Bucket, prefix: string, made: readonly Commit[]): Promise<void> {
   const log = (await Array.fromAsync(readCommits(bucket, prefix))).map(({ commit }) => commit);
   expect(log.map(({ seq }) => seq)).toEqual(log.map((_, i) => i + 1));

@@ -1,10 +1,13 @@
-/** What opens a store is never written: not where a run fails, not at level debug, not in the bucket. */
+/**
+ * What opens a store is never written: not where a run fails, not at level debug, not in the
+ * bucket.
+ */
 import { readdir, readFile } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { type TemporaryFolder, temporaryFolder } from '@waybill/demo/servers/temporary';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type TemporaryFolder, temporaryFolder } from 'waybill/servers/temporary';
 import { testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
 import { type S3Server, startS3Server } from '../support/stores/s3-server.ts';

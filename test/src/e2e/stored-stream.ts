@@ -55,7 +55,10 @@ export class StoredStream {
     if (changed) await writeFile(path, changed);
   }
 
-  /** Changes fields of a sealed JSON file, and seals it again: what is wrong with it is what it says. */
+  /**
+   * Changes fields of a sealed JSON file, and seals it again: what is wrong with it is what it
+   * says.
+   */
   async amend(path: string, fields: Readonly<Record<string, unknown>>): Promise<void> {
     await this.rewrite(path, (bytes) => {
       const { checksum: _, ...value } = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
@@ -64,7 +67,10 @@ export class StoredStream {
   }
 }
 
-/** The rule of the bucket format: the last field is the SHA-256 of all bytes before the comma in front of it. */
+/**
+ * The rule of the bucket format: the last field is the SHA-256 of all bytes before the comma in
+ * front of it.
+ */
 export function seal(value: object): Buffer {
   const body = JSON.stringify(value).slice(0, -1);
   const checksum = createHash('sha256').update(body).digest('hex');

@@ -1,5 +1,8 @@
-/** A store without put-if-absent: refused, unless the operator says that there is one writer; and then it is said everywhere. */
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+/**
+ * A store without put-if-absent: refused, unless the operator says that there is one writer; and
+ * then it is said everywhere.
+ */
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { readCommits } from '@waybill/shared/manifest/log';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { compareDeployments } from '../support/compare.ts';

@@ -1,5 +1,6 @@
 /**
- * What the target refuses of the source's structure: it stops nothing, and nobody passes over it by accident.
+ * What the target refuses of the source's structure: it stops nothing, and nobody passes over it by
+ * accident.
  */
 import { join } from 'node:path';
 import { milestoneOf } from '@waybill/shared/manifest/state';

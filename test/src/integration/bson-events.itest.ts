@@ -1,17 +1,21 @@
-/** What shared/src/bson takes for granted about servers: how events look, which `_id`s are one key, what a statement does. */
+/**
+ * What shared/src/bson takes for granted about servers: how events look, which `_id`s are one key,
+ * what a statement does.
+ */
+
+import { writeOutcome } from '@waybill/load/target/write-outcome';
 import * as build from '@waybill/shared/bson/build';
 import { canonicalKey } from '@waybill/shared/bson/canonical-key';
 import { type ChangeEvent, joinFragments, readChangeEvent } from '@waybill/shared/bson/change-event';
 import { diffDocuments } from '@waybill/shared/bson/diff';
 import { BsonType, type RawElement } from '@waybill/shared/bson/raw';
-import { EVERYTHING, SAMPLES } from '@waybill/shared/bson/samples';
 import { deleteStatement, pipelineStatement, replaceStatement } from '@waybill/shared/bson/statement';
-import { connect, type MongoConnection } from '@waybill/shared/mongo/connection';
-import { openCursor } from '@waybill/shared/mongo/cursor';
-import { RawSequence, rawArray, rawDocument } from '@waybill/shared/mongo/raw-value';
-import { writeOutcome } from '@waybill/shared/mongo/write-outcome';
+import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { openCursor } from '@waybill/shared/mongo/driver/cursor';
+import { RawSequence, rawArray, rawDocument } from '@waybill/shared/mongo/driver/raw-value';
 import { Decimal128 } from 'mongodb-4-0';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { EVERYTHING, SAMPLES } from '../support/bson/samples.ts';
 import { testClient } from '../support/raw.ts';
 import { describeWithServer, type ServerKind, uniqueName } from '../support/servers.ts';
 

@@ -1,10 +1,13 @@
-/** Bulk connections: memory that is used again, every way into a server, and what happens when the way is lost. */
+/**
+ * Bulk connections: memory that is used again, every way into a server, and what happens when the
+ * way is lost.
+ */
 import { once } from 'node:events';
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
-import { isTransient } from '@waybill/shared/errors';
-import { connect, type MongoConnection } from '@waybill/shared/mongo/connection';
-import { openCursor } from '@waybill/shared/mongo/cursor';
-import { readRange } from '@waybill/shared/mongo/range-reader';
+import { isTransient } from '@waybill/shared/base/errors';
+import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { openCursor } from '@waybill/shared/mongo/driver/cursor';
+import { readRange } from '@waybill/shared/mongo/read/range-reader';
 import { expect, it } from 'vitest';
 import { binary, document, int32 } from '../corpus/bytes.ts';
 import { testClient } from '../support/raw.ts';
@@ -25,7 +28,10 @@ await describeWithServer('reading in bulk', (servers) => {
     return database;
   };
 
-  /** Batches of a few documents; whether their memory was used again shows that a bulk connection was at work. */
+  /**
+   * Batches of a few documents; whether their memory was used again shows that a bulk connection
+   * was at work.
+   */
   const readAll = async (
     connection: MongoConnection,
     database: string,
@@ -131,7 +137,10 @@ await describeWithServer('reading in bulk', (servers) => {
 
 interface Relay extends AsyncDisposable {
   readonly uri: string;
-  /** Cuts every connection that is open now when so many bytes more have come from the server through it. */
+  /**
+   * Cuts every connection that is open now when so many bytes more have come from the server
+   * through it.
+   */
   cutAfter(bytes: number): void;
 }
 

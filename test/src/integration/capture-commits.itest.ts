@@ -1,5 +1,8 @@
-/** What stands in one commit of changes: transactions whole, images of any size, and no more of them than memory holds. */
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+/**
+ * What stands in one commit of changes: transactions whole, images of any size, and no more of them
+ * than memory holds.
+ */
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { expect, it } from 'vitest';
 import { temporaryBucket } from '../support/bucket.ts';
 import { caughtUp, connectSource, mark, startCapture } from '../support/capturing.ts';

@@ -1,13 +1,13 @@
-import { FaultyBucket } from '@waybill/shared/bucket/faulty-bucket';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import { WaybillError } from '@waybill/shared/errors';
-import { runFsck } from '@waybill/shared/fsck/fsck';
-import { newFsckStats } from '@waybill/shared/fsck/stats';
-import { runGc } from '@waybill/shared/gc/gc';
+import { runFsck } from '@waybill/audit/fsck/fsck';
+import { newFsckStats } from '@waybill/audit/fsck/stats';
+import { runGc } from '@waybill/audit/gc/gc';
+import { temporaryFolder } from '@waybill/demo/servers/temporary';
+import { WaybillError } from '@waybill/shared/base/errors';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import type { Db } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
-import { temporaryFolder } from 'waybill/servers/temporary';
 import { awaitUntil } from '../support/await-until.ts';
+import { FaultyBucket } from '../support/bucket/faulty-bucket.ts';
 import { temporaryBucket } from '../support/bucket.ts';
 import { connectSource, startCapture } from '../support/capturing.ts';
 import { testClient } from '../support/raw.ts';
@@ -26,7 +26,10 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-/** Mostly updates of documents that the snapshot has as well: only their last image makes them right. */
+/**
+ * Mostly updates of documents that the snapshot has as well: only their last image makes them
+ * right.
+ */
 async function write(db: Db, round: number): Promise<void> {
   const big = db.collection<{ i: number }>('big');
   const items = db.collection<{ _id: number }>('items');

@@ -1,9 +1,10 @@
 /**
- * Who may capture a stream: whoever is at work keeps it, whoever is gone is followed at once, and one
- * that is silent after a while.
+ * Who may capture a stream: whoever is at work keeps it, whoever is gone is followed at once, and
+ * one that is silent after a while.
  */
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import { createLogger, type Logger } from '@waybill/shared/logger';
+
+import { createLogger, type Logger } from '@waybill/shared/base/logger';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf } from '@waybill/shared/manifest/state';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
@@ -15,7 +16,10 @@ import { type TestClient, testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
 import { runWaybill, spawnWaybill } from '../support/waybill.ts';
 
-/** Long beside what a capture in this process needs for a commit; the product's own default is longer. */
+/**
+ * Long beside what a capture in this process needs for a commit; the product's own default is
+ * longer.
+ */
 const SILENCE_MS = 6000;
 const WAITS = 'the stream has an owner; waiting';
 

@@ -1,6 +1,9 @@
-/** A stream that is there already: other options, another cluster, a second capture, a token that does not fit, and lost history. */
+/**
+ * A stream that is there already: other options, another cluster, a second capture, a token that
+ * does not fit, and lost history.
+ */
 import { randomBytes } from 'node:crypto';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf } from '@waybill/shared/manifest/state';
 import { Long } from 'mongodb-4-0';
@@ -76,7 +79,8 @@ await describeWithServer('a capture that goes on', (servers) => {
       async () => (await readManifest(bucket, 'default')).lastSequence === 3,
     );
     await first.stop();
-    // The position as another server version would have left it: its token is bound to other options.
+    // The position as another server version would have left it: its token is bound to other
+    // options.
     const { state } = await replayStream(bucket, 'default');
     const { ManifestWriter } = await import('@waybill/shared/manifest/writer');
     const writer = await ManifestWriter.acquire({

@@ -1,4 +1,4 @@
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf } from '@waybill/shared/manifest/state';
 import type { Document } from 'mongodb-4-0';
@@ -60,7 +60,8 @@ await describeWithServer('capture of a sharded cluster', () => {
     await db.collection('whole').updateMany({ i: { $gte: 450 } }, { $set: { before: 'move' } });
     await admin.command({ moveCollection: 'shop.whole', toShard: home });
     await db.collection('whole').rename('renamed');
-    // And this one is a creation, of a name that was moved before: nothing of the first must be left.
+    // And this one is a creation, of a name that was moved before: nothing of the first must be
+    // left.
     await db.collection('still').drop();
     await db.collection('still').insertMany(documents(20));
     await db.collection('last').insertMany(documents(50));
@@ -70,7 +71,8 @@ await describeWithServer('capture of a sharded cluster', () => {
     await db.collection('gone').drop();
     await capture.stop();
     await startCapture(source, bucket, { include: ['shop'], until: 'caught-up', chunkBytes: 100_000 }).ended;
-    // The milestone is there from before; what was written since is proven by a stream that has passed it.
+    // The milestone is there from before; what was written since is proven by a stream that has
+    // passed it.
     const replayed = await replayStream(bucket, 'default');
     expect(await differences(replayed, client, 'shop')).toEqual([]);
     expect(replayed.collections.get('shop.renamed')?.size).toBe(481);

@@ -1,5 +1,8 @@
-/** What a capture makes of structure: names that come and go, definitions, and time-series collections. */
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+/**
+ * What a capture makes of structure: names that come and go, definitions, and time-series
+ * collections.
+ */
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { expect, it } from 'vitest';
 import { awaitUntil } from '../support/await-until.ts';
 import { temporaryBucket } from '../support/bucket.ts';

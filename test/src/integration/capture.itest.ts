@@ -1,9 +1,9 @@
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { formatClusterTime, parseClusterTime } from '@waybill/shared/base/position';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { appendNote } from '@waybill/shared/manifest/note';
 import { milestoneOf } from '@waybill/shared/manifest/state';
-import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
-import { formatClusterTime, parseClusterTime } from '@waybill/shared/position';
+import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time';
 import type { Db } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
 import { awaitUntil } from '../support/await-until.ts';
@@ -15,7 +15,10 @@ import { describeWithServer, type ServerKind, uniqueName } from '../support/serv
 
 const KINDS: readonly ServerKind[] = ['current', 'oldest'];
 
-/** Writes without pause until stopped; every document ends in a state that only the last write explains. */
+/**
+ * Writes without pause until stopped; every document ends in a state that only the last write
+ * explains.
+ */
 async function churn(db: Db, stop: AbortSignal): Promise<number> {
   const items = db.collection<{ _id: number | string }>('items');
   let round = 0;

@@ -1,8 +1,11 @@
-/** What a user gets for the mistakes that users make: what happened, what to do, the documented exit code, no stack. */
+/**
+ * What a user gets for the mistakes that users make: what happened, what to do, the documented exit
+ * code, no stack.
+ */
 import { chmod, mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { RunningServer } from '@waybill/demo/servers/start';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunningServer } from 'waybill/servers/start';
 import { type TemporaryBucket, temporaryBucket } from '../support/bucket.ts';
 import { testClient } from '../support/raw.ts';
 import { describeWithServer, startServer, uniqueName } from '../support/servers.ts';

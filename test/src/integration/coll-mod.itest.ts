@@ -1,4 +1,7 @@
-/** Every kind of collMod, from the source through the bucket onto the target, as it is after the cutover. */
+/**
+ * Every kind of collMod, from the source through the bucket onto the target, as it is after the
+ * cutover.
+ */
 import { milestoneOf } from '@waybill/shared/manifest/state';
 import { type Document, Double } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
@@ -10,7 +13,10 @@ import { describeWithServer, uniqueName } from '../support/servers.ts';
 interface Kind {
   /** Options of `create`. */
   readonly create?: Document;
-  /** What the index `i` has beside its name, and its key where that is not `a`; no such index without it. */
+  /**
+   * What the index `i` has beside its name, and its key where that is not `a`; no such index
+   * without it.
+   */
   readonly index?: Document;
   /** Made before capture begins, after the index. */
   readonly before?: Document;

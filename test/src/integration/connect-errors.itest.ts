@@ -9,10 +9,10 @@ import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import type { WaybillError } from '@waybill/shared/errors';
-import { connect } from '@waybill/shared/mongo/connection';
+import type { RunningServer } from '@waybill/demo/servers/start';
+import type { WaybillError } from '@waybill/shared/base/errors';
+import { connect } from '@waybill/shared/mongo/driver/connection';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { RunningServer } from 'waybill/servers/start';
 import { describeWithServer, startServer } from '../support/servers.ts';
 import { runWaybill } from '../support/waybill.ts';
 

@@ -11,18 +11,18 @@ import { resolveLoadSettings } from '@waybill/load/settings';
 import { openMongodbTarget } from '@waybill/load/target/mongodb';
 import { Acceptance } from '@waybill/load/verify/acceptance';
 import { newVerifyStats } from '@waybill/load/verify/settings';
+import { WaybillError } from '@waybill/shared/base/errors';
+import { silentLogger } from '@waybill/shared/base/logger';
+import { createMetrics } from '@waybill/shared/base/metrics';
+import { createLoadStats } from '@waybill/shared/base/stats';
 import type { GetOptions } from '@waybill/shared/bucket/bucket';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { WrappedBucket } from '@waybill/shared/bucket/wrapped-bucket';
-import { WaybillError } from '@waybill/shared/errors';
-import { silentLogger } from '@waybill/shared/logger';
 import { loadPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { appendNote } from '@waybill/shared/manifest/note';
 import { milestoneOf } from '@waybill/shared/manifest/state';
-import { createMetrics } from '@waybill/shared/metrics';
-import { connect, type MongoConnection } from '@waybill/shared/mongo/connection';
-import { createLoadStats } from '@waybill/shared/stats';
+import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { expect, it } from 'vitest';
 import { awaitUntil } from '../support/await-until.ts';
 import { temporaryBucket } from '../support/bucket.ts';
@@ -38,7 +38,9 @@ const CUTOVER = { name: 'cutover', at: new Date().toISOString(), clusterTime: nu
 /** What is to happen when a cutover comes to a step, before it goes on. */
 type AtStep = Readonly<Record<string, () => Promise<void>>>;
 
-/** A collection whose documents expire, with its capture, and what a test does with a load of it. */
+/**
+ * A collection whose documents expire, with its capture, and what a test does with a load of it.
+ */
 class Scene implements AsyncDisposable {
   readonly database: string;
   readonly source: TestClient;

@@ -1,18 +1,20 @@
 /**
- * The application writes on after a cutover that had made unique indexes unique already: unique values change hands between documents, and
- * the load holds back again what is in its way. What somebody else made unique is left alone.
+ * The application writes on after a cutover that had made unique indexes unique already: unique
+ * values change hands between documents, and the load holds back again what is in its way. What
+ * somebody else made unique is left alone.
  */
+
+import type { RunningServer } from '@waybill/demo/servers/start';
 import { restoreHeldBack } from '@waybill/load/cutover/restore';
+import { silentLogger } from '@waybill/shared/base/logger';
 import { fromObject } from '@waybill/shared/bson/build';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import { silentLogger } from '@waybill/shared/logger';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import type { Milestone } from '@waybill/shared/manifest/commit';
 import { loadPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { appendNote } from '@waybill/shared/manifest/note';
-import { connect } from '@waybill/shared/mongo/connection';
+import { connect } from '@waybill/shared/mongo/driver/connection';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { RunningServer } from 'waybill/servers/start';
 import { Migration } from '../e2e/migration.ts';
 import { awaitUntil } from '../support/await-until.ts';
 import { type TemporaryBucket, temporaryBucket } from '../support/bucket.ts';
@@ -35,7 +37,9 @@ interface Target {
 
 const person = (id: number, e: number | string): Buffer => fromObject({ _id: id, e });
 
-/** Everybody has the value of the neighbour now: in whatever order they are written, values meet. */
+/**
+ * Everybody has the value of the neighbour now: in whatever order they are written, values meet.
+ */
 const swapped = Array.from({ length: PEOPLE }, (_, n) => person(n, n % 2 === 0 ? n + 1 : n - 1));
 
 for (const { how, kind } of [
@@ -239,7 +243,10 @@ await describeWithServer('a cutover that is making indexes unique', (servers) =>
     return found;
   }
 
-  /** Everybody gets the value of the next: in a transaction, so in one commit, and in one window of the load. */
+  /**
+   * Everybody gets the value of the next: in a transaction, so in one commit, and in one window of
+   * the load.
+   */
   async function moveValues(name: string): Promise<void> {
     const people = source.client.db(database).collection<{ _id: number; e: number }>(name);
     const session = source.client.startSession();

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { parseClusterTime } from '@waybill/shared/base/position';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import type { Milestone } from '@waybill/shared/manifest/commit';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { appendNote } from '@waybill/shared/manifest/note';
-import { parseClusterTime } from '@waybill/shared/position';
 import { Double } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
 import { Migration } from '../e2e/migration.ts';
@@ -120,7 +120,8 @@ await describeWithServer('waybill cutover', (servers) => {
     });
 
     await there.deleteMany({ _id: /^twin/ as never });
-    // The application goes on after all, and unique values change hands: the load must be able to follow.
+    // The application goes on after all, and unique values change hands: the load must be able to
+    // follow.
     const people = source.client.db(database).collection<{ _id: number }>('people');
     for (let n = 0; n < 40; n++) {
       const [one, other] = [n * 2 + 1, n * 2 + 2];
@@ -163,7 +164,8 @@ await describeWithServer('waybill cutover', (servers) => {
     expect(timeOf(drained.at(-1))).toBeGreaterThanOrEqual(timeOf(written.at(-1)));
     expect(timeOf(written.at(-1))).toBeGreaterThan(timeOf(stopped));
 
-    // From then on nothing of the source reaches the target: the load has ended, and does not start again.
+    // From then on nothing of the source reaches the target: the load has ended, and does not start
+    // again.
     expect(await endedLoad.ended).toMatchObject({ exitCode: 0 });
     const restarted = await migration.run('load');
     expect(restarted.exitCode).toBe(2);

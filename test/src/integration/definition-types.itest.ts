@@ -1,5 +1,5 @@
 /** Definitions that differ in nothing but types, from the oldest source to a new target. */
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { BSON, type Db, type Document, Double, Long } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
 import { temporaryBucket } from '../support/bucket.ts';

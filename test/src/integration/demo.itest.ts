@@ -1,5 +1,5 @@
+import { temporaryFolder } from '@waybill/demo/servers/temporary';
 import { expect, it } from 'vitest';
-import { temporaryFolder } from 'waybill/servers/temporary';
 import { awaitUntil } from '../support/await-until.ts';
 import { compareDeployments } from '../support/compare.ts';
 import { describeWithServer } from '../support/servers.ts';

@@ -1,6 +1,6 @@
 /** Leaving more out of a stream that is there: what made it stop, or what nobody wants any more. */
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf } from '@waybill/shared/manifest/state';
 import type { Db } from 'mongodb-4-0';

@@ -1,4 +1,7 @@
-/** Nothing expires on the target while it is loaded, and after the cutover nothing that the source keeps. */
+/**
+ * Nothing expires on the target while it is loaded, and after the cutover nothing that the source
+ * keeps.
+ */
 
 import { fromObject } from '@waybill/shared/bson/build';
 import { milestoneOf } from '@waybill/shared/manifest/state';

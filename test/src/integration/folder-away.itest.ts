@@ -1,15 +1,15 @@
 /** A folder bucket whose mount goes away under a capture and a load, and comes back. */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { runFsck } from '@waybill/audit/fsck/fsck';
+import { newFsckStats } from '@waybill/audit/fsck/stats';
 import { runLoad } from '@waybill/load/load';
 import { resolveLoadSettings } from '@waybill/load/settings';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import { runFsck } from '@waybill/shared/fsck/fsck';
-import { newFsckStats } from '@waybill/shared/fsck/stats';
-import { silentLogger } from '@waybill/shared/logger';
-import { createMetrics, observeLoad } from '@waybill/shared/metrics';
-import { connect } from '@waybill/shared/mongo/connection';
-import { bucketAwayMs, createLoadStats } from '@waybill/shared/stats';
+import { silentLogger } from '@waybill/shared/base/logger';
+import { createMetrics, observeLoad } from '@waybill/shared/base/metrics';
+import { bucketAwayMs, createLoadStats } from '@waybill/shared/base/stats';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
+import { connect } from '@waybill/shared/mongo/driver/connection';
 import { expect, it } from 'vitest';
 import { ActivityMeter, activityLine } from 'waybill/output/activity';
 import { awaitUntil } from '../support/await-until.ts';

@@ -4,18 +4,19 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { placesOf } from '@waybill/shared/bson/testing';
-import { clusterTime } from '@waybill/shared/position';
-import type { DataRecord } from '@waybill/shared/record';
-import { encodeChangeSegment } from '@waybill/shared/segment/change-writer';
+import { temporaryFolder } from '@waybill/demo/servers/temporary';
+import { clusterTime } from '@waybill/shared/base/position';
+import type { DataRecord } from '@waybill/shared/base/record';
 import type { SegmentCodec } from '@waybill/shared/segment/extension';
-import { SnapshotSegmentWriter } from '@waybill/shared/segment/snapshot-writer';
+import { encodeChangeSegment } from '@waybill/shared/segment/write/change-writer';
+import { SnapshotSegmentWriter } from '@waybill/shared/segment/write/snapshot-writer';
 import { describe, expect, it } from 'vitest';
-import { temporaryFolder } from 'waybill/servers/temporary';
 import { document as bson, int32, string } from '../corpus/bytes.ts';
 import { corpusDocuments } from '../corpus/corpus.ts';
+import { placesOf } from '../support/bson/testing.ts';
 
-// Avro is worth its name only if others read it: fastavro, in Python, shares no code with the product.
+// Avro is worth its name only if others read it: fastavro, in Python, shares no code with the
+// product.
 
 const run = promisify(execFile);
 const script = fileURLToPath(new URL('./foreign-avro-reader.py', import.meta.url));
@@ -42,7 +43,10 @@ const SECONDS = 4_294_967_295;
 const plain = Array.from({ length: 5000 }, (_, index) =>
   bson(['_id', int32(index)], ['text', string(`line ${index} `.repeat(40))]),
 );
-/** The odd documents have their `_id`, where they have one, as the first field; the server gives the others one. */
+/**
+ * The odd documents have their `_id`, where they have one, as the first field; the server gives the
+ * others one.
+ */
 const odd = corpusDocuments
   .map(({ bytes }) => bytes)
   .filter((bytes) => bytes.subarray(5, 9).equals(Buffer.from('_id\0')));

@@ -1,9 +1,13 @@
-/** `waybill fsck` and `waybill gc` on object stores, also over a connection that breaks and past a cache that is behind. */
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import type { FsckReport } from '@waybill/shared/fsck/fsck';
-import type { GcReport } from '@waybill/shared/gc/gc';
+/**
+ * `waybill fsck` and `waybill gc` on object stores, also over a connection that breaks and past a
+ * cache that is behind.
+ */
+
+import type { FsckReport } from '@waybill/audit/fsck/fsck';
+import type { GcReport } from '@waybill/audit/gc/gc';
+import type { RunningServer } from '@waybill/demo/servers/start';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { RunningServer } from 'waybill/servers/start';
 import { testClient } from '../support/raw.ts';
 import { startServer, uniqueName } from '../support/servers.ts';
 import { describeWithStores } from '../support/stores/available.ts';

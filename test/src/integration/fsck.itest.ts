@@ -2,8 +2,8 @@
 import { watch } from 'node:fs';
 import { readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FsckReport } from '@waybill/shared/fsck/fsck';
-import type { GcReport } from '@waybill/shared/gc/gc';
+import type { FsckReport } from '@waybill/audit/fsck/fsck';
+import type { GcReport } from '@waybill/audit/gc/gc';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { StoredStream } from '../e2e/stored-stream.ts';
 import { awaitUntil } from '../support/await-until.ts';
@@ -193,7 +193,10 @@ await describeWithServer('a capture that is killed', (servers) => {
   });
 });
 
-/** Kills a capture the moment that a segment appears, before its commit; again, where the commit was quicker. */
+/**
+ * Kills a capture the moment that a segment appears, before its commit; again, where the commit was
+ * quicker.
+ */
 async function killUntilOrphans(bucket: string, args: readonly string[]): Promise<string[]> {
   for (let attempt = 0; attempt < 10; attempt++) {
     await using running = spawnWaybill(args);

@@ -1,20 +1,21 @@
 /**
- * The store for Google Cloud Storage against fake-gcs-server. What that server does otherwise than Google's, so what is
- * not tested here: it asks for no credentials and refuses nobody (no 401 and 403), has no requester-pays buckets, keys
- * or storage classes, and overwrites without the limit of one a second. Of a resumable upload it looks at no checksum, so
- * ours after the upload is what is tested; and it takes a question for the upload's state for its end, which the fault
- * proxy puts right.
+ * The store for Google Cloud Storage against fake-gcs-server. What that server does otherwise than
+ * Google's, so what is not tested here: it asks for no credentials and refuses nobody (no 401 and
+ * 403), has no requester-pays buckets, keys or storage classes, and overwrites without the limit of
+ * one a second. Of a resumable upload it looks at no checksum, so ours after the upload is what is
+ * tested; and it takes a question for the upload's state for its end, which the fault proxy puts
+ * right.
  */
 import { createHash } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { type ErrorCode, hasCode, WaybillError } from '@waybill/shared/base/errors';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { describeBucketContract } from '@waybill/shared/bucket/contract';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import type { StoreOptions } from '@waybill/shared/bucket/store-options';
-import { type ErrorCode, hasCode, WaybillError } from '@waybill/shared/errors';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { awaitUntil } from '../support/await-until.ts';
+import { describeBucketContract } from '../support/bucket/contract.ts';
 import { describeWithStores } from '../support/stores/available.ts';
 import { FaultProxy } from '../support/stores/fault-proxy.ts';
 import { type GcsServer, startGcsServer } from '../support/stores/gcs-server.ts';
@@ -161,7 +162,8 @@ await describeWithStores('Google Cloud Storage', ['gcs'], () => {
       const body = Buffer.alloc(17 * MIB, 'waybill');
       const put = bucket.put('k', pieces(body), { ifAbsent: true });
       put.catch(() => undefined);
-      // The upload is begun, the first chunk is there and the second on its way: what is left is the last.
+      // The upload is begun, the first chunk is there and the second on its way: what is left is
+      // the last.
       await awaitUntil('the third request', () => proxy.requests === 3, { everyMs: 1 });
       proxy.set({ 'lost-answer': 1 });
       await awaitUntil('an answer is lost', () => proxy.counts['lost-answer'] > 0, { everyMs: 1 });

@@ -1,4 +1,7 @@
-/** What stands between the store for Google Cloud Storage and its service: names, credentials, TLS, silence, damage. */
+/**
+ * What stands between the store for Google Cloud Storage and its service: names, credentials, TLS,
+ * silence, damage.
+ */
 import { writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer, request as httpRequest, type Server } from 'node:http';
 import {
@@ -11,13 +14,13 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { connect } from 'node:tls';
 import { inspect } from 'node:util';
+import { type ServerProcess, startServerProcess } from '@waybill/demo/servers/server-process';
+import { type TemporaryFolder, temporaryFolder } from '@waybill/demo/servers/temporary';
+import { type ErrorCode, hasCode, WaybillError } from '@waybill/shared/base/errors';
+import { describeError } from '@waybill/shared/base/logger';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import { type ErrorCode, hasCode, WaybillError } from '@waybill/shared/errors';
-import { describeError } from '@waybill/shared/logger';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type ServerProcess, startServerProcess } from 'waybill/servers/server-process';
-import { type TemporaryFolder, temporaryFolder } from 'waybill/servers/temporary';
 import { describeWithStores } from '../support/stores/available.ts';
 import { type GcsServer, startGcsServer } from '../support/stores/gcs-server.ts';
 import { storeBinary } from '../support/stores/programs.ts';
@@ -285,7 +288,9 @@ async function listen<S extends Server | ReturnType<typeof createTcpServer>>(
   return { server, port: (server.address() as AddressInfo).port };
 }
 
-/** A proxy that changes one byte of the object in those uploads that it is told to, counted from 0. */
+/**
+ * A proxy that changes one byte of the object in those uploads that it is told to, counted from 0.
+ */
 async function startDamaging(server: GcsServer, which: (count: number) => boolean) {
   let count = 0;
   let damaged = 0;

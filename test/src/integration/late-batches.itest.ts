@@ -1,6 +1,6 @@
 /**
- * A batch whose connection breaks may reach the target long after its repetition, and after newer states of
- * its documents (INV-3). The server refuses it then.
+ * A batch whose connection breaks may reach the target long after its repetition, and after newer
+ * states of its documents (INV-3). The server refuses it then.
  */
 
 import { Ownership } from '@waybill/load/progress/ownership';
@@ -9,9 +9,9 @@ import { plainCollection } from '@waybill/load/structure/collections';
 import { Registry } from '@waybill/load/structure/registry';
 import { openMongodbTarget } from '@waybill/load/target/mongodb';
 import type { Target, WriteBatch } from '@waybill/load/target/target';
+import { silentLogger } from '@waybill/shared/base/logger';
 import { deleteStatement, replaceStatement } from '@waybill/shared/bson/statement';
-import { silentLogger } from '@waybill/shared/logger';
-import { connect, type MongoConnection } from '@waybill/shared/mongo/connection';
+import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { document, int32 } from '../corpus/bytes.ts';
 import { type HeldMessage, LateWire } from '../support/late-wire.ts';
@@ -57,8 +57,8 @@ for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[
         client.client.db(database).collection('things').find().sort({ _id: 1 }).toArray();
 
       /**
-       * Sends a batch that is lost on its way, and repeats it. Another batch ends in between, so that the
-       * repetition does not take the very session of the first attempt by chance.
+       * Sends a batch that is lost on its way, and repeats it. Another batch ends in between, so
+       * that the repetition does not take the very session of the first attempt by chance.
        */
       async function lose(send: () => Promise<unknown>, marker = 'things'): Promise<HeldMessage> {
         const held = wire.hold(marker);

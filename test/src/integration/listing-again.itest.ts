@@ -1,18 +1,18 @@
+import { WaybillError } from '@waybill/shared/base/errors';
+import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/base/position';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { FaultyBucket } from '@waybill/shared/bucket/faulty-bucket';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import { WaybillError } from '@waybill/shared/errors';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { appendNote } from '@waybill/shared/manifest/note';
 import { milestoneOf } from '@waybill/shared/manifest/state';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
-import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/position';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time';
 import type { Db } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
 import { Migration } from '../e2e/migration.ts';
 import { awaitUntil } from '../support/await-until.ts';
+import { FaultyBucket } from '../support/bucket/faulty-bucket.ts';
 import { temporaryBucket } from '../support/bucket.ts';
 import { atClockReadings, connectSource, startCapture } from '../support/capturing.ts';
 import { compareDeployments } from '../support/compare.ts';
@@ -241,7 +241,8 @@ await describeWithServer(
       expect(listings).toBe(2);
       expect(await created()).toEqual(['named', 'still']);
 
-      // The operator's word is wrong, and stays so: it ends, and what it could not tell is told after the next word.
+      // The operator's word is wrong, and stays so: it ends, and what it could not tell is told
+      // after the next word.
       listings = 0;
       meanwhile = async () => {
         await db.createCollection(`empty_${listings}`);

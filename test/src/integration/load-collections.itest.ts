@@ -1,4 +1,7 @@
-/** Collections and views on the target: made with their options, changed by the stream, repeated, and left alone. */
+/**
+ * Collections and views on the target: made with their options, changed by the stream, repeated,
+ * and left alone.
+ */
 import { fromObject, int32, type Plain } from '@waybill/shared/bson/build';
 import { expect } from 'vitest';
 import { A, B, C, itLoadsStructure } from '../support/load-structure.ts';

@@ -1,15 +1,18 @@
-/** Segments that are whole in the bucket and come damaged: a load goes on after one such read, and stops after two, with nothing applied. */
+/**
+ * Segments that are whole in the bucket and come damaged: a load goes on after one such read, and
+ * stops after two, with nothing applied.
+ */
 import { runLoad } from '@waybill/load/load';
 import type { LoadResult } from '@waybill/load/load-deps';
 import { resolveLoadSettings } from '@waybill/load/settings';
+import { silentLogger } from '@waybill/shared/base/logger';
+import { createMetrics } from '@waybill/shared/base/metrics';
+import { createLoadStats, type LoadStats } from '@waybill/shared/base/stats';
 import { buildDocument, int32 } from '@waybill/shared/bson/build';
 import type { Bucket, GetOptions } from '@waybill/shared/bucket/bucket';
-import { FaultyBucket } from '@waybill/shared/bucket/faulty-bucket';
-import { silentLogger } from '@waybill/shared/logger';
-import { createMetrics } from '@waybill/shared/metrics';
-import { connect } from '@waybill/shared/mongo/connection';
-import { createLoadStats, type LoadStats } from '@waybill/shared/stats';
+import { connect } from '@waybill/shared/mongo/driver/connection';
 import { expect, it } from 'vitest';
+import { FaultyBucket } from '../support/bucket/faulty-bucket.ts';
 import { temporaryBucket } from '../support/bucket.ts';
 import { type TestClient, testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';

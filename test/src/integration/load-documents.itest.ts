@@ -1,7 +1,10 @@
-/** What a load makes of a stream: snapshot and changes byte for byte, again and again, and beside a rival. */
+/**
+ * What a load makes of a stream: snapshot and changes byte for byte, again and again, and beside a
+ * rival.
+ */
 import { openMongodbTarget } from '@waybill/load/target/mongodb';
 import { buildDocument, doc, double, fromObject, int32, string, timestamp } from '@waybill/shared/bson/build';
-import { connect } from '@waybill/shared/mongo/connection';
+import { connect } from '@waybill/shared/mongo/driver/connection';
 import { expect } from 'vitest';
 import { corpus } from '../corpus/corpus.ts';
 import { awaitUntil } from '../support/await-until.ts';
@@ -91,7 +94,8 @@ await describeWithServer('load', (servers) => {
       order(int32(2), 22),
     ];
     await expectStored(expected);
-    // As a crash before any progress was written would leave it: everything applied, nothing recorded.
+    // As a crash before any progress was written would leave it: everything applied, nothing
+    // recorded.
     const progress = client.client.db('waybill').collection<{ _id: string }>('progress');
     await progress.deleteMany({ _id: /\/(segment|lane|state)/ });
     await run();
@@ -147,7 +151,8 @@ await describeWithServer('load', (servers) => {
       put(orders, order(int32(2), 1)),
       remove(orders, int32(2)),
       put(orders, order(double(2), 3)),
-      // An image from the future: looked up when the document had been deleted and made anew under an equal id.
+      // An image from the future: looked up when the document had been deleted and made anew under
+      // an equal id.
       {
         operation: 'update',
         namespace: words,

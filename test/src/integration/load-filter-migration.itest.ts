@@ -1,4 +1,7 @@
-/** A part of a stream, migrated by the command, and who else keeps to the load's filter: verify, status and cutover. */
+/**
+ * A part of a stream, migrated by the command, and who else keeps to the load's filter: verify,
+ * status and cutover.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { AT_WORK, Migration, said } from '../e2e/migration.ts';

@@ -17,7 +17,8 @@ await describeWithServer('one name of several collections', (servers) => {
     collections,
     ids,
   }) => {
-    // Between T0 and the inventory: x was renamed to y, z was dropped and made anew with a collation.
+    // Between T0 and the inventory: x was renamed to y, z was dropped and made anew with a
+    // collation.
     const [x, y, z] = ['x', 'y', 'z'].map((name) => `${database}.${name}`) as [string, string, string];
     await stream.snapshot([
       { namespace: y, uuid: A, documents: [fromObject({ _id: 1, n: 2 }), fromObject({ _id: 2 })] },

@@ -1,4 +1,7 @@
-/** What a load does not apply: damaged files, streams and targets that are not its own, documents that the target refuses. */
+/**
+ * What a load does not apply: damaged files, streams and targets that are not its own, documents
+ * that the target refuses.
+ */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildDocument, doc, fromObject, int32, string } from '@waybill/shared/bson/build';

@@ -4,6 +4,7 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { RunningServer } from '@waybill/demo/servers/start';
 import { buildDocument, int32 } from '@waybill/shared/bson/build';
 import type { MilestoneName } from '@waybill/shared/manifest/commit';
 import { loadPrefix } from '@waybill/shared/manifest/keys';
@@ -11,10 +12,9 @@ import { readManifest } from '@waybill/shared/manifest/log';
 import { appendNote } from '@waybill/shared/manifest/note';
 import { milestoneOf } from '@waybill/shared/manifest/state';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
-import { connect } from '@waybill/shared/mongo/connection';
-import { sourceIdentity } from '@waybill/shared/mongo/source-identity';
+import { connect } from '@waybill/shared/mongo/driver/connection';
+import { sourceIdentity } from '@waybill/shared/mongo/facts/source-identity';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { RunningServer } from 'waybill/servers/start';
 import { temporaryBucket } from '../support/bucket.ts';
 import { testClient } from '../support/raw.ts';
 import { load } from '../support/run-load.ts';

@@ -1,18 +1,18 @@
 /** A stop that is asked for while a load records a milestone in a bucket that does not take it. */
 import { runLoad } from '@waybill/load/load';
 import { resolveLoadSettings } from '@waybill/load/settings';
+import { WaybillError } from '@waybill/shared/base/errors';
+import { silentLogger } from '@waybill/shared/base/logger';
+import { createMetrics } from '@waybill/shared/base/metrics';
+import { createLoadStats } from '@waybill/shared/base/stats';
 import { buildDocument, int32 } from '@waybill/shared/bson/build';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { FaultyBucket } from '@waybill/shared/bucket/faulty-bucket';
-import { WaybillError } from '@waybill/shared/errors';
-import { silentLogger } from '@waybill/shared/logger';
 import { commitKey, loadPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
-import { createMetrics } from '@waybill/shared/metrics';
-import { connect } from '@waybill/shared/mongo/connection';
-import { createLoadStats } from '@waybill/shared/stats';
+import { connect } from '@waybill/shared/mongo/driver/connection';
 import { expect, it } from 'vitest';
 import { awaitUntil } from '../support/await-until.ts';
+import { FaultyBucket } from '../support/bucket/faulty-bucket.ts';
 import { temporaryBucket } from '../support/bucket.ts';
 import { testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';

@@ -4,9 +4,9 @@
  */
 import { existing } from '@waybill/load/verify/lookup';
 import { documentId } from '@waybill/shared/bson/statement';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import { listCollections } from '@waybill/shared/mongo/collections';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { listCollections } from '@waybill/shared/mongo/facts/collections';
 import { type Db, Long } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
 import { int32 } from '../corpus/bytes.ts';
@@ -22,7 +22,9 @@ const LARGE = Array.from({ length: 20 }, (_, n) => padded(int32(n), 1_000_000));
 /** More than a first batch. */
 const MANY = 150;
 
-/** The connection, with something done once before more of a cursor on the collection is asked for. */
+/**
+ * The connection, with something done once before more of a cursor on the collection is asked for.
+ */
 class Interrupted {
   readonly connection: MongoConnection;
   #then: ((cursor: unknown) => Promise<unknown>) | null = null;

@@ -1,7 +1,11 @@
-/** Structure changes at random between T0 and the inventory, and later: the target ends as the source. */
+/**
+ * Structure changes at random between T0 and the inventory, and later: the target ends as the
+ * source.
+ */
+
+import { Random } from '@waybill/demo/shop/random';
 import type { Db } from 'mongodb-4-0';
 import { it } from 'vitest';
-import { Random } from 'waybill/demo/random';
 import { all, collation, migrated, over, seed, write } from '../support/names-at-t0.ts';
 import { describeWithServer, type ServerKind } from '../support/servers.ts';
 import { testSeed } from '../support/workload.ts';

@@ -1,10 +1,11 @@
 /**
- * Structure changes between T0 and the inventory, forced: the stream has its position before they are made, and nothing is listed until
- * they are done. So collections that have changes in the stream are gone, or stand under other names, when the capture first looks.
+ * Structure changes between T0 and the inventory, forced: the stream has its position before they
+ * are made, and nothing is listed until they are done. So collections that have changes in the
+ * stream are gone, or stand under other names, when the capture first looks.
  */
 import { definitionOf } from '@waybill/capture/catalog/definition';
-import { listCatalog } from '@waybill/shared/mongo/catalog';
-import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
+import { listCatalog } from '@waybill/shared/mongo/facts/catalog';
+import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import type { Db } from 'mongodb-4-0';
 import { it } from 'vitest';
 import {
@@ -147,8 +148,8 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
 };
 
 /**
- * From 6.0, an inventory that has a collection under the name that it got after T0. Before, one that could not tell that the rename came
- * after it: see namesAtT0.
+ * From 6.0, an inventory that has a collection under the name that it got after T0. Before, one
+ * that could not tell that the rename came after it: see namesAtT0.
  */
 const misnamed = (kind: ServerKind): Scenario => ({
   before: (db) => all(db, ['a', 'b'], seed),

@@ -1,9 +1,13 @@
 /** Reading in natural order, with the server's own positions, and when that is the better way. */
 import { randomUUID } from 'node:crypto';
-import { connect, type MongoConnection } from '@waybill/shared/mongo/connection';
-import { isScattered } from '@waybill/shared/mongo/id-locality';
-import { givesPositions, NaturalReader, type ReadNaturalOptions } from '@waybill/shared/mongo/natural-reader';
-import { planRanges } from '@waybill/shared/mongo/range-plan';
+import { isScattered } from '@waybill/capture/snapshot/id-locality';
+import {
+  givesPositions,
+  NaturalReader,
+  type ReadNaturalOptions,
+} from '@waybill/capture/snapshot/natural-reader';
+import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { planRanges } from '@waybill/shared/mongo/read/range-plan';
 import type { Collection } from 'mongodb-4-0';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestClient, testClient } from '../support/raw.ts';

@@ -1,6 +1,6 @@
 /** Names that look harmless to a server: beyond U+FFFF, no UTF-8, and made to fool a terminal. */
 import { fromObject, string } from '@waybill/shared/bson/build';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { expect } from 'vitest';
 import { temporaryBucket } from '../support/bucket.ts';
 import { connectSource, startCapture } from '../support/capturing.ts';

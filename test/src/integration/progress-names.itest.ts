@@ -1,4 +1,6 @@
-/** Progress of loads is told by what it is: a user may have databases and collections of its names. */
+/**
+ * Progress of loads is told by what it is: a user may have databases and collections of its names.
+ */
 import { expect, it } from 'vitest';
 import { AT_WORK, Migration, said } from '../e2e/migration.ts';
 import { testClient } from '../support/raw.ts';

@@ -1,5 +1,8 @@
-/** One range read while its cursor is lost, its collection renamed or dropped, or the reader told to stop. */
-import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
+/**
+ * One range read while its cursor is lost, its collection renamed or dropped, or the reader told to
+ * stop.
+ */
+import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time';
 import { expect, it } from 'vitest';
 import { int32, string } from '../corpus/bytes.ts';
 import { copied, describeRanges, padded } from '../support/ranges.ts';

@@ -1,5 +1,8 @@
-/** One range read while its cursor is lost, its collection renamed or dropped, or the reader told to stop. */
-import { planRanges, type Range } from '@waybill/shared/mongo/range-plan';
+/**
+ * One range read while its cursor is lost, its collection renamed or dropped, or the reader told to
+ * stop.
+ */
+import { planRanges, type Range } from '@waybill/shared/mongo/read/range-plan';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   binary,
@@ -26,7 +29,10 @@ import {
 } from '../corpus/bytes.ts';
 import { describeRanges, padded } from '../support/ranges.ts';
 
-/** One `_id` of every kind, and neighbours of several; numbers of different types are interleaved in value. */
+/**
+ * One `_id` of every kind, and neighbours of several; numbers of different types are interleaved in
+ * value.
+ */
 const MIXED_IDS: readonly Value[] = [
   minKey,
   nullValue,

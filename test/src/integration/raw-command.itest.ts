@@ -1,13 +1,20 @@
-/** What shared/mongo/raw-command.ts leans on inside the drivers: bytes must arrive as they are, with both of them. */
-import { type CommandReply, connect, type MongoConnection } from '@waybill/shared/mongo/connection';
-import { openCursor } from '@waybill/shared/mongo/cursor';
-import { RawSequence, rawArray, rawDocument } from '@waybill/shared/mongo/raw-value';
-import { writeOutcome } from '@waybill/shared/mongo/write-outcome';
+/**
+ * What shared/mongo/raw-command.ts leans on inside the drivers: bytes must arrive as they are, with
+ * both of them.
+ */
+
+import { writeOutcome } from '@waybill/load/target/write-outcome';
+import { type CommandReply, connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { openCursor } from '@waybill/shared/mongo/driver/cursor';
+import { RawSequence, rawArray, rawDocument } from '@waybill/shared/mongo/driver/raw-value';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { array, document, double, type Field, int32, int64, object, string } from '../corpus/bytes.ts';
 import { describeWithServer, type ServerKind, uniqueName } from '../support/servers.ts';
 
-/** Duplicate and integer-like keys out of order, a prototype's name, a dot, invalid UTF-8, a whole double, a long. */
+/**
+ * Duplicate and integer-like keys out of order, a prototype's name, a dot, invalid UTF-8, a whole
+ * double, a long.
+ */
 const AWKWARD: readonly Field[] = [
   ['a', int32(1)],
   ['a', int32(2)],

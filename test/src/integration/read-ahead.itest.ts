@@ -1,25 +1,26 @@
 /**
- * What a load asks of a store far away: of one lane the bytes of that lane, and what is to come before it is needed.
- * The times that are printed are of the machine at hand; what is checked are counts, order and bytes.
+ * What a load asks of a store far away: of one lane the bytes of that lane, and what is to come
+ * before it is needed. The times that are printed are of the machine at hand; what is checked are
+ * counts, order and bytes.
  */
 import { randomBytes } from 'node:crypto';
 import { runLoad } from '@waybill/load/load';
 import { resolveLoadSettings } from '@waybill/load/settings';
+import { silentLogger } from '@waybill/shared/base/logger';
+import { createMetrics } from '@waybill/shared/base/metrics';
+import { createLoadStats, type LoadStats } from '@waybill/shared/base/stats';
 import { buildDocument, int32, string } from '@waybill/shared/bson/build';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { FaultyBucket } from '@waybill/shared/bucket/faulty-bucket';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { ReadAhead } from '@waybill/shared/bucket/read-ahead';
-import { silentLogger } from '@waybill/shared/logger';
 import type { SegmentEntry } from '@waybill/shared/manifest/commit';
 import { segmentKey, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readCommits } from '@waybill/shared/manifest/log';
-import { createMetrics } from '@waybill/shared/metrics';
-import { connect } from '@waybill/shared/mongo/connection';
-import { segmentReads } from '@waybill/shared/segment/fetch-segment';
-import { readChangeSegment } from '@waybill/shared/segment/reader';
-import { createLoadStats, type LoadStats } from '@waybill/shared/stats';
+import { connect } from '@waybill/shared/mongo/driver/connection';
+import { segmentReads } from '@waybill/shared/segment/read/fetch-segment';
+import { readChangeSegment } from '@waybill/shared/segment/read/reader';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { FaultyBucket } from '../support/bucket/faulty-bucket.ts';
 import { temporaryBucket } from '../support/bucket.ts';
 import { testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
@@ -181,7 +182,8 @@ await describeWithServer(
       console.log(
         `at most ${watch.held} bytes, bound ${bound}, largest ${largest}, most at once ${watch.most}`,
       );
-      // In hand there are eight small segments of the snapshot at once, where two large ones may be.
+      // In hand there are eight small segments of the snapshot at once, where two large ones may
+      // be.
       expect(watch.held).toBeLessThanOrEqual(bound + 8 * largest);
       expect(watch.held).toBeGreaterThan(bound);
       expect(watch.asked).toEqual([...watch.segments.keys()]);

@@ -1,12 +1,14 @@
 /**
- * A collection that is read again behind its rename, by a capture that dies at each of its writes in turn.
+ * A collection that is read again behind its rename, by a capture that dies at each of its writes
+ * in turn.
  */
+
+import { WaybillError } from '@waybill/shared/base/errors';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { FaultyBucket } from '@waybill/shared/bucket/faulty-bucket';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import { WaybillError } from '@waybill/shared/errors';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { expect, it } from 'vitest';
+import { FaultyBucket } from '../support/bucket/faulty-bucket.ts';
 import { temporaryBucket } from '../support/bucket.ts';
 import { connectSource, startCapture } from '../support/capturing.ts';
 import { compareDeployments } from '../support/compare.ts';

@@ -1,16 +1,18 @@
 /** The S3 store against real servers: the contract, and what compatible stores lack. */
 import { CreateMultipartUploadCommand, HeadObjectCommand, UploadPartCommand } from '@aws-sdk/client-s3';
-import { describeBucketContract } from '@waybill/shared/bucket/contract';
-import { probeBucket } from '@waybill/shared/bucket/probe';
+import { hasCode, WaybillError } from '@waybill/shared/base/errors';
+import { probeBucket } from '@waybill/shared/bucket/open/probe';
 import { AWS, OTHER } from '@waybill/shared/bucket/s3/dialect';
-import { hasCode, WaybillError } from '@waybill/shared/errors';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describeBucketContract } from '../support/bucket/contract.ts';
 import { describeWithStores } from '../support/stores/available.ts';
 import { code, MIB, megabytes, open, uploadsIn } from '../support/stores/s3-bucket.ts';
 import { type S3Server, startS3Server } from '../support/stores/s3-server.ts';
 import { COS, OSS, startVendorProxy, type Vendor, type VendorProxy } from '../support/stores/vendor-proxy.ts';
 
-/** Two parts on their way, one held back, one being filled, and one that each connection remembers. */
+/**
+ * Two parts on their way, one held back, one being filled, and one that each connection remembers.
+ */
 const HELD_BYTES = 56 * MIB;
 
 await describeWithStores('S3', ['s3', 's3-without-conditions'], () => {

@@ -1,8 +1,11 @@
-/** The S3 store behind a connection that breaks: nothing is lost, doubled or waited for without end. */
+/**
+ * The S3 store behind a connection that breaks: nothing is lost, doubled or waited for without end.
+ */
+
+import { hasCode, WaybillError } from '@waybill/shared/base/errors';
+import { retry } from '@waybill/shared/base/retry';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { openS3 } from '@waybill/shared/bucket/s3/open-s3';
-import { hasCode, WaybillError } from '@waybill/shared/errors';
-import { retry } from '@waybill/shared/retry';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeWithStores } from '../support/stores/available.ts';
 import { FaultProxy } from '../support/stores/fault-proxy.ts';
@@ -70,7 +73,8 @@ await describeWithStores('S3 through a bad network', ['s3'], () => {
       expect(got).toHaveLength(20 * MIB);
       for (let at = 0; at < 20; at++) expect(got[at * MIB + 5]).toBe(at);
     }
-    // The beginning of one may have been lost on its way to us: nobody knows it by its id, and age removes it.
+    // The beginning of one may have been lost on its way to us: nobody knows it by its id, and age
+    // removes it.
     await bucket.removeUnfinished('', { olderThanMs: -60_000, isOurs: () => true });
     expect(await uploadsIn(server, name)).toBe(0);
     await bucket.close();

@@ -1,7 +1,10 @@
-/** What is wrong with the options of an S3 store, or with the rights there: it is said, and no secret with it. */
+/**
+ * What is wrong with the options of an S3 store, or with the rights there: it is said, and no
+ * secret with it.
+ */
 import { randomUUID } from 'node:crypto';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import { type ErrorCode, hasCode, type WaybillError } from '@waybill/shared/errors';
+import { type ErrorCode, hasCode, type WaybillError } from '@waybill/shared/base/errors';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeWithStores } from '../support/stores/available.ts';
 import { code, MIB, megabytes, open } from '../support/stores/s3-bucket.ts';

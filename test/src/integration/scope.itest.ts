@@ -3,7 +3,7 @@
  * command, as its user meets it.
  */
 
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf } from '@waybill/shared/manifest/state';
 import { afterAll, beforeAll, expect, it } from 'vitest';

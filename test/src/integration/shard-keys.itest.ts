@@ -1,13 +1,13 @@
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import { runFsck } from '@waybill/shared/fsck/fsck';
-import { newFsckStats } from '@waybill/shared/fsck/stats';
+import { runFsck } from '@waybill/audit/fsck/fsck';
+import { newFsckStats } from '@waybill/audit/fsck/stats';
+import type { RunningCluster } from '@waybill/demo/servers/cluster';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import type { CommittedPosition } from '@waybill/shared/manifest/commit';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import type { ClientSession, Db } from 'mongodb-4-0';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { RunningCluster } from 'waybill/servers/cluster';
 import { type TemporaryBucket, temporaryBucket } from '../support/bucket.ts';
 import { caughtUp, connectSource, mark, startCapture } from '../support/capturing.ts';
 import { compareDeployments } from '../support/compare.ts';

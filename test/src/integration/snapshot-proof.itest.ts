@@ -1,9 +1,13 @@
-/** When capture proves that the stream has passed the snapshot: once all of it is read, and again where something is read again. */
-import { FaultyBucket } from '@waybill/shared/bucket/faulty-bucket';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import { WaybillError } from '@waybill/shared/errors';
+/**
+ * When capture proves that the stream has passed the snapshot: once all of it is read, and again
+ * where something is read again.
+ */
+
+import { WaybillError } from '@waybill/shared/base/errors';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { expect, it } from 'vitest';
 import { awaitUntil } from '../support/await-until.ts';
+import { FaultyBucket } from '../support/bucket/faulty-bucket.ts';
 import { temporaryBucket } from '../support/bucket.ts';
 import { atClockReadings, connectSource, startCapture } from '../support/capturing.ts';
 import { testClient } from '../support/raw.ts';
@@ -27,7 +31,8 @@ await describeWithServer('the proof that a stream has passed its snapshot', (ser
         log.push('segment');
         return;
       }
-      // The segment is not closed before this returns, so a proof that waited for it would never come.
+      // The segment is not closed before this returns, so a proof that waited for it would never
+      // come.
       await awaitUntil('the proof is begun', () => log.at(-1) === 'proof');
       if (log.includes('failed')) return;
       log.push('failed');

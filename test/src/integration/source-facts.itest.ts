@@ -1,12 +1,15 @@
-/** What is asked of a source beside its documents: what there is, which cluster it is, and what time it has. */
+/**
+ * What is asked of a source beside its documents: what there is, which cluster it is, and what time
+ * it has.
+ */
 import { findElement } from '@waybill/shared/bson/raw';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import { listCatalog, listDatabases } from '@waybill/shared/mongo/catalog';
-import { connect, type MongoConnection } from '@waybill/shared/mongo/connection';
-import { openCursor } from '@waybill/shared/mongo/cursor';
-import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
-import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
-import { isKnownAs, sourceIdentity } from '@waybill/shared/mongo/source-identity';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
+import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { openCursor } from '@waybill/shared/mongo/driver/cursor';
+import { listCatalog, listDatabases } from '@waybill/shared/mongo/facts/catalog';
+import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
+import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time';
+import { isKnownAs, sourceIdentity } from '@waybill/shared/mongo/facts/source-identity';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { temporaryBucket } from '../support/bucket.ts';
 import { connectSource, startCapture } from '../support/capturing.ts';
@@ -180,7 +183,8 @@ await describeWithServer('sources that will not do', (servers) => {
     expect(await sourceIdentity(root)).toMatchObject({ basis: 'replicaSetId' });
     const identity = await sourceIdentity(reader);
     expect(identity).toMatchObject({ basis: 'collectionUuid', id: expect.stringMatching(/^[0-9a-f]{32}$/) });
-    // Granted more later, the user meets the cluster that it knows; and not one where it knows nothing.
+    // Granted more later, the user meets the cluster that it knows; and not one where it knows
+    // nothing.
     expect(isKnownAs(await sourceIdentity(root), identity.id)).toBe(true);
     await using other = await connect(servers.target.uri, { role: 'target' });
     expect(isKnownAs(await sourceIdentity(other), identity.id)).toBe(false);

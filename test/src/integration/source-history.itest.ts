@@ -1,11 +1,11 @@
 import { cp, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import type { RunningServer } from '@waybill/demo/servers/start';
+import { temporaryFolder } from '@waybill/demo/servers/temporary';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf } from '@waybill/shared/manifest/state';
 import { expect, it } from 'vitest';
-import type { RunningServer } from 'waybill/servers/start';
-import { temporaryFolder } from 'waybill/servers/temporary';
 import { awaitUntil } from '../support/await-until.ts';
 import { temporaryBucket } from '../support/bucket.ts';
 import { caughtUp, connectSource, mark, startCapture } from '../support/capturing.ts';

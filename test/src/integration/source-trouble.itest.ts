@@ -4,11 +4,11 @@
  */
 import { runCapture } from '@waybill/capture/capture';
 import { DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/settings';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import { createLogger } from '@waybill/shared/logger';
-import { createMetrics } from '@waybill/shared/metrics';
-import { connect } from '@waybill/shared/mongo/connection';
-import { createCaptureStats } from '@waybill/shared/stats';
+import { createLogger } from '@waybill/shared/base/logger';
+import { createMetrics } from '@waybill/shared/base/metrics';
+import { createCaptureStats } from '@waybill/shared/base/stats';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
+import { connect } from '@waybill/shared/mongo/driver/connection';
 import { expect, it } from 'vitest';
 import { awaitUntil } from '../support/await-until.ts';
 import { temporaryBucket } from '../support/bucket.ts';

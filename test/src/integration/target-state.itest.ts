@@ -1,6 +1,7 @@
 /** What the state of a target explains is said so: early, and with the reason that is true. */
+
+import { createLogger } from '@waybill/shared/base/logger';
 import { int32 } from '@waybill/shared/bson/build';
-import { createLogger } from '@waybill/shared/logger';
 import { expect, it } from 'vitest';
 import { awaitUntil } from '../support/await-until.ts';
 import { temporaryBucket } from '../support/bucket.ts';

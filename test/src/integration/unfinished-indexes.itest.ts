@@ -1,12 +1,13 @@
 /** Indexes that are still being built where somebody lists them. */
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+
+import { formatClusterTime } from '@waybill/shared/base/position';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
 import { readCommits, readManifest } from '@waybill/shared/manifest/log';
 import { appendNote } from '@waybill/shared/manifest/note';
 import { milestoneOf } from '@waybill/shared/manifest/state';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
-import { formatClusterTime } from '@waybill/shared/position';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time';
 import { expect, it } from 'vitest';
 import { awaitUntil } from '../support/await-until.ts';
 import { temporaryBucket } from '../support/bucket.ts';

@@ -1,4 +1,7 @@
-/** Verify of what changes meanwhile: it waits for what is on its way, and tells of what never stands still. */
+/**
+ * Verify of what changes meanwhile: it waits for what is on its way, and tells of what never stands
+ * still.
+ */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,4 +1,7 @@
-/** What verify finds between collections, options and indexes, and between the oldest source and a new target. */
+/**
+ * What verify finds between collections, options and indexes, and between the oldest source and a
+ * new target.
+ */
 import { expect, it } from 'vitest';
 import * as b from '../corpus/bytes.ts';
 import { insertCorpus } from '../corpus/corpus.ts';

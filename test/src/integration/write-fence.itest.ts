@@ -1,11 +1,13 @@
 /**
- * What load/target/write-fence.ts leans on: that a server refuses a late batch by the transaction number in its session, whenever it comes: with both drivers, after an election, and where a server can not.
+ * What load/target/write-fence.ts leans on: that a server refuses a late batch by the transaction
+ * number in its session, whenever it comes: with both drivers, after an election, and where a
+ * server can not.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openMongodbTarget } from '@waybill/load/target/mongodb';
 import type { FenceRequest, Target, WriteBatch, WriteResult } from '@waybill/load/target/target';
 import { deleteStatement, replaceStatement } from '@waybill/shared/bson/statement';
-import { connect, type MongoConnection } from '@waybill/shared/mongo/connection';
+import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { document, int32 } from '../corpus/bytes.ts';
 import { awaitUntil } from '../support/await-until.ts';

@@ -5,7 +5,10 @@ export interface AwaitOptions {
   readonly everyMs?: number;
 }
 
-/** Looks again until `probe` gives something truthy, and gives that back. The bound is a safety net, not an assertion. */
+/**
+ * Looks again until `probe` gives something truthy, and gives that back. The bound is a safety net,
+ * not an assertion.
+ */
 export async function awaitUntil<T>(
   what: string,
   probe: () => Promise<T> | T,

@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url';
-import { temporaryFolder } from 'waybill/servers/temporary';
+import { temporaryFolder } from '@waybill/demo/servers/temporary';
 
 export interface TemporaryBucket extends AsyncDisposable {
   /** The folder, absolute. */

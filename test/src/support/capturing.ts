@@ -1,13 +1,13 @@
 import { type CaptureResult, runCapture } from '@waybill/capture/capture';
 import { type CaptureSettings, DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/settings';
+import { createLogger, type Logger } from '@waybill/shared/base/logger';
+import { createMetrics } from '@waybill/shared/base/metrics';
+import { type CaptureStats, createCaptureStats } from '@waybill/shared/base/stats';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { createLogger, type Logger } from '@waybill/shared/logger';
 import type { Milestone } from '@waybill/shared/manifest/commit';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf } from '@waybill/shared/manifest/state';
-import { createMetrics } from '@waybill/shared/metrics';
-import { connect, type MongoConnection } from '@waybill/shared/mongo/connection';
-import { type CaptureStats, createCaptureStats } from '@waybill/shared/stats';
+import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import type { Db } from 'mongodb-4-0';
 import { awaitUntil } from './await-until.ts';
 import { replayStream } from './replay.ts';
@@ -60,7 +60,10 @@ export function connectSource(uri: string): Promise<MongoConnection> {
   return connect(uri, { role: 'source' });
 }
 
-/** The source, with something done before each reading of its clock: a capture does so when it proves how far it is. */
+/**
+ * The source, with something done before each reading of its clock: a capture does so when it
+ * proves how far it is.
+ */
 export function atClockReadings(source: MongoConnection, then: () => Promise<void>): MongoConnection {
   return beforeCommands(source, (command) => (command.find === 'clock' ? then() : undefined));
 }
@@ -91,7 +94,9 @@ export function caughtUp(bucket: Bucket): Promise<Milestone> {
   );
 }
 
-/** A write that can be told from all others: once it is in the stream, so is everything before it. */
+/**
+ * A write that can be told from all others: once it is in the stream, so is everything before it.
+ */
 export async function mark(db: Db, bucket: Bucket): Promise<void> {
   const { insertedId } = await db.collection('marks').insertOne({ at: Date.now() });
   const bytes = Buffer.from(insertedId.id);

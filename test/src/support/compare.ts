@@ -12,8 +12,9 @@ export interface CompareOptions {
 const NOT_COMPARED = new Set(['admin', 'local', 'config', 'waybill']);
 
 /**
- * What differs between two deployments, one line each; empty when nothing does. Documents are compared byte for byte, those
- * of capped collections in their order too. It shares no code with `waybill verify`.
+ * What differs between two deployments, one line each; empty when nothing does. Documents are
+ * compared byte for byte, those of capped collections in their order too. It shares no code with
+ * `waybill verify`.
  */
 export async function compareDeployments(
   sourceUri: string,

@@ -6,8 +6,9 @@ import { uniqueName } from './servers.ts';
 import { StreamBuilder } from './stream-builder.ts';
 
 /**
- * `it`, whose tests may ask for an empty `bucket`, a `client` of a target without progress, a `database` there that nobody else uses and that
- * is dropped after the test, the name of its `orders`, and an empty `stream` in the bucket. `run` loads the bucket into the target, in this
+ * `it`, whose tests may ask for an empty `bucket`, a `client` of a target without progress, a
+ * `database` there that nobody else uses and that is dropped after the test, the name of its
+ * `orders`, and an empty `stream` in the bucket. `run` loads the bucket into the target, in this
  * process, until caught up unless told otherwise.
  */
 export function itLoads(targetUri: () => string, stem: string) {

@@ -1,6 +1,6 @@
 /**
- * What lies between a load and its target, and can lose a message in the worst way: the client's connection
- * is reset, and the server gets the bytes when the test says so.
+ * What lies between a load and its target, and can lose a message in the worst way: the client's
+ * connection is reset, and the server gets the bytes when the test says so.
  */
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 

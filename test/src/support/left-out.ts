@@ -14,7 +14,10 @@ export async function whyMissing(programs: readonly (() => Promise<unknown>)[]):
   return undefined;
 }
 
-/** The suite; or, where something that it needs is missing, a line that says so. In CI (`CI` set) that is a failure. */
+/**
+ * The suite; or, where something that it needs is missing, a line that says so. In CI (`CI` set)
+ * that is a failure.
+ */
 export function describeOrLeaveOut(name: string, missing: string | undefined, suite: Suite): void {
   if (missing === undefined) {
     describe(name, suite);

@@ -1,7 +1,7 @@
 import type { RestoreKind, RestoreReport } from '@waybill/load/cutover/collection-restore';
 import { restoreHeldBack } from '@waybill/load/cutover/restore';
-import { silentLogger } from '@waybill/shared/logger';
-import { connect } from '@waybill/shared/mongo/connection';
+import { silentLogger } from '@waybill/shared/base/logger';
+import { connect } from '@waybill/shared/mongo/driver/connection';
 import { itLoads } from './fresh-load.ts';
 
 /** Uuids of collections. */
@@ -9,7 +9,10 @@ export const A = 'a'.repeat(32);
 export const B = 'b'.repeat(32);
 export const C = 'c'.repeat(32);
 
-/** {@link itLoads} for tests of structure: what stands in the target's database, and giving back what was held back. */
+/**
+ * {@link itLoads} for tests of structure: what stands in the target's database, and giving back
+ * what was held back.
+ */
 export function itLoadsStructure(targetUri: () => string, stem: string) {
   return itLoads(targetUri, stem)
     .extend('restore', () => async (...kinds: RestoreKind[]): Promise<RestoreReport[]> => {

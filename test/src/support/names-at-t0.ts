@@ -1,13 +1,13 @@
+import { formatClusterTime } from '@waybill/shared/base/position';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
 import { createStream } from '@waybill/shared/manifest/identity';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
-import type { MongoConnection } from '@waybill/shared/mongo/connection';
-import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
-import { sourceIdentity } from '@waybill/shared/mongo/source-identity';
-import { formatClusterTime } from '@waybill/shared/position';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time';
+import { sourceIdentity } from '@waybill/shared/mongo/facts/source-identity';
 import type { Db } from 'mongodb-4-0';
 import { expect } from 'vitest';
 import { temporaryBucket } from './bucket.ts';
@@ -59,7 +59,10 @@ export const over = (db: Db, from: string, to: string) =>
   db.collection(from).rename(to, { dropTarget: true });
 export const collation = { locale: 'en', strength: 2 };
 
-/** Captures and loads what the scenario does, and expects the source's documents and structure on the target. */
+/**
+ * Captures and loads what the scenario does, and expects the source's documents and structure on
+ * the target.
+ */
 export async function migrated(
   { source: { uri: sourceUri }, target: { uri: targetUri } }: TestServers,
   scenario: Scenario,
@@ -88,7 +91,8 @@ export async function migrated(
     }
     await target.client.db('waybill').dropDatabase();
     await load({ bucketUrl: folder.url, targetUri, until: 'caught-up', allowDrop: true });
-    // Before 6.0 changes of structure are not all seen, and other versions write the same thing in other ways.
+    // Before 6.0 changes of structure are not all seen, and other versions write the same thing in
+    // other ways.
     const structure = kind === 'current';
     expect(await compareDeployments(sourceUri, targetUri, { databases: [database], structure })).toEqual([]);
   } finally {
@@ -97,7 +101,10 @@ export async function migrated(
   }
 }
 
-/** As a capture leaves it that was killed when it had opened the change stream, before it listed anything. */
+/**
+ * As a capture leaves it that was killed when it had opened the change stream, before it listed
+ * anything.
+ */
 async function streamFromNow(
   bucket: Bucket,
   source: MongoConnection,

@@ -1,13 +1,13 @@
-import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/catalog';
-import { connect, type MongoConnection } from '@waybill/shared/mongo/connection';
-import { NamespaceFilter } from '@waybill/shared/mongo/namespace-filter';
-import { currentOperationTime } from '@waybill/shared/mongo/operation-time';
+import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/facts/catalog';
+import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
+import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time';
 import {
   type RangeBatch,
   type RangeReader,
   type ReadRangeOptions,
   readRange,
-} from '@waybill/shared/mongo/range-reader';
+} from '@waybill/shared/mongo/read/range-reader';
 import type { Document } from 'mongodb-4-0';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { document, string, type Value } from '../corpus/bytes.ts';

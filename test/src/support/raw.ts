@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import { type Document, MongoClient } from 'mongodb-4-0';
 
 /**
- * Raw reads and writes that share no code with the product: what they say about bytes is a second opinion.
- * The older driver speaks to every server from 4.0 on.
+ * Raw reads and writes that share no code with the product: what they say about bytes is a second
+ * opinion. The older driver speaks to every server from 4.0 on.
  */
 interface DocumentSequence {
   push(document: object, bytes: Uint8Array): number;
@@ -22,7 +22,10 @@ export interface TestClient extends AsyncDisposable {
     documents: readonly Uint8Array[],
     options?: Readonly<Record<string, unknown>>,
   ): Promise<void>;
-  /** Statements of an `update` or `delete` command, exactly these bytes; gives back how many documents they matched. */
+  /**
+   * Statements of an `update` or `delete` command, exactly these bytes; gives back how many
+   * documents they matched.
+   */
   write(
     kind: 'update' | 'delete',
     database: string,

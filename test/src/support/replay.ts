@@ -1,11 +1,11 @@
+import type { DataRecord } from '@waybill/shared/base/record';
 import { findElement } from '@waybill/shared/bson/raw';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { Commit, DdlEvent } from '@waybill/shared/manifest/commit';
 import { segmentKey } from '@waybill/shared/manifest/keys';
 import { readCommits } from '@waybill/shared/manifest/log';
 import { EMPTY_STATE, foldCommit, type StreamState } from '@waybill/shared/manifest/state';
-import type { DataRecord } from '@waybill/shared/record';
-import { readChangeSegment, readSnapshotSegment } from '@waybill/shared/segment/reader';
+import { readChangeSegment, readSnapshotSegment } from '@waybill/shared/segment/read/reader';
 import type { TestClient } from './raw.ts';
 
 /** Documents by their `_id`'s exact bytes. */
@@ -20,8 +20,9 @@ export interface Replayed {
 }
 
 /**
- * Everything that a stream holds, applied in the simplest way there is: snapshot, then commit by commit, record by record in the
- * order of sequences. It knows nothing of lanes, batches or coalescing.
+ * Everything that a stream holds, applied in the simplest way there is: snapshot, then commit by
+ * commit, record by record in the order of sequences. It knows nothing of lanes, batches or
+ * coalescing.
  */
 export async function replayStream(bucket: Bucket, prefix: string): Promise<Replayed> {
   let state = EMPTY_STATE;

@@ -1,7 +1,7 @@
+import { type ServerProcess, startServerProcess } from '@waybill/demo/servers/server-process';
+import { mongoAddress, mongodArguments } from '@waybill/demo/servers/start';
+import { type TemporaryFolder, temporaryFolder } from '@waybill/demo/servers/temporary';
 import { MongoClient } from 'mongodb-4-0';
-import { type ServerProcess, startServerProcess } from 'waybill/servers/server-process';
-import { mongoAddress, mongodArguments } from 'waybill/servers/start';
-import { type TemporaryFolder, temporaryFolder } from 'waybill/servers/temporary';
 import { awaitUntil } from './await-until.ts';
 import { binaryOf } from './servers.ts';
 
@@ -56,7 +56,10 @@ export class ReplicaSet implements AsyncDisposable {
     await this.#primary();
   }
 
-  /** The primary's process dies; once another one is elected it comes back, and finds that it was replaced. */
+  /**
+   * The primary's process dies; once another one is elected it comes back, and finds that it was
+   * replaced.
+   */
   async killPrimary(): Promise<void> {
     const primary = await this.#primary();
     await primary.kill();

@@ -1,11 +1,11 @@
 import { runLoad } from '@waybill/load/load';
 import type { LoadResult } from '@waybill/load/load-deps';
 import { type LoadSettings, resolveLoadSettings } from '@waybill/load/settings';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
-import { type Logger, silentLogger } from '@waybill/shared/logger';
-import { createMetrics } from '@waybill/shared/metrics';
-import { connect } from '@waybill/shared/mongo/connection';
-import { createLoadStats, type LoadStats } from '@waybill/shared/stats';
+import { type Logger, silentLogger } from '@waybill/shared/base/logger';
+import { createMetrics } from '@waybill/shared/base/metrics';
+import { createLoadStats, type LoadStats } from '@waybill/shared/base/stats';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
+import { connect } from '@waybill/shared/mongo/driver/connection';
 
 export interface RunLoadOptions extends Partial<LoadSettings> {
   readonly bucketUrl: string;

@@ -1,7 +1,7 @@
+import { type RunningCluster, startCluster } from '@waybill/demo/servers/cluster';
+import { findMongod, findMongod40, type ServerBinary } from '@waybill/demo/servers/find';
+import { type RunningServer, type StartOptions, startMongod } from '@waybill/demo/servers/start';
 import { afterAll, beforeAll } from 'vitest';
-import { type RunningCluster, startCluster } from 'waybill/servers/cluster';
-import { findMongod, findMongod40, type ServerBinary } from 'waybill/servers/find';
-import { type RunningServer, type StartOptions, startMongod } from 'waybill/servers/start';
 import { describeOrLeaveOut, whyMissing } from './left-out.ts';
 import { type StoreKind, storeBinary } from './stores/programs.ts';
 
@@ -9,7 +9,10 @@ import { type StoreKind, storeBinary } from './stores/programs.ts';
 export type ServerKind = 'current' | 'oldest';
 
 export interface TestServers {
-  /** Single-node replica sets, shared by all suites of the file. Known once the suite's hooks have run. */
+  /**
+   * Single-node replica sets, shared by all suites of the file. Known once the suite's hooks have
+   * run.
+   */
   readonly source: RunningServer;
   readonly target: RunningServer;
 }
@@ -41,7 +44,9 @@ export async function startServer(
   return startMongod({ ...rest, binary: await binaryOf(kind) });
 }
 
-/** With every shard's no-op it shows that a change stream is past a time; ten seconds by default. */
+/**
+ * With every shard's no-op it shows that a change stream is past a time; ten seconds by default.
+ */
 const NOOPS = ['--setParameter', 'periodicNoopIntervalSecs=1'];
 
 /** A sharded cluster of the test's own: two shards of one node each behind one mongos. */
@@ -50,8 +55,9 @@ export async function startShardedCluster(): Promise<RunningCluster> {
 }
 
 /**
- * A suite that needs servers: `await describeWithServer('name', (servers) => { it(…) })` at the top level of a test file.
- * Where no server can be had the suite is left out and says why; in CI (`CI` set) it fails instead.
+ * A suite that needs servers: `await describeWithServer('name', (servers) => { it(…) })` at the top
+ * level of a test file. Where no server can be had the suite is left out and says why; in CI (`CI`
+ * set) it fails instead.
  */
 export async function describeWithServer(
   name: string,
@@ -97,7 +103,8 @@ function shared(role: 'source' | 'target', kind: ServerKind): Promise<RunningSer
   return server;
 }
 
-// Every test file loads this module anew, so this hook belongs to the file and ends its servers once.
+// Every test file loads this module anew, so this hook belongs to the file and ends its servers
+// once.
 afterAll(async () => {
   for (const server of pair.values()) await (await server).stop();
 });

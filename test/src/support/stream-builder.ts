@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { clusterTime, formatClusterTime } from '@waybill/shared/base/position';
+import type { DataRecord, DocumentOrigin, Operation } from '@waybill/shared/base/record';
 import { buildDocument, fromObject, type Plain } from '@waybill/shared/bson/build';
 import { laneOf } from '@waybill/shared/bson/canonical-key';
 import type { RawElement } from '@waybill/shared/bson/raw';
 import { documentId } from '@waybill/shared/bson/statement';
-import { placesOf } from '@waybill/shared/bson/testing';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { openBucket } from '@waybill/shared/bucket/open-bucket';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import type {
   CollectionDefinition,
   Commit,
@@ -23,11 +24,10 @@ import {
   streamPrefix,
 } from '@waybill/shared/manifest/keys';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
-import { clusterTime, formatClusterTime } from '@waybill/shared/position';
-import type { DataRecord, DocumentOrigin, Operation } from '@waybill/shared/record';
-import { encodeChangeSegment } from '@waybill/shared/segment/change-writer';
 import { segmentExtension } from '@waybill/shared/segment/extension';
-import { SnapshotSegmentWriter } from '@waybill/shared/segment/snapshot-writer';
+import { encodeChangeSegment } from '@waybill/shared/segment/write/change-writer';
+import { SnapshotSegmentWriter } from '@waybill/shared/segment/write/snapshot-writer';
+import { placesOf } from './bson/testing.ts';
 
 export interface BuiltCollection {
   readonly namespace: string;
@@ -60,7 +60,10 @@ export interface StreamBuilderOptions {
   readonly source?: string;
 }
 
-/** Writes a stream into a bucket with the product's own writers, from what a test says that the source did. */
+/**
+ * Writes a stream into a bucket with the product's own writers, from what a test says that the
+ * source did.
+ */
 export class StreamBuilder {
   readonly bucket: Bucket;
   readonly stream: string;

@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /**
- * The real command as a child process: the pinned node on the launcher, which under that node runs the command in its own
- * process. No shell, npm or second process stands in between, so a SIGKILL hits the one that does the work.
+ * The real command as a child process: the pinned node on the launcher, which under that node runs
+ * the command in its own process. No shell, npm or second process stands in between, so a SIGKILL
+ * hits the one that does the work.
  */
 const NODE = fileURLToPath(new URL('../../../node_modules/node/bin/node', import.meta.url));
 const LAUNCHER = fileURLToPath(new URL('../../../cli/bin/waybill.js', import.meta.url));

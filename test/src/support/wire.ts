@@ -1,7 +1,10 @@
 import { connect } from 'node:net';
 import { buildDocument } from '@waybill/shared/bson/build';
 
-/** Sends one command whose bytes no driver would send, and gives back the bytes of the reply's document. */
+/**
+ * Sends one command whose bytes no driver would send, and gives back the bytes of the reply's
+ * document.
+ */
 export async function sendCommand(uri: string, fields: Parameters<typeof buildDocument>[0]): Promise<Buffer> {
   const { hostname, port } = new URL(uri);
   const document = buildDocument(fields);

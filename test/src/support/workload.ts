@@ -1,13 +1,16 @@
 /** The demo's application, for tests that need a source in use. */
-export { createShop, type ShopOptions, type ShopSummary } from 'waybill/demo/shop/shop';
+export { createShop, type ShopOptions, type ShopSummary } from '@waybill/demo/shop/shop';
 export {
   startWorkload,
   type Workload,
   type WorkloadOptions,
   type WorkloadReport,
-} from 'waybill/demo/workload/workload';
+} from '@waybill/demo/workload/workload';
 
-/** Printed by every test that makes random choices; give it back in WAYBILL_TEST_SEED to repeat them. */
+/**
+ * Printed by every test that makes random choices; give it back in WAYBILL_TEST_SEED to repeat
+ * them.
+ */
 export function testSeed(): number {
   const given = process.env.WAYBILL_TEST_SEED;
   const seed = given === undefined ? Math.floor(Math.random() * 1_000_000_000) : Number(given);

@@ -1,4 +1,4 @@
-import { WaybillError } from '../../errors.ts';
+import { WaybillError } from '../../base/errors.ts';
 import { keyInvalid, shownKey } from '../key.ts';
 
 export type FolderAction = 'write' | 'read' | 'list' | 'delete';
@@ -8,7 +8,9 @@ export function errno(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-/** No object under the key: nothing there, a folder there, or a file where the path wants a folder. */
+/**
+ * No object under the key: nothing there, a folder there, or a file where the path wants a folder.
+ */
 export function isMissing(error: unknown): boolean {
   return ['ENOENT', 'ENOTDIR', 'EISDIR'].includes(errno(error) ?? '');
 }
@@ -58,7 +60,10 @@ export function folderError(error: unknown, action: FolderAction, key: string, f
   });
 }
 
-/** The hard link is what makes put-if-absent exact; a filesystem without it is refused, not worked around. */
+/**
+ * The hard link is what makes put-if-absent exact; a filesystem without it is refused, not worked
+ * around.
+ */
 export function linkError(error: unknown, key: string, folder: string): unknown {
   const code = errno(error) ?? '';
   if (NO_LINKS.has(code)) {

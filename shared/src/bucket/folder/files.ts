@@ -1,12 +1,13 @@
 /**
  * How an object of a folder is written.
  *
- * 1. A put writes a file under `.tmp/`, syncs it, then links it (ifAbsent) or renames it into place, then
- *    syncs the directory. The link fails where a file stands already: that is the exact put-if-absent.
- *    Rejected: opening the final name exclusively, because a reader could then see a part.
- * 2. A crash before the link leaves a file in `.tmp/`, which is no object; who cleans up removes it by
- *    age. A crash between link and directory sync leaves a whole object, or after a power cut none; the
- *    put had not succeeded yet.
+ * 1. A put writes a file under `.tmp/`, syncs it, then links it (ifAbsent) or renames it into
+ *    place, then syncs the directory. The link fails where a file stands already: that is the exact
+ *    put-if-absent. Rejected: opening the final name exclusively, because a reader could then see a
+ *    part.
+ * 2. A crash before the link leaves a file in `.tmp/`, which is no object; who cleans up removes it
+ *    by age. A crash between link and directory sync leaves a whole object, or after a power cut
+ *    none; the put had not succeeded yet.
  * 3. A directory's entry is synced before anything in it counts as durable, also where another
  *    writer made it. Where that sync fails the object stands, and the next put of its key fails
  *    too until the sync has succeeded.
@@ -14,8 +15,8 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, link, open, rename, unlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { hasCode, WaybillError } from '../../errors.ts';
-import { throwIfAborted } from '../../lifecycle.ts';
+import { hasCode, WaybillError } from '../../base/errors.ts';
+import { throwIfAborted } from '../../base/lifecycle.ts';
 import type { PutOptions } from '../bucket.ts';
 import { drain } from '../drain.ts';
 import { shownKey } from '../key.ts';
@@ -150,7 +151,8 @@ export class FolderFiles {
           continue;
         }
         if (ifAbsent && errno(error) === 'EEXIST') {
-          // It may be ours, of an attempt whose sync failed: nobody may take it as written before it is.
+          // It may be ours, of an attempt whose sync failed: nobody may take it as written before
+          // it is.
           await this.#sync(path, key);
           throw new WaybillError('BUCKET_OBJECT_EXISTS', `There is an object ${key} already.`, {
             context: { key },
@@ -172,7 +174,8 @@ export class FolderFiles {
       await makeDirectory(directory, modes.directory, root);
       // From here on it is known, and is never made again.
       await this.#root.check('write', key);
-      // The root's own parent may be a place that we may not open; its entry is then the operator's affair.
+      // The root's own parent may be a place that we may not open; its entry is then the operator's
+      // affair.
       await syncDirectory(dirname(root)).catch((error: unknown) => {
         if (errno(error) !== 'EACCES' && errno(error) !== 'EPERM') throw error;
       });

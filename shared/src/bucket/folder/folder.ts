@@ -6,8 +6,8 @@
 import { type FileHandle, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { WaybillError } from '../../errors.ts';
-import { throwIfAborted } from '../../lifecycle.ts';
+import { WaybillError } from '../../base/errors.ts';
+import { throwIfAborted } from '../../base/lifecycle.ts';
 import type {
   Bucket,
   ByteRange,

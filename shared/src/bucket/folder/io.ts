@@ -1,6 +1,6 @@
 import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { WaybillError } from '../../errors.ts';
+import { WaybillError } from '../../base/errors.ts';
 import { errno } from './error.ts';
 
 export async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {
@@ -27,9 +27,9 @@ export async function readExactly(
 }
 
 /**
- * Makes a directory and those above it, but for `base` and what is above that: where `base` is gone it fails.
- * Not `mkdir` with `recursive`: where a directory stands but nothing can be made in it because the system
- * says "not found" (as under /proc), that one tries for ever.
+ * Makes a directory and those above it, but for `base` and what is above that: where `base` is gone
+ * it fails. Not `mkdir` with `recursive`: where a directory stands but nothing can be made in it
+ * because the system says "not found" (as under /proc), that one tries for ever.
  */
 export async function makeDirectory(directory: string, mode: number, base?: string): Promise<void> {
   if (directory === base) return;

@@ -1,17 +1,17 @@
 import { opendir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { throwIfAborted } from '../../lifecycle.ts';
+import { throwIfAborted } from '../../base/lifecycle.ts';
 import type { ObjectInfo } from '../bucket.ts';
 import { compareKeys } from '../key.ts';
 import { folderError, isMissing } from './error.ts';
 
 /**
- * Walks a folder in the order of whole keys. A directory `a` sorts as `a/`: all keys under it begin so, and no
- * sibling's name contains a slash, so sorting one directory at a time gives the order of the whole tree
- * (`a-b`, `a/x`, `a0`).
+ * Walks a folder in the order of whole keys. A directory `a` sorts as `a/`: all keys under it begin
+ * so, and no sibling's name contains a slash, so sorting one directory at a time gives the order of
+ * the whole tree (`a-b`, `a/x`, `a0`).
  *
- * Memory: at most twice WINDOW names of each directory on the path. A larger directory is read again from the
- * start for every further window.
+ * Memory: at most twice WINDOW names of each directory on the path. A larger directory is read
+ * again from the start for every further window.
  */
 const WINDOW = 50_000;
 

@@ -2,19 +2,21 @@
  * The folder that the bucket is, and the folders of its streams, as they were when
  * this process first saw them.
  *
- * A mount can be away for seconds, and its mount point is an ordinary, empty folder then. Whoever makes in it
- * what is missing has two buckets, and writes half of a log into each. So what was seen once is never made
- * again, and a call that finds it gone, or another folder in its place, fails as one that may succeed later.
+ * A mount can be away for seconds, and its mount point is an ordinary, empty folder then. Whoever
+ * makes in it what is missing has two buckets, and writes half of a log into each. So what was seen
+ * once is never made again, and a call that finds it gone, or another folder in its place, fails as
+ * one that may succeed later.
  *
- * 1. Known by device and inode. After a mount both may differ, of the same folder: then the root's marker
- *    decides, a random text in a file of its own, which the first object of a stream puts there.
+ * 1. Known by device and inode. After a mount both may differ, of the same folder: then the root's
+ *    marker decides, a random text in a file of its own, which the first object of a stream puts
+ *    there.
  * 2. A copy has the same marker. That an older copy stands there is seen by who follows a log:
  *    its last commit is missing.
  */
 import { randomBytes } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { WaybillError } from '../../errors.ts';
+import { WaybillError } from '../../base/errors.ts';
 import { errno, type FolderAction, folderError } from './error.ts';
 import { makeDirectory } from './io.ts';
 
@@ -62,7 +64,8 @@ export class FolderRoot {
   }
 
   /**
-   * Before and after a call that concerns the key: what was found, or missed, is that of this bucket.
+   * Before and after a call that concerns the key: what was found, or missed, is that of this
+   * bucket.
    * @returns false where there is no folder and never was: an empty bucket
    * @throws BUCKET_UNAVAILABLE, transient, where it is gone or another
    */

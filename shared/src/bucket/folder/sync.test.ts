@@ -1,5 +1,6 @@
 /**
- * A directory whose sync fails: what stands in it may be gone after a power cut, so nobody may build on it.
+ * A directory whose sync fails: what stands in it may be gone after a power cut, so nobody may
+ * build on it.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

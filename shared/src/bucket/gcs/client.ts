@@ -1,18 +1,18 @@
 /**
  * Requests to the JSON API of Google Cloud Storage, by the SDK's own authenticated client.
  *
- * Not by the SDK's `File`: its calls take no AbortSignal, a put cannot tell its own object from another's after a
- * retry, and its streams wait for ever for a peer that went silent. What the SDK does all the same: credentials, tokens
- * and their renewal, endpoints, TLS and the HTTP exchange.
+ * Not by the SDK's `File`: its calls take no AbortSignal, a put cannot tell its own object from
+ * another's after a retry, and its streams wait for ever for a peer that went silent. What the SDK
+ * does all the same: credentials, tokens and their renewal, endpoints, TLS and the HTTP exchange.
  *
- * Retries are here and not in the SDK, so that each one waits for its turn (RequestLimiter), ends by the signal, and is
- * known to the put that must find out whose object it met.
+ * Retries are here and not in the SDK, so that each one waits for its turn (RequestLimiter), ends
+ * by the signal, and is known to the put that must find out whose object it met.
  */
 import type { Agent } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Storage } from '@google-cloud/storage';
-import { abortable } from '../../lifecycle.ts';
-import { type RetryPolicy, retry } from '../../retry.ts';
+import { abortable } from '../../base/lifecycle.ts';
+import { type RetryPolicy, retry } from '../../base/retry.ts';
 import { RequestLimiter } from '../limiter.ts';
 import { PartMemory } from '../part-memory.ts';
 import { type Asked, noAnswer, noCredentials, timedOut } from './error.ts';
@@ -68,7 +68,10 @@ export class GcsClient {
     this.#options = options;
   }
 
-  /** A request and its whole answer, again after transient failures. `expected`: refusals that are answers too. */
+  /**
+   * A request and its whole answer, again after transient failures. `expected`: refusals that are
+   * answers too.
+   */
   call(request: Request, expected: readonly number[], signal: AbortSignal | undefined): Promise<Answer> {
     return retry(() => this.once(request, expected, signal), REQUEST_RETRY, { signal });
   }

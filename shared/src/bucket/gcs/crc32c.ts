@@ -1,6 +1,7 @@
 /**
- * CRC-32C, the checksum that Google Cloud Storage keeps of every object. Eight bytes a step, by tables: about ten times
- * as fast as the SDK's own, which goes byte by byte through an iterator. Rejected: MD5, which a FIPS build of Node refuses.
+ * CRC-32C, the checksum that Google Cloud Storage keeps of every object. Eight bytes a step, by
+ * tables: about ten times as fast as the SDK's own, which goes byte by byte through an iterator.
+ * Rejected: MD5, which a FIPS build of Node refuses.
  */
 const POLYNOMIAL = 0x82f63b78;
 const STEP = 8;
@@ -31,7 +32,8 @@ export class Crc32c {
 
   /** Bytes may come in any pieces. */
   update(bytes: Uint8Array): this {
-    // The indices are within the arrays by construction; a check for each byte would cost half the speed.
+    // The indices are within the arrays by construction; a check for each byte would cost half the
+    // speed.
     const b = bytes as Uint8Array & Record<number, number>;
     let crc = ~this.#value;
     let i = 0;

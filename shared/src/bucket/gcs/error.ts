@@ -1,8 +1,9 @@
 /**
- * What Google Cloud Storage and the way to it can fail with, as the bucket's contract names it. No text of theirs is
- * repeated but codes and names of permissions: a message may hold a URL with an upload's id, or the request for a token.
+ * What Google Cloud Storage and the way to it can fail with, as the bucket's contract names it. No
+ * text of theirs is repeated but codes and names of permissions: a message may hold a URL with an
+ * upload's id, or the request for a token.
  */
-import { type ErrorKind, WaybillError } from '../../errors.ts';
+import { type ErrorKind, WaybillError } from '../../base/errors.ts';
 import { shownKey } from '../key.ts';
 
 export interface Asked {
@@ -70,7 +71,9 @@ export function unavailable(
 const UNTRUSTED = /^(CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_TLS_|INVALID_CA|HOSTNAME_MISMATCH)/;
 const NOT_TLS = /^(EPROTO|ERR_SSL_)/;
 
-/** No answer came. Everything but a certificate may pass by itself; a name that is not found, too. */
+/**
+ * No answer came. Everything but a certificate may pass by itself; a name that is not found, too.
+ */
 export function noAnswer(error: unknown, asked: Asked): unknown {
   if (error instanceof WaybillError) return error;
   const code = codeOf(error);

@@ -1,6 +1,9 @@
-/** A bucket of Google Cloud Storage. Keys are names of objects below the prefix; the store keeps them in the contract's order. */
+/**
+ * A bucket of Google Cloud Storage. Keys are names of objects below the prefix; the store keeps
+ * them in the contract's order.
+ */
 
-import { throwIfAborted } from '../../lifecycle.ts';
+import { throwIfAborted } from '../../base/lifecycle.ts';
 import type {
   Bucket,
   CallOptions,
@@ -98,7 +101,10 @@ export class GcsBucket implements Bucket {
     if (isBucketMissing(answer)) throw bucketMissing(about);
   }
 
-  /** None: an upload that never ended costs nothing, is shown to nobody, and is forgotten by the store after a week. */
+  /**
+   * None: an upload that never ended costs nothing, is shown to nobody, and is forgotten by the
+   * store after a week.
+   */
   async removeUnfinished(_prefix: string, { signal }: UnfinishedOptions): Promise<number> {
     throwIfAborted(signal);
     return 0;

@@ -1,7 +1,10 @@
-import type { WaybillError } from '../../errors.ts';
-import { LinkedAbort } from '../../lifecycle.ts';
+import type { WaybillError } from '../../base/errors.ts';
+import { LinkedAbort } from '../../base/lifecycle.ts';
 
-/** A signal that aborts with the parent's, and when the peer has been waited for in vain for `ms`. Dispose it. */
+/**
+ * A signal that aborts with the parent's, and when the peer has been waited for in vain for `ms`.
+ * Dispose it.
+ */
 export class IdleAbort implements Disposable {
   readonly #abort: LinkedAbort;
   readonly #timer: NodeJS.Timeout;

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { abortable } from '../../lifecycle.ts';
+import { abortable } from '../../base/lifecycle.ts';
 import { type Asked, brokenAnswer, noAnswer } from './error.ts';
 import type { IdleAbort } from './idle-abort.ts';
 
@@ -12,7 +12,9 @@ export interface Exchange {
   readonly body: Readable | string | null;
 }
 
-/** An answer whose body comes piece by piece. Only waits for the peer count against the time limit. */
+/**
+ * An answer whose body comes piece by piece. Only waits for the peer count against the time limit.
+ */
 export class OpenAnswer implements Disposable {
   readonly status: number;
   readonly #headers: Headers;

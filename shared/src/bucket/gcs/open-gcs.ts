@@ -5,7 +5,7 @@ import { Storage } from '@google-cloud/storage';
 import { PassThroughClient } from 'google-auth-library';
 import type { Bucket } from '../bucket.ts';
 import { parseEndpoint, trustedAuthorities } from '../endpoint.ts';
-import type { OpenBucketOptions } from '../open-bucket.ts';
+import type { OpenBucketOptions } from '../store-options.ts';
 import { DEFAULT_TIMEOUT_MS, type StoreOptions } from '../store-options.ts';
 import { parseStoreUrl } from '../store-url.ts';
 import { GcsClient } from './client.ts';
@@ -22,7 +22,8 @@ export async function openGcs(url: string, { store = {} }: OpenBucketOptions): P
   const agent = (at: URL): HttpAgent => (at.protocol === 'http:' ? http : https);
   const transporterOptions = { agent };
   const storage = new Storage({
-    // Nothing here needs one, and without it the SDK asks two services for the name of the account's.
+    // Nothing here needs one, and without it the SDK asks two services for the name of the
+    // account's.
     projectId: 'none',
     ...(endpoint && { apiEndpoint: endpoint.url }),
     // An emulator asks for no credentials, and none are looked for.
@@ -48,8 +49,9 @@ interface Endpoint {
 }
 
 /**
- * Google's own where nothing says otherwise. What is named by STORAGE_EMULATOR_HOST, is on this machine, or speaks without
- * TLS, is an emulator: no token is ever sent there. Any other is Google's service under another name.
+ * Google's own where nothing says otherwise. What is named by STORAGE_EMULATOR_HOST, is on this
+ * machine, or speaks without TLS, is an emulator: no token is ever sent there. Any other is
+ * Google's service under another name.
  */
 function endpointOf({ endpoint }: StoreOptions): Endpoint | undefined {
   const emulator = process.env.STORAGE_EMULATOR_HOST || undefined;
@@ -61,7 +63,10 @@ function endpointOf({ endpoint }: StoreOptions): Endpoint | undefined {
   return { url: url.href.replace(/\/+$/, ''), isEmulator };
 }
 
-/** Connections are kept: an idle follower asks every few seconds. Proxies as the environment says, for tokens too. */
+/**
+ * Connections are kept: an idle follower asks every few seconds. Proxies as the environment says,
+ * for tokens too.
+ */
 function agents({ caFile }: StoreOptions): { readonly http: HttpAgent; readonly https: HttpsAgent } {
   const common = { keepAlive: true, maxSockets: MOST_SOCKETS, proxyEnv: process.env };
   const ca = caFile === undefined ? undefined : trustedAuthorities(caFile);

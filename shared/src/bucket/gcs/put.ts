@@ -1,18 +1,18 @@
 /**
  * Puts one object.
  *
- * 1. What fits into one request is one, with the checksum in it: the store refuses bytes that do not match. Longer bodies
- *    go in chunks of a resumable upload, with the checksum of all of them beside the last one; there is no object
- *    before it.
- * 2. Put-if-absent is `ifGenerationMatch=0`. Each put writes an id of its own into the object's metadata. Whenever it is
- *    not known whose object stands there (a 412, which our own retry may have met, or no answer at all) that id is
- *    read back.
- * 3. A crash at any await leaves no object, or a whole one. An upload that was begun and never ended is no object, costs
- *    nothing, and is forgotten by the store after a week.
+ * 1. What fits into one request is one, with the checksum in it: the store refuses bytes that do
+ *    not match. Longer bodies go in chunks of a resumable upload, with the checksum of all of them
+ *    beside the last one; there is no object before it.
+ * 2. Put-if-absent is `ifGenerationMatch=0`. Each put writes an id of its own into the object's
+ *    metadata. Whenever it is not known whose object stands there (a 412, which our own retry may
+ *    have met, or no answer at all) that id is read back.
+ * 3. A crash at any await leaves no object, or a whole one. An upload that was begun and never
+ *    ended is no object, costs nothing, and is forgotten by the store after a week.
  */
 import { randomUUID } from 'node:crypto';
-import { isTransient } from '../../errors.ts';
-import { sleep, throwIfAborted } from '../../lifecycle.ts';
+import { isTransient } from '../../base/errors.ts';
+import { sleep, throwIfAborted } from '../../base/lifecycle.ts';
 import type { PutOptions } from '../bucket.ts';
 import { cutParts } from '../cut-parts.ts';
 import { STORAGE_CLASS_FROM_BYTES } from '../store-options.ts';
@@ -27,7 +27,9 @@ import { UploadSession } from './upload-session.ts';
 const WHOLE_BYTES = 16 * 1024 * 1024;
 /** The key of the put's id in the object's metadata. */
 const PUT_ID = 'waybill-put';
-/** Pauses before the looks for an object that must be there: a proxy may still say that it is not. */
+/**
+ * Pauses before the looks for an object that must be there: a proxy may still say that it is not.
+ */
 const LOOKS_MS = [0, 100, 400];
 
 export async function putObject(
@@ -182,7 +184,10 @@ class Put {
     } as const;
   }
 
-  /** `no-store`: objects that everybody may read are otherwise served from caches for an hour, deleted ones too. */
+  /**
+   * `no-store`: objects that everybody may read are otherwise served from caches for an hour,
+   * deleted ones too.
+   */
   #description(bytes: number): object {
     return {
       contentType: 'application/octet-stream',

@@ -1,10 +1,11 @@
 /**
- * Reads an object, or a range of it, piece by piece. A connection that breaks in the middle is no end: the rest is asked
- * for on a new one, of the same generation, so that no reader ever gets a mixture or a part taken for the whole.
+ * Reads an object, or a range of it, piece by piece. A connection that breaks in the middle is no
+ * end: the rest is asked for on a new one, of the same generation, so that no reader ever gets a
+ * mixture or a part taken for the whole.
  */
-import { isTransient, WaybillError } from '../../errors.ts';
-import { sleep } from '../../lifecycle.ts';
-import { backoffMs } from '../../retry.ts';
+import { isTransient, WaybillError } from '../../base/errors.ts';
+import { sleep } from '../../base/lifecycle.ts';
+import { backoffMs } from '../../base/retry.ts';
 import type { ByteRange, GetOptions } from '../bucket.ts';
 import { type GcsClient, REQUEST_RETRY } from './client.ts';
 import { Crc32c } from './crc32c.ts';
@@ -103,7 +104,10 @@ function requestOf(about: Asked, path: string, { at, end, generation }: Wanted) 
   } as const;
 }
 
-/** Looks at the beginning of an answer and learns from it where the bytes end and of which generation they are. */
+/**
+ * Looks at the beginning of an answer and learns from it where the bytes end and of which
+ * generation they are.
+ */
 async function begin(answer: OpenAnswer, wanted: Wanted, about: Asked): Promise<void> {
   const { status } = answer;
   if (status === 200 && wanted.end === undefined) {

@@ -1,5 +1,5 @@
 /** Answers of Google Cloud Storage that are no success, as the bucket's contract names them. */
-import { WaybillError } from '../../errors.ts';
+import { WaybillError } from '../../base/errors.ts';
 import { shownKey } from '../key.ts';
 import { type Asked, brokenAnswer, bucketMissing, type Context, denied, unavailable } from './error.ts';
 
@@ -16,12 +16,17 @@ export function isThrottling(error: unknown): boolean {
   return error instanceof WaybillError && error.context.throttled === true;
 }
 
-/** Whether a 404 is about the bucket. Where the answer does not say (an emulator, say), it is taken to be the object. */
+/**
+ * Whether a 404 is about the bucket. Where the answer does not say (an emulator, say), it is taken
+ * to be the object.
+ */
 export function isBucketMissing({ status, text }: Refusal): boolean {
   return status === 404 && /bucket does not exist|NoSuchBucket/i.test(text);
 }
 
-/** An answer that is no success. Those that a call expects (404, 412, 416) it has looked at before. */
+/**
+ * An answer that is no success. Those that a call expects (404, 412, 416) it has looked at before.
+ */
 export function refused(refusal: Refusal, asked: Asked): WaybillError {
   const { status, text } = refusal;
   const { action, key, bucket, endpoint } = asked;

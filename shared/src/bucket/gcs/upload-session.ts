@@ -1,13 +1,16 @@
 /**
- * The chunks of one resumable upload. After a chunk that failed the store is asked how much of it has arrived, or whether
- * the upload has ended.
+ * The chunks of one resumable upload. After a chunk that failed the store is asked how much of it
+ * has arrived, or whether the upload has ended.
  */
-import { DEFAULT_RETRY, retry } from '../../retry.ts';
+import { DEFAULT_RETRY, retry } from '../../base/retry.ts';
 import type { Answer, GcsClient, Request } from './client.ts';
 import { type Asked, brokenAnswer } from './error.ts';
 
 const CANCEL_MS = 5_000;
-/** To a chunk: more is wanted; the upload is over, which our own retry may have met; somebody was faster. */
+/**
+ * To a chunk: more is wanted; the upload is over, which our own retry may have met; somebody was
+ * faster.
+ */
 const EXPECTED = [308, 404, 410, 412];
 
 export interface Chunk {
@@ -45,7 +48,10 @@ export class UploadSession {
     return new UploadSession(client, asked, location, signal);
   }
 
-  /** One chunk, whatever it takes within two minutes. The answer that ends the upload, or null while it goes on. */
+  /**
+   * One chunk, whatever it takes within two minutes. The answer that ends the upload, or null while
+   * it goes on.
+   */
   send({ bytes, offset, whole }: Chunk): Promise<Answer | null> {
     const end = offset + bytes.length;
     const total = whole?.bytes ?? '*';

@@ -1,7 +1,10 @@
-/** One bucket of the client: every request passes here, through the limiter, and ends on the caller's signal. */
+/**
+ * One bucket of the client: every request passes here, through the limiter, and ends on the
+ * caller's signal.
+ */
 import type { $Command, S3Client, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-s3';
 import { HeadObjectCommand, type S3ClientResolvedConfig } from '@aws-sdk/client-s3';
-import { abortable, abortReason, throwIfAborted } from '../../lifecycle.ts';
+import { abortable, abortReason, throwIfAborted } from '../../base/lifecycle.ts';
 import { parseEndpoint } from '../endpoint.ts';
 import { RequestLimiter } from '../limiter.ts';
 import { PartMemory } from '../part-memory.ts';
@@ -81,7 +84,9 @@ export class S3Calls {
     return this.#prefix;
   }
 
-  /** @throws what the SDK throws, which must not leave this folder as it is, or the signal's reason */
+  /**
+   * @throws what the SDK throws, which must not leave this folder as it is, or the signal's reason
+   */
   async send<I extends ServiceInputTypes, O extends ServiceOutputTypes>(
     command: Command<I, O>,
     { signal, header }: SendOptions = {},
@@ -96,7 +101,10 @@ export class S3Calls {
     }
   }
 
-  /** Whom we talk to. Any answer tells, also a refusal; where there was none yet, the key is looked for. */
+  /**
+   * Whom we talk to. Any answer tells, also a refusal; where there was none yet, the key is looked
+   * for.
+   */
   async dialect(key: string, signal: AbortSignal | undefined): Promise<Dialect> {
     if (!this.#dialect) {
       await this.send(new HeadObjectCommand(this.at(key)), { signal }).catch((error: unknown) => {
@@ -112,12 +120,16 @@ export class S3Calls {
     this.#client.destroy();
   }
 
-  /** An answer may also come from something in between, which does not know whom it stands before. */
+  /**
+   * An answer may also come from something in between, which does not know whom it stands before.
+   */
   #hear(heard: Dialect): void {
     if (this.#given === undefined && (this.#dialect === undefined || heard !== OTHER)) this.#dialect = heard;
   }
 
-  /** Inside the SDK's retries, so that the limiter sees each request, and none while the SDK waits. */
+  /**
+   * Inside the SDK's retries, so that the limiter sees each request, and none while the SDK waits.
+   */
   #watch<I extends ServiceInputTypes, O extends ServiceOutputTypes>(
     command: Command<I, O>,
     signal: AbortSignal | undefined,

@@ -1,4 +1,7 @@
-/** The SDK's client, set up: where to, whom to trust, how long to wait. Retries and credentials are the SDK's own. */
+/**
+ * The SDK's client, set up: where to, whom to trust, how long to wait. Retries and credentials are
+ * the SDK's own.
+ */
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
@@ -25,8 +28,9 @@ export function createClient(store: StoreOptions): S3Client {
     forcePathStyle: store.pathStyle || (endpoint !== undefined && !hasSubdomains(endpoint)),
     retryMode: 'standard',
     maxAttempts: MOST_ATTEMPTS,
-    // Each put brings a checksum of its own (checksum.ts). The SDK's would go as a trailer or under a header that older
-    // stores refuse; and what is read is checked against the manifest's SHA-256, which covers more.
+    // Each put brings a checksum of its own (checksum.ts). The SDK's would go as a trailer or under
+    // a header that older stores refuse; and what is read is checked against the manifest's
+    // SHA-256, which covers more.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: new NodeHttpHandler({
@@ -42,7 +46,10 @@ export function createClient(store: StoreOptions): S3Client {
   });
 }
 
-/** The SDK asks for the region at every request and keeps nothing; finding it costs more than the request. */
+/**
+ * The SDK asks for the region at every request and keeps nothing; finding it costs more than the
+ * request.
+ */
 function once(find: () => Promise<string>): () => Promise<string> {
   let found: Promise<string> | undefined;
   return () => {
@@ -51,7 +58,10 @@ function once(find: () => Promise<string>): () => Promise<string> {
   };
 }
 
-/** AWS_REGION or the profile's, as the SDK finds it; where it finds none, the one that others than AWS do not mind. */
+/**
+ * AWS_REGION or the profile's, as the SDK finds it; where it finds none, the one that others than
+ * AWS do not mind.
+ */
 async function regionOfEnvironment(): Promise<string> {
   const client = new S3Client({});
   try {

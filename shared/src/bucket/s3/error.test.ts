@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type ErrorCode, hasCode, WaybillError } from '../../errors.ts';
+import { type ErrorCode, hasCode, WaybillError } from '../../base/errors.ts';
 import { isConflict, isTaken, isThrottling, s3Error } from './error.ts';
 
 /** As the SDK makes them of an answer. */

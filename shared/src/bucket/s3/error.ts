@@ -1,8 +1,9 @@
 /**
- * What the SDK throws, as the bucket's contract names it. The error itself goes no further: a service's answer may quote
- * the request, and with it a session token. Its name, status and request id do.
+ * What the SDK throws, as the bucket's contract names it. The error itself goes no further: a
+ * service's answer may quote the request, and with it a session token. Its name, status and request
+ * id do.
  */
-import { type ErrorCode, WaybillError } from '../../errors.ts';
+import { type ErrorCode, WaybillError } from '../../base/errors.ts';
 import { keyInvalid, shownKey } from '../key.ts';
 
 type S3Action = 'write' | 'read' | 'list' | 'delete' | 'look for';
@@ -182,7 +183,10 @@ function isTruncation(error: unknown): boolean {
   return error instanceof Error && (error.message === 'aborted' || error.message === 'terminated');
 }
 
-/** A conditional put was refused because the key is taken. Vendors answer 409 to a header of their own. */
+/**
+ * A conditional put was refused because the key is taken. Vendors answer 409 to a header of their
+ * own.
+ */
 export function isTaken(error: unknown): boolean {
   const { name, status } = faultOf(error);
   return status === 412 || name === 'PreconditionFailed' || (status === 409 && !isConflict(error));

@@ -1,11 +1,14 @@
 import { ListObjectsV2Command, type ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
-import { WaybillError } from '../../errors.ts';
+import { WaybillError } from '../../base/errors.ts';
 import type { ListOptions, ObjectInfo } from '../bucket.ts';
 import { compareKeys } from '../key.ts';
 import type { S3Calls } from './calls.ts';
 import { s3Error } from './error.ts';
 
-/** A page at a time. The store's order is the contract's; one that has another is refused rather than sorted. */
+/**
+ * A page at a time. The store's order is the contract's; one that has another is refused rather
+ * than sorted.
+ */
 export async function* listObjects(
   calls: S3Calls,
   prefix: string,

@@ -1,19 +1,20 @@
 /**
  * Putting one object.
  *
- * 1. Every put marks its object with a token of its own, in the object's metadata. So "is that mine?" has an exact
- *    answer, also where two writers put the same bytes.
- * 2. A conditional put that does not end in a plain success is decided by looking: our token there, and it has succeeded
- *    (a time-out after success, a repetition by the SDK that met its own object); another's, and the key is taken;
- *    nothing, and the outcome is open, which is what `transient` says.
- * 3. A conflict (409: another conditional put of the key is under way) is neither: it is tried again until one of the
- *    three is true.
+ * 1. Every put marks its object with a token of its own, in the object's metadata. So "is that
+ *    mine?" has an exact answer, also where two writers put the same bytes.
+ * 2. A conditional put that does not end in a plain success is decided by looking: our token there,
+ *    and it has succeeded (a time-out after success, a repetition by the SDK that met its own
+ *    object); another's, and the key is taken; nothing, and the outcome is open, which is what
+ *    `transient` says.
+ * 3. A conflict (409: another conditional put of the key is under way) is neither: it is tried
+ *    again until one of the three is true.
  */
 import { randomUUID } from 'node:crypto';
 import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import { hasCode, WaybillError } from '../../errors.ts';
-import { sleep, throwIfAborted } from '../../lifecycle.ts';
-import { type RetryPolicy, retry } from '../../retry.ts';
+import { hasCode, WaybillError } from '../../base/errors.ts';
+import { sleep, throwIfAborted } from '../../base/lifecycle.ts';
+import { type RetryPolicy, retry } from '../../base/retry.ts';
 import type { PutOptions } from '../bucket.ts';
 import { cutParts } from '../cut-parts.ts';
 import { STORAGE_CLASS_FROM_BYTES, type StoreOptions } from '../store-options.ts';
@@ -138,7 +139,10 @@ async function decided(calls: S3Calls, request: PutRequest, send: () => Promise<
 
 class Conflict extends Error {}
 
-/** The token of what stands there. An object that was in the way may be shown late: it is looked for after these pauses. */
+/**
+ * The token of what stands there. An object that was in the way may be shown late: it is looked for
+ * after these pauses.
+ */
 async function look(
   calls: S3Calls,
   { key, signal }: PutRequest,
@@ -175,7 +179,10 @@ function gone(key: string): WaybillError {
   });
 }
 
-/** An old MinIO takes `If-None-Match: *` for a condition on what is there, and answers 404 to the first put. */
+/**
+ * An old MinIO takes `If-None-Match: *` for a condition on what is there, and answers 404 to the
+ * first put.
+ */
 function conditional(mapped: unknown, key: string): unknown {
   if (!hasCode(mapped, 'BUCKET_OBJECT_MISSING')) return mapped;
   return new WaybillError('BUCKET_FEATURE_MISSING', 'The store answers that there is no such object.', {

@@ -1,11 +1,12 @@
 /**
- * Reading one object, whole or a range. A body that breaks off is taken up again where it broke, on the same version of
- * the object (If-Match): what is handed on is always one version, and never shorter than it should be.
+ * Reading one object, whole or a range. A body that breaks off is taken up again where it broke, on
+ * the same version of the object (If-Match): what is handed on is always one version, and never
+ * shorter than it should be.
  */
 import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
-import { WaybillError } from '../../errors.ts';
-import { abortable, sleep, throwIfAborted } from '../../lifecycle.ts';
-import { backoffMs, type RetryPolicy } from '../../retry.ts';
+import { WaybillError } from '../../base/errors.ts';
+import { abortable, sleep, throwIfAborted } from '../../base/lifecycle.ts';
+import { backoffMs, type RetryPolicy } from '../../base/retry.ts';
 import type { ByteRange, GetOptions } from '../bucket.ts';
 import type { S3Calls } from './calls.ts';
 import { faultOf, s3Error } from './error.ts';
@@ -74,7 +75,10 @@ async function* pieces(
   }
 }
 
-/** Hands on what comes, at most `limit` bytes. Returns what it broke off with; ends the connection if it is not read out. */
+/**
+ * Hands on what comes, at most `limit` bytes. Returns what it broke off with; ends the connection
+ * if it is not read out.
+ */
 async function* drainBody(
   { stream }: Body,
   limit: number,

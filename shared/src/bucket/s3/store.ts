@@ -1,6 +1,9 @@
-/** S3, and what speaks it. Each concern has a file: putting, reading, listing, multipart uploads, errors. */
+/**
+ * S3, and what speaks it. Each concern has a file: putting, reading, listing, multipart uploads,
+ * errors.
+ */
 import { DeleteObjectCommand, HeadObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
-import { throwIfAborted } from '../../lifecycle.ts';
+import { throwIfAborted } from '../../base/lifecycle.ts';
 import type {
   Bucket,
   CallOptions,
@@ -25,7 +28,10 @@ export class S3Bucket implements Bucket {
   readonly url: string;
   unfenced: boolean | undefined;
   readonly #calls: S3Calls;
-  /** Known to be there: an answer of "no such object" to HEAD does not say whether there is a bucket. */
+  /**
+   * Known to be there: an answer of "no such object" to HEAD does not say whether there is a
+   * bucket.
+   */
   #isThere = false;
 
   constructor(calls: S3Calls, url: string) {

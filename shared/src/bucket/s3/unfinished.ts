@@ -1,4 +1,7 @@
-/** Multipart uploads that a crash has left behind: no listing shows them, and the store bills their parts. */
+/**
+ * Multipart uploads that a crash has left behind: no listing shows them, and the store bills their
+ * parts.
+ */
 import {
   AbortMultipartUploadCommand,
   ListMultipartUploadsCommand,

@@ -1,6 +1,7 @@
 /**
- * One multipart upload. The SDK's own helper (lib-storage) was passed over: it leaves parts behind when it fails, waits for a
- * body that hangs, and the completion, where put-if-absent is decided, is not its caller's.
+ * One multipart upload. The SDK's own helper (lib-storage) was passed over: it leaves parts behind
+ * when it fails, waits for a body that hangs, and the completion, where put-if-absent is decided,
+ * is not its caller's.
  */
 
 import { crc32 } from 'node:zlib';
@@ -11,8 +12,8 @@ import {
   CreateMultipartUploadCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { WaybillError } from '../../errors.ts';
-import { LinkedAbort } from '../../lifecycle.ts';
+import { WaybillError } from '../../base/errors.ts';
+import { LinkedAbort } from '../../base/lifecycle.ts';
 import type { Part } from '../cut-parts.ts';
 import type { S3Calls } from './calls.ts';
 import { bodyChecksum, crc32Base64 } from './checksum.ts';
@@ -106,8 +107,8 @@ export class Upload {
   };
 
   /**
-   * Best effort, and after the caller's signal too: what stays is removed by age. Parts on their way end first, for one
-   * that arrived after this would stay.
+   * Best effort, and after the caller's signal too: what stays is removed by age. Parts on their
+   * way end first, for one that arrived after this would stay.
    */
   async abort(): Promise<void> {
     this.#abort.abort(new WaybillError('INTERRUPTED', 'the upload has ended'));

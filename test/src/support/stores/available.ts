@@ -4,8 +4,9 @@ import { type StoreKind, storeBinary } from './programs.ts';
 import { type CloudKind, startTestStore, type TestStore } from './test-store.ts';
 
 /**
- * A suite that needs object stores: `await describeWithStores('name', ['s3'], () => { it(…) })` at the top level of a
- * test file; the suite starts them itself. Where one cannot be had the suite is left out and says why; in CI it fails.
+ * A suite that needs object stores: `await describeWithStores('name', ['s3'], () => { it(…) })` at
+ * the top level of a test file; the suite starts them itself. Where one cannot be had the suite is
+ * left out and says why; in CI it fails.
  */
 export async function describeWithStores(
   name: string,
@@ -15,7 +16,9 @@ export async function describeWithStores(
   describeOrLeaveOut(name, await whyMissing(kinds.map((kind) => () => storeBinary(kind))), suite);
 }
 
-/** The store of a suite, known in its hooks and tests: started before them and stopped after them. */
+/**
+ * The store of a suite, known in its hooks and tests: started before them and stopped after them.
+ */
 export function suiteStore(kind: CloudKind): () => TestStore {
   let store: TestStore | undefined;
   beforeAll(async () => {

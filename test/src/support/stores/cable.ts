@@ -1,7 +1,10 @@
 /** What lies between a client and a store, on the loopback interface, and can be cut. */
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-/** `silent`: connections are taken and stay open, and nothing passes. `refused`: those there are reset, and there are no new ones. */
+/**
+ * `silent`: connections are taken and stay open, and nothing passes. `refused`: those there are
+ * reset, and there are no new ones.
+ */
 export type CableState = 'whole' | 'silent' | 'refused';
 
 export class Cable implements AsyncDisposable {
@@ -27,7 +30,10 @@ export class Cable implements AsyncDisposable {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  /** From now on, for the connections that there are too. After `silent` they are gone: what was lost stays lost. */
+  /**
+   * From now on, for the connections that there are too. After `silent` they are gone: what was
+   * lost stays lost.
+   */
   async set(state: CableState): Promise<void> {
     const before = this.#state;
     this.#state = state;

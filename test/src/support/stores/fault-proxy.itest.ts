@@ -1,4 +1,7 @@
-/** The proxy itself: what each fault looks like to a client that tries once, and what the store has done by then. */
+/**
+ * The proxy itself: what each fault looks like to a client that tries once, and what the store has
+ * done by then.
+ */
 import {
   GetObjectCommand,
   HeadObjectCommand,

@@ -1,6 +1,7 @@
 /**
- * A proxy on the loopback interface between a client and a store, which breaks some of what passes. It draws one fault
- * for a request from a seed; what each does is at FAULTS. Answers are held whole: it is for tests, whose objects are small.
+ * A proxy on the loopback interface between a client and a store, which breaks some of what passes.
+ * It draws one fault for a request from a seed; what each does is at FAULTS. Answers are held
+ * whole: it is for tests, whose objects are small.
  */
 import { Agent, createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -25,8 +26,8 @@ export interface FaultProxyOptions {
   /** The longest latency. Default 50. */
   readonly latencyMs?: number;
   /**
-   * How long the connection is silent after a lost answer: one of eight times, otherwise a twentieth of it. Above the
-   * client's time-out it is one. Default 100.
+   * How long the connection is silent after a lost answer: one of eight times, otherwise a
+   * twentieth of it. Above the client's time-out it is one. Default 100.
    */
   readonly silenceMs?: number;
   /** How long a new object may seem to be missing. Default 200. */

@@ -1,4 +1,4 @@
-import { Random } from 'waybill/demo/random';
+import { Random } from '@waybill/demo/shop/random';
 
 export const FAULTS = [
   /** The request waits before it goes on. */
@@ -11,7 +11,10 @@ export const FAULTS = [
   'reset-in-answer',
   /** The answer's body ends too early, by an orderly end of the connection. */
   'truncated',
-  /** The store has done it, and its answer never comes: the connection is silent for a while, and then reset. */
+  /**
+   * The store has done it, and its answer never comes: the connection is silent for a while, and
+   * then reset.
+   */
   'lost-answer',
   /** 500, in half the cases from a store that has done what was asked all the same. */
   'error-500',
@@ -30,7 +33,9 @@ export type Fault = (typeof FAULTS)[number];
 /** Of one request each, 0 to 1; what is not named does not happen. Together at most 1. */
 export type FaultRates = Partial<Readonly<Record<Fault, number>>>;
 
-/** A connection that breaks in every way now and then. How stale its store is, is up to the test. */
+/**
+ * A connection that breaks in every way now and then. How stale its store is, is up to the test.
+ */
 export const BREAKING: FaultRates = {
   latency: 0.05,
   'reset-before': 0.02,
@@ -47,7 +52,10 @@ export const BREAKING: FaultRates = {
 const BURSTS: ReadonlySet<Fault> = new Set(['error-500', 'slow-down', 'too-many']);
 const LONGEST_BURST = 5;
 
-/** Draws the fault of each request. The same seed gives the same draws; concurrent requests may take them in another order. */
+/**
+ * Draws the fault of each request. The same seed gives the same draws; concurrent requests may take
+ * them in another order.
+ */
 export class FaultPlan {
   readonly random: Random;
   readonly counts: Record<Fault, number>;

@@ -12,7 +12,9 @@ export interface Answer {
 export interface ForwardOptions {
   readonly upstream: URL;
   readonly agent: Agent;
-  /** Gives up after so many bytes of the request's body: the store sees a connection that breaks. */
+  /**
+   * Gives up after so many bytes of the request's body: the store sees a connection that breaks.
+   */
   readonly cutAfter?: number | undefined;
 }
 
@@ -20,8 +22,8 @@ export interface ForwardOptions {
 const NOT_FORWARDED = new Set(['connection', 'keep-alive', 'expect', 'proxy-connection']);
 
 /**
- * Sends the request on as it comes, with the Host that it came with, since that is signed. Undefined where the store
- * gave no answer, because of the cut, or of the client, or of itself.
+ * Sends the request on as it comes, with the Host that it came with, since that is signed.
+ * Undefined where the store gave no answer, because of the cut, or of the client, or of itself.
  */
 export async function forward(
   incoming: IncomingMessage,

@@ -1,4 +1,4 @@
-import { startServerProcess } from 'waybill/servers/server-process';
+import { startServerProcess } from '@waybill/demo/servers/server-process';
 import { storeBinary } from './programs.ts';
 import { newBucketName } from './s3-server.ts';
 
@@ -17,10 +17,10 @@ export interface GcsServer extends AsyncDisposable {
 }
 
 /**
- * Starts fake-gcs-server on the loopback interface, its objects in memory: on a file system it opens an object's
- * content after its metadata, so a reader of an object that is being replaced could see half of each.
- * It keeps generation preconditions on uploads of every kind, and takes a query for the state of a resumable upload for
- * the upload's end: see gcs-resume.ts.
+ * Starts fake-gcs-server on the loopback interface, its objects in memory: on a file system it
+ * opens an object's content after its metadata, so a reader of an object that is being replaced
+ * could see half of each. It keeps generation preconditions on uploads of every kind, and takes a
+ * query for the state of a resumable upload for the upload's end: see gcs-resume.ts.
  * Errors: SERVER_UNAVAILABLE.
  */
 export async function startGcsServer(): Promise<GcsServer> {

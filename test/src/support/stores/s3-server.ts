@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CreateBucketCommand, ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
-import { type ServerProcess, startServerProcess } from 'waybill/servers/server-process';
+import { type ServerProcess, startServerProcess } from '@waybill/demo/servers/server-process';
 import { awaitUntil } from '../await-until.ts';
 import { storeBinary } from './programs.ts';
 
@@ -20,7 +20,9 @@ export interface S3Server extends AsyncDisposable {
   readonly region: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /** What the SDK's default chain reads: credentials and region, and nothing of this machine's own. */
+  /**
+   * What the SDK's default chain reads: credentials and region, and nothing of this machine's own.
+   */
   readonly env: Readonly<Record<string, string>>;
   /** For a test's own looks at the store, past the code under test. Tries once. */
   readonly client: S3Client;

@@ -1,4 +1,6 @@
-/** What the stores in tests do, without any code of ours in between: the other suites rest on it. */
+/**
+ * What the stores in tests do, without any code of ours in between: the other suites rest on it.
+ */
 import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
@@ -6,8 +8,8 @@ import {
   PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
+import { temporaryFolder } from '@waybill/demo/servers/temporary';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { temporaryFolder } from 'waybill/servers/temporary';
 import { describeWithStores } from './available.ts';
 import { type GcsServer, startGcsServer } from './gcs-server.ts';
 import { type S3Server, startS3Server } from './s3-server.ts';
@@ -88,7 +90,10 @@ await describeWithStores('the GCS server of the tests', ['gcs'], () => {
   );
 });
 
-/** Runs `put` for several writers at once, expects exactly one to succeed, and returns what that one wrote. */
+/**
+ * Runs `put` for several writers at once, expects exactly one to succeed, and returns what that one
+ * wrote.
+ */
 async function winners(put: (body: string) => Promise<void>): Promise<string> {
   const bodies = Array.from({ length: WRITERS }, (_, i) => `writer ${i}`);
   const outcomes = await Promise.allSettled(bodies.map(put));

@@ -1,13 +1,14 @@
 /**
- * Actors that use a bucket at once, and what must hold for each of them whatever happens on the way. Each has keys of its
- * own, where it knows exactly what must be there, and all of them race for others.
+ * Actors that use a bucket at once, and what must hold for each of them whatever happens on the
+ * way. Each has keys of its own, where it knows exactly what must be there, and all of them race
+ * for others.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import type { Random } from '@waybill/demo/shop/random';
+import { hasCode } from '@waybill/shared/base/errors';
+import { type RetryPolicy, retry } from '@waybill/shared/base/retry';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import { hasCode } from '@waybill/shared/errors';
-import { type RetryPolicy, retry } from '@waybill/shared/retry';
 import { expect } from 'vitest';
-import type { Random } from 'waybill/demo/random';
 import { awaitUntil } from '../await-until.ts';
 
 const PATIENCE: RetryPolicy = {
@@ -22,7 +23,10 @@ const OWN_KEYS = 10;
 const SMALL_BYTES = 64 * 1024;
 const MIB = 1024 * 1024;
 
-/** `unknown`: a put that failed as transient, and that another one's object, or its own, was found after. */
+/**
+ * `unknown`: a put that failed as transient, and that another one's object, or its own, was found
+ * after.
+ */
 export interface Attempt {
   readonly body: string;
   readonly result: 'won' | 'taken' | 'unknown';

@@ -15,7 +15,10 @@ export interface TestStore extends AsyncDisposable {
   proxy(options: Omit<FaultProxyOptions, 'upstream' | 'protocol'>): Promise<FaultProxy>;
 }
 
-/** Starts it, and gives its credentials to this process too, where the SDK's default chain looks for them. */
+/**
+ * Starts it, and gives its credentials to this process too, where the SDK's default chain looks for
+ * them.
+ */
 export async function startTestStore(kind: CloudKind): Promise<TestStore> {
   const server = kind === 's3' ? await startS3Server() : await startGcsServer();
   const env = kind === 's3' ? server.env : {};

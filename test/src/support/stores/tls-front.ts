@@ -1,4 +1,7 @@
-/** TLS in front of a server on the loopback interface, with a certificate that only our own authority has signed. */
+/**
+ * TLS in front of a server on the loopback interface, with a certificate that only our own
+ * authority has signed.
+ */
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { type AddressInfo, connect } from 'node:net';

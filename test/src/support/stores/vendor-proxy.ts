@@ -1,7 +1,8 @@
 /**
- * A store of Alibaba or Tencent as far as put-if-absent goes, by what their manuals say, in front of a real S3 server:
- * OSS answers 501 to `If-None-Match`, and a header of each vendor's own makes it refuse with 409 where the key is taken.
- * That is decided here, under a lock a key; everything else, signatures included, is the server's.
+ * A store of Alibaba or Tencent as far as put-if-absent goes, by what their manuals say, in front
+ * of a real S3 server: OSS answers 501 to `If-None-Match`, and a header of each vendor's own makes
+ * it refuse with 409 where the key is taken. That is decided here, under a lock a key; everything
+ * else, signatures included, is the server's.
  */
 import { once } from 'node:events';
 import {

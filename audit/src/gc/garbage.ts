@@ -1,0 +1,96 @@
+/** What of a stream is garbage, and why. Lists; deletes nothing. */
+import type { Bucket, ObjectInfo } from '@waybill/shared/bucket/bucket';
+import { PROBE_PREFIX } from '@waybill/shared/bucket/key';
+import { isProbeKey } from '@waybill/shared/bucket/open/probe';
+import { patientList } from '@waybill/shared/bucket/patient-list';
+import { CHECKPOINTS_TRIED } from '@waybill/shared/manifest/checkpoint';
+import { checkpointKey, epochInKey, segmentsPrefix } from '@waybill/shared/manifest/keys';
+import { type LogOptions, retried } from '@waybill/shared/manifest/options';
+import type { LogSurvey } from '../fsck/survey.ts';
+import type { NamedSegments } from './named-segments.ts';
+
+export type GarbageKind = 'segment' | 'checkpoint' | 'probe';
+
+export interface Garbage extends ObjectInfo {
+  readonly kind: GarbageKind;
+}
+
+/**
+ * A process that is not fenced may yet commit what it has uploaded: nothing that may be its is
+ * touched for this long, whatever is asked for. Far above what lies between an upload and its
+ * commit, retries included.
+ */
+export const LEAST_AGE_MS = 60 * 60 * 1000;
+
+export interface AgeRule {
+  /** The store's clock at some moment before the listing. */
+  readonly now: number;
+  readonly minAgeMs: number;
+}
+
+/** Unnamed files that stay, and why. */
+export interface Kept {
+  /** Too young: of somebody who may yet commit it. */
+  young: number;
+  youngBytes: number;
+  /** Not of a name that Waybill makes. */
+  foreign: number;
+}
+
+/**
+ * Segments that no commit names. Of a fenced writer's nothing can ever be named, so the age asked
+ * for is all that counts; of others' at least {@link LEAST_AGE_MS}.
+ */
+export async function* unnamedSegments(
+  bucket: Bucket,
+  prefix: string,
+  named: NamedSegments,
+  { now, minAgeMs }: AgeRule,
+  kept: Kept,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Garbage> {
+  for await (const info of patientList(bucket, segmentsPrefix(prefix), { signal })) {
+    if (named.has(info.key)) continue;
+    const epoch = epochInKey(info.key);
+    if (epoch === undefined) {
+      kept.foreign++;
+      continue;
+    }
+    const isFenced = epoch < named.fencedBelow;
+    const age = isFenced ? minAgeMs : Math.max(minAgeMs, LEAST_AGE_MS);
+    if (now - info.modifiedAt >= age) yield { ...info, kind: 'segment' };
+    else {
+      kept.young++;
+      kept.youngBytes += info.bytes;
+    }
+  }
+}
+
+/**
+ * All but those that a cold start may try. They are derived, and a reader passes over one that
+ * goes.
+ */
+export async function* staleCheckpoints(
+  bucket: Bucket,
+  { prefix, checkpoints }: LogSurvey,
+  options: LogOptions,
+): AsyncGenerator<Garbage> {
+  const { signal } = options;
+  for (const number of checkpoints.slice(0, -CHECKPOINTS_TRIED)) {
+    const key = checkpointKey(prefix, number);
+    const info = await retried(() => bucket.head(key, { signal }), options);
+    if (info) yield { ...info, kind: 'checkpoint' };
+  }
+}
+
+/** What the probes of processes have left that were killed. */
+export async function* oldProbes(
+  bucket: Bucket,
+  { now, minAgeMs }: AgeRule,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Garbage> {
+  for await (const info of patientList(bucket, PROBE_PREFIX, { signal })) {
+    const isOld = now - info.modifiedAt >= Math.max(minAgeMs, LEAST_AGE_MS);
+    if (isOld && isProbeKey(info.key)) yield { ...info, kind: 'probe' };
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Every option of every command, once. Flags, environment variables (`WAYBILL_` and the name in
+ * capitals), keys of waybill.yaml, `--help` and docs/options.md all come from this table, whose
+ * groups stand in `options/`.
+ */
+import type { Secret } from '@waybill/shared/base/secret';
+import type { OptionSpec } from './option.ts';
+import { BUCKET_OPTIONS } from './table/bucket.ts';
+import { CAPTURE_OPTIONS } from './table/capture.ts';
+import { COMMAND_OPTIONS } from './table/command.ts';
+import { GENERAL_OPTIONS } from './table/general.ts';
+import { LOAD_OPTIONS } from './table/load.ts';
+import { STREAM_OPTIONS } from './table/stream.ts';
+import { WHERE_OPTIONS } from './table/where.ts';
+
+/** In the order in which they are shown. */
+export const OPTIONS = {
+  ...WHERE_OPTIONS,
+  ...BUCKET_OPTIONS,
+  ...STREAM_OPTIONS,
+  ...CAPTURE_OPTIONS,
+  ...LOAD_OPTIONS,
+  ...COMMAND_OPTIONS,
+  ...GENERAL_OPTIONS,
+} as const satisfies Readonly<Record<string, OptionSpec>>;
+
+export type OptionName = keyof typeof OPTIONS;
+type Spec<Name extends OptionName> = (typeof OPTIONS)[Name];
+
+type Parsed<S extends OptionSpec> = S['type'] extends 'integer' | 'size' | 'duration'
+  ? number
+  : S['type'] extends 'boolean'
+    ? boolean
+    : S['type'] extends 'list'
+      ? readonly string[]
+      : S['type'] extends 'connection'
+        ? Secret
+        : S extends { readonly choices: readonly (infer Choice)[] }
+          ? Choice
+          : string;
+
+/**
+ * Booleans are false and lists empty where nothing is said; what else has no default may be
+ * undefined.
+ */
+type Resolved<S extends OptionSpec> = S extends { readonly default: string }
+  ? Parsed<S>
+  : S['type'] extends 'boolean' | 'list'
+    ? Parsed<S>
+    : Parsed<S> | undefined;
+
+/**
+ * Typed values by option name: sizes in bytes, durations in milliseconds, connections as Secrets.
+ */
+export type Options = { readonly [Name in OptionName]: Resolved<Spec<Name>> };
+
+/** The table without its literal types. */
+export const OPTION_SPECS: ReadonlyMap<OptionName, OptionSpec> = new Map(
+  Object.entries(OPTIONS) as [OptionName, OptionSpec][],
+);
+
+export function isOptionName(name: string): name is OptionName {
+  return Object.hasOwn(OPTIONS, name);
+}
+
+export function environmentName(name: OptionName): string {
+  return `WAYBILL_${name.toUpperCase().replaceAll('-', '_')}`;
+}

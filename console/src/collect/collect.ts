@@ -1,0 +1,137 @@
+/**
+ * Reads what a status needs: the logs from the bucket, progress from the target, the clock of the
+ * source.
+ */
+import { type LoadedProgress, readProgress } from '@waybill/load/progress/progress';
+import { streamIdentityText } from '@waybill/load/progress/stream-identity';
+import { assertBound, lookAtTarget, settleProgressDatabase } from '@waybill/load/progress/target-bond';
+import { type Blocked, blockedIn } from '@waybill/load/structure/blocked';
+import { Registry } from '@waybill/load/structure/registry';
+import { mongodbProgressStore } from '@waybill/load/target/mongodb-progress';
+import { WaybillError } from '@waybill/shared/base/errors';
+import { DEFAULT_RETRY, type RetryPolicy } from '@waybill/shared/base/retry';
+import type { Bucket } from '@waybill/shared/bucket/bucket';
+import type { StreamIdentity } from '@waybill/shared/manifest/commit';
+import { readStream } from '@waybill/shared/manifest/identity';
+import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
+import { KnownHead } from '@waybill/shared/manifest/known-head';
+import { readCommits, readManifest } from '@waybill/shared/manifest/log';
+import { EMPTY_STATE, foldCommit, type StreamState } from '@waybill/shared/manifest/state';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time';
+import type { Status, Unreachable } from '../model/shape.ts';
+import { statusOf } from '../model/status.ts';
+
+/** Somebody looks at it: a bucket that is away is news, and not to be waited for. */
+const PATIENCE: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 5000 };
+
+export interface CollectSettings {
+  readonly stream: string;
+  readonly load: string;
+  /** Default: the one that the load's log tells. */
+  readonly progressDatabase?: string | undefined;
+}
+
+/** Gives the same connection each time; one that could not be opened is tried again. */
+export type Side = () => Promise<MongoConnection>;
+
+export interface CollectDeps {
+  readonly bucket: Bucket;
+  /** Null where it is not asked. */
+  readonly source: Side | null;
+  readonly target: Side | null;
+  readonly signal: AbortSignal;
+}
+
+interface OnTarget {
+  readonly progress: LoadedProgress;
+  readonly blocked: readonly Blocked[];
+}
+
+/** Repeated collecting reads only the commits that are new. */
+export class StatusCollector {
+  readonly #settings: CollectSettings;
+  readonly #deps: CollectDeps;
+  #stream: StreamState | null = null;
+  #load: StreamState | null = null;
+
+  constructor(settings: CollectSettings, deps: CollectDeps) {
+    this.#settings = settings;
+    this.#deps = deps;
+  }
+
+  /**
+   * A server that gives no answer is told of in the status, beside what the bucket knows.
+   * @throws STREAM_MISSING, MANIFEST_CORRUPT, and errors of the bucket
+   */
+  async collect(): Promise<Status> {
+    const { bucket, source, target, signal } = this.#deps;
+    const { stream, load } = this.#settings;
+    const identity = await readStream(bucket, streamPrefix(stream), { signal, retryPolicy: PATIENCE });
+    // The load's side first: what it has reached must not look like more than the stream has.
+    this.#load = await this.#advance(loadPrefix(stream, load), this.#load);
+    const unreachable: Unreachable[] = [];
+    const onTarget = await ask('target', target, unreachable, (connection) =>
+      this.#progressOn(connection, identity),
+    );
+    this.#stream = await this.#advance(streamPrefix(stream), this.#stream);
+    // Last, so that lag is not made smaller by the time that reading took.
+    const sourceTime = await ask('source', source, unreachable, (connection) =>
+      currentOperationTime(connection, { signal }),
+    );
+    return statusOf({
+      bucket: bucket.url,
+      identity,
+      stream: this.#stream,
+      load: { name: load, log: this.#load, progress: onTarget?.progress ?? null, blocked: onTarget?.blocked },
+      sourceTime,
+      unreachable,
+      now: Date.now(),
+    });
+  }
+
+  /** Of another target than the load's, nothing is told: nobody should take it for the load's. */
+  async #progressOn(target: MongoConnection, identity: StreamIdentity): Promise<OnTarget> {
+    const { stream, load, progressDatabase: given = null } = this.#settings;
+    const before = this.#load ?? EMPTY_STATE;
+    const progressDatabase = settleProgressDatabase(given, before, load);
+    if (before.seq > 0) {
+      const sight = await lookAtTarget(target, { load, progressDatabase }, this.#deps.signal);
+      // An epoch is in the log before it is on the target.
+      this.#load = await this.#advance(loadPrefix(stream, load), before);
+      assertBound(this.#load, sight, { load, stream: streamIdentityText(identity) });
+    }
+    const store = mongodbProgressStore(target, progressDatabase);
+    const progress = await readProgress(store, load, identity.lanes);
+    return { progress, blocked: (await Registry.open(store, load)).all().flatMap(blockedIn) };
+  }
+
+  async #advance(prefix: string, known: StreamState | null): Promise<StreamState> {
+    const { bucket, signal } = this.#deps;
+    const options = { signal, retryPolicy: PATIENCE };
+    if (known === null || known.seq === 0) return readManifest(bucket, prefix, options);
+    let state = known;
+    const head = new KnownHead(bucket, prefix);
+    for await (const next of readCommits(bucket, prefix, { ...options, after: known, head }))
+      state = foldCommit(state, next);
+    return state;
+  }
+}
+
+/** Null where it is not asked, or gives no answer: then `unreachable` tells why. */
+async function ask<T>(
+  side: Unreachable['side'],
+  open: Side | null,
+  unreachable: Unreachable[],
+  question: (connection: MongoConnection) => Promise<T>,
+): Promise<T | null> {
+  if (!open) return null;
+  try {
+    return await question(await open());
+  } catch (error) {
+    if (!(error instanceof WaybillError) || !error.code.startsWith('MONGO_')) throw error;
+    if (error.code === 'MONGO_URI_INVALID') throw error;
+    unreachable.push({ side, code: error.code, message: error.message, hint: error.hint ?? null });
+    return null;
+  }
+}

@@ -1,0 +1,116 @@
+/** What `waybill status` tells; this is also its JSON. */
+import type { Blocked } from '@waybill/load/structure/blocked';
+import type { Milestone } from '@waybill/shared/manifest/commit';
+
+export type CapturePhase = 'starting' | 'snapshot' | 'changes' | 'drained' | 'history-lost' | 'closed';
+export type LoadPhase =
+  | 'starting'
+  | 'snapshot'
+  | 'indexes'
+  | 'changes'
+  | 'drained'
+  | 'verified'
+  | 'cutover'
+  | 'aborted';
+
+export interface Status {
+  readonly stream: string;
+  readonly bucket: string;
+  readonly source: string;
+  readonly format: string;
+  readonly lanes: number;
+  /** Sides that were asked and gave no answer: what they alone know is null below. */
+  readonly unreachable: readonly Unreachable[];
+  readonly capture: CaptureStatus;
+  readonly load: LoadStatus | null;
+  readonly collections: readonly CollectionStatus[];
+  readonly milestones: readonly MilestoneStatus[];
+}
+
+export interface Unreachable {
+  readonly side: 'source' | 'target';
+  /** Of the error codes. */
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | null;
+}
+
+export interface CaptureStatus {
+  readonly phase: CapturePhase;
+  /** What the stream takes; more may be excluded than when it was created. */
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  readonly epoch: number;
+  readonly writer: string;
+  /** Number of the newest commit. */
+  readonly commit: number;
+  /** By the clocks of writer and reader: a hint whether it runs, no more. */
+  readonly secondsSinceCommit: number;
+  readonly watermark: string | null;
+  /** Source's operation time minus watermark; null where the source was not asked (--source). */
+  readonly lagSeconds: number | null;
+  /** The watermark's age by this machine's clock: what to go by where the source was not asked. */
+  readonly watermarkAgeSeconds: number | null;
+  readonly sequence: number;
+  readonly changes: number;
+  readonly ddl: number;
+  readonly segments: number;
+  readonly bucketBytes: number;
+  readonly snapshot: Share;
+  /** At the average rate so far; null where there is none or it is done. */
+  readonly etaSeconds: number | null;
+}
+
+export interface Share {
+  readonly documents: number;
+  readonly documentsTotal: number;
+  readonly bytes: number;
+  readonly bytesTotal: number;
+  readonly done: boolean;
+}
+
+export interface LoadStatus {
+  readonly load: string;
+  readonly phase: LoadPhase;
+  readonly epoch: number;
+  readonly writer: string;
+  /** What it takes of the stream; both empty: everything. */
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  /**
+   * Applied up to here by every lane; null where the target was not asked (--target) or nothing is
+   * applied.
+   */
+  readonly watermark: string | null;
+  /** The stream's watermark minus the load's. */
+  readonly lagSeconds: number | null;
+  readonly sequence: number | null;
+  /** Change records of the stream that are not applied. */
+  readonly changesBehind: number | null;
+  readonly snapshotSegments: number | null;
+  /** Of what the load takes. */
+  readonly snapshotSegmentsTotal: number;
+  readonly snapshotDocuments: number | null;
+  /** Views, options and indexes that the target refuses; null where the target was not asked. */
+  readonly blocked: readonly Blocked[] | null;
+}
+
+export interface CollectionStatus {
+  readonly namespace: string;
+  readonly state: 'waiting' | 'copying' | 'done' | 'skipped' | 'view';
+  readonly documents: number;
+  readonly documentsTotal: number;
+  readonly bytes: number;
+  readonly bytesTotal: number;
+  readonly chunks: number;
+  readonly chunksDone: number;
+  /**
+   * Snapshot documents on the target; null where it was not asked, or the load does not take the
+   * collection.
+   */
+  readonly applied: number | null;
+}
+
+export interface MilestoneStatus extends Milestone {
+  readonly of: 'capture' | 'load';
+}

@@ -1,0 +1,35 @@
+/**
+ * The demo's application: a process of its own, as in life, so that the copying cannot hold it up.
+ * It writes until it is told to stop, or until the demo is gone.
+ */
+import { startWorkload, type WorkloadOptions, type WorkloadReport } from '../workload/workload.ts';
+
+export type ApplicationMessage =
+  | { readonly kind: 'report'; readonly report: WorkloadReport }
+  | { readonly kind: 'ended'; readonly report: WorkloadReport }
+  | { readonly kind: 'failed'; readonly message: string };
+
+const REPORT_MS = 200;
+
+// A Ctrl-C at the terminal reaches this process too; when to end is the demo's to say.
+process.on('SIGINT', () => undefined);
+process.on('disconnect', () => process.exit(1));
+
+const send = (message: ApplicationMessage): Promise<void> =>
+  new Promise((resolve) => {
+    if (process.send) process.send(message, () => resolve());
+    else resolve();
+  });
+
+const options = JSON.parse(process.argv[2] ?? '{}') as WorkloadOptions;
+try {
+  const workload = await startWorkload(options);
+  const ticker = setInterval(() => void send({ kind: 'report', report: workload.report }), REPORT_MS);
+  process.on('message', () => void workload.stop().catch(() => undefined));
+  const report = await workload.ended;
+  clearInterval(ticker);
+  await send({ kind: 'ended', report });
+} catch (error) {
+  await send({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+}
+process.exit();

@@ -1,0 +1,42 @@
+/**
+ * How the demo shows things. The command line supplies it: the demo stands below it and imports
+ * nothing of it, so what both show alike (tables, counts, a verification) looks alike.
+ */
+import type { VerifyReport } from '@waybill/load/verify/report';
+
+export type Paint = (style: 'bold' | 'dim', text: string) => string;
+
+export interface Column {
+  readonly head: string;
+  readonly align?: 'left' | 'right';
+}
+
+export interface Presentation {
+  /** Prints to stdout. */
+  print(text: string): void;
+  printJson(value: unknown): void;
+  readonly paint: Paint;
+  /** stderr, for the one line that is redrawn. */
+  readonly stream: NodeJS.WriteStream;
+  /** Both stdout and stderr are a terminal that can redraw a line. */
+  readonly redraws: boolean;
+  count(count: number): string;
+  /** Milliseconds as text. */
+  duration(ms: number): string;
+  /** A bar for a share from 0 to 1. */
+  bar(share: number): string;
+  table(columns: readonly Column[], rows: readonly (readonly string[])[]): string;
+  verification(report: VerifyReport): string;
+}
+
+export interface DemoContext {
+  readonly json: boolean;
+  /** Keep both servers until the signal aborts. */
+  readonly keep: boolean;
+  readonly signal: AbortSignal;
+  readonly show: Presentation;
+  /** The launcher of the command line: the demo runs its commands as processes of their own. */
+  readonly launcher: string;
+  /** The command line as a user types it. */
+  readonly commandToType: string;
+}

@@ -1,0 +1,187 @@
+/**
+ * Waiting, stopping and time limits. Every wait of the program takes an AbortSignal; an abort's
+ * reason is a WaybillError, so that what surfaces is a code and an exit code and never a bare
+ * AbortError.
+ */
+import { WaybillError } from './errors.ts';
+
+/** Longer timers overflow to 1 ms in Node. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export function interrupted(message = 'stopped on request', cause?: unknown): WaybillError {
+  return new WaybillError('INTERRUPTED', message, {
+    hint: 'Run the same command again. Capture and load go on where they stopped; a comparison begins again.',
+    cause,
+  });
+}
+
+/**
+ * What an aborted signal stands for: its own reason where that is a WaybillError, otherwise
+ * INTERRUPTED.
+ */
+export function abortReason(signal: AbortSignal): WaybillError {
+  const reason: unknown = signal.reason;
+  return reason instanceof WaybillError ? reason : interrupted('stopped on request', reason);
+}
+
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw abortReason(signal);
+}
+
+/**
+ * Waits `ms` milliseconds; rejects with the signal's reason, at once where it is aborted already.
+ */
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(abortReason(signal));
+      return;
+    }
+    const onAbort = (): void => {
+      clearTimeout(timer);
+      if (signal) reject(abortReason(signal));
+    };
+    const timer = setTimeout(
+      () => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      },
+      Math.min(Math.max(ms, 0), LONGEST_TIMER_MS),
+    );
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/**
+ * The promise, or the signal's reason if that comes first. The work behind the promise is not
+ * stopped by this: for operations that take no signal. Its late rejection is swallowed.
+ */
+export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  promise.catch(() => undefined);
+  throwIfAborted(signal);
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(abortReason(signal));
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/**
+ * A controller that also aborts, with the same reason, when any parent does. Dispose it when the
+ * work ends: a parent lives as long as the process, and the listeners on it would pile up
+ * (AbortSignal.any keeps such lists too).
+ */
+export class LinkedAbort implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #parents: readonly AbortSignal[];
+
+  constructor(...parents: readonly (AbortSignal | undefined)[]) {
+    this.#parents = parents.filter((parent) => parent !== undefined);
+    for (const parent of this.#parents) {
+      if (parent.aborted) {
+        this.abort(abortReason(parent));
+        return;
+      }
+    }
+    for (const parent of this.#parents) parent.addEventListener('abort', this.#onAbort);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  abort(reason: WaybillError = interrupted()): void {
+    this.#controller.abort(reason);
+  }
+
+  [Symbol.dispose](): void {
+    for (const parent of this.#parents) parent.removeEventListener('abort', this.#onAbort);
+  }
+
+  readonly #onAbort = (event: Event): void => {
+    this.abort(abortReason(event.target as AbortSignal));
+  };
+}
+
+export interface TimeoutOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** What to fail with; made only when the time is up. */
+  readonly onTimeout: () => WaybillError;
+}
+
+/**
+ * Runs an operation with a signal that aborts after `ms`. Rejects then even if the operation
+ * ignores its signal.
+ */
+export async function withTimeout<T>(
+  ms: number,
+  operation: (signal: AbortSignal) => Promise<T>,
+  options: TimeoutOptions,
+): Promise<T> {
+  using limit = new LinkedAbort(options.signal);
+  throwIfAborted(limit.signal);
+  const timer = setTimeout(() => limit.abort(options.onTimeout()), Math.min(ms, LONGEST_TIMER_MS));
+  try {
+    return await abortable(operation(limit.signal), limit.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export interface StopSignal extends Disposable {
+  /** Aborts with INTERRUPTED on the first SIGINT or SIGTERM. */
+  readonly signal: AbortSignal;
+}
+
+export interface StopSignalOptions {
+  /** Called once, on the first signal: tell the user that a second one exits at once. */
+  readonly onStop?: ((signalName: string) => void) | undefined;
+  /**
+   * Signals this close to the first are the same wish, in milliseconds; default 0. A Ctrl-C at a
+   * terminal reaches a launcher and its child, and the launcher forwards its own.
+   */
+  readonly sameWishMs?: number | undefined;
+  /** Where signals come from and how to leave; the process itself unless a test says otherwise. */
+  readonly source?: SignalSource | undefined;
+  readonly exit?: ((code: number) => void) | undefined;
+}
+
+export interface SignalSource {
+  on(event: 'SIGINT' | 'SIGTERM', listener: (name: string) => void): unknown;
+  off(event: 'SIGINT' | 'SIGTERM', listener: (name: string) => void): unknown;
+}
+
+const SECOND_SIGNAL_EXIT_CODE = 130;
+
+/**
+ * First SIGINT or SIGTERM: a graceful stop, by the signal. Second: exit at once with 130; nothing
+ * is lost by that either, since what no commit names does not exist.
+ */
+export function stopSignal(options: StopSignalOptions = {}): StopSignal {
+  const source: SignalSource = options.source ?? process;
+  const exit = options.exit ?? ((code: number) => process.exit(code));
+  const controller = new AbortController();
+  let firstAt = 0;
+  const listener = (name: string): void => {
+    if (controller.signal.aborted) {
+      if (performance.now() - firstAt >= (options.sameWishMs ?? 0)) exit(SECOND_SIGNAL_EXIT_CODE);
+      return;
+    }
+    firstAt = performance.now();
+    options.onStop?.(name);
+    controller.abort(interrupted(`stopped by ${name}`));
+  };
+  source.on('SIGINT', listener);
+  source.on('SIGTERM', listener);
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => {
+      source.off('SIGINT', listener);
+      source.off('SIGTERM', listener);
+    },
+  };
+}

@@ -1,0 +1,226 @@
+/**
+ * Logging: one line per commit or batch at debug, per milestone or change of state at info. The
+ * message is a stable lower-case phrase, the data is in fields. Text for people, JSON for machines,
+ * both on stderr; stdout is for results.
+ */
+import { styleText } from 'node:util';
+import { destination, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
+import { WaybillError } from './errors.ts';
+import { printable, printableLines } from './printable.ts';
+import { redact, Secret } from './secret.ts';
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  /**
+   * At most one line per message and 30 s; the next one says how many were left out. For warnings
+   * inside loops.
+   */
+  warnThrottled(message: string, fields?: LogFields): void;
+  /** Fields for every line of the child, such as component, stream, load, lane, epoch. */
+  child(fields: LogFields): Logger;
+  isDebug(): boolean;
+}
+
+/** Takes whole lines, each with its line feed. */
+export interface LogDestination {
+  write(line: string): unknown;
+}
+
+export interface LoggerOptions {
+  readonly level?: LogLevel | undefined;
+  readonly format?: 'json' | 'text' | undefined;
+  /** Default: stderr, written synchronously so that a crash loses no line. */
+  readonly destination?: LogDestination | undefined;
+  /** Colours in the text format; default: stderr is a terminal and NO_COLOR is not set. */
+  readonly colors?: boolean | undefined;
+}
+
+const THROTTLE_MS = 30_000;
+/** Bounds the memory of throttling, should a caller put data into messages. */
+const THROTTLED_MESSAGES = 1000;
+
+export function createLogger(options: LoggerOptions = {}): Logger {
+  const { level = 'info', format = 'text' } = options;
+  const sink = options.destination ?? destination({ fd: 2, sync: true });
+  const colors = options.colors ?? (process.stderr.isTTY === true && !process.env.NO_COLOR);
+  const stream: LogDestination =
+    format === 'json'
+      ? { write: (line) => sink.write(printableLines(line)) }
+      : { write: (line) => sink.write(formatTextLine(line, colors)) };
+  const logger = pino(
+    {
+      level,
+      base: null,
+      serializers: { err: (value: unknown) => value },
+      messageKey: 'message',
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write: (line: string) => void stream.write(line) },
+  );
+  return new FieldLogger(logger, {}, new Map());
+}
+
+/** A logger that drops everything. */
+export const silentLogger: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  warnThrottled: () => undefined,
+  child: () => silentLogger,
+  isDebug: () => false,
+};
+
+interface Throttle {
+  until: number;
+  suppressed: number;
+}
+
+class FieldLogger implements Logger {
+  readonly #pino: PinoLogger;
+  /**
+   * Of every line. Not pino's own children: these would write a name twice that a child or a line
+   * has again.
+   */
+  readonly #fields: Record<string, unknown>;
+  readonly #throttles: Map<string, Throttle>;
+
+  constructor(logger: PinoLogger, fields: Record<string, unknown>, throttles: Map<string, Throttle>) {
+    this.#pino = logger;
+    this.#fields = fields;
+    this.#throttles = throttles;
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    if (this.isDebug()) this.#pino.debug(this.#with(fields), message);
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.#pino.info(this.#with(fields), message);
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.#pino.warn(this.#with(fields), message);
+  }
+
+  error(message: string, fields?: LogFields): void {
+    this.#pino.error(this.#with(fields), message);
+  }
+
+  warnThrottled(message: string, fields?: LogFields): void {
+    const now = performance.now();
+    const known = this.#throttles.get(message);
+    if (known && now < known.until) {
+      known.suppressed++;
+      return;
+    }
+    if (this.#throttles.size >= THROTTLED_MESSAGES) this.#throttles.clear();
+    this.#throttles.set(message, { until: now + THROTTLE_MS, suppressed: 0 });
+    this.warn(message, known?.suppressed ? { ...fields, suppressed: known.suppressed } : fields);
+  }
+
+  child(fields: LogFields): Logger {
+    return new FieldLogger(this.#pino, this.#with(fields), this.#throttles);
+  }
+
+  isDebug(): boolean {
+    return this.#pino.isLevelEnabled('debug');
+  }
+
+  #with(fields: LogFields | undefined): Record<string, unknown> {
+    return { ...this.#fields, ...presentable(fields) };
+  }
+}
+
+/** Every line has these of its own. */
+const OF_THE_LINE: ReadonlySet<string> = new Set(['level', 'time', 'message']);
+
+function presentable(fields: LogFields | undefined): Record<string, unknown> {
+  const result: Record<string, unknown> = {};
+  for (const name in fields) {
+    result[OF_THE_LINE.has(name) ? `${name}_` : name] = presentableValue(fields[name], 0);
+  }
+  return result;
+}
+
+/** Bytes may be a document or a token: only their number is shown. */
+function presentableValue(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return redact(value);
+  if (typeof value === 'number') return Number.isInteger(value) ? value : Math.round(value * 1000) / 1000;
+  // A number as a number, but for what JSON would not give back exactly.
+  if (typeof value === 'bigint')
+    return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Secret) return value.toString();
+  if (value instanceof Error) return describeError(value);
+  if (value instanceof Uint8Array) return `<${value.byteLength} bytes>`;
+  if (value instanceof Date) return value.toISOString();
+  if (depth > 3) return '…';
+  if (Array.isArray(value)) return value.map((each) => presentableValue(each, depth + 1));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [name, presentableValue(each, depth + 1)]),
+  );
+}
+
+/**
+ * Code, message and causes; the stack only of what is not one of our own, and that is a defect to
+ * find.
+ */
+export function describeError(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { message: redact(String(error)) };
+  const cause = error.cause instanceof Error ? { cause: redact(error.cause.message) } : {};
+  if (error instanceof WaybillError) {
+    return {
+      code: error.code,
+      message: redact(error.message),
+      ...(Object.keys(error.context).length > 0 ? { context: presentable(error.context) } : {}),
+      ...(error.hint ? { hint: redact(error.hint) } : {}),
+      ...cause,
+    };
+  }
+  return { name: error.name, message: redact(error.message), ...cause, stack: redact(error.stack ?? '') };
+}
+
+const LEVEL_COLORS = { debug: 'gray', info: 'cyan', warn: 'yellow', error: 'red' } as const;
+
+/** `12:34:56 warn  message  name=value …` out of one JSON line. */
+function formatTextLine(line: string, colors: boolean): string {
+  const { time, level, message, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  const paint = (style: 'gray' | 'cyan' | 'yellow' | 'red', text: string): string =>
+    colors ? styleText(style, text, { validateStream: false }) : text;
+  const color = LEVEL_COLORS[level as keyof typeof LEVEL_COLORS] ?? 'cyan';
+  let stack = '';
+  const pairs = Object.entries(fields).map(([name, value]) => {
+    if (!isErrorDescription(value)) return `${name}=${formatValue(value)}`;
+    // Indented, so that no line of it can pass for a line of the log.
+    if (value.stack)
+      stack += value.stack
+        .split('\n')
+        .map((each) => `\n    ${printable(each.trim())}`)
+        .join('');
+    return `${name}=${formatValue(`${value.code ?? value.name}: ${value.message}`)}`;
+  });
+  const head = `${paint('gray', String(time).slice(11, 19))} ${paint(color, String(level).padEnd(5))} ${printable(String(message))}`;
+  const tail = pairs.length > 0 ? `  ${paint('gray', printable(pairs.join(' ')))}` : '';
+  return `${head}${tail}${stack}\n`;
+}
+
+function isErrorDescription(value: unknown): value is Record<string, string> {
+  return (
+    typeof value === 'object' && value !== null && 'message' in value && ('code' in value || 'stack' in value)
+  );
+}
+
+function formatValue(value: unknown): string {
+  if (typeof value === 'string') return /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
+  return JSON.stringify(value);
+}

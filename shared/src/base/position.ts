@@ -1,0 +1,56 @@
+/**
+ * Positions in a stream's source.
+ *
+ * A cluster time is a BSON Timestamp as one unsigned 64-bit number, seconds in the high half and
+ * the increment in the low half, so that `<` orders it. It is never a JavaScript number: 2^53 is
+ * not enough. Its text form is `<seconds>:<increment>`; that is what manifests, reports and logs
+ * hold.
+ */
+export type ClusterTime = bigint;
+
+/**
+ * Where a change stream goes on. The token is the raw BSON of `{_data: …}`: opaque, stored, never
+ * compared.
+ */
+export interface Position {
+  readonly clusterTime: ClusterTime;
+  readonly resumeToken: Uint8Array | null;
+}
+
+export function clusterTime(seconds: number, increment: number): ClusterTime {
+  return (BigInt(seconds >>> 0) << 32n) | BigInt(increment >>> 0);
+}
+
+export function clusterTimeSeconds(time: ClusterTime): number {
+  return Number(time >> 32n);
+}
+
+export function clusterTimeIncrement(time: ClusterTime): number {
+  return Number(time & 0xffff_ffffn);
+}
+
+export function formatClusterTime(time: ClusterTime): string {
+  return `${clusterTimeSeconds(time)}:${clusterTimeIncrement(time)}`;
+}
+
+/** Inverse of {@link formatClusterTime}; undefined where the text is not of that form. */
+export function parseClusterTime(text: string): ClusterTime | undefined {
+  const match = /^(\d{1,10}):(\d{1,10})$/.exec(text);
+  if (!match) return undefined;
+  const seconds = Number(match[1]);
+  const increment = Number(match[2]);
+  if (seconds > 0xffff_ffff || increment > 0xffff_ffff) return undefined;
+  return clusterTime(seconds, increment);
+}
+
+/** Reads the eight bytes of a BSON Timestamp (little-endian: increment, then seconds). */
+export function clusterTimeFromBson(bytes: Uint8Array, offset = 0): ClusterTime {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + offset, 8);
+  return (BigInt(view.getUint32(4, true)) << 32n) | BigInt(view.getUint32(0, true));
+}
+
+export function clusterTimeToBson(time: ClusterTime): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(time);
+  return bytes;
+}

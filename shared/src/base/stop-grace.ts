@@ -1,0 +1,39 @@
+import { abortReason, interrupted } from './lifecycle.ts';
+
+/**
+ * How long a clean stop waits for the bucket, in milliseconds. Supervisors kill after ten seconds
+ * or later; what is left of them is for closing.
+ */
+const STOP_GRACE_MS = 7000;
+
+/**
+ * Aborts some time after a stop was asked for: what was under way then, and waits for a bucket that
+ * does not take it, is given up. That leaves what a crash at that moment would leave.
+ */
+export class StopGrace implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #stop: AbortSignal;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(stop: AbortSignal, graceMs = STOP_GRACE_MS) {
+    this.#stop = stop;
+    this.#start = () => {
+      const giveUp = (): void => this.#controller.abort(interrupted(abortReason(stop).message));
+      this.#timer = setTimeout(giveUp, graceMs);
+    };
+    if (stop.aborted) this.#start();
+    else stop.addEventListener('abort', this.#start, { once: true });
+  }
+
+  /** Its reason is INTERRUPTED. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#stop.removeEventListener('abort', this.#start);
+  }
+
+  readonly #start: () => void;
+}

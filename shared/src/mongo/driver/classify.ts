@@ -1,0 +1,281 @@
+/**
+ * Driver errors to WaybillErrors, once, here; nobody above looks at a driver's error. What stands
+ * in the cause is a ServerFailure without the server's reply: server messages quote keys and values
+ * of documents, so they are stripped. Both drivers are in play, hence names and codes and never
+ * `instanceof` of a driver's class.
+ */
+import { type ErrorCode, type ErrorDetails, WaybillError } from '../../base/errors.ts';
+import { redact } from '../../base/secret.ts';
+
+/** What is kept of a driver's error: no reply, no document. */
+export class ServerFailure extends Error {
+  readonly code: number | undefined;
+  readonly codeName: string | undefined;
+  readonly labels: readonly string[];
+  /**
+   * 361 only: where the collection of that uuid is now (in the database asked), and the name that
+   * was expected.
+   */
+  readonly actualCollection: string | null | undefined;
+  /** 359 only: how many keys of more than one document keep an index from becoming unique. */
+  readonly violations: number | undefined;
+
+  constructor(name: string, message: string, facts: FailureFacts) {
+    super(message);
+    this.name = name;
+    this.code = facts.code;
+    this.codeName = facts.codeName;
+    this.labels = facts.labels;
+    this.actualCollection = facts.actualCollection;
+    this.violations = facts.violations;
+  }
+}
+
+interface FailureFacts {
+  readonly code: number | undefined;
+  readonly codeName: string | undefined;
+  readonly labels: readonly string[];
+  /** The connection broke, in the words of its socket. */
+  readonly broken?: boolean;
+  readonly actualCollection?: string | null | undefined;
+  readonly violations?: number | undefined;
+}
+
+/** What was being done, for messages: never a document or a credential. */
+export interface Attempted {
+  /** Host list of the connection. */
+  readonly url: string;
+  readonly role: 'source' | 'target';
+  readonly command?: string | undefined;
+  readonly namespace?: string | undefined;
+}
+
+/** The server's error code, also of an error that wraps one; undefined where no server spoke. */
+export function serverCode(error: unknown): number | undefined {
+  return failureOf(error)?.code;
+}
+
+export function serverCodeName(error: unknown): string | undefined {
+  return failureOf(error)?.codeName;
+}
+
+export function hasLabel(error: unknown, label: string): boolean {
+  return failureOf(error)?.labels.includes(label) ?? false;
+}
+
+export function failureOf(error: unknown): ServerFailure | undefined {
+  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
+    if (at instanceof ServerFailure) return at;
+  }
+  return undefined;
+}
+
+const AUTHENTICATION_CODES: ReadonlySet<number> = new Set([11, 18, 334, 8000]);
+const AUTHENTICATION_ERRORS = /^Mongo(?:MissingCredentials|AWS|OIDC|Azure|GCP|GCPMetadata|Kerberos)Error$/;
+const UNAUTHORIZED = 13;
+
+/**
+ * Elections, shutdowns, lost cursors, kills, time limits, throttling, moved chunks: the same
+ * command may well succeed later.
+ */
+const TRANSIENT_CODES: ReadonlySet<number> = new Set([
+  6, 7, 24, 43, 46, 50, 63, 64, 89, 91, 112, 117, 133, 134, 150, 175, 189, 202, 222, 234, 237, 246, 262, 290,
+  314, 365, 371, 462, 9001, 10058, 10107, 11600, 11601, 11602, 13388, 13435, 13436, 16500,
+]);
+
+const TRANSIENT_LABELS = [
+  'RetryableWriteError',
+  'ResumableChangeStreamError',
+  'TransientTransactionError',
+  'RetryableError',
+  'SystemOverloadedError',
+];
+
+const NETWORK_ERRORS: ReadonlySet<string> = new Set([
+  'MongoNetworkError',
+  'MongoNetworkTimeoutError',
+  'MongoPoolClearedError',
+  'PoolClearedError',
+  'PoolClosedError',
+  'MongoPoolClosedError',
+  'PoolClearedOnNetworkError',
+  'MongoPoolClearedOnNetworkError',
+  'WaitQueueTimeoutError',
+  'MongoWaitQueueTimeoutError',
+  'MongoServerClosedError',
+  'MongoOperationTimeoutError',
+  'MongoExpiredSessionError',
+]);
+
+/**
+ * What sockets say. The driver for 4.0 passes them on as they are when a connection breaks
+ * in the middle of a command.
+ */
+const SOCKET_ERRORS: ReadonlySet<unknown> = new Set([
+  'ECONNABORTED',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'EPIPE',
+  'ETIMEDOUT',
+]);
+
+/** Whether one failure, as a code of the table in errors.ts; also for codes inside write errors. */
+export function isTransientServerCode(code: number | undefined): boolean {
+  return code !== undefined && TRANSIENT_CODES.has(code);
+}
+
+export function classifyMongoError(error: unknown, attempted: Attempted): WaybillError {
+  if (error instanceof WaybillError) return error;
+  const facts = factsOf(error);
+  const name = error instanceof Error ? error.name : 'Error';
+  const text = error instanceof Error ? serverText(error.message, facts.code) : 'not an error object';
+  const code = codeFor(name, facts, text);
+  const details: ErrorDetails = {
+    hint: hintFor(code, attempted, text, facts.code),
+    context: {
+      command: attempted.command,
+      namespace: attempted.namespace,
+      serverCode: facts.code,
+      codeName: facts.codeName,
+    },
+    cause: new ServerFailure(name, text, facts),
+  };
+  return new WaybillError(code, `${summary(code, attempted)}: ${text}`, details);
+}
+
+function codeFor(name: string, facts: FailureFacts, text: string): ErrorCode {
+  if (name === 'MongoMissingDependencyError' || text.startsWith('Optional module'))
+    return 'MONGO_URI_INVALID';
+  if (name === 'MongoServerSelectionError') return 'MONGO_UNREACHABLE';
+  if (NETWORK_ERRORS.has(name) || facts.broken) return 'MONGO_TRANSIENT';
+  if (AUTHENTICATION_ERRORS.test(name)) return 'MONGO_AUTHENTICATION';
+  if (facts.code !== undefined) {
+    if (AUTHENTICATION_CODES.has(facts.code)) return 'MONGO_AUTHENTICATION';
+    // Without any user the server says the same code as for a missing role.
+    if (facts.code === UNAUTHORIZED && /requires authentication/.test(text)) return 'MONGO_AUTHENTICATION';
+    if (facts.code === UNAUTHORIZED) return 'MONGO_UNAUTHORIZED';
+    if (TRANSIENT_CODES.has(facts.code)) return 'MONGO_TRANSIENT';
+  }
+  if (facts.labels.some((label) => TRANSIENT_LABELS.includes(label))) return 'MONGO_TRANSIENT';
+  if (name.startsWith('Mongo')) return 'MONGO_COMMAND_FAILED';
+  return 'INTERNAL';
+}
+
+function summary(code: ErrorCode, attempted: Attempted): string {
+  const what = [attempted.command, attempted.namespace].filter((part) => part !== undefined).join(' on ');
+  const where = `the ${attempted.role} ${attempted.url}`;
+  switch (code) {
+    case 'MONGO_UNREACHABLE':
+      return `no usable server answered at ${where}`;
+    case 'MONGO_AUTHENTICATION':
+      return `${where} refused the credentials`;
+    case 'MONGO_UNAUTHORIZED':
+      return `${where} does not permit ${what || 'the operation'}`;
+    case 'MONGO_URI_INVALID':
+      return `the connection string for ${where} asks for a module that is not installed`;
+    default:
+      return `${what || 'an operation'} failed at ${where}`;
+  }
+}
+
+/** What the server's own state explains: it passes when somebody changes that. */
+const STATE_HINTS: ReadonlyMap<number | undefined, string> = new Map([
+  // WriteConcernFailed.
+  [
+    64,
+    'No majority of the members acknowledges writes: those that hold data may be down or far behind. rs.status() shows them.',
+  ],
+  // UserWritesBlocked.
+  [
+    371,
+    'Writes of users are blocked there (setUserWriteBlockMode). Whoever blocked them has to lift that; a user with the privilege bypassWriteBlockingMode is let through.',
+  ],
+]);
+
+export function stateHint(code: number | undefined): string | undefined {
+  return STATE_HINTS.get(code);
+}
+
+const ROLE_HINTS = {
+  source:
+    'Grant the user the roles readAnyDatabase and clusterMonitor on admin, on the source: the change stream is that of the whole cluster. docs/sources.md has a smaller role.',
+  target:
+    'Grant the user the roles readWriteAnyDatabase, dbAdminAnyDatabase and clusterMonitor on admin (or readWrite and dbAdmin on each target database, and readWrite on waybill), on the target. docs/targets.md has a smaller role.',
+} as const;
+
+const INVALID_VIEW_DEFINITION = 182;
+
+function hintFor(
+  code: ErrorCode,
+  attempted: Attempted,
+  text: string,
+  serverCode: number | undefined,
+): string | undefined {
+  if (serverCode === INVALID_VIEW_DEFINITION) return viewHint(attempted);
+  switch (code) {
+    case 'MONGO_URI_INVALID':
+      return 'The connection string has an option that needs a module which Waybill does not bring. Leave that option out; the compressor zlib needs none.';
+    case 'MONGO_UNREACHABLE':
+      if (/ENOTFOUND|EAI_AGAIN/.test(text)) {
+        return 'A host name cannot be resolved from here: check it. If the replica set announces names that are known only inside its own network, connect to its primary with directConnection=true.';
+      }
+      return 'Check host, port, TLS options and firewalls; with Atlas and the like, the access list.';
+    case 'MONGO_AUTHENTICATION':
+      if (/requires authentication/.test(text))
+        return 'The connection string has no user; add user and password.';
+      return 'Check user, password, authSource and authMechanism. Special characters in a password must be percent-encoded.';
+    case 'MONGO_UNAUTHORIZED':
+      return ROLE_HINTS[attempted.role];
+    case 'MONGO_TRANSIENT':
+      return stateHint(serverCode);
+    default:
+      return undefined;
+  }
+}
+
+/** It keeps the server from listing anything in that database. */
+function viewHint({ role, namespace = '' }: Attempted): string {
+  const [database] = namespace.split('.', 1);
+  const leftOut = role === 'source' ? `, or leave the database out: --exclude ${database}` : '';
+  return `A document of ${database}.system.views defines no view, so the server can list nothing in ${database}. Correct it there${leftOut}.`;
+}
+
+function factsOf(error: unknown): FailureFacts {
+  if (typeof error !== 'object' || error === null) {
+    return { code: undefined, codeName: undefined, labels: [] };
+  }
+  const fields = error as Record<string, unknown>;
+  const labels = fields.errorLabels;
+  const actual = fields.actualCollection;
+  return {
+    code: typeof fields.code === 'number' ? fields.code : undefined,
+    codeName: typeof fields.codeName === 'string' ? fields.codeName : undefined,
+    broken: SOCKET_ERRORS.has(fields.code),
+    labels: Array.isArray(labels) ? labels.filter((label) => typeof label === 'string') : [],
+    actualCollection: typeof actual === 'string' || actual === null ? actual : undefined,
+    violations: Array.isArray(fields.violations) ? fields.violations.length : undefined,
+  };
+}
+
+const LONGEST_TEXT = 400;
+/** The server names the `_id` as it was and as it would be. */
+const IMMUTABLE_FIELD = 66;
+
+/**
+ * A server's message without the values that it quotes: everything in braces, keys of duplicates,
+ * ids.
+ */
+export function serverText(message: string, code?: number): string {
+  if (code === IMMUTABLE_FIELD) return 'the update would change the immutable field _id';
+  const text = redact(message)
+    .replace(/\s*dup key:.*$/s, ' dup key: (hidden)')
+    .replace(/\{.*\}?/s, '{…}')
+    .replace(/\b_id: .*$/s, '_id: (hidden)')
+    .replace(/(language override unsupported:).*$/s, '$1 (hidden)')
+    .replace(/\s+/g, ' ')
+    .trim();
+  return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
+}

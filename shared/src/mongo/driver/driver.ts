@@ -1,0 +1,33 @@
+/**
+ * The two drivers. 7.8 refuses servers before 4.4; the older one (npm alias `mongodb-4-0`) speaks
+ * to 4.0 and 4.2 and is loaded only when such a server is met. Their types agree in all that is
+ * used here.
+ */
+import { createRequire } from 'node:module';
+
+export type DriverModule = typeof import('mongodb');
+export type DriverGeneration = 'current' | 'old';
+
+/** What raw commands need of a driver: see raw-command.ts. */
+export interface Driver {
+  readonly generation: DriverGeneration;
+  readonly module: DriverModule;
+  readonly DocumentSequence: DocumentSequenceClass;
+}
+
+/** The driver's own, internal class for OP_MSG document sequences. */
+export type DocumentSequenceClass = new (
+  field: string,
+) => { push(document: object, bytes: Uint8Array): number };
+
+const PACKAGES = { current: 'mongodb', old: 'mongodb-4-0' } as const;
+
+export async function loadDriver(generation: DriverGeneration): Promise<Driver> {
+  const packageName = PACKAGES[generation];
+  const module = (await import(packageName)) as DriverModule;
+  const require = createRequire(import.meta.url);
+  const commands = require(`${packageName}/lib/cmap/commands.js`) as {
+    DocumentSequence: DocumentSequenceClass;
+  };
+  return { generation, module, DocumentSequence: commands.DocumentSequence };
+}

@@ -1,0 +1,79 @@
+import { hasCode } from '../../base/errors.ts';
+import { serverCode } from './classify.ts';
+import { type CommandReply, replyNumber, replyText } from './reply.ts';
+
+export type Topology = 'replicaSet' | 'sharded' | 'standalone' | 'loadBalanced';
+
+/** What the server says of itself (hello and buildInfo). Sizes in bytes. */
+export interface ServerInfo {
+  readonly version: string;
+  readonly versionArray: readonly number[];
+  readonly wireVersion: number;
+  readonly topology: Topology;
+  readonly setName: string | null;
+  /** Takes writes: false only of a member of a replica set that is not the primary. */
+  readonly isWritable: boolean;
+  /** Where a member of a replica set says that the primary is; null where it knows none. */
+  readonly primary: string | null;
+  readonly maxBsonObjectSize: number;
+  readonly maxMessageSizeBytes: number;
+  readonly maxWriteBatchSize: number;
+}
+
+type RunAdmin = (command: Record<string, unknown>) => Promise<CommandReply>;
+
+const COMMAND_NOT_FOUND = 59;
+
+export async function readServerInfo(run: RunAdmin): Promise<ServerInfo> {
+  const hello = await readHello(run);
+  const build = await run({ buildInfo: 1 });
+  const version = replyText(build, 'version') ?? '0.0.0';
+  const setName = replyText(hello, 'setName') ?? null;
+  return {
+    version,
+    versionArray: Array.isArray(build.versionArray)
+      ? build.versionArray.map(Number)
+      : versionNumbers(version),
+    wireVersion: replyNumber(hello, 'maxWireVersion') ?? 0,
+    topology: topologyOf(hello, setName),
+    setName,
+    isWritable: (hello.isWritablePrimary ?? hello.ismaster) !== false,
+    primary: replyText(hello, 'primary') ?? null,
+    maxBsonObjectSize: replyNumber(hello, 'maxBsonObjectSize') ?? 16 * 1024 * 1024,
+    maxMessageSizeBytes: replyNumber(hello, 'maxMessageSizeBytes') ?? 48_000_000,
+    maxWriteBatchSize: replyNumber(hello, 'maxWriteBatchSize') ?? 100_000,
+  };
+}
+
+/** `hello` is not in 4.0. */
+async function readHello(run: RunAdmin): Promise<CommandReply> {
+  try {
+    return await run({ hello: 1 });
+  } catch (error) {
+    if (!hasCode(error, 'MONGO_COMMAND_FAILED') || serverCode(error) !== COMMAND_NOT_FOUND) throw error;
+    return run({ isMaster: 1 });
+  }
+}
+
+function topologyOf(hello: CommandReply, setName: string | null): Topology {
+  if (hello.msg === 'isdbgrid') return 'sharded';
+  if (setName !== null) return 'replicaSet';
+  return hello.serviceId === undefined ? 'standalone' : 'loadBalanced';
+}
+
+function versionNumbers(version: string): number[] {
+  return version.split(/[.-]/, 4).map((part) => Number.parseInt(part, 10) || 0);
+}
+
+/** Whether the server is of that version or later. */
+export function isAtLeast(
+  server: Pick<ServerInfo, 'versionArray'>,
+  major: number,
+  minor = 0,
+  patch = 0,
+): boolean {
+  const [haveMajor = 0, haveMinor = 0, havePatch = 0] = server.versionArray;
+  if (haveMajor !== major) return haveMajor > major;
+  if (haveMinor !== minor) return haveMinor > minor;
+  return havePatch >= patch;
+}

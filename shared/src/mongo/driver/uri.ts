@@ -1,0 +1,99 @@
+/**
+ * Connection strings: parsing by the driver, and their parts that may be shown.
+ *
+ * A driver takes what stands between the first `@` and the next `/`, `?` or `@` for the hosts.
+ * Where a password holds one of these as it is, that is a piece of the password, and it would be
+ * looked up and shown as a host. So a string in which any piece might belong to user and password
+ * is refused before a driver sees it, and no host of it is shown.
+ */
+import type { MongoClient, MongoClientOptions } from 'mongodb';
+import { WaybillError } from '../../base/errors.ts';
+import type { Driver } from './driver.ts';
+
+const PARTS = /^(mongodb(?:\+srv)?:\/\/)(?:([^@/?#]*)@)?([^@/?#]*)([/?#][^@]*)?$/is;
+/** A name, an address or a socket's path, with a port or without. */
+const HOST = /^(?:\[[0-9a-f:.%]+\]|[^:[\]\s]+)(?::\d{1,5})?$/i;
+
+export interface UriParts {
+  readonly scheme: string;
+  /** User and password as they stand, percent-encoded; empty where there are none. Never shown. */
+  readonly credentials: string;
+  readonly hosts: string;
+  /** From the slash or question mark on. */
+  readonly rest: string;
+}
+
+/** Undefined where it cannot be told what is what. */
+export function uriParts(uri: string): UriParts | undefined {
+  const match = PARTS.exec(uri);
+  if (!match) return undefined;
+  const [, scheme = '', credentials = '', hosts = '', rest = ''] = match;
+  if (faultOf(credentials) || !hosts.split(',').every((host) => HOST.test(host))) return undefined;
+  return { scheme, credentials, hosts, rest };
+}
+
+/** What a driver would stumble over, or take for something else. */
+function faultOf(credentials: string): boolean {
+  return /:.*:|[[\]\s]|%(?![0-9a-f]{2})/is.test(credentials);
+}
+
+/** `mongodb://host1,host2`: no user, password, database or option. */
+export function hostsOf(uri: string): string {
+  const parts = uriParts(uri);
+  return parts ? `${parts.scheme}${parts.hosts}` : '(a connection string that is not valid)';
+}
+
+const FORM =
+  'It has the form mongodb://user:password@host:27017/?option=value; in user and password, and in the values of options, write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23 and % as %25.';
+
+/**
+ * Connects to nothing yet. Throws MONGO_URI_INVALID; the driver's message is kept only where it
+ * cannot quote a secret.
+ */
+export function parseClient(
+  driver: Driver,
+  uri: string,
+  { role, ...settings }: MongoClientOptions & { readonly role?: string | undefined },
+): MongoClient {
+  const details = { hint: FORM, context: { role } };
+  const parts = uriParts(uri);
+  if (!parts) throw new WaybillError('MONGO_URI_INVALID', whatIsWrong(uri), details);
+  try {
+    return new driver.module.MongoClient(uri, settings);
+  } catch (error) {
+    const said = error instanceof Error ? error.message : '';
+    const quotes = secretsOf(parts).some((secret) => secret !== '' && said.includes(secret));
+    throw new WaybillError(
+      'MONGO_URI_INVALID',
+      `the connection string for ${hostsOf(uri)} is not valid${quotes || said === '' ? '' : `: ${said}`}`,
+      details,
+    );
+  }
+}
+
+function whatIsWrong(uri: string): string {
+  if (!/^mongodb(\+srv)?:\/\//i.test(uri))
+    return 'a connection string begins with mongodb:// or mongodb+srv://';
+  const credentials = PARTS.exec(uri)?.[2];
+  if (uri.includes('@') && (credentials === undefined || faultOf(credentials))) {
+    return 'the connection string is not valid: a special character, in the user or password it seems, is not percent-encoded';
+  }
+  return 'the connection string is not valid: it names no host, or not in the form name:port';
+}
+
+/** As they stand, and as a driver makes them. */
+function secretsOf({ credentials, rest }: UriParts): string[] {
+  const query = rest.slice(rest.indexOf('?') + 1).split('&');
+  const values = query
+    .filter((pair) => /^[^=]*(?:password|properties|token|secret|key)[^=]*=/i.test(pair))
+    .map((pair) => pair.slice(pair.indexOf('=') + 1));
+  return [credentials, ...credentials.split(':'), ...values].flatMap((each) => [each, decoded(each)]);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

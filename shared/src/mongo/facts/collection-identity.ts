@@ -1,0 +1,124 @@
+/**
+ * Reading a collection by its uuid, under whatever name it has now. From 6.0 commands take
+ * `collectionUUID`, and the error says where the collection is; before that, names and uuids are
+ * compared through listCollections.
+ */
+import { uuid as uuidElement } from '../../bson/build.ts';
+import { failureOf, serverCode } from '../driver/classify.ts';
+import type { MongoConnection } from '../driver/connection.ts';
+import { RawField } from '../driver/raw-value.ts';
+import { isAtLeast, type ServerInfo } from '../driver/server-info.ts';
+import { listCollections } from './collections.ts';
+
+export const COLLECTION_UUID_MISMATCH = 361;
+
+/** Whether commands can name the collection by uuid. */
+function readsByUuid(server: ServerInfo): boolean {
+  return isAtLeast(server, 6);
+}
+
+/**
+ * The `collectionUUID` field of a command, or nothing where the server does not know it or there is
+ * no uuid.
+ */
+export function collectionUuidField(
+  server: ServerInfo,
+  uuid: Uint8Array | null,
+): { collectionUUID?: RawField } {
+  if (!uuid || !readsByUuid(server)) return {};
+  return { collectionUUID: new RawField(uuidElement(uuid)) };
+}
+
+export interface CollectionIdentity {
+  readonly database: string;
+  /** The name by which it was last known. */
+  readonly collection: string;
+  /** Null: whatever has the name. */
+  readonly uuid: Uint8Array | null;
+}
+
+interface Closable {
+  close(): Promise<void>;
+}
+
+/**
+ * Opens something (a cursor) on the collection of that uuid, under the name it has now. `open` gets
+ * the name and sends {@link collectionUuidField} with its command. Null: its database has no such
+ * collection any more.
+ */
+export async function openByIdentity<Opened extends Closable>(
+  connection: MongoConnection,
+  identity: CollectionIdentity,
+  open: (collection: string) => Promise<Opened>,
+  signal?: AbortSignal,
+): Promise<{ readonly opened: Opened; readonly collection: string } | null> {
+  const { uuid } = identity;
+  if (!uuid) return { opened: await open(identity.collection), collection: identity.collection };
+  if (!readsByUuid(connection.server)) return openCompared(connection, { ...identity, uuid }, open, signal);
+  for (let collection = identity.collection; ; ) {
+    try {
+      return { opened: await open(collection), collection };
+    } catch (error) {
+      const name = movedTo(error);
+      if (name === undefined) throw error;
+      if (name === null) return null;
+      collection = name;
+    }
+  }
+}
+
+/**
+ * Before 6.0: a cursor stays with its collection once it is open, so the name must have meant our
+ * uuid before and after that moment. (Renamed away and back within it, with another collection in
+ * between, would go unseen.)
+ */
+async function openCompared<Opened extends Closable>(
+  connection: MongoConnection,
+  identity: CollectionIdentity & { readonly uuid: Uint8Array },
+  open: (collection: string) => Promise<Opened>,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly opened: Opened; readonly collection: string } | null> {
+  const { database, uuid } = identity;
+  for (let collection = identity.collection; ; ) {
+    const before = await nameOfUuid(connection, database, uuid, collection, signal);
+    if (before === null) return null;
+    collection = before;
+    const opened = await open(collection);
+    try {
+      if ((await nameOfUuid(connection, database, uuid, collection, signal)) === collection) {
+        return { opened, collection };
+      }
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
+    await opened.close();
+  }
+}
+
+/**
+ * What an error says about where the collection is: its name now, null for dropped (or moved to
+ * another database, which makes a new collection), undefined when the error is about something
+ * else.
+ */
+export function movedTo(error: unknown): string | null | undefined {
+  if (serverCode(error) !== COLLECTION_UUID_MISMATCH) return undefined;
+  return failureOf(error)?.actualCollection ?? null;
+}
+
+/**
+ * The name of the collection with that uuid; null where the database has none. For servers before
+ * 6.0.
+ */
+async function nameOfUuid(
+  connection: MongoConnection,
+  database: string,
+  uuid: Uint8Array,
+  expected: string,
+  signal?: AbortSignal,
+): Promise<string | null> {
+  const [same] = await listCollections(connection, database, { name: expected, signal });
+  if (same?.uuid?.equals(uuid)) return expected;
+  const all = await listCollections(connection, database, { signal });
+  return all.find((each) => each.uuid?.equals(uuid))?.name ?? null;
+}

@@ -1,0 +1,186 @@
+/**
+ * What collections and indexes are, as fields that can be compared whatever server wrote them down:
+ * numbers by their exact value, an option that is off as one that is not there, defaults that only
+ * some servers state. What a server evaluates on documents it keeps as it was given, and there
+ * `true` and `1` are two things: that is compared byte for byte. Pure.
+ */
+import {
+  asBuffer,
+  BsonType,
+  elements,
+  findElement,
+  type NamedElement,
+  type RawElement,
+} from '../../bson/raw.ts';
+import { readString } from '../../bson/values.ts';
+import { expiryOf, isYes, numberOf } from './index-meaning.ts';
+
+/** By name, a text that is equal where the meaning is. */
+export type Fields = ReadonlyMap<string, string>;
+
+/** Facts about how a collection came to be, not about what it is. */
+const INCIDENTAL_OPTIONS = new Set(['uuid', 'temp', 'autoIndexId', 'flags', 'idIndex', 'create', 'ns']);
+/**
+ * What makes an index what it is. Servers before 4.2 stored whatever they were given beside these,
+ * with no effect.
+ */
+const INDEX_FIELDS = new Set([
+  'key',
+  'name',
+  'unique',
+  'sparse',
+  'hidden',
+  'expireAfterSeconds',
+  'prepareUnique',
+  'partialFilterExpression',
+  'collation',
+  'storageEngine',
+  'weights',
+  'default_language',
+  'language_override',
+  'bits',
+  'min',
+  'max',
+  'wildcardProjection',
+  'clustered',
+]);
+/** Evaluated on documents; servers from 4.0 on keep them as they were given. */
+const VERBATIM = new Set(['validator', 'pipeline', 'partialFilterExpression']);
+/** Numbers that servers before 4.2 kept as they were given: `bits` counts whole ones. */
+const NUMBERS: ReadonlyMap<string, (value: number) => number> = new Map([
+  ['bits', Math.trunc],
+  ['min', Number],
+  ['max', Number],
+]);
+const FLAGS = new Set(['unique', 'sparse', 'hidden', 'prepareUnique', 'clustered']);
+/** Fields inside which order says nothing. */
+const UNORDERED = new Set(['collation', 'weights', 'clusteredIndex', 'timeseries']);
+/** Of the library that a server is built with, and of the format that it writes. */
+const INCIDENTAL_PARTS: ReadonlyMap<string, string> = new Map([
+  ['collation', 'version'],
+  ['clusteredIndex', 'v'],
+]);
+const VALIDATION_DEFAULTS: ReadonlyMap<string, string> = new Map([
+  ['validationLevel', 'strict'],
+  ['validationAction', 'error'],
+]);
+/**
+ * Servers before 6.2 round the size of a capped collection up to this, and take no smaller than the
+ * other.
+ */
+const CAPPED_UNIT = 256;
+const CAPPED_LEAST = 4096;
+
+export function optionFields(options: Uint8Array): Fields {
+  const fields = new Map<string, string>();
+  const validator = findElement(options, 'validator');
+  const validates = validator !== undefined && [...elements(validator.bytes)].length > 0;
+  for (const element of elements(options)) {
+    const { name } = element;
+    if (INCIDENTAL_OPTIONS.has(name) || isOff(element)) continue;
+    if ((name === 'capped' || name === 'max') && numberIn(element) === 0) continue;
+    if (name === 'validator' && !validates) continue;
+    // Kept without a validator too, for one that comes later.
+    if (element.type === BsonType.string && readString(element) === VALIDATION_DEFAULTS.get(name)) continue;
+    if (name === 'collation' && isSimple(element)) continue;
+    fields.set(name, name === 'size' ? cappedSize(element) : comparable(element));
+  }
+  return fields;
+}
+
+/** `expires` is false where the server deletes nothing of that collection by itself. */
+export function indexFields(index: Uint8Array, expires = true): Fields {
+  const fields = new Map<string, string>();
+  for (const element of elements(index)) {
+    const { name } = element;
+    if (!INDEX_FIELDS.has(name) || isOff(element)) continue;
+    if (name === 'collation' && isSimple(element)) continue;
+    const number = NUMBERS.has(name) ? numberOf(element) : undefined;
+    if (FLAGS.has(name)) fields.set(name, 'on');
+    else if (number !== undefined) fields.set(name, `number ${NUMBERS.get(name)!(number)}`);
+    else fields.set(name, comparable(element));
+  }
+  const expiry = expiryOf(index, expires);
+  // Of a clustered collection it is an option, shown here once more.
+  if (expiry.kind === 'none' || fields.has('clustered')) fields.delete('expireAfterSeconds');
+  else fields.set('expireAfterSeconds', expiryText(expiry.seconds));
+  return fields;
+}
+
+/** Names of the fields that differ. */
+export function differing(a: Fields, b: Fields): string[] {
+  const names = new Set([...a.keys(), ...b.keys()]);
+  return [...names].filter((name) => a.get(name) !== b.get(name));
+}
+
+/** Of an expiry, as it stands among the fields. */
+export function expiryText(seconds: number): string {
+  return `number ${seconds}`;
+}
+
+function comparable(element: NamedElement): string {
+  const { name, type, bytes } = element;
+  if (VERBATIM.has(name)) return exactText(element);
+  if (!isNested(element)) return looseText(element);
+  const parts = [...elements(bytes)].filter((part) => part.name !== INCIDENTAL_PARTS.get(name)).map(partText);
+  if (UNORDERED.has(name)) parts.sort();
+  return `${type}{${parts.join(',')}}`;
+}
+
+function exactText({ type, bytes }: RawElement): string {
+  return `${type} ${asBuffer(bytes).toString('base64')}`;
+}
+
+/** A yes is 1 here, and a number what it is worth, whatever type it has. */
+function looseText(element: RawElement): string {
+  const { type, bytes } = element;
+  const number = numberText(element);
+  if (number !== undefined) return `number ${number}`;
+  if (type === BsonType.boolean) return `number ${bytes[0] === 1 ? 1 : 0}`;
+  if (type === BsonType.string) return stringText(asBuffer(bytes).subarray(4, -1));
+  if (!isNested(element)) return exactText(element);
+  return `${type}{${[...elements(bytes)].map(partText).join(',')}}`;
+}
+
+function partText(part: NamedElement): string {
+  return `${stringText(part.nameBytes)}:${looseText(part)}`;
+}
+
+/** Byte by byte: what is no UTF-8 is told apart too. */
+function stringText(bytes: Buffer): string {
+  return JSON.stringify(bytes.toString('latin1'));
+}
+
+function isNested({ type }: RawElement): boolean {
+  return type === BsonType.document || type === BsonType.array;
+}
+
+function isOff(element: NamedElement): boolean {
+  const saysNo = element.type === BsonType.null || element.type === BsonType.boolean;
+  return !isYes(element) && (saysNo || FLAGS.has(element.name));
+}
+
+function isSimple({ bytes }: RawElement): boolean {
+  const locale = findElement(bytes, 'locale');
+  return locale?.type === BsonType.string && readString(locale) === 'simple';
+}
+
+function cappedSize(element: NamedElement): string {
+  const size = Math.max(numberIn(element) ?? 0, CAPPED_LEAST);
+  return `number ${Math.ceil(size / CAPPED_UNIT) * CAPPED_UNIT}`;
+}
+
+function numberIn({ type, bytes }: RawElement): number | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (type === BsonType.int32) return view.getInt32(0, true);
+  if (type === BsonType.int64) return Number(view.getBigInt64(0, true));
+  return type === BsonType.double ? view.getFloat64(0, true) : undefined;
+}
+
+/** Exact: a long may be more than a double can tell. */
+function numberText(element: RawElement): string | undefined {
+  const { type, bytes } = element;
+  if (type === BsonType.int64) return String(asBuffer(bytes).readBigInt64LE(0));
+  const value = numberIn(element);
+  return Number.isInteger(value) ? String(BigInt(value!)) : value?.toString();
+}

@@ -1,0 +1,310 @@
+/**
+ * Reads one range of a collection, raw, in `_id` order, through any number of cursors.
+ *
+ * Why min() and max(): `$gte` and `$lt` compare within one BSON type and lose the others, and NaN;
+ * index bounds do not. They use the index's collation, which is the collection's. Lower is
+ * inclusive, upper exclusive. Going on after an `_id` starts at it, and drops the first document if
+ * it is that very one (by bytes: an equal id of other bytes is another document). With min() and no
+ * max() the server ends before MaxKey, exclusive, so a document whose `_id` is MaxKey is read on
+ * its own.
+ *
+ * A cursor that is lost, or a passing failure, goes on after the last document handed out; so
+ * nothing is lost or repeated, and a reader that dies can be followed by another with `after`. Each
+ * cursor is short, so no session lives long.
+ *
+ * Capped: natural order, since that order is data. To go on, the collection is read again up to the
+ * last document; where that one has been overwritten, all that is there is newer.
+ */
+
+import { WaybillError } from '../../base/errors.ts';
+import type { ClusterTime } from '../../base/position.ts';
+import { splitNamespace } from '../../base/record.ts';
+import { DEFAULT_RETRY, type RetryPolicy, retry } from '../../base/retry.ts';
+import { buildDocument, maxKey, string, timestamp } from '../../bson/build.ts';
+import type { DocumentPlaces } from '../../bson/document-places.ts';
+import { BsonType, findElement, type RawElement } from '../../bson/raw.ts';
+import type { MongoConnection, ReadPreference } from '../driver/connection.ts';
+import { openCursor, type RawCursor } from '../driver/cursor.ts';
+import { type RawField, rawDocument } from '../driver/raw-value.ts';
+import { collectionUuidField, openByIdentity } from '../facts/collection-identity.ts';
+import type { Range } from './range-plan.ts';
+
+export interface ReadRangeOptions extends Partial<Range> {
+  /** Follow this collection under any name; null or absent: whatever has the name. */
+  readonly uuid?: Uint8Array | null | undefined;
+  /** Go on after this one: raw BSON whose `_id` counts (`{_id: …}` or a whole document). */
+  readonly after?: Uint8Array | null | undefined;
+  /**
+   * Natural order instead of `_id` order, for capped collections; the range must be open on both
+   * sides.
+   */
+  readonly natural?: boolean | undefined;
+  /** Read nothing older than this: for secondaries, and after an election. */
+  readonly notBefore?: ClusterTime | undefined;
+  /** Default majority; null sends none, for targets that know none. */
+  readonly readConcern?: 'majority' | 'local' | null | undefined;
+  readonly readPreference?: ReadPreference | undefined;
+  /** Default 8 MiB; two batches are held at a time. */
+  readonly batchBytes?: number | undefined;
+  /**
+   * A batch's bytes are valid only until the next one is asked for, and come at a fraction of the
+   * cost.
+   */
+  readonly bulk?: boolean | undefined;
+  readonly retry?: RetryPolicy | undefined;
+  readonly onRetry?: ((error: unknown, attempt: number, delayMs: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Documents in order; never empty. */
+export class RangeBatch {
+  readonly places: DocumentPlaces;
+  /** One goes on after its last `_id`. */
+  readonly position = null;
+  #documents: Buffer[] | null = null;
+
+  constructor(places: DocumentPlaces) {
+    this.places = places;
+  }
+
+  get bytes(): number {
+    return this.places.bytes;
+  }
+
+  /** Slices, made when first asked for. */
+  get documents(): Buffer[] {
+    this.#documents ??= this.places.toArray();
+    return this.#documents;
+  }
+}
+
+/** Of a command that reads nothing older than `notBefore`, where that is given. */
+export function readConcernOf(level: 'majority' | 'local', notBefore: ClusterTime | undefined): RawField {
+  return rawDocument(
+    buildDocument([
+      ['level', string(level)],
+      ...(notBefore === undefined ? [] : [['afterClusterTime', timestamp(notBefore)] as const]),
+    ]),
+  );
+}
+
+/**
+ * dropped: the collection of that uuid is not in its database any more, so the range may be
+ * incomplete.
+ */
+export type RangeOutcome = 'complete' | 'dropped';
+
+/** `namespace` is `database.collection`, by the name that is known for it. */
+export function readRange(
+  connection: MongoConnection,
+  namespace: string,
+  options: ReadRangeOptions = {},
+): RangeReader {
+  return new RangeReader(connection, namespace, options);
+}
+
+/**
+ * To be iterated once; then `outcome` tells how it ended. Errors: MONGO_* once the retries are used
+ * up, or the signal's reason.
+ */
+export class RangeReader implements AsyncIterable<RangeBatch> {
+  readonly #connection: MongoConnection;
+  readonly #database: string;
+  readonly #options: ReadRangeOptions;
+  /** The collection's name now. */
+  #collection: string;
+  #outcome: RangeOutcome | null = null;
+  /** `{_id: …}` of the last document handed out, or where the caller's previous reading ended. */
+  #after: Buffer | null;
+  /** All but a document whose `_id` is MaxKey has been read. */
+  #maxKeyOnly = false;
+
+  constructor(connection: MongoConnection, namespace: string, options: ReadRangeOptions) {
+    this.#connection = connection;
+    const { database, collection } = splitNamespace(namespace);
+    this.#database = database;
+    this.#collection = collection;
+    this.#options = options;
+    this.#after = options.after ? idDocument(options.after) : null;
+  }
+
+  /** Null while it is being read. */
+  get outcome(): RangeOutcome | null {
+    return this.#outcome;
+  }
+
+  /** The name under which it was last found. */
+  get collection(): string {
+    return this.#collection;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<RangeBatch> {
+    let open: OpenRange | null = null;
+    try {
+      while (this.#outcome === null) {
+        const step: Step = await this.#step(open);
+        open = step.open;
+        if (step.outcome) this.#outcome = step.outcome;
+        if (step.batch) yield step.batch;
+      }
+    } finally {
+      await open?.close();
+    }
+  }
+
+  /** The next batch, over as many cursors as it takes. Each success starts the retries afresh. */
+  async #step(open: OpenRange | null): Promise<Step> {
+    const { signal, onRetry } = this.#options;
+    let current = open;
+    return retry(
+      async () => {
+        try {
+          if (!current && this.#nothingFollows()) return { open: null, batch: null, outcome: 'complete' };
+          current ??= await this.#open();
+          if (!current) return { open: null, batch: null, outcome: 'dropped' };
+          return await this.#read(current);
+        } catch (error) {
+          await current?.close();
+          current = null;
+          throw error;
+        }
+      },
+      this.#options.retry ?? DEFAULT_RETRY,
+      { signal, onRetry },
+    );
+  }
+
+  async #read(open: OpenRange): Promise<Step> {
+    const { cursor } = open;
+    const batch = await cursor.next();
+    if (!batch) {
+      await cursor.close();
+      return { open: null, batch: null, outcome: this.#afterLast(open) };
+    }
+    const { skipped, skip } = this.#skip(batch.places, open.skip);
+    const places = batch.places.after(skipped);
+    if (places.count === 0) return { open: { ...open, skip }, batch: null, outcome: null };
+    // The id alone, copied: a slice would keep its whole reply alive.
+    this.#after = idDocument(places.at(places.count - 1));
+    return { open: { ...open, skip }, batch: new RangeBatch(places), outcome: null };
+  }
+
+  /**
+   * A cursor is at its end: whether the range is, too. If not, what the next cursor is to read has
+   * been set.
+   */
+  #afterLast(open: OpenRange): RangeOutcome | null {
+    if (open.skip === 'searching') {
+      // The document to go on after was overwritten while we looked for it; what is there now is
+      // all newer.
+      this.#after = null;
+      return null;
+    }
+    if (!open.endsBeforeMaxKey) return 'complete';
+    this.#maxKeyOnly = true;
+    return null;
+  }
+
+  /**
+   * How many documents at the head of a batch are not to be handed out, and what holds for the next
+   * batch.
+   */
+  #skip(places: DocumentPlaces, skip: Skip): { skipped: number; skip: Skip } {
+    const after = this.#after;
+    if (skip === 'none' || after === null || places.count === 0) return { skipped: 0, skip };
+    const isAfter = (index: number): boolean => idDocument(places.at(index)).equals(after);
+    if (skip === 'first') return { skipped: isAfter(0) ? 1 : 0, skip: 'none' };
+    for (let index = 0; index < places.count; index++) {
+      if (isAfter(index)) return { skipped: index + 1, skip: 'none' };
+    }
+    return { skipped: places.count, skip };
+  }
+
+  /** Null: the collection is gone. */
+  async #open(): Promise<OpenRange | null> {
+    const { uuid = null, signal } = this.#options;
+    const identity = { database: this.#database, collection: this.#collection, uuid };
+    const found = await openByIdentity(this.#connection, identity, (name) => this.#openUnder(name), signal);
+    if (!found) return null;
+    this.#collection = found.collection;
+    return found.opened;
+  }
+
+  async #openUnder(name: string): Promise<OpenRange> {
+    const { batchBytes, bulk, readPreference, signal, natural, lower, upper } = this.#options;
+    if (!this.#after && idType(lower) === BsonType.maxKey) this.#maxKeyOnly = true;
+    const cursor = await openCursor(this.#connection, this.#database, this.#command(name), {
+      signal,
+      readPreference,
+      targetBatchBytes: batchBytes,
+      bulk,
+      prefetch: true,
+    });
+    const from = this.#after ?? lower ?? null;
+    const endsBeforeMaxKey = !natural && !this.#maxKeyOnly && from !== null && !upper;
+    const skip = this.#after === null || this.#maxKeyOnly ? 'none' : natural ? 'searching' : 'first';
+    return { cursor, skip, endsBeforeMaxKey, close: () => cursor.close() };
+  }
+
+  /**
+   * The last document that there can be was handed out, or the range ends before the first that
+   * there can be.
+   */
+  #nothingFollows(): boolean {
+    const { natural, upper } = this.#options;
+    if (natural) return false;
+    return idType(this.#after) === BsonType.maxKey || idType(upper) === BsonType.minKey;
+  }
+
+  #selection(): Record<string, unknown> {
+    const { lower, upper, natural } = this.#options;
+    if (natural) return { hint: { $natural: 1 } };
+    if (this.#maxKeyOnly) return { filter: rawDocument(buildDocument([['_id', maxKey]])) };
+    const from = this.#after ?? lower;
+    return {
+      hint: { _id: 1 },
+      sort: { _id: 1 },
+      ...(from && { min: rawDocument(from) }),
+      ...(upper && { max: rawDocument(upper) }),
+    };
+  }
+
+  #command(collection: string): Record<string, unknown> {
+    const { uuid = null, readConcern = 'majority', notBefore } = this.#options;
+    return {
+      find: collection,
+      ...this.#selection(),
+      ...collectionUuidField(this.#connection.server, uuid),
+      ...(readConcern && { readConcern: readConcernOf(readConcern, notBefore) }),
+    };
+  }
+}
+
+/**
+ * first: drop the first document if it is the one to go on after. searching: drop all up to and
+ * including it.
+ */
+type Skip = 'none' | 'first' | 'searching';
+
+interface OpenRange {
+  readonly cursor: RawCursor;
+  readonly skip: Skip;
+  readonly endsBeforeMaxKey: boolean;
+  close(): Promise<void>;
+}
+
+interface Step {
+  readonly open: OpenRange | null;
+  readonly batch: RangeBatch | null;
+  readonly outcome: RangeOutcome | null;
+}
+
+function idDocument(document: Uint8Array): Buffer {
+  const id: RawElement | undefined = findElement(document, '_id');
+  if (!id) throw new WaybillError('DOCUMENT_INVALID', 'a document of a collection has no _id');
+  return buildDocument([['_id', id]]);
+}
+
+function idType(bound: Uint8Array | null | undefined): number | undefined {
+  return bound ? findElement(bound, '_id')?.type : undefined;
+}

@@ -1,0 +1,62 @@
+/**
+ * The members of a JSON object as text, in order: name and the value's characters as they stand.
+ * JSON.parse would do more than wanted: it reorders integer-like keys and drops duplicates, inside
+ * the documents too. Accepts only what {@link recordToLine} writes: no white space between tokens.
+ * Throws a RangeError at anything else.
+ */
+export function jsonMembers(line: string): Map<string, string> {
+  const members = new Map<string, string>();
+  let at = 0;
+  const expect = (character: string): void => {
+    if (line[at] !== character) throw new RangeError('a line that is not a record');
+    at += 1;
+  };
+  expect('{');
+  for (;;) {
+    const nameEnd = stringEnd(line, at);
+    const name = line.slice(at + 1, nameEnd - 1);
+    at = nameEnd;
+    expect(':');
+    const end = valueEnd(line, at);
+    if (end === at || members.has(name)) throw new RangeError('a line that is not a record');
+    members.set(name, line.slice(at, end));
+    at = end;
+    if (line[at] !== ',') break;
+    at += 1;
+  }
+  expect('}');
+  if (at !== line.length) throw new RangeError('a line with text after its record');
+  return members;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** The offset after the string that starts here. */
+function stringEnd(line: string, start: number): number {
+  if (line.charCodeAt(start) !== QUOTE) throw new RangeError('a line that is not a record');
+  for (let at = line.indexOf('"', start + 1); at >= 0; at = line.indexOf('"', at + 1)) {
+    let escapes = 0;
+    while (line.charCodeAt(at - 1 - escapes) === BACKSLASH) escapes += 1;
+    if (escapes % 2 === 0) return at + 1;
+  }
+  throw new RangeError('a line that ends within a text');
+}
+
+/** The offset after the value that starts here. What it holds is for its own parser to judge. */
+function valueEnd(line: string, start: number): number {
+  let depth = 0;
+  let at = start;
+  while (at < line.length) {
+    const character = line[at];
+    if (character === '"') {
+      at = stringEnd(line, at);
+      continue;
+    }
+    if (character === '{' || character === '[') depth += 1;
+    if (character === '}' || character === ']') depth -= 1;
+    if (depth < 0 || (depth === 0 && character === ',')) return at;
+    at += 1;
+  }
+  throw new RangeError('a line that ends within a record');
+}

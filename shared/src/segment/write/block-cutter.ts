@@ -1,0 +1,85 @@
+import { compress } from '../compression.ts';
+import type { SegmentCodec } from '../extension.ts';
+import { giveBlockBuffer, takeBlockBuffer } from './block-buffers.ts';
+
+/**
+ * How records are laid into blocks, one of each format and kind. `write` lays the record that
+ * `measure` took last.
+ */
+export interface RecordLayout<Item> {
+  /** Bytes before the first block, or null. */
+  readonly header: Buffer | null;
+  /** An upper bound of the record's bytes. */
+  measure(item: Item): number;
+  /** Returns the offset after the record. */
+  write(target: Buffer, offset: number): number;
+  /** What stands in the file for a compressed block; shares no memory with it. */
+  frame(records: number, compressed: Buffer): Buffer;
+}
+
+export interface SealedBlock {
+  readonly records: number;
+  /** Raw bytes that stay in use until `framed` has settled. */
+  readonly weight: number;
+  /** The block as it stands in the file. */
+  readonly framed: Promise<Buffer>;
+}
+
+/**
+ * Lays records into a raw block, and sends a sealed block to compression. One block is open at a
+ * time.
+ */
+export class BlockCutter<Item> {
+  readonly #layout: RecordLayout<Item>;
+  readonly #codec: SegmentCodec;
+  readonly #level: number | undefined;
+  #block: Buffer | null = null;
+  #bytes = 0;
+  #records = 0;
+  #need = 0;
+
+  constructor(layout: RecordLayout<Item>, codec: SegmentCodec, level: number | undefined) {
+    this.#layout = layout;
+    this.#codec = codec;
+    this.#level = level;
+  }
+
+  /** Raw bytes that the record measured last may need. */
+  get need(): number {
+    return this.#need;
+  }
+
+  /**
+   * Measures the record; false where the open block has no room for it, or none is open: seal, then
+   * open.
+   */
+  fits(item: Item): boolean {
+    this.#need = this.#layout.measure(item);
+    return this.#block !== null && this.#bytes + this.#need <= this.#block.length;
+  }
+
+  /** Opens a block with room for the record measured last. */
+  open(): void {
+    this.#block = takeBlockBuffer(this.#need);
+    this.#bytes = 0;
+    this.#records = 0;
+  }
+
+  /** Lays the record measured last. */
+  write(): void {
+    this.#bytes = this.#layout.write(this.#block!, this.#bytes);
+    this.#records += 1;
+  }
+
+  /** Closes the open block and starts its compression; null where none is open. */
+  seal(): SealedBlock | null {
+    const block = this.#block;
+    if (block === null) return null;
+    this.#block = null;
+    const records = this.#records;
+    const framed = compress(this.#codec, this.#level, block.subarray(0, this.#bytes))
+      .then((compressed) => this.#layout.frame(records, compressed))
+      .finally(() => giveBlockBuffer(block));
+    return { records, weight: this.#bytes, framed };
+  }
+}

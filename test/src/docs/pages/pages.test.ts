@@ -1,0 +1,15 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { renderErrorCodesPage } from './error-codes-page.ts';
+import { renderMetricsPage } from './metrics-page.ts';
+import { renderOptionsPage } from './options-page.ts';
+
+const page = (name: string) => readFileSync(new URL(`../../../../docs/${name}`, import.meta.url), 'utf8');
+
+it.each([
+  ['options.md', renderOptionsPage],
+  ['error-codes.md', renderErrorCodesPage],
+  ['metrics.md', renderMetricsPage],
+])('docs/%s is what `npm run docs:generate` makes', (name, render) => {
+  expect(page(name)).toBe(render());
+});
