@@ -1,6 +1,6 @@
 import type { CaptureResult } from '@waybill/capture/capture';
-import type { LoadResult } from '@waybill/load/load-deps';
 import { assertTwoClusters } from '@waybill/load/progress/two-clusters';
+import type { LoadResult } from '@waybill/load/run/load-deps';
 import { LinkedAbort, sleep } from '@waybill/shared/base/lifecycle';
 import { observeCapture, observeLoad } from '@waybill/shared/base/metrics';
 import {

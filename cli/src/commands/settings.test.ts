@@ -1,5 +1,5 @@
 import { DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/settings';
-import { LOAD_DEFAULTS } from '@waybill/load/settings';
+import { LOAD_DEFAULTS } from '@waybill/load/settings/load-settings';
 import { describe, expect, it } from 'vitest';
 import { resolveOptions } from '../options/resolve.ts';
 import { captureSettings, loadSettings, untilOf } from './settings.ts';

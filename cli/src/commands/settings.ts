@@ -1,6 +1,6 @@
 /** From the values of options to the settings of the services, which know nothing of options. */
 import { type CaptureSettings, DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/settings';
-import { type LoadSettings, resolveLoadSettings } from '@waybill/load/settings';
+import { type LoadSettings, resolveLoadSettings } from '@waybill/load/settings/load-settings';
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { Options } from '../options/options.ts';
 

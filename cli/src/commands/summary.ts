@@ -1,6 +1,6 @@
 /** What a capture or a load says when it ends. */
 
-import type { LoadResult } from '@waybill/load/load-deps';
+import type { LoadResult } from '@waybill/load/run/load-deps';
 import type { Blocked } from '@waybill/load/structure/blocked';
 import type { IndexReport } from '@waybill/load/structure/indexes';
 import { formatClusterTime } from '@waybill/shared/base/position';

@@ -1,7 +1,7 @@
 import { streamOfSides } from '@waybill/load/cutover/sides';
-import { comparedNamespaces, EVERYTHING, recordedFilter } from '@waybill/load/load-filter';
 import { boundLoad } from '@waybill/load/progress/log-and-target';
 import { streamIdentityText } from '@waybill/load/progress/stream-identity';
+import { comparedNamespaces, EVERYTHING, recordedFilter } from '@waybill/load/settings/load-filter';
 import { mongodbProgressStore } from '@waybill/load/target/mongodb-progress';
 import { Acceptance } from '@waybill/load/verify/acceptance';
 import { keepReport } from '@waybill/load/verify/kept-report';

@@ -8,7 +8,7 @@ import type {
   Share,
   Status,
 } from '@waybill/console/model/shape';
-import { filterText, isEverything } from '@waybill/load/load-filter';
+import { filterText, isEverything } from '@waybill/load/settings/load-filter';
 import { ALL_ROOM, cutToFit, type Room, rowsFor } from './room.ts';
 import type { Paint } from './style.ts';
 import { renderTable } from './table.ts';

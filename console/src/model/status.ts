@@ -1,7 +1,14 @@
 /** What `waybill status` knows, computed from the folded logs and the target's progress. Pure. */
-import { EVERYTHING, type LoadFilter, recordedFilter, type Takes, takesOf } from '@waybill/load/load-filter';
+
 import { hasReached } from '@waybill/load/progress/load-log';
 import { type LoadedProgress, slowest } from '@waybill/load/progress/progress';
+import {
+  EVERYTHING,
+  type LoadFilter,
+  recordedFilter,
+  type Takes,
+  takesOf,
+} from '@waybill/load/settings/load-filter';
 import type { Blocked } from '@waybill/load/structure/blocked';
 import { lagSeconds } from '@waybill/shared/base/metrics';
 import {

@@ -22,7 +22,7 @@ import type {
 import type { LogPoint } from '@waybill/shared/manifest/log';
 import type { Writer } from '../apply/writer.ts';
 import type { BarrierProgress, LaneCursor, Progress } from '../progress/progress.ts';
-import type { LoadSettings } from '../settings.ts';
+import type { LoadSettings } from '../settings/load-settings.ts';
 import { feed } from '../source/feed.ts';
 import { ensureCollection, wantedOf } from '../structure/collections.ts';
 import { attempt, type StructureContext } from '../structure/context.ts';

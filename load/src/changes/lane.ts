@@ -2,7 +2,7 @@ import { throwIfAborted } from '@waybill/shared/base/lifecycle';
 import type { LoadStats } from '@waybill/shared/base/stats';
 import type { WriteScope } from '../apply/sender.ts';
 import type { Write, Writer } from '../apply/writer.ts';
-import type { LoadSettings } from '../settings.ts';
+import type { LoadSettings } from '../settings/load-settings.ts';
 import { type BatchLimits, batches } from './batches.ts';
 import type { Coalescer } from './coalesce.ts';
 import type { Expectation } from './expectation.ts';

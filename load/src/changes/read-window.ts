@@ -3,8 +3,8 @@ import type { LoadStats } from '@waybill/shared/base/stats';
 import type { ObjectReader } from '@waybill/shared/bucket/bucket';
 import { segmentKey } from '@waybill/shared/manifest/keys';
 import { readChangeSegment } from '@waybill/shared/segment/read/reader';
-import type { Takes } from '../load-filter.ts';
 import type { LaneCursor } from '../progress/progress.ts';
+import type { Takes } from '../settings/load-filter.ts';
 import { Coalescer } from './coalesce.ts';
 import type { Window } from './window.ts';
 

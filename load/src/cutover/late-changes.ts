@@ -7,7 +7,7 @@ import type { SegmentEntry } from '@waybill/shared/manifest/commit';
 import { segmentKey } from '@waybill/shared/manifest/keys';
 import { type LogPoint, readCommits } from '@waybill/shared/manifest/log';
 import { readChangeSegment } from '@waybill/shared/segment/read/reader';
-import { concerns, type Takes } from '../load-filter.ts';
+import { concerns, type Takes } from '../settings/load-filter.ts';
 
 export interface LateChangesOptions {
   readonly after: LogPoint;

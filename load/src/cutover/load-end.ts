@@ -27,7 +27,7 @@ import { readOwner } from '../progress/owner.ts';
 import { Ownership } from '../progress/ownership.ts';
 import { streamIdentityText } from '../progress/stream-identity.ts';
 import { hasEnded } from '../progress/takeover.ts';
-import { LOAD_DEFAULTS } from '../settings.ts';
+import { LOAD_DEFAULTS } from '../settings/load-settings.ts';
 import { openMongodbTarget } from '../target/mongodb.ts';
 import type { ProgressStore } from '../target/target.ts';
 import type { CutoverContext } from './context.ts';

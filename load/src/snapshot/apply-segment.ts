@@ -7,7 +7,7 @@ import { segmentKey } from '@waybill/shared/manifest/keys';
 import { readSnapshotSegment } from '@waybill/shared/segment/read/reader';
 import type { WriteScope } from '../apply/sender.ts';
 import type { Writer } from '../apply/writer.ts';
-import type { LoadSettings } from '../settings.ts';
+import type { LoadSettings } from '../settings/load-settings.ts';
 
 export interface ApplySegmentDeps {
   readonly bucket: ObjectReader;

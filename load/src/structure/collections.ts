@@ -5,7 +5,7 @@ import { findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
 import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
 import { assertNotProgress } from '../progress/apart.ts';
-import type { LoadSettings } from '../settings.ts';
+import type { LoadSettings } from '../settings/load-settings.ts';
 import type { TargetCollection } from '../target/target.ts';
 import { createAsFarAsTaken, modifyAsFarAsTaken, saveBlocked, tellBlocked } from './apply-options.ts';
 import { stillBlocked } from './blocked.ts';

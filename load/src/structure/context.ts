@@ -1,9 +1,9 @@
 import type { Logger } from '@waybill/shared/base/logger';
 import { DEFAULT_RETRY, type RetryPolicy, retry } from '@waybill/shared/base/retry';
 import type { LoadStats } from '@waybill/shared/base/stats';
-import type { Takes } from '../load-filter.ts';
 import type { Ownership } from '../progress/ownership.ts';
-import type { LoadSettings } from '../settings.ts';
+import type { Takes } from '../settings/load-filter.ts';
+import type { LoadSettings } from '../settings/load-settings.ts';
 import type { Target } from '../target/target.ts';
 import type { Registry } from './registry.ts';
 

@@ -18,8 +18,8 @@
  */
 import { elements, findElement } from '@waybill/shared/bson/raw';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
-import { concerns } from '../load-filter.ts';
 import { assertNotProgress } from '../progress/apart.ts';
+import { concerns } from '../settings/load-filter.ts';
 import { tellBlocked } from './apply-options.ts';
 import { ensureCollection, plainCollection, settledIndexes, waitingIndexes } from './collections.ts';
 import { attempt, type StructureContext } from './context.ts';

@@ -4,7 +4,7 @@
  */
 import { DEFAULT_RETRY, type RetryPolicy } from '@waybill/shared/base/retry';
 import PQueue from 'p-queue';
-import { sideBySide } from '../side-by-side.ts';
+import { sideBySide } from '../base/side-by-side.ts';
 import { isRefusal, refusalText } from './blocked.ts';
 import { settledIndexes } from './collections.ts';
 import { attempt, type StructureContext } from './context.ts';

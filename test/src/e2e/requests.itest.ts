@@ -6,7 +6,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runLoad } from '@waybill/load/load';
-import { resolveLoadSettings } from '@waybill/load/settings';
+import { resolveLoadSettings } from '@waybill/load/settings/load-settings';
 import { silentLogger } from '@waybill/shared/base/logger';
 import { createMetrics } from '@waybill/shared/base/metrics';
 import { createLoadStats } from '@waybill/shared/base/stats';

@@ -7,7 +7,7 @@
 import { type CutoverResult, runCutover } from '@waybill/load/cutover/cutover';
 import { runLoad } from '@waybill/load/load';
 import { Ownership } from '@waybill/load/progress/ownership';
-import { resolveLoadSettings } from '@waybill/load/settings';
+import { resolveLoadSettings } from '@waybill/load/settings/load-settings';
 import { openMongodbTarget } from '@waybill/load/target/mongodb';
 import { Acceptance } from '@waybill/load/verify/acceptance';
 import { newVerifyStats } from '@waybill/load/verify/settings';

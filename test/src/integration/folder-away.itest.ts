@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { runFsck } from '@waybill/audit/fsck/fsck';
 import { newFsckStats } from '@waybill/audit/fsck/stats';
 import { runLoad } from '@waybill/load/load';
-import { resolveLoadSettings } from '@waybill/load/settings';
+import { resolveLoadSettings } from '@waybill/load/settings/load-settings';
 import { silentLogger } from '@waybill/shared/base/logger';
 import { createMetrics, observeLoad } from '@waybill/shared/base/metrics';
 import { bucketAwayMs, createLoadStats } from '@waybill/shared/base/stats';

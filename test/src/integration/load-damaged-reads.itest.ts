@@ -3,8 +3,8 @@
  * stops after two, with nothing applied.
  */
 import { runLoad } from '@waybill/load/load';
-import type { LoadResult } from '@waybill/load/load-deps';
-import { resolveLoadSettings } from '@waybill/load/settings';
+import type { LoadResult } from '@waybill/load/run/load-deps';
+import { resolveLoadSettings } from '@waybill/load/settings/load-settings';
 import { silentLogger } from '@waybill/shared/base/logger';
 import { createMetrics } from '@waybill/shared/base/metrics';
 import { createLoadStats, type LoadStats } from '@waybill/shared/base/stats';

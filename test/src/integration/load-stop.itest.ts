@@ -1,6 +1,6 @@
 /** A stop that is asked for while a load records a milestone in a bucket that does not take it. */
 import { runLoad } from '@waybill/load/load';
-import { resolveLoadSettings } from '@waybill/load/settings';
+import { resolveLoadSettings } from '@waybill/load/settings/load-settings';
 import { WaybillError } from '@waybill/shared/base/errors';
 import { silentLogger } from '@waybill/shared/base/logger';
 import { createMetrics } from '@waybill/shared/base/metrics';

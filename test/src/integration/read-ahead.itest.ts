@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { runLoad } from '@waybill/load/load';
-import { resolveLoadSettings } from '@waybill/load/settings';
+import { resolveLoadSettings } from '@waybill/load/settings/load-settings';
 import { silentLogger } from '@waybill/shared/base/logger';
 import { createMetrics } from '@waybill/shared/base/metrics';
 import { createLoadStats, type LoadStats } from '@waybill/shared/base/stats';

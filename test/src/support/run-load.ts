@@ -1,6 +1,6 @@
 import { runLoad } from '@waybill/load/load';
-import type { LoadResult } from '@waybill/load/load-deps';
-import { type LoadSettings, resolveLoadSettings } from '@waybill/load/settings';
+import type { LoadResult } from '@waybill/load/run/load-deps';
+import { type LoadSettings, resolveLoadSettings } from '@waybill/load/settings/load-settings';
 import { type Logger, silentLogger } from '@waybill/shared/base/logger';
 import { createMetrics } from '@waybill/shared/base/metrics';
 import { createLoadStats, type LoadStats } from '@waybill/shared/base/stats';

@@ -6,8 +6,8 @@ import type { ClusterTime } from '@waybill/shared/base/position';
 import type { LoadStats } from '@waybill/shared/base/stats';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
-import type { Blocked } from './structure/blocked.ts';
-import type { IndexReport } from './structure/indexes.ts';
+import type { Blocked } from '../structure/blocked.ts';
+import type { IndexReport } from '../structure/indexes.ts';
 
 export interface LoadDeps {
   readonly bucket: Bucket;

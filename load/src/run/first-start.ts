@@ -8,7 +8,7 @@ import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { loadNames } from '@waybill/shared/manifest/names';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { suggestPattern, unmatchedPatterns } from '@waybill/shared/mongo/facts/unmatched';
-import type { LoadSettings } from './settings.ts';
+import type { LoadSettings } from '../settings/load-settings.ts';
 
 export interface FirstStartDeps {
   readonly bucket: Bucket;

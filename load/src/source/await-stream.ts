@@ -9,7 +9,7 @@ import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import { findStream } from '@waybill/shared/manifest/identity';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { streamMissing } from '@waybill/shared/manifest/names';
-import type { LoadSettings } from './settings.ts';
+import type { LoadSettings } from '../settings/load-settings.ts';
 
 /** @throws STREAM_MISSING, which names the streams that are there */
 export async function awaitStream(

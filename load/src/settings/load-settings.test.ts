@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LOAD_DEFAULTS, resolveLoadSettings } from './settings.ts';
+import { LOAD_DEFAULTS, resolveLoadSettings } from './load-settings.ts';
 
 describe('resolveLoadSettings', () => {
   it('fills in what is not given', () => {

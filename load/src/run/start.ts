@@ -5,17 +5,17 @@ import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit'
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { streamPatterns } from '@waybill/shared/manifest/stream-patterns';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { assertApart } from '../progress/apart.ts';
+import { LoadLog } from '../progress/load-log.ts';
+import { lookAtBoth } from '../progress/log-and-target.ts';
+import { streamIdentityText } from '../progress/stream-identity.ts';
+import { type Bond, bondMilestone, settleBond, type TargetSight } from '../progress/target-bond.ts';
+import { type LoadFilter, recordedFilter, settleFilter, takesOf } from '../settings/load-filter.ts';
+import type { LoadSettings } from '../settings/load-settings.ts';
+import { assertPrivileges } from '../target/privileges.ts';
+import { assertShardedById } from '../target/shard-keys.ts';
 import { checkFirstStart } from './first-start.ts';
 import type { LoadDeps } from './load-deps.ts';
-import { type LoadFilter, recordedFilter, settleFilter, takesOf } from './load-filter.ts';
-import { assertApart } from './progress/apart.ts';
-import { LoadLog } from './progress/load-log.ts';
-import { lookAtBoth } from './progress/log-and-target.ts';
-import { streamIdentityText } from './progress/stream-identity.ts';
-import { type Bond, bondMilestone, settleBond, type TargetSight } from './progress/target-bond.ts';
-import type { LoadSettings } from './settings.ts';
-import { assertPrivileges } from './target/privileges.ts';
-import { assertShardedById } from './target/shard-keys.ts';
 
 export interface StartDeps extends Pick<LoadDeps, 'bucket' | 'logger' | 'signal' | 'target'> {
   readonly identity: StreamIdentity;
