@@ -66,7 +66,7 @@ function handOver() {
 
 function fail(message) {
   process.stderr.write(
-    `error: ${message}\nhint: Run npm ci in a checkout, or install waybill again: the package node that it depends on brings the right one along.\n`,
+    `error: ${message}\nhint: Install Node ${LEAST_NODE.join('.')} or later, or install waybill again without --omit=optional: its optional package node brings the right one along.\n`,
   );
   process.exitCode = 1;
 }

@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import type { CutoverResult } from '@waybill/load/cutover/cutover';
 import { runCutover } from '@waybill/load/cutover/cutover';
 import { VerificationDiffers } from '@waybill/load/cutover/proof';
@@ -6,7 +5,6 @@ import { Acceptance } from '@waybill/load/verify/acceptance';
 import type { StructureDifference, VerifyReport } from '@waybill/load/verify/report';
 import { newVerifyStats } from '@waybill/load/verify/settings';
 import { WaybillError } from '@waybill/shared/base/errors';
-import { interrupted } from '@waybill/shared/base/lifecycle';
 import { printable, printableData } from '@waybill/shared/base/printable';
 import { showComparing } from '../output/comparing.ts';
 import { ReportFile } from '../output/report-file.ts';
@@ -95,18 +93,8 @@ function canAsk({ options, output }: CommandContext): boolean {
   return !options.yes && process.stdin.isTTY && output.isTerminal;
 }
 
-async function isYes({ signal }: CommandContext, question: string): Promise<boolean> {
-  const questions = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const ask = (text: string): Promise<string> =>
-      questions.question(text, { signal }).catch((error: unknown) => {
-        // A Ctrl-C at a prompt is a key and no signal.
-        throw interrupted('stopped at a question', error);
-      });
-    return await confirm(question, ask);
-  } finally {
-    questions.close();
-  }
+function isYes({ signal }: CommandContext, question: string): Promise<boolean> {
+  return confirm(question, { signal, input: process.stdin, output: process.stderr });
 }
 
 function tell(

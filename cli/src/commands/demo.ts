@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { WaybillError } from '@waybill/shared/base/errors';
 import { commandToType } from '../output/command-to-type.ts';
+import { LiveLines } from '../output/live-lines.ts';
 import { drawBar } from '../output/progress.ts';
 import { renderTable } from '../output/table.ts';
 import { formatCount, formatDuration } from '../output/units.ts';
@@ -29,8 +30,7 @@ export async function runDemoCommand({ options, output, signal }: CommandContext
       print: (text) => output.print(text),
       printJson: (value) => output.printJson(value),
       paint,
-      stream: terminal.stream,
-      redraws: terminal.canRedraw && output.isTerminal,
+      live: (line) => (terminal.canRedraw && output.isTerminal ? new LiveLines(terminal, [line]) : null),
       count: formatCount,
       duration: formatDuration,
       bar: drawBar,

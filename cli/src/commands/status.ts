@@ -6,6 +6,7 @@ import { printableData } from '@waybill/shared/base/printable';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { loadMissing, loadNames } from '@waybill/shared/manifest/names';
 import type { MongoConnection, Role } from '@waybill/shared/mongo/driver/connection';
+import { createLogUpdate } from 'log-update';
 import { OPTIONS } from '../options/options.ts';
 import type { Room } from '../output/room.ts';
 import { renderStatus } from '../output/status.ts';
@@ -13,7 +14,6 @@ import type { CommandContext } from './command.ts';
 import { Services, untilStopped } from './services.ts';
 
 const WATCH_MS = 2000;
-const CLEAR_SCREEN = '\u001b[H\u001b[2J\u001b[3J';
 /** A status does not wait long for a server that is away: the bucket alone says most of it. */
 const SELECTION_MS = 3000;
 
@@ -49,15 +49,21 @@ function side(services: Services, role: Role): Side {
 }
 
 async function watch(collector: StatusCollector, context: CommandContext): Promise<never> {
+  const { options, output, logger, signal } = context;
+  const frame =
+    output.isTerminal && !options.json ? createLogUpdate(process.stdout, { showCursor: true }) : null;
   for (;;) {
     try {
-      show(await collector.collect(), context);
+      const status = await collector.collect();
+      if (frame) frame(renderStatus(printableData(status), output.paint, roomOf(process.stdout)));
+      else show(status, context);
     } catch (error) {
       // Watching begins before the capture does, and outlives a bucket that is away for a while.
       if (!hasCode(error, 'STREAM_MISSING', 'BUCKET_UNAVAILABLE')) throw error;
-      context.logger.warn('no status now', { error });
+      frame?.clear();
+      logger.warn('no status now', { error });
     }
-    await sleep(WATCH_MS, context.signal);
+    await sleep(WATCH_MS, signal);
   }
 }
 
@@ -74,11 +80,8 @@ async function tellLoads(bucket: Bucket, { options, logger, signal }: CommandCon
 
 /** Returns 1 where a side that was asked gave no answer: part of what was wanted is missing. */
 function show(status: Status, { options, output }: CommandContext): number {
-  const redraws = options.watch && output.isTerminal;
-  const shown = printableData(status);
   if (options.json) output.printJson(status, options.watch ? 'line' : 'pretty');
-  else if (redraws) output.print(CLEAR_SCREEN + renderStatus(shown, output.paint, roomOf(process.stdout)));
-  else output.print(renderStatus(shown, output.paint));
+  else output.print(renderStatus(printableData(status), output.paint));
   return status.unreachable.length > 0 ? 1 : 0;
 }
 

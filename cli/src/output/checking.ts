@@ -5,7 +5,8 @@
 import type { FsckStats } from '@waybill/audit/fsck/stats';
 import type { Logger } from '@waybill/shared/base/logger';
 import { firstThatFits } from './fit.ts';
-import { drawBar, drawLines } from './progress.ts';
+import { LiveLines } from './live-lines.ts';
+import { drawBar } from './progress.ts';
 import { RateMeter } from './rate.ts';
 import type { Terminal } from './terminal.ts';
 import { formatBytes, formatCount, formatDuration, formatRate } from './units.ts';
@@ -20,7 +21,9 @@ export function showChecking(
 ): Disposable {
   const rate = new RateMeter();
   if (terminal.canRedraw) {
-    return drawLines(terminal, [(columns) => checkingLine(stats, deep, rate, performance.now(), columns)]);
+    return new LiveLines(terminal, [
+      (columns) => checkingLine(stats, deep, rate, performance.now(), columns),
+    ]);
   }
   const timer = setInterval(() => {
     logger.info('checking', {

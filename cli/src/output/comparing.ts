@@ -5,7 +5,8 @@
 import type { VerifyStats } from '@waybill/load/verify/settings';
 import type { Logger } from '@waybill/shared/base/logger';
 import { firstThatFits } from './fit.ts';
-import { drawBar, drawLines } from './progress.ts';
+import { LiveLines } from './live-lines.ts';
+import { drawBar } from './progress.ts';
 import { RateMeter } from './rate.ts';
 import type { Terminal } from './terminal.ts';
 import { formatBytes, formatCount, formatDuration, formatRate, formatShortCount } from './units.ts';
@@ -16,7 +17,7 @@ const LOG_MS = 10_000;
 export function showComparing(stats: VerifyStats, logger: Logger, terminal: Terminal): Disposable {
   const rate = new RateMeter();
   if (terminal.canRedraw)
-    return drawLines(terminal, [(columns) => comparingLine(stats, rate, performance.now(), columns)]);
+    return new LiveLines(terminal, [(columns) => comparingLine(stats, rate, performance.now(), columns)]);
   const timer = setInterval(() => {
     if (stats.collection === '') return;
     logger.info('comparing', {

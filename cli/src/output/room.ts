@@ -1,7 +1,7 @@
 /** What of a status fits a terminal. Pure. */
 import { stripVTControlCharacters } from 'node:util';
 
-/** How much of a terminal there is; without bounds where nothing clears the screen. */
+/** How much of a terminal there is; without bounds where nothing is redrawn. */
 export interface Room {
   readonly rows: number;
   readonly columns: number;

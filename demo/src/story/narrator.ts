@@ -1,18 +1,16 @@
-import type { Presentation } from './presentation.ts';
+import type { LiveLine, Presentation } from './presentation.ts';
 
-const REDRAW_MS = 150;
 const SAY_MS = 5_000;
 
 /**
- * Tells the demo's story: headings and lines on stdout, and one line below them that changes, where
- * there is a terminal.
+ * Tells the demo's story: headings and lines on stdout, and below them one line that changes. Where
+ * there is no terminal that line is told every five seconds.
  */
 export class Narrator implements Disposable {
   readonly #show: Presentation;
   readonly #silent: boolean;
   readonly #started = performance.now();
-  #live: (() => string) | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #live: LiveLine | undefined;
 
   constructor(show: Presentation, silent: boolean) {
     this.#show = show;
@@ -40,40 +38,25 @@ export class Narrator implements Disposable {
   /** Shows what `line` gives, again and again, until the result is disposed. */
   live(line: () => string): Disposable {
     if (this.#silent) return { [Symbol.dispose]: () => undefined };
-    this.#live = line;
-    const redraws = this.#show.redraws;
-    this.#timer = setInterval(
-      () => (redraws ? this.#draw() : this.line(line())),
-      redraws ? REDRAW_MS : SAY_MS,
-    );
-    this.#timer.unref();
-    return { [Symbol.dispose]: () => this.#endLive(redraws) };
+    this.#live = this.#show.live(line) ?? this.#sayAgain(line);
+    return { [Symbol.dispose]: () => this[Symbol.dispose]() };
   }
 
   [Symbol.dispose](): void {
-    this.#endLive(this.#show.redraws);
+    this.#live?.[Symbol.dispose]();
+    this.#live = undefined;
   }
 
-  #endLive(redraws: boolean): void {
-    if (!this.#live) return;
-    clearInterval(this.#timer);
-    if (redraws) this.#show.stream.write(ERASE_LINE);
-    this.#live = undefined;
+  #sayAgain(line: () => string): LiveLine {
+    const timer = setInterval(() => this.line(line()), SAY_MS);
+    timer.unref();
+    return { above: (write) => write(), [Symbol.dispose]: () => clearInterval(timer) };
   }
 
   #print(text: string): void {
     if (this.#silent) return;
-    const redraws = this.#live && this.#show.redraws;
-    if (redraws) this.#show.stream.write(ERASE_LINE);
-    this.#show.print(text);
-    if (redraws) this.#draw();
-  }
-
-  #draw(): void {
-    const text = this.#live?.() ?? '';
-    const width = this.#show.stream.columns ?? 100;
-    this.#show.stream.write(`${ERASE_LINE}${text.slice(0, width - 1)}`);
+    const write = (): void => this.#show.print(text);
+    if (this.#live) this.#live.above(write);
+    else write();
   }
 }
-
-const ERASE_LINE = '\r\u001b[2K';

@@ -11,15 +11,18 @@ export interface Column {
   readonly align?: 'left' | 'right';
 }
 
+export interface LiveLine extends Disposable {
+  /** Lets `write` print whole lines above the one that changes. */
+  above(write: () => void): void;
+}
+
 export interface Presentation {
   /** Prints to stdout. */
   print(text: string): void;
   printJson(value: unknown): void;
   readonly paint: Paint;
-  /** stderr, for the one line that is redrawn. */
-  readonly stream: NodeJS.WriteStream;
-  /** Both stdout and stderr are a terminal that can redraw a line. */
-  readonly redraws: boolean;
+  /** Redraws a line at the foot of the terminal; null where there is none. */
+  live(line: () => string): LiveLine | null;
   count(count: number): string;
   /** Milliseconds as text. */
   duration(ms: number): string;

@@ -3,10 +3,10 @@
  * message is a stable lower-case phrase, the data is in fields. Text for people, JSON for machines,
  * both on stderr; stdout is for results.
  */
-import { styleText } from 'node:util';
 import { destination, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
 import { WaybillError } from './errors.ts';
-import { printable, printableLines } from './printable.ts';
+import { textLines } from './log-text.ts';
+import { printableLines } from './printable.ts';
 import { redact, Secret } from './secret.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -51,10 +51,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   const { level = 'info', format = 'text' } = options;
   const sink = options.destination ?? destination({ fd: 2, sync: true });
   const colors = options.colors ?? (process.stderr.isTTY === true && !process.env.NO_COLOR);
-  const stream: LogDestination =
-    format === 'json'
-      ? { write: (line) => sink.write(printableLines(line)) }
-      : { write: (line) => sink.write(formatTextLine(line, colors)) };
+  const formatted = format === 'json' ? printableLines : textLines(colors);
   const logger = pino(
     {
       level,
@@ -64,7 +61,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write: (line: string) => void stream.write(line) },
+    { write: (line: string) => void sink.write(formatted(line)) },
   );
   return new FieldLogger(logger, {}, new Map());
 }
@@ -188,39 +185,4 @@ export function describeError(error: unknown): Record<string, unknown> {
     };
   }
   return { name: error.name, message: redact(error.message), ...cause, stack: redact(error.stack ?? '') };
-}
-
-const LEVEL_COLORS = { debug: 'gray', info: 'cyan', warn: 'yellow', error: 'red' } as const;
-
-/** `12:34:56 warn  message  name=value …` out of one JSON line. */
-function formatTextLine(line: string, colors: boolean): string {
-  const { time, level, message, ...fields } = JSON.parse(line) as Record<string, unknown>;
-  const paint = (style: 'gray' | 'cyan' | 'yellow' | 'red', text: string): string =>
-    colors ? styleText(style, text, { validateStream: false }) : text;
-  const color = LEVEL_COLORS[level as keyof typeof LEVEL_COLORS] ?? 'cyan';
-  let stack = '';
-  const pairs = Object.entries(fields).map(([name, value]) => {
-    if (!isErrorDescription(value)) return `${name}=${formatValue(value)}`;
-    // Indented, so that no line of it can pass for a line of the log.
-    if (value.stack)
-      stack += value.stack
-        .split('\n')
-        .map((each) => `\n    ${printable(each.trim())}`)
-        .join('');
-    return `${name}=${formatValue(`${value.code ?? value.name}: ${value.message}`)}`;
-  });
-  const head = `${paint('gray', String(time).slice(11, 19))} ${paint(color, String(level).padEnd(5))} ${printable(String(message))}`;
-  const tail = pairs.length > 0 ? `  ${paint('gray', printable(pairs.join(' ')))}` : '';
-  return `${head}${tail}${stack}\n`;
-}
-
-function isErrorDescription(value: unknown): value is Record<string, string> {
-  return (
-    typeof value === 'object' && value !== null && 'message' in value && ('code' in value || 'stack' in value)
-  );
-}
-
-function formatValue(value: unknown): string {
-  if (typeof value === 'string') return /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
-  return JSON.stringify(value);
 }

@@ -1,12 +1,12 @@
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
-import { drawLines } from './progress.ts';
+import { LiveLines } from './live-lines.ts';
 import { Terminal } from './terminal.ts';
 
 test('a terminal shows log lines whole, and cuts its own lines to fit', () => {
   const stream = Object.assign(new PassThrough(), { isTTY: true, columns: 40 });
   const terminal = new Terminal(stream as unknown as NodeJS.WriteStream, true);
-  const lines = drawLines(terminal, [(columns) => `progress ${'.'.repeat(columns)}`]);
+  const lines = new LiveLines(terminal, [(columns) => `progress ${'.'.repeat(columns)}`]);
   terminal.write(`${'a log line that is longer than the terminal is wide, '.repeat(3)}seq=1234567\n`);
   lines[Symbol.dispose]();
   const written = String(stream.read());
