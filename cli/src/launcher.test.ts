@@ -101,6 +101,6 @@ describe('the launcher', () => {
     });
     const [code] = await once(launcher, 'close');
     expect(code).toBe(1);
-    expect(text).toMatch(/^error: Waybill needs Node .*\nhint: Run npm ci/);
+    expect(text).toMatch(/^error: Waybill needs Node .*\nhint: Install Node/);
   });
 });
