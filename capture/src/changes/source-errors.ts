@@ -1,19 +1,10 @@
 import { WaybillError } from '@waybill/shared/base/errors';
 import { serverCode } from '@waybill/shared/mongo/driver/classify';
-
-/**
- * CappedPositionLost, InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost; and what
- * 4.0 said instead: the token was not found, the resume point is no longer in the oplog, the token
- * is of another stream.
- */
-const HISTORY_LOST_CODES: ReadonlySet<number> = new Set([136, 260, 280, 286, 40576, 40585, 40615]);
-/**
- * BSONObjectTooLarge, and what the stage says that splits events: carry no label, and would
- * come again at every attempt.
- */
-const EVENT_TOO_LARGE_CODES: ReadonlySet<number> = new Set([10334, 7182500]);
-/** QueryFeatureNotAllowed: a 4.0 server whose data is still that of 3.6. */
-const FEATURE_NOT_ALLOWED = 224;
+import {
+  isEventTooLargeCode,
+  isHistoryLostCode,
+  SERVER_CODES,
+} from '@waybill/shared/mongo/driver/server-codes';
 
 /**
  * What an error of the change stream means; errors that say nothing special come back as they are.
@@ -21,7 +12,7 @@ const FEATURE_NOT_ALLOWED = 224;
 export function classifyStreamError(error: unknown): unknown {
   const code = serverCode(error);
   if (code === undefined) return error;
-  if (HISTORY_LOST_CODES.has(code)) {
+  if (isHistoryLostCode(code)) {
     return new WaybillError(
       'SOURCE_HISTORY_LOST',
       "the source no longer holds the changes after the stream's position",
@@ -32,8 +23,8 @@ export function classifyStreamError(error: unknown): unknown {
       },
     );
   }
-  if (EVENT_TOO_LARGE_CODES.has(code)) return eventTooLarge(error, null);
-  if (code === FEATURE_NOT_ALLOWED) {
+  if (isEventTooLargeCode(code)) return eventTooLarge(error, null);
+  if (code === SERVER_CODES.QueryFeatureNotAllowed) {
     return new WaybillError(
       'SOURCE_UNSUPPORTED',
       'the feature compatibility version of the source is one that has no change stream of a whole cluster',

@@ -21,7 +21,7 @@ import { splitNamespace } from '@waybill/shared/base/record';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import type { DocumentPlaces } from '@waybill/shared/bson/document-places';
 import { BsonType, findElement } from '@waybill/shared/bson/raw';
-import { serverCode } from '@waybill/shared/mongo/driver/classify';
+import { hasServerCode } from '@waybill/shared/mongo/driver/classify';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { openCursor, type RawCursor } from '@waybill/shared/mongo/driver/cursor';
 import { rawDocument } from '@waybill/shared/mongo/driver/raw-value';
@@ -52,8 +52,6 @@ export interface NaturalBatch {
 
 /** Positions kept: of some batches, so that the deletion of one document costs little. */
 const KEPT_POSITIONS = 4;
-const KEY_NOT_FOUND = 211;
-const OTHER_COPY = 8132701;
 
 /**
  * To be iterated once; then `outcome` tells how it ended. Errors: MONGO_* once the retries are used
@@ -142,9 +140,10 @@ export class NaturalReader implements AsyncIterable<NaturalBatch> {
       try {
         return await openCursor(this.#connection, this.#database, this.#command(name), options);
       } catch (error) {
-        const code = serverCode(error);
-        if (this.#positions.length === 0 || (code !== KEY_NOT_FOUND && code !== OTHER_COPY)) throw error;
-        this.#positions = code === OTHER_COPY ? [] : this.#positions.slice(1);
+        const isOfOtherCopy = hasServerCode(error, 'PositionOfOtherCopy');
+        if (this.#positions.length === 0 || (!isOfOtherCopy && !hasServerCode(error, 'KeyNotFound')))
+          throw error;
+        this.#positions = isOfOtherCopy ? [] : this.#positions.slice(1);
         if (this.#positions.length === 0) onStartOver?.();
       }
     }

@@ -12,12 +12,16 @@ import type { Logger } from '@waybill/shared/base/logger';
 import type { Metrics } from '@waybill/shared/base/metrics';
 import { DEFAULT_RETRY, type RetryPolicy, retry } from '@waybill/shared/base/retry';
 import type { LoadStats } from '@waybill/shared/base/stats';
-import { isTransientServerCode, serverCode } from '@waybill/shared/mongo/driver/classify';
+import { serverCode } from '@waybill/shared/mongo/driver/classify';
+import {
+  isCommandTooLargeCode,
+  isTransientServerCode,
+  SERVER_CODES,
+} from '@waybill/shared/mongo/driver/server-codes';
 import type PQueue from 'p-queue';
 import type { Ownership } from '../progress/ownership.ts';
 import type { RestoredIndexes } from '../structure/restored-indexes.ts';
 import type { StatementFailure, StatementKind, Target, WriteResult } from '../target/target.ts';
-import { DUPLICATE_KEY } from '../target/write-outcome.ts';
 import { tacticFor } from './write-errors.ts';
 
 export interface WriteScope {
@@ -57,10 +61,6 @@ export interface Refused {
  */
 const WRITE_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 300_000 };
 const NOTHING: ReadonlySet<string> = new Set();
-/**
- * The command as such was too large, or one of its documents nests too deep; smaller ones may do.
- */
-const COMMAND_TOO_LARGE: ReadonlySet<number> = new Set([15, 10334, 17280, 17419, 17420]);
 
 export class StatementSender {
   readonly #deps: SenderDeps;
@@ -134,7 +134,8 @@ export class StatementSender {
     const aside = new Set<string>();
     for (const failure of failures) {
       const key = refusalKey(failure);
-      if (aside.has(key) || failure.code === DUPLICATE_KEY || isTransientServerCode(failure.code)) continue;
+      if (aside.has(key) || failure.code === SERVER_CODES.DuplicateKey || isTransientServerCode(failure.code))
+        continue;
       const outcome = await this.#deps.indexes.setAside(namespace, failure);
       if (outcome === 'none' || (outcome === 'before' && triedAgain.has(key))) continue;
       if (outcome === 'before') triedAgain.add(key);
@@ -187,7 +188,7 @@ export class StatementSender {
 
 /** By another index than that of the `_id`. */
 function isDuplicateElsewhere({ code, duplicateId }: StatementFailure): boolean {
-  return code === DUPLICATE_KEY && !duplicateId;
+  return code === SERVER_CODES.DuplicateKey && !duplicateId;
 }
 
 function refusalKey({ code, message }: StatementFailure): string {
@@ -195,7 +196,7 @@ function refusalKey({ code, message }: StatementFailure): string {
 }
 
 function isTooLarge(error: unknown): error is WaybillError {
-  return hasCode(error, 'MONGO_COMMAND_FAILED') && COMMAND_TOO_LARGE.has(serverCode(error) ?? 0);
+  return hasCode(error, 'MONGO_COMMAND_FAILED') && isCommandTooLargeCode(serverCode(error));
 }
 
 function asStatementFailure(error: WaybillError): StatementFailure {

@@ -4,7 +4,11 @@
 
 import { WaybillError } from '@waybill/shared/base/errors';
 import { BsonType, type RawElement } from '@waybill/shared/bson/raw';
-import { isTransientServerCode } from '@waybill/shared/mongo/driver/classify';
+import {
+  isTooLargeCode,
+  isTransientServerCode,
+  SERVER_CODES,
+} from '@waybill/shared/mongo/driver/server-codes';
 import type { StatementFailure, StatementKind } from '../target/target.ts';
 
 /**
@@ -15,14 +19,6 @@ import type { StatementFailure, StatementKind } from '../target/target.ts';
  */
 export type Tactic = 'retry' | 'replace' | 'pipeline' | 'reinsert' | 'refuse';
 
-const IMMUTABLE_FIELD = 66;
-/**
- * A top-level name that begins with `$`: inserts take it, replacements that change a document do
- * not.
- */
-const DOLLAR_PREFIXED_NAME = 52;
-const TOO_LARGE: ReadonlySet<number> = new Set([10334, 17280, 17419, 17420]);
-
 export function tacticFor(kind: StatementKind, failure: StatementFailure): Tactic {
   if (isTransientServerCode(failure.code)) return 'retry';
   if (failure.duplicateId) {
@@ -31,11 +27,11 @@ export function tacticFor(kind: StatementKind, failure: StatementFailure): Tacti
     return kind === 'insert' ? 'replace' : 'reinsert';
   }
   if (kind === 'update') {
-    if (failure.code === IMMUTABLE_FIELD) return 'reinsert';
-    if (failure.code === DOLLAR_PREFIXED_NAME) return 'pipeline';
+    if (failure.code === SERVER_CODES.ImmutableField) return 'reinsert';
+    if (failure.code === SERVER_CODES.DollarPrefixedFieldName) return 'pipeline';
     // The statement holds the `_id` twice, so a document at the limit may fit an insert and no
     // update.
-    if (TOO_LARGE.has(failure.code)) return 'reinsert';
+    if (isTooLargeCode(failure.code)) return 'reinsert';
   }
   return 'refuse';
 }
@@ -86,15 +82,15 @@ export function refusedError(refusal: Refusal): WaybillError {
 
 function hintFor({ code, namespace, indexName }: Refusal): string {
   switch (code) {
-    case 11000:
+    case SERVER_CODES.DuplicateKey:
       return `A unique index${indexName ? ` (${indexName})` : ''} that the load did not make stands on ${namespace} on the target: who made it knows whether it is needed. Once it is gone, run the same command again; cutover makes the source's own unique indexes.`;
-    case 121:
+    case SERVER_CODES.DocumentValidationFailure:
       return `A validator that differs from the source's stands on ${namespace} on the target: who made it knows whether it is needed. Once it is removed there (collMod), run the same command again.`;
-    case 15:
+    case SERVER_CODES.Overflow:
       return `The source allows deeper nesting than the target. Start the target with --setParameter maxBSONDepth=<as on the source> and run the same command again: it goes on at this record.`;
-    case 13:
+    case SERVER_CODES.Unauthorized:
       return `Grant the user readWrite and dbAdmin on the database of ${namespace} on the target.`;
-    case 20:
+    case SERVER_CODES.IllegalOperation:
       return `The target cannot do this to ${namespace} (for instance deletes from a capped collection before MongoDB 5.0). Use a newer target, or leave the collection out: --exclude in a new load (--load).`;
     default:
       return `The message names the record and the target's reason. Remove that reason on the target, and run the same command again: it goes on at this record. A new load (--load) can leave ${namespace} out with --exclude.`;

@@ -6,7 +6,7 @@
 import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import { fromObject, type Plain } from '@waybill/shared/bson/build';
 import { BsonType, findElement } from '@waybill/shared/bson/raw';
-import { failureOf, serverCode } from '@waybill/shared/mongo/driver/classify';
+import { failureOf, hasServerCode } from '@waybill/shared/mongo/driver/classify';
 import type { Expiry } from '@waybill/shared/mongo/facts/index-meaning';
 import { isRefusal, refusalText } from '../structure/blocked.ts';
 import {
@@ -22,7 +22,6 @@ import { isCapped, isCollated } from '../structure/options.ts';
 import type { CollectionRecord, IndexRecord, IndexState } from '../structure/registry.ts';
 import { markRestored, unmarkRestored } from '../structure/restored-indexes.ts';
 import type { Fields, Target, WriteTag } from '../target/target.ts';
-import { DUPLICATE_KEY } from '../target/write-outcome.ts';
 
 export type RestoreKind = 'hidden' | 'ttl' | 'unique';
 
@@ -39,9 +38,6 @@ export interface RestoreReport {
   readonly note: string | null;
 }
 
-const CANNOT_CONVERT_TO_UNIQUE = 359;
-/** Of a conversion to unique: somebody took prepareUnique away. */
-const INVALID_OPTIONS = 72;
 const TRUE = Buffer.from([1]);
 
 /** Deferred ones wait for what tells them apart; the others nobody wants, or no server has. */
@@ -125,10 +121,11 @@ export class CollectionRestore {
       await this.#modify(index, { unique: true }, [['dryRun', { type: BsonType.boolean, bytes: TRUE }]]);
       return null;
     } catch (error) {
-      if (serverCode(error) === CANNOT_CONVERT_TO_UNIQUE) {
+      if (hasServerCode(error, 'CannotConvertIndexToUnique')) {
         return violationText(failureOf(error)?.violations ?? 1);
       }
-      if (serverCode(error) !== INVALID_OPTIONS) throw error;
+      // Said where somebody took prepareUnique away meanwhile.
+      if (!hasServerCode(error, 'InvalidOptions')) throw error;
       return 'the load held it back again, because the source was written to';
     } finally {
       await this.#modify(index, { prepareUnique: false });
@@ -168,7 +165,7 @@ export class CollectionRestore {
       await this.#attempt(() => target.createIndexes(namespace, [final!], tag, signal));
       return this.#outOfRange(index);
     } catch (error) {
-      if (serverCode(error) !== DUPLICATE_KEY) throw error;
+      if (!hasServerCode(error, 'DuplicateKey')) throw error;
       await this.#unmark(index);
       return violationText(1);
     }

@@ -7,6 +7,7 @@
  */
 import { hasCode, type WaybillError } from '@waybill/shared/base/errors';
 import { failureOf, serverCode } from '@waybill/shared/mongo/driver/classify';
+import { isStateCode } from '@waybill/shared/mongo/driver/server-codes';
 import { differing, optionFields } from '@waybill/shared/mongo/facts/definition-fields';
 import type { BlockedPart, CollectionRecord } from './registry.ts';
 
@@ -46,23 +47,13 @@ export function stillBlocked(record: CollectionRecord, existing: Uint8Array): re
   );
 }
 
-/** What the server's own state explains, and what may pass when that changes. */
-const STATE_CODES: ReadonlySet<number> = new Set([
-  // NamespaceNotFound, NamespaceExists, BackgroundOperationInProgressForNamespace.
-  26, 48, 12587,
-  // OutOfDiskSpace, CannotCreateCollection, UserWritesBlocked.
-  14031, 13111, 371,
-  // UnsatisfiableWriteConcern, WriteConcernFailed (no majority).
-  100, 64,
-]);
-
 /**
  * Refused for what it is; not for privileges, not for the server's state, and not
  * because the collection is gone.
  */
 export function isRefusal(error: unknown): error is WaybillError {
   const code = serverCode(error);
-  return hasCode(error, 'MONGO_COMMAND_FAILED') && code !== undefined && !STATE_CODES.has(code);
+  return hasCode(error, 'MONGO_COMMAND_FAILED') && code !== undefined && !isStateCode(code);
 }
 
 /** The server's words alone. */

@@ -3,6 +3,7 @@
  */
 import { BsonType, elements, findElement, type NamedElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
+import { isServerCode, SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
 
 export interface IndexRefusal {
   readonly code: number;
@@ -10,13 +11,6 @@ export interface IndexRefusal {
   readonly message: string;
 }
 
-const PARALLEL_ARRAYS = 171;
-/** `{'a.0': 1}` where an element of `a` has a field of that name too. */
-const AMBIGUOUS_NUMBER = 16746;
-const HASHED_ARRAY = 16766;
-/** Servers before 4.2, of every kind of index but hashed ones. */
-const KEY_TOO_LARGE = 17280;
-const TEXT_LANGUAGE: ReadonlySet<number> = new Set([17261, 17262]);
 /** Of geo indexes there are dozens of codes. */
 const GEO = /\b(geo|point|location)\b/i;
 
@@ -29,12 +23,13 @@ export function mayRefuse(spec: Uint8Array, { code, message }: IndexRefusal): bo
   const fields = key ? [...elements(key.bytes)] : [];
   const isOf = (...kinds: readonly string[]): boolean =>
     fields.some((field) => kinds.includes(kindOf(field)));
-  if (code === PARALLEL_ARRAYS) return fields.length > 1 && hasParts(fields, namedArrays(message));
-  if (code === AMBIGUOUS_NUMBER)
+  if (code === SERVER_CODES.CannotIndexParallelArrays)
+    return fields.length > 1 && hasParts(fields, namedArrays(message));
+  if (code === SERVER_CODES.AmbiguousArrayIndex)
     return fields.some(({ name }) => name.split('.').some((part) => /^\d+$/.test(part)));
-  if (code === KEY_TOO_LARGE) return !isOf('hashed');
-  if (code === HASHED_ARRAY) return isOf('hashed');
-  if (TEXT_LANGUAGE.has(code)) return isOf('text');
+  if (code === SERVER_CODES.KeyTooLong) return !isOf('hashed');
+  if (code === SERVER_CODES.HashedArray) return isOf('hashed');
+  if (isServerCode(code, 'TextLanguageType', 'TextLanguageUnknown')) return isOf('text');
   return GEO.test(message) && isOf('2d', '2dsphere');
 }
 

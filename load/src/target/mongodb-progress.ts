@@ -1,13 +1,14 @@
 import { WaybillError } from '@waybill/shared/base/errors';
 import { elements } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
-import { isTransientServerCode, stateHint } from '@waybill/shared/mongo/driver/classify';
+import { stateHint } from '@waybill/shared/mongo/driver/classify';
 import type { CommandOptions, MongoConnection, Session } from '@waybill/shared/mongo/driver/connection';
 import { readAll } from '@waybill/shared/mongo/driver/cursor';
 import type { RawElement } from '@waybill/shared/mongo/driver/raw-value';
+import { isTransientServerCode, SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
 import { PROGRESS_COLLECTION } from '@waybill/shared/mongo/facts/own-progress';
 import type { ProgressChange, ProgressDocument, ProgressStore, ProgressValue } from './target.ts';
-import { DUPLICATE_KEY, writeOutcome } from './write-outcome.ts';
+import { writeOutcome } from './write-outcome.ts';
 
 /** A majority that is there answers in far less; then the write is made again, and it is said. */
 const MAJORITY_MS = 5000;
@@ -106,7 +107,7 @@ export async function updateProgress(
     );
   }
   // An upsert whose conditions did not hold tried to insert a second document of that key.
-  const refused = writeErrors.find(({ code }) => code !== DUPLICATE_KEY);
+  const refused = writeErrors.find(({ code }) => code !== SERVER_CODES.DuplicateKey);
   if (refused) {
     if (isTransientServerCode(refused.code)) {
       throw new WaybillError(

@@ -1,18 +1,16 @@
 /** What stands on a target of MongoDB's kind, and the commands that change it. */
 
-import { hasCode, WaybillError } from '@waybill/shared/base/errors';
+import { WaybillError } from '@waybill/shared/base/errors';
 import { splitNamespace } from '@waybill/shared/base/record';
 import { buildArray, doc } from '@waybill/shared/bson/build';
-import { failureOf, serverCode } from '@waybill/shared/mongo/driver/classify';
+import { failureOf, hasServerCode, serverCode } from '@waybill/shared/mongo/driver/classify';
 import type { CommandReply, MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { readAll } from '@waybill/shared/mongo/driver/cursor';
 import { RawField, rawArray } from '@waybill/shared/mongo/driver/raw-value';
+import { isNotSupportedCode, type ServerCodeName } from '@waybill/shared/mongo/driver/server-codes';
 import { isAtLeast } from '@waybill/shared/mongo/driver/server-info';
 import { listIndexes } from '@waybill/shared/mongo/facts/catalog';
-import {
-  COLLECTION_UUID_MISMATCH,
-  collectionUuidField,
-} from '@waybill/shared/mongo/facts/collection-identity';
+import { collectionUuidField } from '@waybill/shared/mongo/facts/collection-identity';
 import { listCollections } from '@waybill/shared/mongo/facts/collections';
 import type {
   Fields,
@@ -24,15 +22,8 @@ import type {
 } from './target.ts';
 import { type WriteConcernFailure, writeOutcome } from './write-outcome.ts';
 
-const INDEX_NOT_FOUND = 27;
-const NAMESPACE_NOT_FOUND = 26;
-const NAMESPACE_EXISTS = 48;
-const NOT_SUPPORTED_ON_VIEW = 166;
-const CANNOT_CONVERT_TO_UNIQUE = 359;
-/**
- * Of a collection that was meant by its uuid: it is not there any more, whatever has its name now.
- */
-const COLLECTION_GONE = [NAMESPACE_NOT_FOUND, COLLECTION_UUID_MISMATCH];
+/** A collection named by its uuid is not there any more, whatever has its name now. */
+const COLLECTION_GONE = ['NamespaceNotFound', 'CollectionUUIDMismatch'] as const;
 
 export const MAJORITY = { w: 'majority' } as const;
 
@@ -67,7 +58,7 @@ export class MongodbStructure implements TargetStructure {
     try {
       return await listIndexes(this.connection, database, collection);
     } catch (error) {
-      if (serverCode(error) === NOT_SUPPORTED_ON_VIEW) return [];
+      if (hasServerCode(error, 'CommandNotSupportedOnView')) return [];
       throw error;
     }
   }
@@ -81,7 +72,7 @@ export class MongodbStructure implements TargetStructure {
   async create(namespace: string, options: Fields, tag: WriteTag): Promise<boolean> {
     const { database, collection } = splitNamespace(namespace);
     const command = { create: collection, ...rawFields(options) };
-    return this.#unless([NAMESPACE_EXISTS], database, command, tag);
+    return this.#unless(['NamespaceExists'], database, command, tag);
   }
 
   async drop({ namespace, uuid }: TargetCollection, tag: WriteTag): Promise<boolean> {
@@ -108,7 +99,7 @@ export class MongodbStructure implements TargetStructure {
 
   async dropIndex(namespace: string, name: string, tag: WriteTag): Promise<boolean> {
     const { database, collection } = splitNamespace(namespace);
-    const gone = [INDEX_NOT_FOUND, NAMESPACE_NOT_FOUND];
+    const gone = ['IndexNotFound', 'NamespaceNotFound'] as const;
     return this.#unless(gone, database, { dropIndexes: collection, index: name }, tag);
   }
 
@@ -127,7 +118,7 @@ export class MongodbStructure implements TargetStructure {
       await change({ unique: true });
       return { unique: true, violations: 0 };
     } catch (error) {
-      if (serverCode(error) !== CANNOT_CONVERT_TO_UNIQUE) throw error;
+      if (!hasServerCode(error, 'CannotConvertIndexToUnique')) throw error;
       await change({ prepareUnique: false });
       return { unique: false, violations: failureOf(error)?.violations ?? 1 };
     }
@@ -148,7 +139,7 @@ export class MongodbStructure implements TargetStructure {
       return true;
     } catch (error) {
       // Servers that only resemble 6.0 know the way there, and not back.
-      if (isUnique && hasCode(error, 'MONGO_COMMAND_FAILED')) return false;
+      if (isUnique && isNotSupportedCode(serverCode(error))) return false;
       throw error;
     }
   }
@@ -158,7 +149,7 @@ export class MongodbStructure implements TargetStructure {
   }
 
   async #unless(
-    codes: readonly number[],
+    codes: readonly ServerCodeName[],
     database: string,
     command: Readonly<Record<string, unknown>>,
     tag: WriteTag,
@@ -167,7 +158,7 @@ export class MongodbStructure implements TargetStructure {
       await this.#structure(database, command, tag);
       return true;
     } catch (error) {
-      if (codes.includes(serverCode(error) ?? 0)) return false;
+      if (hasServerCode(error, ...codes)) return false;
       throw error;
     }
   }

@@ -1,10 +1,10 @@
-import { hasCode } from '@waybill/shared/base/errors';
 import { splitNamespace } from '@waybill/shared/base/record';
 import { findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
-import { serverCode } from '@waybill/shared/mongo/driver/classify';
+import { hasServerCode, serverCode } from '@waybill/shared/mongo/driver/classify';
 import type { CommandReply, MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { RawSequence } from '@waybill/shared/mongo/driver/raw-value';
+import { isNotSupportedCode, SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
 import { isAtLeast } from '@waybill/shared/mongo/driver/server-info';
 import PQueue from 'p-queue';
 import {
@@ -27,7 +27,7 @@ import {
   type WriteTag,
 } from './target.ts';
 import { WriteFence } from './write-fence.ts';
-import { DUPLICATE_KEY, writeOutcome } from './write-outcome.ts';
+import { writeOutcome } from './write-outcome.ts';
 
 export interface MongodbTargetSettings {
   readonly progressDatabase: string;
@@ -35,8 +35,6 @@ export interface MongodbTargetSettings {
   readonly maxWriteMs: number;
   readonly signal?: AbortSignal | undefined;
 }
-
-const UNAUTHORIZED = 13;
 
 const STATEMENT_FIELDS = { insert: 'documents', update: 'updates', delete: 'deletes' } as const;
 /** Of a message, for everything that is not the statements. */
@@ -77,7 +75,7 @@ async function keepsEmptyTimestamps(
     await updateProgress(connection, progressDatabase, [PROBE], { fields, signal });
     return true;
   } catch (error) {
-    if (hasCode(error, 'MONGO_COMMAND_FAILED')) return false;
+    if (isNotSupportedCode(serverCode(error))) return false;
     throw error;
   }
 }
@@ -121,7 +119,7 @@ class MongodbTarget extends MongodbStructure implements Target {
       return users ? Buffer.from(users.bytes).toString('base64') : null;
     } catch (error) {
       // Servers that only resemble MongoDB may not have the command.
-      if (hasCode(error, 'MONGO_COMMAND_FAILED')) return null;
+      if (isNotSupportedCode(serverCode(error))) return null;
       throw error;
     }
   }
@@ -156,7 +154,8 @@ class MongodbTarget extends MongodbStructure implements Target {
       code,
       message,
       // A clustered collection's key has no index of its own, and so no name.
-      duplicateId: code === DUPLICATE_KEY && (duplicateIndex === undefined || duplicateIndex === '_id_'),
+      duplicateId:
+        code === SERVER_CODES.DuplicateKey && (duplicateIndex === undefined || duplicateIndex === '_id_'),
       indexName: duplicateIndex,
     }));
     return { n, failures };
@@ -194,7 +193,7 @@ class MongodbTarget extends MongodbStructure implements Target {
       try {
         return (await this.#runningEpochs(tag, allUsers)).some((epoch) => epoch < tag.epoch);
       } catch (error) {
-        if (serverCode(error) !== UNAUTHORIZED) throw error;
+        if (!hasServerCode(error, 'Unauthorized')) throw error;
       }
     }
     return null;

@@ -6,7 +6,9 @@
 import { hasCode, WaybillError } from '@waybill/shared/base/errors';
 import { elements, findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
+import { serverCode } from '@waybill/shared/mongo/driver/classify';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { isNotSupportedCode } from '@waybill/shared/mongo/driver/server-codes';
 
 /** Of every load. What only changes of structure need is not asked for. */
 const NEEDED = [
@@ -83,7 +85,7 @@ async function readPrivileges(
     if (!users || !held || [...elements(users.bytes)].length === 0) return null;
     return [...elements(held.bytes)].map(({ bytes }) => privilegeOf(bytes));
   } catch (error) {
-    if (hasCode(error, 'MONGO_COMMAND_FAILED', 'MONGO_UNAUTHORIZED')) return null;
+    if (isNotSupportedCode(serverCode(error)) || hasCode(error, 'MONGO_UNAUTHORIZED')) return null;
     throw error;
   }
 }

@@ -29,20 +29,18 @@
  * shard would have to see the new number.
  */
 import { createHash } from 'node:crypto';
-import { hasCode, WaybillError } from '@waybill/shared/base/errors';
+import { WaybillError } from '@waybill/shared/base/errors';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import { buildArray, buildDocument, doc, uuid } from '@waybill/shared/bson/build';
-import { serverCode } from '@waybill/shared/mongo/driver/classify';
+import { hasServerCode, serverCode } from '@waybill/shared/mongo/driver/classify';
 import type { CommandReply, MongoConnection, Session } from '@waybill/shared/mongo/driver/connection';
 import { rawArray } from '@waybill/shared/mongo/driver/raw-value';
+import { isNotSupportedCode } from '@waybill/shared/mongo/driver/server-codes';
 import { fencedError } from './fenced.ts';
 import { type Execute, PROBE, updateProgress } from './mongodb-progress.ts';
 import { MAJORITY } from './mongodb-structure.ts';
 import type { FenceRequest, ProgressChange } from './target.ts';
 import { writeOutcome } from './write-outcome.ts';
-
-/** A later owner's number was seen in this session. */
-const TRANSACTION_TOO_OLD = 225;
 
 interface Slot {
   readonly id: Buffer;
@@ -178,7 +176,7 @@ export class WriteFence {
     } catch (error) {
       if (this.#isFenced(error)) throw this.#fenced();
       // Servers that only resemble MongoDB refuse transaction numbers in words of their own.
-      if (hasCode(error, 'MONGO_COMMAND_FAILED')) return false;
+      if (isNotSupportedCode(serverCode(error))) return false;
       throw error;
     }
   }
@@ -216,7 +214,7 @@ export class WriteFence {
   }
 
   #isFenced(error: unknown): boolean {
-    return serverCode(error) === TRANSACTION_TOO_OLD;
+    return hasServerCode(error, 'TransactionTooOld');
   }
 
   #fenced(): WaybillError {

@@ -3,8 +3,9 @@
  * it was refused.
  */
 import { asBuffer, elements, findElement } from '@waybill/shared/bson/raw';
-import { isTransientServerCode, serverText } from '@waybill/shared/mongo/driver/classify';
+import { serverText } from '@waybill/shared/mongo/driver/classify';
 import { type CommandReply, replyNumber } from '@waybill/shared/mongo/driver/reply';
+import { isTransientServerCode, SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
 
 export interface WriteFailure {
   /** Index of the statement within the command. */
@@ -12,7 +13,7 @@ export interface WriteFailure {
   readonly code: number;
   /** The server's words without the values they quote. */
   readonly message: string;
-  /** 11000 only: the name of the index that refused, as far as the server says it. */
+  /** DuplicateKey only: the name of the index that refused, as far as the server says it. */
   readonly duplicateIndex: string | undefined;
 }
 
@@ -31,8 +32,6 @@ export interface WriteOutcome {
   readonly writeConcernError: WriteConcernFailure | null;
 }
 
-export const DUPLICATE_KEY = 11000;
-
 export function writeOutcome(reply: CommandReply): WriteOutcome {
   const { writeErrors, writeConcernError } = reply;
   return {
@@ -50,7 +49,7 @@ function writeFailure(entry: Buffer): WriteFailure {
     index: numberIn(entry, 'index'),
     code,
     message: serverText(said, code),
-    duplicateIndex: code === DUPLICATE_KEY ? duplicateIndex(said) : undefined,
+    duplicateIndex: code === SERVER_CODES.DuplicateKey ? duplicateIndex(said) : undefined,
   };
 }
 

@@ -6,6 +6,13 @@
  */
 import { type ErrorCode, type ErrorDetails, WaybillError } from '../../base/errors.ts';
 import { redact } from '../../base/secret.ts';
+import {
+  isAuthenticationCode,
+  isServerCode,
+  isTransientServerCode,
+  SERVER_CODES,
+  type ServerCodeName,
+} from './server-codes.ts';
 
 /** What is kept of a driver's error: no reply, no document. */
 export class ServerFailure extends Error {
@@ -13,11 +20,11 @@ export class ServerFailure extends Error {
   readonly codeName: string | undefined;
   readonly labels: readonly string[];
   /**
-   * 361 only: where the collection of that uuid is now (in the database asked), and the name that
+   * CollectionUUIDMismatch only: where the collection of that uuid is now (in the database asked), and the name that
    * was expected.
    */
   readonly actualCollection: string | null | undefined;
-  /** 359 only: how many keys of more than one document keep an index from becoming unique. */
+  /** CannotConvertIndexToUnique only: how many keys of more than one document keep an index from becoming unique. */
   readonly violations: number | undefined;
 
   constructor(name: string, message: string, facts: FailureFacts) {
@@ -55,6 +62,11 @@ export function serverCode(error: unknown): number | undefined {
   return failureOf(error)?.code;
 }
 
+/** A server answered with one of these codes. */
+export function hasServerCode(error: unknown, ...names: readonly ServerCodeName[]): boolean {
+  return isServerCode(serverCode(error), ...names);
+}
+
 export function serverCodeName(error: unknown): string | undefined {
   return failureOf(error)?.codeName;
 }
@@ -70,18 +82,7 @@ export function failureOf(error: unknown): ServerFailure | undefined {
   return undefined;
 }
 
-const AUTHENTICATION_CODES: ReadonlySet<number> = new Set([11, 18, 334, 8000]);
 const AUTHENTICATION_ERRORS = /^Mongo(?:MissingCredentials|AWS|OIDC|Azure|GCP|GCPMetadata|Kerberos)Error$/;
-const UNAUTHORIZED = 13;
-
-/**
- * Elections, shutdowns, lost cursors, kills, time limits, throttling, moved chunks: the same
- * command may well succeed later.
- */
-const TRANSIENT_CODES: ReadonlySet<number> = new Set([
-  6, 7, 24, 43, 46, 50, 63, 64, 89, 91, 112, 117, 133, 134, 150, 175, 189, 202, 222, 234, 237, 246, 262, 290,
-  314, 365, 371, 462, 9001, 10058, 10107, 11600, 11601, 11602, 13388, 13435, 13436, 16500,
-]);
 
 const TRANSIENT_LABELS = [
   'RetryableWriteError',
@@ -122,11 +123,6 @@ const SOCKET_ERRORS: ReadonlySet<unknown> = new Set([
   'ETIMEDOUT',
 ]);
 
-/** Whether one failure, as a code of the table in errors.ts; also for codes inside write errors. */
-export function isTransientServerCode(code: number | undefined): boolean {
-  return code !== undefined && TRANSIENT_CODES.has(code);
-}
-
 export function classifyMongoError(error: unknown, attempted: Attempted): WaybillError {
   if (error instanceof WaybillError) return error;
   const facts = factsOf(error);
@@ -153,11 +149,12 @@ function codeFor(name: string, facts: FailureFacts, text: string): ErrorCode {
   if (NETWORK_ERRORS.has(name) || facts.broken) return 'MONGO_TRANSIENT';
   if (AUTHENTICATION_ERRORS.test(name)) return 'MONGO_AUTHENTICATION';
   if (facts.code !== undefined) {
-    if (AUTHENTICATION_CODES.has(facts.code)) return 'MONGO_AUTHENTICATION';
+    if (isAuthenticationCode(facts.code)) return 'MONGO_AUTHENTICATION';
     // Without any user the server says the same code as for a missing role.
-    if (facts.code === UNAUTHORIZED && /requires authentication/.test(text)) return 'MONGO_AUTHENTICATION';
-    if (facts.code === UNAUTHORIZED) return 'MONGO_UNAUTHORIZED';
-    if (TRANSIENT_CODES.has(facts.code)) return 'MONGO_TRANSIENT';
+    if (facts.code === SERVER_CODES.Unauthorized) {
+      return /requires authentication/.test(text) ? 'MONGO_AUTHENTICATION' : 'MONGO_UNAUTHORIZED';
+    }
+    if (isTransientServerCode(facts.code)) return 'MONGO_TRANSIENT';
   }
   if (facts.labels.some((label) => TRANSIENT_LABELS.includes(label))) return 'MONGO_TRANSIENT';
   if (name.startsWith('Mongo')) return 'MONGO_COMMAND_FAILED';
@@ -183,14 +180,12 @@ function summary(code: ErrorCode, attempted: Attempted): string {
 
 /** What the server's own state explains: it passes when somebody changes that. */
 const STATE_HINTS: ReadonlyMap<number | undefined, string> = new Map([
-  // WriteConcernFailed.
   [
-    64,
+    SERVER_CODES.WriteConcernFailed,
     'No majority of the members acknowledges writes: those that hold data may be down or far behind. rs.status() shows them.',
   ],
-  // UserWritesBlocked.
   [
-    371,
+    SERVER_CODES.UserWritesBlocked,
     'Writes of users are blocked there (setUserWriteBlockMode). Whoever blocked them has to lift that; a user with the privilege bypassWriteBlockingMode is let through.',
   ],
 ]);
@@ -206,15 +201,13 @@ const ROLE_HINTS = {
     'Grant the user the roles readWriteAnyDatabase, dbAdminAnyDatabase and clusterMonitor on admin (or readWrite and dbAdmin on each target database, and readWrite on waybill), on the target. docs/targets.md has a smaller role.',
 } as const;
 
-const INVALID_VIEW_DEFINITION = 182;
-
 function hintFor(
   code: ErrorCode,
   attempted: Attempted,
   text: string,
   serverCode: number | undefined,
 ): string | undefined {
-  if (serverCode === INVALID_VIEW_DEFINITION) return viewHint(attempted);
+  if (serverCode === SERVER_CODES.InvalidViewDefinition) return viewHint(attempted);
   switch (code) {
     case 'MONGO_URI_INVALID':
       return 'The connection string has an option that needs a module which Waybill does not bring. Leave that option out; the compressor zlib needs none.';
@@ -261,15 +254,14 @@ function factsOf(error: unknown): FailureFacts {
 }
 
 const LONGEST_TEXT = 400;
-/** The server names the `_id` as it was and as it would be. */
-const IMMUTABLE_FIELD = 66;
 
 /**
  * A server's message without the values that it quotes: everything in braces, keys of duplicates,
  * ids.
  */
 export function serverText(message: string, code?: number): string {
-  if (code === IMMUTABLE_FIELD) return 'the update would change the immutable field _id';
+  // The server names the `_id` as it was and as it would be.
+  if (code === SERVER_CODES.ImmutableField) return 'the update would change the immutable field _id';
   const text = redact(message)
     .replace(/\s*dup key:.*$/s, ' dup key: (hidden)')
     .replace(/\{.*\}?/s, '{…}')

@@ -7,30 +7,20 @@
  *   collection-identity.ts other   what the connection made of it
  */
 import { hasCode, WaybillError } from '../../base/errors.ts';
-import { failureOf, serverCode } from './classify.ts';
+import { failureOf, hasServerCode } from './classify.ts';
+import { isLostCursorCode, SERVER_CODES } from './server-codes.ts';
 
-/**
- * CursorNotFound, CappedPositionLost (a capped collection overtook the cursor), QueryPlanKilled
- * (its collection or index was dropped or renamed), CursorKilled, Interrupted (somebody killed the
- * operation).
- */
-const LOST_CODES: ReadonlySet<number | undefined> = new Set([43, 136, 175, 237, 11601]);
-/**
- * 4.0 has no code of its own for a getMore after a drop or rename, and says this one
- * of other failures as well.
- */
-const OPERATION_FAILED = 96;
 const DROPPED = /\b(dropped|renamed)\b|between getMore calls/i;
-const NAMESPACE_NOT_FOUND = 26;
 
 export function isLostCursor(error: unknown): boolean {
   const failure = failureOf(error);
-  if (LOST_CODES.has(failure?.code)) return true;
-  return failure?.code === OPERATION_FAILED && DROPPED.test(failure.message);
+  if (isLostCursorCode(failure?.code)) return true;
+  // Servers say this code of other failures as well.
+  return failure?.code === SERVER_CODES.OperationFailed && DROPPED.test(failure.message);
 }
 
 export function isGone(error: unknown): boolean {
-  return serverCode(error) === NAMESPACE_NOT_FOUND;
+  return hasServerCode(error, 'NamespaceNotFound');
 }
 
 /**

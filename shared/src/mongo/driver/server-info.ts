@@ -1,5 +1,4 @@
-import { hasCode } from '../../base/errors.ts';
-import { serverCode } from './classify.ts';
+import { hasServerCode } from './classify.ts';
 import { type CommandReply, replyNumber, replyText } from './reply.ts';
 
 export type Topology = 'replicaSet' | 'sharded' | 'standalone' | 'loadBalanced';
@@ -21,8 +20,6 @@ export interface ServerInfo {
 }
 
 type RunAdmin = (command: Record<string, unknown>) => Promise<CommandReply>;
-
-const COMMAND_NOT_FOUND = 59;
 
 export async function readServerInfo(run: RunAdmin): Promise<ServerInfo> {
   const hello = await readHello(run);
@@ -50,7 +47,7 @@ async function readHello(run: RunAdmin): Promise<CommandReply> {
   try {
     return await run({ hello: 1 });
   } catch (error) {
-    if (!hasCode(error, 'MONGO_COMMAND_FAILED') || serverCode(error) !== COMMAND_NOT_FOUND) throw error;
+    if (!hasServerCode(error, 'CommandNotFound')) throw error;
     return run({ isMaster: 1 });
   }
 }

@@ -12,8 +12,10 @@
 
 import { hasCode } from '../../base/errors.ts';
 import { asBuffer, findElement } from '../../bson/raw.ts';
+import { serverCode } from '../driver/classify.ts';
 import type { MongoConnection } from '../driver/connection.ts';
 import { readAll } from '../driver/cursor.ts';
+import { isNotSupportedCode } from '../driver/server-codes.ts';
 
 export interface ClusterIdentity {
   /** Hex, as are the others; null where the cluster has none or the user may not read it. */
@@ -100,7 +102,7 @@ async function permitted<T>(attempt: Promise<T>): Promise<T | typeof NOT_PERMITT
   try {
     return await attempt;
   } catch (error) {
-    if (hasCode(error, 'MONGO_UNAUTHORIZED', 'MONGO_COMMAND_FAILED')) return NOT_PERMITTED;
+    if (hasCode(error, 'MONGO_UNAUTHORIZED') || isNotSupportedCode(serverCode(error))) return NOT_PERMITTED;
     throw error;
   }
 }

@@ -4,13 +4,11 @@
  * compared through listCollections.
  */
 import { uuid as uuidElement } from '../../bson/build.ts';
-import { failureOf, serverCode } from '../driver/classify.ts';
+import { failureOf, hasServerCode } from '../driver/classify.ts';
 import type { MongoConnection } from '../driver/connection.ts';
 import { RawField } from '../driver/raw-value.ts';
 import { isAtLeast, type ServerInfo } from '../driver/server-info.ts';
 import { listCollections } from './collections.ts';
-
-export const COLLECTION_UUID_MISMATCH = 361;
 
 /** Whether commands can name the collection by uuid. */
 function readsByUuid(server: ServerInfo): boolean {
@@ -102,7 +100,7 @@ async function openCompared<Opened extends Closable>(
  * else.
  */
 export function movedTo(error: unknown): string | null | undefined {
-  if (serverCode(error) !== COLLECTION_UUID_MISMATCH) return undefined;
+  if (!hasServerCode(error, 'CollectionUUIDMismatch')) return undefined;
   return failureOf(error)?.actualCollection ?? null;
 }
 

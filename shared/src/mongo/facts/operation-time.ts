@@ -1,7 +1,7 @@
 /** The source's clock. */
 import { hasCode, WaybillError } from '../../base/errors.ts';
 import type { ClusterTime } from '../../base/position.ts';
-import { serverCode } from '../driver/classify.ts';
+import { hasServerCode } from '../driver/classify.ts';
 import type { CommandReply, MongoConnection } from '../driver/connection.ts';
 import { replyOperationTime } from '../driver/reply.ts';
 
@@ -10,7 +10,6 @@ export interface OperationTimeOptions {
 }
 
 const MAJORITY_WAIT_MS = 30_000;
-const TIME_LIMIT = 50;
 
 /**
  * A cluster time at or after every write that was acknowledged before the call. For the cutover:
@@ -65,7 +64,7 @@ async function linearizableRead(
     });
   } catch (error) {
     if (hasCode(error, 'MONGO_UNAUTHORIZED')) return {};
-    if (serverCode(error) !== TIME_LIMIT) throw error;
+    if (!hasServerCode(error, 'MaxTimeMSExpired')) throw error;
     throw new WaybillError('MONGO_NO_MAJORITY', `no majority of ${where} confirms what its primary has`, {
       hint: 'Look at rs.status() there: members that hold data are down or far behind. Arbiters hold none. Until a majority has a change, no change stream shows it.',
       cause: error,

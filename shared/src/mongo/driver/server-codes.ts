@@ -1,0 +1,268 @@
+/**
+ * The error codes of servers that Waybill tells apart: the one table of them, and the questions that
+ * are asked of a code. Nothing else in the product holds such a number (test/src/house checks it).
+ *
+ * Names are the server's own (error_codes.yml). A code that the server gives no name has one of ours,
+ * and its comment says so.
+ */
+
+export const SERVER_CODES = {
+  /** A host or its name cannot be reached from the server, which asks another one. */
+  HostUnreachable: 6,
+  HostNotFound: 7,
+  /** The server does not know a field or an option: its parser's answer before 4.4 or so. */
+  FailedToParse: 9,
+  UserNotFound: 11,
+  Unauthorized: 13,
+  /** A document nests deeper than the server's maxBSONDepth. */
+  Overflow: 15,
+  AuthenticationFailed: 18,
+  /** The deployment is of a kind that does not do this: transaction numbers on a standalone server. */
+  IllegalOperation: 20,
+  LockTimeout: 24,
+  NamespaceNotFound: 26,
+  IndexNotFound: 27,
+  CursorNotFound: 43,
+  LockBusy: 46,
+  NamespaceExists: 48,
+  /** The command's own time limit (maxTimeMS). */
+  MaxTimeMSExpired: 50,
+  /** A top-level name that begins with `$`: inserts take it, replacements do not. */
+  DollarPrefixedFieldName: 52,
+  CommandNotFound: 59,
+  StaleShardVersion: 63,
+  /** No majority acknowledged a write in time. */
+  WriteConcernFailed: 64,
+  /** An update would change `_id`: an equal one of other bytes stands there. */
+  ImmutableField: 66,
+  InvalidOptions: 72,
+  NetworkTimeout: 89,
+  ShutdownInProgress: 91,
+  /** 4.0 has no code of its own for a getMore after a drop or rename, and says this one instead. */
+  OperationFailed: 96,
+  /** The write concern names more members than there are. */
+  UnsatisfiableWriteConcern: 100,
+  WriteConflict: 112,
+  CommandNotSupported: 115,
+  ConflictingOperationInProgress: 117,
+  DocumentValidationFailure: 121,
+  FailedToSatisfyReadPreference: 133,
+  ReadConcernMajorityNotAvailableYet: 134,
+  /** A capped collection overtook a cursor, or the oplog a change stream. */
+  CappedPositionLost: 136,
+  StaleEpoch: 150,
+  CommandNotSupportedOnView: 166,
+  /** Two arrays in one index key. */
+  CannotIndexParallelArrays: 171,
+  /** The cursor's collection or index was dropped or renamed. */
+  QueryPlanKilled: 175,
+  /** A document of system.views defines no view, so its database cannot be listed. */
+  InvalidViewDefinition: 182,
+  PrimarySteppedDown: 189,
+  NetworkInterfaceExceededTimeLimit: 202,
+  /** A natural scan is to go on at a record that is gone. */
+  KeyNotFound: 211,
+  CloseChangeStream: 222,
+  /** A 4.0 server whose data is still that of 3.6. */
+  QueryFeatureNotAllowed: 224,
+  /** A later number was seen in this session: what fences an earlier owner of a load. */
+  TransactionTooOld: 225,
+  RetryChangeStream: 234,
+  CursorKilled: 237,
+  NotImplemented: 238,
+  SnapshotUnavailable: 246,
+  InvalidResumeToken: 260,
+  /** The server's own time limit. */
+  ExceededTimeLimit: 262,
+  ChangeStreamFatalError: 280,
+  ChangeStreamHistoryLost: 286,
+  TransactionExceededLifetimeLimitSeconds: 290,
+  /** Ours: DocumentDB before 8.0.2, of a transaction number outside of a transaction. */
+  RetryableWritesNotSupported: 301,
+  /** Ours: DocumentDB, of anything that it lacks. */
+  FeatureNotSupported: 303,
+  ObjectIsBusy: 314,
+  MechanismUnavailable: 334,
+  /** Keys of more than one document keep an index from becoming unique. */
+  CannotConvertIndexToUnique: 359,
+  /** The collection of that uuid has another name now, or none. */
+  CollectionUUIDMismatch: 361,
+  TemporarilyUnavailable: 365,
+  /** setUserWriteBlockMode. */
+  UserWritesBlocked: 371,
+  IngressRequestRateLimitExceeded: 462,
+  /** Atlas, of credentials and of commands that a tier does not have. */
+  AtlasError: 8000,
+  SocketException: 9001,
+  LegacyNotPrimary: 10058,
+  NotWritablePrimary: 10107,
+  BSONObjectTooLarge: 10334,
+  DuplicateKey: 11000,
+  InterruptedAtShutdown: 11600,
+  /** Somebody killed the operation. */
+  Interrupted: 11601,
+  InterruptedDueToReplStateChange: 11602,
+  BackgroundOperationInProgressForNamespace: 12587,
+  CannotCreateCollection: 13111,
+  StaleConfig: 13388,
+  NotPrimaryNoSecondaryOk: 13435,
+  NotPrimaryOrSecondary: 13436,
+  OutOfDiskSpace: 14031,
+  /** Cosmos: the request rate is too large. */
+  RequestRateTooLarge: 16500,
+  /** Ours: `{'a.0': 1}` is indexed, and an element of `a` has a field of that name too. */
+  AmbiguousArrayIndex: 16746,
+  /** Ours: a hashed index met an array. */
+  HashedArray: 16766,
+  /** Ours: a text index met a `language` field that is no string, or names no language. */
+  TextLanguageType: 17261,
+  TextLanguageUnknown: 17262,
+  /** Servers before 4.2, of every kind of index but hashed ones. */
+  KeyTooLong: 17280,
+  /** Ours: a document would be too large after an update, by modifiers or as a replacement. */
+  UpdatedDocumentTooLarge: 17419,
+  ReplacedDocumentTooLarge: 17420,
+  /** The server does not know a field of the command: its parser's answer since 4.4 or so. */
+  IDLUnknownField: 40415,
+  /** Ours: 4.0, of a resume token whose event is not there, or that is of another stream. */
+  ResumeTokenNotFound: 40585,
+  ResumeTokenOfOtherStream: 40615,
+  /** Ours: 4.0, of a resume point that the oplog does not reach back to. */
+  ResumePointNotInOplog: 40576,
+  /** Ours: a transaction number with a command that is no retryable write. */
+  NotARetryableWriteCommand: 50768,
+  /** Ours: the stage that splits large change events cannot split this one. */
+  ChangeEventNotSplittable: 7182500,
+  /** Ours: the position of a natural scan is that of another copy of the collection. */
+  PositionOfOtherCopy: 8132701,
+} as const;
+
+export type ServerCodeName = keyof typeof SERVER_CODES;
+
+function codes(...names: readonly ServerCodeName[]): (code: number | undefined) => boolean {
+  const set: ReadonlySet<number | undefined> = new Set(names.map((name) => SERVER_CODES[name]));
+  return (code) => set.has(code);
+}
+
+/** Whether the code is one of those. */
+export function isServerCode(code: number | undefined, ...names: readonly ServerCodeName[]): boolean {
+  return names.some((name) => SERVER_CODES[name] === code);
+}
+
+/** The same command may well succeed later: elections, shutdowns, time limits, throttling, … */
+export const isTransientServerCode = codes(
+  'HostUnreachable',
+  'HostNotFound',
+  'LockTimeout',
+  'CursorNotFound',
+  'LockBusy',
+  'MaxTimeMSExpired',
+  'StaleShardVersion',
+  'WriteConcernFailed',
+  'NetworkTimeout',
+  'ShutdownInProgress',
+  'WriteConflict',
+  'ConflictingOperationInProgress',
+  'FailedToSatisfyReadPreference',
+  'ReadConcernMajorityNotAvailableYet',
+  'StaleEpoch',
+  'QueryPlanKilled',
+  'PrimarySteppedDown',
+  'NetworkInterfaceExceededTimeLimit',
+  'CloseChangeStream',
+  'RetryChangeStream',
+  'CursorKilled',
+  'SnapshotUnavailable',
+  'ExceededTimeLimit',
+  'TransactionExceededLifetimeLimitSeconds',
+  'ObjectIsBusy',
+  'TemporarilyUnavailable',
+  'UserWritesBlocked',
+  'IngressRequestRateLimitExceeded',
+  'SocketException',
+  'LegacyNotPrimary',
+  'NotWritablePrimary',
+  'InterruptedAtShutdown',
+  'Interrupted',
+  'InterruptedDueToReplStateChange',
+  'StaleConfig',
+  'NotPrimaryNoSecondaryOk',
+  'NotPrimaryOrSecondary',
+  'RequestRateTooLarge',
+);
+
+/**
+ * The server lacks the command, the field or the feature that was asked for. Any other code says that
+ * the command failed, and nothing of what the server can do.
+ */
+export const isNotSupportedCode = codes(
+  'CommandNotFound',
+  'CommandNotSupported',
+  'NotImplemented',
+  'RetryableWritesNotSupported',
+  'FeatureNotSupported',
+  'IllegalOperation',
+  'FailedToParse',
+  'InvalidOptions',
+  'IDLUnknownField',
+  'NotARetryableWriteCommand',
+);
+
+export const isAuthenticationCode = codes(
+  'UserNotFound',
+  'AuthenticationFailed',
+  'MechanismUnavailable',
+  'AtlasError',
+);
+
+/** The server gave a cursor up, and what it read may still be there. */
+export const isLostCursorCode = codes(
+  'CursorNotFound',
+  'CappedPositionLost',
+  'QueryPlanKilled',
+  'CursorKilled',
+  'Interrupted',
+);
+
+/** The source does not hold the changes after the stream's position any more. */
+export const isHistoryLostCode = codes(
+  'CappedPositionLost',
+  'InvalidResumeToken',
+  'ChangeStreamFatalError',
+  'ChangeStreamHistoryLost',
+  'ResumePointNotInOplog',
+  'ResumeTokenNotFound',
+  'ResumeTokenOfOtherStream',
+);
+
+/** A change event is too large to be sent. It carries no label, and comes again at every attempt. */
+export const isEventTooLargeCode = codes('BSONObjectTooLarge', 'ChangeEventNotSplittable');
+
+/** A document, or a key of it, is too large for the statement. Another statement may do. */
+export const isTooLargeCode = codes(
+  'BSONObjectTooLarge',
+  'KeyTooLong',
+  'UpdatedDocumentTooLarge',
+  'ReplacedDocumentTooLarge',
+);
+
+/** A whole command was too large, or one of its documents nests too deep. Smaller ones may do. */
+export const isCommandTooLargeCode = codes(
+  'Overflow',
+  'BSONObjectTooLarge',
+  'KeyTooLong',
+  'UpdatedDocumentTooLarge',
+  'ReplacedDocumentTooLarge',
+);
+
+/** A change of structure failed for the server's own state, which may change, and not for what it is. */
+export const isStateCode = codes(
+  'NamespaceNotFound',
+  'NamespaceExists',
+  'BackgroundOperationInProgressForNamespace',
+  'OutOfDiskSpace',
+  'CannotCreateCollection',
+  'UserWritesBlocked',
+  'UnsatisfiableWriteConcern',
+  'WriteConcernFailed',
+);
