@@ -41,7 +41,7 @@ function verdictOf(value: number, { direction, must, aim }: Bound): Judged['verd
   return reaches(aim) ? 'aim' : reaches(must) ? 'must' : 'missed';
 }
 
-export function median(figures: readonly number[]): number {
+function median(figures: readonly number[]): number {
   return percentile(figures, 0.5);
 }
 

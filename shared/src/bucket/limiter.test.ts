@@ -98,7 +98,7 @@ describe('a limiter of requests', () => {
     const { begun, begin } = requests(limiter);
     const reason = new WaybillError('INTERRUPTED', 'enough');
     const controller = new AbortController();
-    begin();
+    void begin();
     const waiting = begin(controller.signal);
     const next = begin();
     controller.abort(reason);

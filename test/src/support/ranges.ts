@@ -39,7 +39,7 @@ export async function describeRanges(name: string, suite: (ranges: Ranges) => vo
 }
 
 /** A connection, a client and a database for the tests of one suite, and reading as it reads. */
-export class Ranges {
+class Ranges {
   readonly kind: ServerKind;
   readonly database = uniqueName('ranges');
   readonly #bulk: boolean;

@@ -1,5 +1,3 @@
-import { streamIdentityText } from '@waybill/load/progress/stream-identity';
-import { LoadWatch } from '@waybill/load/verify/load-watch';
 import type { VerifyReport } from '@waybill/load/verify/report';
 import { newVerifyStats, type VerifySettings } from '@waybill/load/verify/settings';
 import { runVerify } from '@waybill/load/verify/verify';
@@ -8,8 +6,6 @@ import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import * as b from '../corpus/bytes.ts';
 import { testClient } from './raw.ts';
 import type { TestServers } from './servers.ts';
-
-export { LoadWatch, streamIdentityText };
 
 /** One verification in this process. Little patience, since most tests plant what never settles. */
 export async function verify(

@@ -1,11 +1,6 @@
 /** The demo's application, for tests that need a source in use. */
-export { createShop, type ShopOptions, type ShopSummary } from '@waybill/demo/shop/shop';
-export {
-  startWorkload,
-  type Workload,
-  type WorkloadOptions,
-  type WorkloadReport,
-} from '@waybill/demo/workload/workload';
+export { createShop } from '@waybill/demo/shop/shop';
+export { startWorkload, type Workload } from '@waybill/demo/workload/workload';
 
 /**
  * Printed by every test that makes random choices; give it back in WAYBILL_TEST_SEED to repeat

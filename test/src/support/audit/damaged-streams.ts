@@ -30,7 +30,7 @@ import { sampleCollection, sampleIdentity, sampleMilestone, samplePosition } fro
 import { sampleDocument } from '../segment/testing.ts';
 
 export const STREAM = 'default';
-export const LANES = 4;
+const LANES = 4;
 const SECONDS = 1_790_000_000;
 
 export type SampleFormat = 'avro' | 'jsonl';

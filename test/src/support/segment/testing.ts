@@ -143,7 +143,7 @@ export function fromAvsc(value: unknown): DataRecord {
  * Bytes that may be a document or not: to a segment they are opaque. Long ones cross the steps of a
  * varint.
  */
-export const opaqueBytes: fc.Arbitrary<Buffer> = fc
+const opaqueBytes: fc.Arbitrary<Buffer> = fc
   .oneof(
     fc.uint8Array({ maxLength: 40 }),
     fc.integer({ min: 60, max: 70 }).map((size) => new Uint8Array(size).fill(7)),

@@ -1,0 +1,77 @@
+/**
+ * What breaks a house rule today. It only shrinks: an entry that is no exception any more fails
+ * the tests, so take it out in the commit that mends it. Files are named by workspace and name.
+ */
+
+/** Sorted paths of each circle, joined by a space. */
+export const FILE_CIRCLES: readonly string[] = [
+  'capture/src/capture.ts capture/src/tailer-wiring.ts',
+  'shared/src/bucket/s3/put.ts shared/src/bucket/s3/upload.ts',
+  'shared/src/manifest/check.ts shared/src/manifest/state.ts',
+  'shared/src/mongo/driver/connection.ts shared/src/mongo/driver/server-pins.ts',
+];
+
+/** Workspaces whose folders import each other in circles. */
+export const FOLDER_CIRCLES: readonly string[] = ['bench', 'capture', 'cli', 'test'];
+
+export const DEAD_EXPORTS: readonly string[] = [
+  'shared/lifecycle.ts#withTimeout',
+  'shared/logger.ts#LOG_LEVELS',
+  'shared/diff.ts#typeName',
+  'shared/ejson.ts#roundTrips',
+  'shared/values.ts#readInt32',
+  'shared/values.ts#readBoolean',
+  'shared/values.ts#readDate',
+  'shared/values.ts#readTimestamp',
+  'shared/values.ts#readDocument',
+  'shared/values.ts#readArray',
+  'shared/codec.ts#FEATURES',
+  'shared/codec.ts#encodeCommit',
+  'shared/keys.ts#deadLettersPrefix',
+  'shared/log.ts#followManifest',
+  'shared/classify.ts#ServerFailure',
+  'shared/classify.ts#serverCodeName',
+  'shared/classify.ts#hasLabel',
+  'shared/catalog.ts#collectionSize',
+  'shared/collection-identity.ts#movedTo',
+  'shared/corrupt.ts#unsupported',
+  'shared/avro-reader.ts#decodeRecords',
+  'shared/frames.ts#splitZstdFrames',
+  'shared/reader.ts#tiledRuns',
+  'audit/garbage.ts#LEAST_AGE_MS',
+  'load/privileges.ts#missingActions',
+  'cli/services.ts#storeOptions',
+];
+
+/** More than 300 lines, with the lines that they have. */
+export const LONG_FILES: Readonly<Record<string, number>> = {
+  'shared/errors.ts': 367,
+  'shared/change-event.ts': 365,
+  'shared/connection.ts': 348,
+  'shared/cursor.ts': 335,
+  'shared/range-reader.ts': 310,
+  'audit/damage.test.ts': 385,
+  'audit/gc.test.ts': 312,
+  'capture/capture.ts': 301,
+  'capture/chunk-reader.ts': 331,
+  'capture/start.ts': 310,
+  'load/load-run.ts': 363,
+  'console/status.test.ts': 332,
+  'test/bson-events.itest.ts': 342,
+  'test/cli-errors.itest.ts': 303,
+  'test/cutover-undone.itest.ts': 322,
+  'test/cutover.itest.ts': 347,
+  'test/gcs-network.itest.ts': 333,
+  'test/contract.ts': 329,
+};
+
+/** More than 60 lines, with the lines that they have. */
+export const LONG_FUNCTIONS: Readonly<Record<string, number>> = {
+  'shared/error.ts#s3Error': 65,
+  'capture/start.ts#startStream': 111,
+  'capture/tailer-wiring.ts#createTailer': 117,
+  'load/cutover.ts#cutOver': 61,
+  'demo/demo.ts#runDemo': 67,
+  'demo/shop.ts#shopCollections': 77,
+  'demo/workload.ts#startWorkload': 73,
+};
