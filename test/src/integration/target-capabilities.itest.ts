@@ -1,6 +1,6 @@
 /**
- * What a target can do is found by asking it. A server that says that it lacks something is told from
- * one that failed to answer: the first is taken as it is, the second is an error.
+ * What a target can do is found by asking it. A server that says that it lacks something is told
+ * from one that failed to answer: the first is taken as it is, the second is an error.
  */
 
 import type { RunningServer } from '@waybill/demo/servers/start';

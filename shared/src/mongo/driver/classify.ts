@@ -20,11 +20,14 @@ export class ServerFailure extends Error {
   readonly codeName: string | undefined;
   readonly labels: readonly string[];
   /**
-   * CollectionUUIDMismatch only: where the collection of that uuid is now (in the database asked), and the name that
-   * was expected.
+   * CollectionUUIDMismatch only: where the collection of that uuid is now (in the database asked),
+   * and the name that was expected.
    */
   readonly actualCollection: string | null | undefined;
-  /** CannotConvertIndexToUnique only: how many keys of more than one document keep an index from becoming unique. */
+  /**
+   * CannotConvertIndexToUnique only: how many keys of more than one document keep an index from
+   * becoming unique.
+   */
   readonly violations: number | undefined;
 
   constructor(name: string, message: string, facts: FailureFacts) {

@@ -1,9 +1,10 @@
 /**
- * The error codes of servers that Waybill tells apart: the one table of them, and the questions that
- * are asked of a code. Nothing else in the product holds such a number (test/src/house checks it).
+ * The error codes of servers that Waybill tells apart: the one table of them, and the questions
+ * that are asked of a code. Nothing else in the product holds such a number (test/src/house checks
+ * it).
  *
- * Names are the server's own (error_codes.yml). A code that the server gives no name has one of ours,
- * and its comment says so.
+ * Names are the server's own (error_codes.yml). A code that the server gives no name has one of
+ * ours, and its comment says so.
  */
 
 export const SERVER_CODES = {
@@ -17,7 +18,9 @@ export const SERVER_CODES = {
   /** A document nests deeper than the server's maxBSONDepth. */
   Overflow: 15,
   AuthenticationFailed: 18,
-  /** The deployment is of a kind that does not do this: transaction numbers on a standalone server. */
+  /**
+   * The deployment is of a kind that does not do this: transaction numbers on a standalone server.
+   */
   IllegalOperation: 20,
   LockTimeout: 24,
   NamespaceNotFound: 26,
@@ -192,8 +195,8 @@ export const isTransientServerCode = codes(
 );
 
 /**
- * The server lacks the command, the field or the feature that was asked for. Any other code says that
- * the command failed, and nothing of what the server can do.
+ * The server lacks the command, the field or the feature that was asked for. Any other code says
+ * that the command failed, and nothing of what the server can do.
  */
 export const isNotSupportedCode = codes(
   'CommandNotFound',
@@ -235,7 +238,9 @@ export const isHistoryLostCode = codes(
   'ResumeTokenOfOtherStream',
 );
 
-/** A change event is too large to be sent. It carries no label, and comes again at every attempt. */
+/**
+ * A change event is too large to be sent. It carries no label, and comes again at every attempt.
+ */
 export const isEventTooLargeCode = codes('BSONObjectTooLarge', 'ChangeEventNotSplittable');
 
 /** A document, or a key of it, is too large for the statement. Another statement may do. */
@@ -255,7 +260,10 @@ export const isCommandTooLargeCode = codes(
   'ReplacedDocumentTooLarge',
 );
 
-/** A change of structure failed for the server's own state, which may change, and not for what it is. */
+/**
+ * A change of structure failed for the server's own state, which may change, and not for what it
+ * is.
+ */
 export const isStateCode = codes(
   'NamespaceNotFound',
   'NamespaceExists',
