@@ -4,26 +4,33 @@ import { expect, it } from 'vitest';
 
 const root = new URL('../../../', import.meta.url);
 
-/** Decisions tell what was so when they were made. */
 const PAGES = readdirSync(new URL('docs/', root), { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.md') && !name.startsWith('decisions'))
+  .filter((name) => name.endsWith('.md'))
   .map((name) => `docs/${name}`)
   .concat('README.md', 'CONTRIBUTING.md');
 
 const TOP = readdirSync(root, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && entry.name !== 'node_modules')
   .map(({ name }) => name.replace('.', '\\.'));
-const PATH = new RegExp(`\`((?:${TOP.join('|')})/[\\w./-]*)\``, 'g');
+const PATH = new RegExp(`\`((?:${TOP.join('|')})/[\\w./,{}-]*)\``, 'g');
 
-const pathsIn = (page: string): string[] => [...page.matchAll(PATH)].map(([, path = '']) => path);
+const pathsIn = (page: string): string[] => [...page.matchAll(PATH)].flatMap(([, path = '']) => eachOf(path));
+
+/** `a/{b,c}.ts` names two files. */
+function eachOf(path: string): string[] {
+  const [, before = '', names, after = ''] = /^(.*?)\{([^}]*)\}(.*)$/.exec(path) ?? [];
+  if (names === undefined) return [path];
+  return names.split(',').flatMap((name) => eachOf(`${before}${name}${after}`));
+}
 
 it('finds paths', () => {
-  expect(pathsIn('See `shared/src/nowhere.ts`, `docs/`, `/data/x` and `shared`.')).toEqual([
-    'shared/src/nowhere.ts',
+  expect(pathsIn('See `shared/src/{no,where}.ts`, `docs/`, `/data/x` and `shared`.')).toEqual([
+    'shared/src/no.ts',
+    'shared/src/where.ts',
     'docs/',
   ]);
   expect(PAGES.flatMap((page) => pathsIn(readFileSync(new URL(page, root), 'utf8'))).length).toBeGreaterThan(
-    5,
+    15,
   );
 });
 
