@@ -73,8 +73,8 @@ async function read(
 ): Promise<Buffer | EntryFault> {
   let bytes = entry.bytes;
   const reader: ObjectReader = {
-    get: async (name, { signal } = {}) => {
-      const found = await retried(() => bucket.get(name, { signal }), options);
+    get: async (name) => {
+      const found = await retried((call) => bucket.get(name, call), options);
       bytes = found.length;
       return found;
     },

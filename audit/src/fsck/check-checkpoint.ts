@@ -27,7 +27,7 @@ export async function checkCheckpoint(
 ): Promise<void> {
   const key = checkpointKey(prefix, state.seq);
   try {
-    const bytes = await retried(() => bucket.get(key, { signal: options.signal }), options);
+    const bytes = await retried((call) => bucket.get(key, call), options);
     const found = decodeCheckpoint(bytes, state.seq, key);
     if (found.hash !== state.hash) {
       findings.add(

@@ -111,7 +111,7 @@ export class SegmentChecks {
   /** A list that lacks it is not believed by itself. */
   #look(key: string): Promise<ObjectInfo | null> {
     const { bucket, signal } = this.#options;
-    return lookAgain(() => retried(() => bucket.head(key, { signal }), this.#options), signal);
+    return lookAgain(() => retried((call) => bucket.head(key, call), this.#options), signal);
   }
 
   async #read(key: string, entry: SegmentEntry, context: Parameters<typeof checkBody>[3]): Promise<void> {

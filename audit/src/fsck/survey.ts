@@ -43,7 +43,7 @@ export async function surveyLog(
   const gaps: Gap[] = [];
   let head = 0;
   const lookFor = (seq: number): Promise<ObjectInfo | null> =>
-    retried(() => bucket.head(commitKey(prefix, seq), { signal }), options);
+    retried((call) => bucket.head(commitKey(prefix, seq), call), options);
   for await (const { key } of patientList(bucket, manifestPrefix(prefix), { signal })) {
     const number = numberInKey(key);
     if (number === undefined) continue;

@@ -75,10 +75,9 @@ export async function* staleCheckpoints(
   { prefix, checkpoints }: LogSurvey,
   options: LogOptions,
 ): AsyncGenerator<Garbage> {
-  const { signal } = options;
   for (const number of checkpoints.slice(0, -CHECKPOINTS_TRIED)) {
     const key = checkpointKey(prefix, number);
-    const info = await retried(() => bucket.head(key, { signal }), options);
+    const info = await retried((call) => bucket.head(key, call), options);
     if (info) yield { ...info, kind: 'checkpoint' };
   }
 }

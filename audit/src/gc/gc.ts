@@ -144,7 +144,7 @@ async function deleteBatch(
     ({ key }: Garbage) =>
     async (): Promise<void> => {
       throwIfAborted(signal);
-      await retried(() => bucket.delete(key, { signal }), deps);
+      await retried((call) => bucket.delete(key, call), deps);
     };
   try {
     await queue.addAll(chosen.map(remove));

@@ -12,8 +12,8 @@ export async function storeClock(bucket: Bucket, options: LogOptions): Promise<n
   const { signal } = options;
   const key = `${PROBE_PREFIX}${randomUUID()}-clock`;
   try {
-    await retried(() => bucket.put(key, Buffer.from('waybill'), { signal }), options);
-    const info = await retried(() => bucket.head(key, { signal }), options);
+    await retried((call) => bucket.put(key, Buffer.from('waybill'), call), options);
+    const info = await retried((call) => bucket.head(key, call), options);
     if (info) return info.modifiedAt;
   } finally {
     // What stays is a probe's leftover, which a later run removes.

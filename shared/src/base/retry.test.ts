@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WaybillError } from './errors.ts';
 import { throwIfAborted } from './lifecycle.ts';
-import { backoffMs, DEFAULT_RETRY, type RetryClock, retry } from './retry.ts';
+import { backoffMs, DEFAULT_RETRY, Retries, RetryBudget, type RetryClock, retry } from './retry.ts';
 
 function fakeClock(random = 0): RetryClock & { waits: number[] } {
   let now = 0;
@@ -105,6 +105,83 @@ describe('retry', () => {
       },
     );
     expect(seen).toEqual([['BUCKET_UNAVAILABLE', 1, 50]]);
+  });
+});
+
+describe('nested retries', () => {
+  const ATTEMPT_MS = 1000;
+
+  /** How long two retries, one in the other, go on at what never succeeds. */
+  async function lastsMs(inner: (outer: RetryBudget) => RetryBudget | undefined): Promise<number> {
+    const clock = fakeClock();
+    const request = async (): Promise<void> => {
+      await clock.sleep(ATTEMPT_MS);
+      throw transient();
+    };
+    const call = (_attempt: number, budget: RetryBudget) =>
+      retry(request, DEFAULT_RETRY, { clock, budget: inner(budget) });
+    await expect(retry(call, DEFAULT_RETRY, { clock })).rejects.toThrow('try later');
+    return clock.now();
+  }
+
+  it('end within the one budget of the outermost', async () => {
+    expect(await lastsMs((outer) => outer)).toBeLessThanOrEqual(DEFAULT_RETRY.maxElapsedMs + ATTEMPT_MS);
+    // It is the budget that ends them: without it two minutes become nearly four.
+    expect(await lastsMs(() => undefined)).toBeGreaterThan(1.8 * DEFAULT_RETRY.maxElapsedMs);
+  });
+
+  it('keep to their own limit where that is the shorter one', async () => {
+    const clock = fakeClock();
+    const budget = new RetryBudget(120_000, undefined, clock);
+    const run = retry(
+      async () => Promise.reject(transient()),
+      { ...DEFAULT_RETRY, maxElapsedMs: 500 },
+      { clock, budget },
+    );
+    await expect(run).rejects.toThrow('try later');
+    expect(clock.waits).toEqual([100, 200]);
+  });
+
+  it('pass on a budget that ends with that of the caller', async () => {
+    const clock = fakeClock();
+    const outer = new RetryBudget(1000, undefined, clock);
+    await retry(
+      async (_, budget) => {
+        expect(budget.allows(1000)).toBe(true);
+        expect(budget.allows(1001)).toBe(false);
+      },
+      DEFAULT_RETRY,
+      { clock, budget: outer },
+    );
+  });
+});
+
+describe('a loop that makes progress', () => {
+  const policy = { ...DEFAULT_RETRY, maxAttempts: 3 };
+
+  it('counts failures in a row only', async () => {
+    const clock = fakeClock();
+    const retries = new Retries(policy, { clock });
+    await retries.failed(transient());
+    await retries.failed(transient());
+    retries.progressed();
+    await retries.failed(transient());
+    await retries.failed(transient());
+    await expect(retries.failed(transient())).rejects.toThrow('try later');
+    expect(clock.waits).toEqual([100, 200, 100, 200]);
+  });
+
+  it('has all of its own time after progress, whatever is left of the budget', async () => {
+    const clock = fakeClock();
+    const budget = new RetryBudget(150, undefined, clock);
+    const retries = new Retries(DEFAULT_RETRY, { clock, budget });
+    await retries.failed(transient());
+    await expect(retries.failed(transient())).rejects.toThrow('try later');
+    retries.progressed();
+    await clock.sleep(DEFAULT_RETRY.maxElapsedMs - 300);
+    await retries.failed(transient());
+    expect(retries.budget.allows(200)).toBe(true);
+    expect(retries.budget.allows(201)).toBe(false);
   });
 });
 

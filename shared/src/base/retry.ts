@@ -1,6 +1,11 @@
 /**
- * Retrying of what may pass by itself. The policy is data; only errors of kind `transient` are
- * tried again.
+ * Tries again what may pass by itself. The policy is data; only errors of kind `transient` are
+ * tried again, unless the caller names others.
+ *
+ * Retries nest: a call to a store is repeated by the store's client, and as a whole by its caller.
+ * Both together keep to one time limit: the outer retry makes a {@link RetryBudget} and passes it
+ * down with the options of each call; the inner retry takes from it. At most two layers: code that
+ * is handed a budget and would only repeat the same call as a whole must not retry at all.
  */
 import { isTransient } from './errors.ts';
 import { sleep, throwIfAborted } from './lifecycle.ts';
@@ -29,6 +34,8 @@ export const DEFAULT_RETRY: RetryPolicy = {
 
 export interface RetryOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Of a caller that retries, too: no attempt starts after its end. */
+  readonly budget?: RetryBudget | undefined;
   /** Before each wait; for a log line and `waybill_retries_total`. */
   readonly onRetry?: ((error: unknown, attempt: number, delayMs: number) => void) | undefined;
   /** Default {@link isTransient}. */
@@ -45,6 +52,73 @@ export interface RetryClock {
 
 const SYSTEM_CLOCK: RetryClock = { now: () => performance.now(), random: Math.random, sleep };
 
+/** The time within which attempts may start, shared by nested retries. */
+export class RetryBudget {
+  readonly #endsAt: number;
+  readonly #clock: Pick<RetryClock, 'now'>;
+
+  /** `within`: the caller's budget, which this one does not outlast. */
+  constructor(ms: number, within?: RetryBudget, clock: Pick<RetryClock, 'now'> = SYSTEM_CLOCK) {
+    const endsAt = clock.now() + ms;
+    this.#clock = clock;
+    this.#endsAt = within ? Math.min(endsAt, within.#endsAt) : endsAt;
+  }
+
+  /** Whether an attempt may start after a wait of so many milliseconds. */
+  allows(delayMs: number): boolean {
+    return this.#clock.now() + delayMs <= this.#endsAt;
+  }
+}
+
+/**
+ * Counts failures in a row, for a loop that makes progress between them. {@link retry} is the same
+ * for a single call.
+ */
+export class Retries {
+  readonly #policy: RetryPolicy;
+  readonly #options: RetryOptions;
+  readonly #clock: RetryClock;
+  #budget: RetryBudget | null;
+  #progressAt: number;
+  #failures = 0;
+
+  constructor(policy: RetryPolicy = DEFAULT_RETRY, options: RetryOptions = {}) {
+    this.#policy = policy;
+    this.#options = options;
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
+    this.#budget = new RetryBudget(policy.maxElapsedMs, options.budget, this.#clock);
+    this.#progressAt = this.#clock.now();
+  }
+
+  /** To be passed to the calls that an attempt makes. */
+  get budget(): RetryBudget {
+    const sinceProgressMs = this.#clock.now() - this.#progressAt;
+    this.#budget ??= new RetryBudget(this.#policy.maxElapsedMs - sinceProgressMs, undefined, this.#clock);
+    return this.#budget;
+  }
+
+  /**
+   * Something has worked, so the next failure counts as the first. The time starts anew, and no
+   * longer ends with the caller's budget: a long transfer may go on after a failure in its midst.
+   */
+  progressed(): void {
+    this.#failures = 0;
+    this.#budget = null;
+    this.#progressAt = this.#clock.now();
+  }
+
+  /** Waits before the next attempt; throws the error if there is to be none. */
+  async failed(error: unknown): Promise<void> {
+    const { signal, onRetry, retryable = isTransient } = this.#options;
+    const attempt = ++this.#failures;
+    if (signal?.aborted || !retryable(error) || attempt >= this.#policy.maxAttempts) throw error;
+    const delayMs = backoffMs(this.#policy, attempt, this.#clock.random());
+    if (!this.budget.allows(delayMs)) throw error;
+    onRetry?.(error, attempt, delayMs);
+    await this.#clock.sleep(delayMs, signal);
+  }
+}
+
 /**
  * Wait before attempt `attempt + 1`, in milliseconds; attempts count from 1, `random` is in [0, 1).
  */
@@ -56,25 +130,20 @@ export function backoffMs(policy: RetryPolicy, attempt: number, random: number):
 /**
  * Runs the operation until it succeeds, fails for good, or the policy gives up; then with the last
  * error. An abort ends a wait at once with the signal's reason. Each attempt must make its own
- * connections and cursors.
+ * connections and cursors, and pass the budget on to calls that retry.
  */
 export async function retry<T>(
-  operation: (attempt: number) => Promise<T>,
+  operation: (attempt: number, budget: RetryBudget) => Promise<T>,
   policy: RetryPolicy = DEFAULT_RETRY,
   options: RetryOptions = {},
 ): Promise<T> {
-  const { signal, onRetry, retryable = isTransient, clock = SYSTEM_CLOCK } = options;
-  const startedAt = clock.now();
+  const retries = new Retries(policy, options);
   for (let attempt = 1; ; attempt++) {
-    throwIfAborted(signal);
+    throwIfAborted(options.signal);
     try {
-      return await operation(attempt);
+      return await operation(attempt, retries.budget);
     } catch (error) {
-      if (signal?.aborted || !retryable(error) || attempt >= policy.maxAttempts) throw error;
-      const delayMs = backoffMs(policy, attempt, clock.random());
-      if (clock.now() - startedAt + delayMs > policy.maxElapsedMs) throw error;
-      onRetry?.(error, attempt, delayMs);
-      await clock.sleep(delayMs, signal);
+      await retries.failed(error);
     }
   }
 }

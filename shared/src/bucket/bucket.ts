@@ -1,3 +1,5 @@
+import type { RetryBudget } from '../base/retry.ts';
+
 /**
  * The bucket: where a stream's files live. This interface is the contract that every store keeps
  * and that `contract.ts` checks; code above it never knows which store it has.
@@ -75,6 +77,11 @@ export type ObjectReader = Pick<Bucket, 'get'>;
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Of a caller that tries the whole call again. The call starts no attempt of its own after its
+   * end.
+   */
+  readonly budget?: RetryBudget | undefined;
 }
 
 export interface PutOptions extends CallOptions {

@@ -17,9 +17,9 @@ const LATE_POLICY: RetryPolicy = {
  * before it, may still say for a moment that it is not there: so it is asked for again before that
  * is believed. Other errors come through at once.
  */
-export function lookedForAgain<T>(call: () => Promise<T>, { signal }: CallOptions): Promise<T> {
+export function lookedForAgain<T>(call: () => Promise<T>, { signal, budget }: CallOptions): Promise<T> {
   const retryable = (error: unknown): boolean => hasCode(error, 'BUCKET_OBJECT_MISSING');
-  return retry(call, LATE_POLICY, { signal, retryable });
+  return retry(call, LATE_POLICY, { signal, budget, retryable });
 }
 
 /** @throws BUCKET_OBJECT_MISSING where it stays missing */

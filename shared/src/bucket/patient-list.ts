@@ -1,6 +1,4 @@
-import { isTransient } from '../base/errors.ts';
-import { sleep } from '../base/lifecycle.ts';
-import { backoffMs, DEFAULT_RETRY, type RetryOptions, type RetryPolicy } from '../base/retry.ts';
+import { Retries, type RetryOptions, type RetryPolicy } from '../base/retry.ts';
 import type { Bucket, ListOptions, ObjectInfo } from './bucket.ts';
 
 export interface PatientListOptions extends ListOptions {
@@ -15,27 +13,21 @@ export interface PatientListOptions extends ListOptions {
 export async function* patientList(
   bucket: Bucket,
   prefix: string,
-  { startAfter, signal, retryPolicy = DEFAULT_RETRY, onRetry }: PatientListOptions = {},
+  { startAfter, signal, budget, retryPolicy, onRetry }: PatientListOptions = {},
 ): AsyncGenerator<ObjectInfo> {
   let after = startAfter;
-  let failures = 0;
-  let progressAt = performance.now();
+  const retries = new Retries(retryPolicy, { signal, budget, onRetry });
   for (;;) {
     try {
-      for await (const info of bucket.list(prefix, { startAfter: after, signal })) {
+      for await (const info of bucket.list(prefix, { startAfter: after, signal, budget: retries.budget })) {
         after = info.key;
-        failures = 0;
         yield info;
-        progressAt = performance.now();
+        // Here, so that the time the caller takes counts for nothing.
+        retries.progressed();
       }
       return;
     } catch (error) {
-      failures += 1;
-      if (signal?.aborted || !isTransient(error) || failures >= retryPolicy.maxAttempts) throw error;
-      const delayMs = backoffMs(retryPolicy, failures, Math.random());
-      if (performance.now() - progressAt + delayMs > retryPolicy.maxElapsedMs) throw error;
-      onRetry?.(error, failures, delayMs);
-      await sleep(delayMs, signal);
+      await retries.failed(error);
     }
   }
 }

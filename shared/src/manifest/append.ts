@@ -77,12 +77,11 @@ export async function putCommit(
   const { seq, attempt, writer, previous } = next.commit;
   const { head = new KnownHead(bucket, prefix) } = options;
   const key = commitKey(prefix, seq);
-  const { signal } = options;
   try {
-    await retried(async () => {
+    await retried(async (call) => {
       // Before each attempt: between two of them the bucket may have been away, and another come.
-      await head.assertStands({ seq: seq - 1, hash: previous }, signal);
-      await bucket.put(key, next.encoded, { ifAbsent: true, signal });
+      await head.assertStands({ seq: seq - 1, hash: previous }, call);
+      await bucket.put(key, next.encoded, { ...call, ifAbsent: true });
     }, options);
     return null;
   } catch (error) {

@@ -53,7 +53,6 @@ export async function latestCheckpoint(
   prefix: string,
   options: LogOptions = {},
 ): Promise<StreamState | null> {
-  const { signal } = options;
   const latest: string[] = [];
   for await (const { key } of patientList(bucket, checkpointsPrefix(prefix), options)) {
     if (numberInKey(key) === undefined) continue;
@@ -63,9 +62,9 @@ export async function latestCheckpoint(
   for (const key of latest) {
     const seq = numberInKey(key)!;
     try {
-      const bytes = await retried(() => bucket.get(key, { signal }), options);
+      const bytes = await retried((call) => bucket.get(key, call), options);
       const state = stateOf(decodeCheckpoint(bytes, seq, key));
-      const commit = await retried(() => bucket.get(commitKey(prefix, seq), { signal }), options);
+      const commit = await retried((call) => bucket.get(commitKey(prefix, seq), call), options);
       if (sha256(commit) === state.hash) return state;
     } catch (error) {
       if (!hasCode(error, 'MANIFEST_CORRUPT', 'FORMAT_UNSUPPORTED', 'BUCKET_OBJECT_MISSING')) throw error;

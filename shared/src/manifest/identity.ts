@@ -43,8 +43,8 @@ export async function createStream(
   };
   const bytes = encodeIdentity(identity);
   try {
-    const { signal } = options;
-    await retried(() => bucket.put(identityKey(streamPrefix), bytes, { ifAbsent: true, signal }), options);
+    const key = identityKey(streamPrefix);
+    await retried((call) => bucket.put(key, bytes, { ...call, ifAbsent: true }), options);
     return identity;
   } catch (error) {
     // Ours after an ambiguous put, or another's: either way it is what the stream is.
@@ -73,9 +73,8 @@ export async function findStream(
   streamPrefix: string,
   options: LogOptions = {},
 ): Promise<StreamIdentity | null> {
-  const { signal } = options;
   const key = identityKey(streamPrefix);
-  const get = (): Promise<Buffer> => retried(() => bucket.get(key, { signal }), options);
+  const get = (): Promise<Buffer> => retried((call) => bucket.get(key, call), options);
   try {
     return decodeIdentity(await get(), key);
   } catch (error) {

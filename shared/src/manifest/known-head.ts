@@ -10,7 +10,7 @@
  */
 
 import { hasCode, WaybillError } from '../base/errors.ts';
-import type { Bucket } from '../bucket/bucket.ts';
+import type { Bucket, CallOptions } from '../bucket/bucket.ts';
 import { corrupt } from './codec.ts';
 import { commitKey } from './keys.ts';
 import { sha256 } from './sealed-json.ts';
@@ -38,10 +38,10 @@ export class KnownHead {
    * @throws BUCKET_UNAVAILABLE, transient, if the commit is gone; MANIFEST_CORRUPT if another one
    *   has its number
    */
-  async assertStands({ seq, hash }: LogPoint, signal: AbortSignal | undefined): Promise<void> {
+  async assertStands({ seq, hash }: LogPoint, options: CallOptions): Promise<void> {
     if (seq === 0 || !this.#isDue()) return;
     const key = commitKey(this.#prefix, seq);
-    const bytes = await this.#bucket.get(key, { signal }).catch((error: unknown) => {
+    const bytes = await this.#bucket.get(key, options).catch((error: unknown) => {
       throw hasCode(error, 'BUCKET_OBJECT_MISSING') ? this.#gone(seq, error) : error;
     });
     if (sha256(bytes) !== hash) {

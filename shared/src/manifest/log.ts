@@ -91,7 +91,7 @@ async function fetchCommit(
   options: LogOptions,
 ): Promise<ChainedCommit> {
   const key = commitKey(prefix, seq);
-  const bytes = await retried(() => bucket.get(key, { signal: options.signal }), options);
+  const bytes = await retried((call) => bucket.get(key, call), options);
   return decodeCommit(bytes, seq, key);
 }
 
@@ -139,7 +139,7 @@ export async function* readCommits(
     const next = await ahead.shift();
     if (!next) {
       const end = point;
-      if (options.head) await retried(async () => options.head?.assertStands(end, options.signal), options);
+      if (options.head) await retried(async (call) => options.head?.assertStands(end, call), options);
       return point;
     }
     assertChains(point, next);

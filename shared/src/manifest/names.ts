@@ -22,7 +22,7 @@ export async function* streamNames(bucket: Bucket, options: LogOptions = {}): As
   for await (const name of folderNames(bucket, '', options.signal)) {
     if (++looked > MOST_FOLDERS) return;
     if (!isName(name)) continue;
-    const found = await retried(() => bucket.head(identityKey(name), { signal: options.signal }), options);
+    const found = await retried((call) => bucket.head(identityKey(name), call), options);
     if (found) yield name;
   }
 }

@@ -1,4 +1,5 @@
 import { DEFAULT_RETRY, type RetryOptions, type RetryPolicy, retry } from '../base/retry.ts';
+import type { CallOptions } from '../bucket/bucket.ts';
 
 /** What every reader and writer of a log takes. */
 export interface LogOptions {
@@ -9,7 +10,8 @@ export interface LogOptions {
   readonly onRetry?: RetryOptions['onRetry'];
 }
 
-export function retried<T>(call: () => Promise<T>, options: LogOptions): Promise<T> {
+/** One call to the bucket, tried again as a whole. It gets what to pass on to the bucket. */
+export function retried<T>(call: (options: CallOptions) => Promise<T>, options: LogOptions): Promise<T> {
   const { signal, retryPolicy = DEFAULT_RETRY, onRetry } = options;
-  return retry(call, retryPolicy, { signal, onRetry });
+  return retry((_attempt, budget) => call({ signal, budget }), retryPolicy, { signal, onRetry });
 }

@@ -13,6 +13,7 @@ import { Readable } from 'node:stream';
 import type { Storage } from '@google-cloud/storage';
 import { abortable } from '../../base/lifecycle.ts';
 import { type RetryPolicy, retry } from '../../base/retry.ts';
+import type { CallOptions } from '../bucket.ts';
 import { RequestLimiter } from '../limiter.ts';
 import { PartMemory } from '../part-memory.ts';
 import { type Asked, noAnswer, noCredentials, timedOut } from './error.ts';
@@ -72,8 +73,8 @@ export class GcsClient {
    * A request and its whole answer, again after transient failures. `expected`: refusals that are
    * answers too.
    */
-  call(request: Request, expected: readonly number[], signal: AbortSignal | undefined): Promise<Answer> {
-    return retry(() => this.once(request, expected, signal), REQUEST_RETRY, { signal });
+  call(request: Request, expected: readonly number[], { signal, budget }: CallOptions): Promise<Answer> {
+    return retry(() => this.once(request, expected, signal), REQUEST_RETRY, { signal, budget });
   }
 
   /** The same, and once. */

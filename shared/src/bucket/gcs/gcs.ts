@@ -61,16 +61,17 @@ export class GcsBucket implements Bucket {
     return readPieces(this.#client, this.#place, key, options);
   }
 
-  async head(key: string, { signal }: CallOptions = {}): Promise<ObjectInfo | null> {
+  async head(key: string, options: CallOptions = {}): Promise<ObjectInfo | null> {
     const about = asked(this.#place, 'read', key);
-    const found = await readObject(this.#client, this.#place, objectName(this.#place, key), about, signal);
+    const found = await readObject(this.#client, this.#place, objectName(this.#place, key), about, options);
     return found && objectInfo(key, found);
   }
 
   /** The store begins with `startOffset` itself and the contract after it. */
-  async *list(prefix: string, { startAfter, signal }: ListOptions = {}): AsyncGenerator<ObjectInfo> {
+  async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ObjectInfo> {
     assertPrefix(prefix);
     const { prefix: root } = this.#place;
+    const { startAfter, signal } = options;
     const about = asked(this.#place, 'list', prefix);
     const path = objectsPath(this.#place);
     let pageToken: string | undefined;
@@ -83,7 +84,7 @@ export class GcsBucket implements Bucket {
         maxResults: PAGE_OBJECTS,
         fields: 'nextPageToken,items(name,size,timeCreated)',
       };
-      const answer = await this.#client.call({ asked: about, method: 'GET', path, query }, [], signal);
+      const answer = await this.#client.call({ asked: about, method: 'GET', path, query }, [], options);
       const page = parsed(ListPage, answer, about);
       for (const item of page.items ?? []) {
         const key = item.name.slice(root.length);
@@ -94,10 +95,10 @@ export class GcsBucket implements Bucket {
     } while (pageToken);
   }
 
-  async delete(key: string, { signal }: CallOptions = {}): Promise<void> {
+  async delete(key: string, options: CallOptions = {}): Promise<void> {
     const about = asked(this.#place, 'delete', key);
     const path = objectPath(this.#place, objectName(this.#place, key));
-    const answer = await this.#client.call({ asked: about, method: 'DELETE', path }, [404], signal);
+    const answer = await this.#client.call({ asked: about, method: 'DELETE', path }, [404], options);
     if (isBucketMissing(answer)) throw bucketMissing(about);
   }
 

@@ -13,7 +13,7 @@
 import { randomUUID } from 'node:crypto';
 import { isTransient } from '../../base/errors.ts';
 import { sleep, throwIfAborted } from '../../base/lifecycle.ts';
-import type { PutOptions } from '../bucket.ts';
+import type { CallOptions, PutOptions } from '../bucket.ts';
 import { cutParts } from '../cut-parts.ts';
 import { STORAGE_CLASS_FROM_BYTES } from '../store-options.ts';
 import type { Answer, GcsClient } from './client.ts';
@@ -51,15 +51,20 @@ class Put {
   readonly #asked: Asked;
   readonly #id = randomUUID();
   readonly #ifAbsent: boolean;
-  readonly #signal: AbortSignal | undefined;
+  readonly #call: CallOptions;
 
-  constructor(client: GcsClient, place: Place, key: string, { ifAbsent = false, signal }: PutOptions) {
+  constructor(
+    client: GcsClient,
+    place: Place,
+    key: string,
+    { ifAbsent = false, signal, budget }: PutOptions,
+  ) {
     this.#client = client;
     this.#place = place;
     this.#name = objectName(place, key);
     this.#asked = asked(place, 'write', key);
     this.#ifAbsent = ifAbsent;
-    this.#signal = signal;
+    this.#call = { signal, budget };
   }
 
   /** In one request: the description and the bytes, as the two parts of one body. */
@@ -77,7 +82,7 @@ class Put {
     ];
     const headers = { 'Content-Type': `multipart/related; boundary=${boundary}` };
     const request = { ...this.#upload('multipart'), headers, body };
-    await this.#settled(crc32c, () => this.#client.call(request, [412], this.#signal));
+    await this.#settled(crc32c, () => this.#client.call(request, [412], this.#call));
   }
 
   /** In chunks, or in one request if the body turns out to be short. */
@@ -86,7 +91,11 @@ class Put {
     let offset = 0;
     let session: UploadSession | undefined;
     try {
-      for await (const { bytes, isLast, release } of cutParts(body, this.#client.partMemory, this.#signal)) {
+      for await (const { bytes, isLast, release } of cutParts(
+        body,
+        this.#client.partMemory,
+        this.#call.signal,
+      )) {
         if (isLast && !session) {
           await this.whole(bytes);
           release();
@@ -115,7 +124,7 @@ class Put {
     const body = [Buffer.from(JSON.stringify(this.#description(this.#client.partMemory.size)))];
     const headers = { 'Content-Type': 'application/json' };
     const request = { ...this.#upload('resumable'), headers, body };
-    const session = await UploadSession.begin(this.#client, request, this.#signal);
+    const session = await UploadSession.begin(this.#client, request, this.#call);
     if (!session) throw objectExists(this.#asked);
     return session;
   }
@@ -134,17 +143,17 @@ class Put {
     try {
       answer = await make();
     } catch (error) {
-      if (!isTransient(error) || this.#signal?.aborted) throw error;
+      if (!isTransient(error) || this.#call.signal?.aborted) throw error;
       const found = await this.#read().catch(() => null);
       if (found && isOurs(found, this.#id)) return this.#check(found, crc32c);
       if (found && this.#ifAbsent) throw objectExists(this.#asked);
       // The look was cut short: that is what has come of it.
-      throwIfAborted(this.#signal);
+      throwIfAborted(this.#call.signal);
       throw error;
     }
     if (answer.status < 300) return this.#check(resourceOf(answer, this.#asked), crc32c);
     for (const pauseMs of LOOKS_MS) {
-      await sleep(pauseMs, this.#signal);
+      await sleep(pauseMs, this.#call.signal);
       const found = await this.#read();
       if (found && isOurs(found, this.#id)) return this.#check(found, crc32c);
       if (found && this.#ifAbsent) throw objectExists(this.#asked);
@@ -162,12 +171,12 @@ class Put {
       path,
       query: { ifGenerationMatch: generation },
     } as const;
-    await this.#client.call(request, [404, 412], this.#signal);
+    await this.#client.call(request, [404, 412], this.#call);
     throw brokenAnswer('it was damaged on its way and has been removed', this.#asked);
   }
 
   #read(): Promise<ObjectResource | null> {
-    return readObject(this.#client, this.#place, this.#name, this.#asked, this.#signal);
+    return readObject(this.#client, this.#place, this.#name, this.#asked, this.#call);
   }
 
   #upload(uploadType: 'multipart' | 'resumable') {

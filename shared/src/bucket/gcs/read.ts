@@ -4,8 +4,7 @@
  * mixture or a part taken for the whole.
  */
 import { isTransient, WaybillError } from '../../base/errors.ts';
-import { sleep } from '../../base/lifecycle.ts';
-import { backoffMs } from '../../base/retry.ts';
+import { Retries } from '../../base/retry.ts';
 import type { ByteRange, GetOptions } from '../bucket.ts';
 import { type GcsClient, REQUEST_RETRY } from './client.ts';
 import { Crc32c } from './crc32c.ts';
@@ -41,7 +40,7 @@ export async function* readPieces(
   client: GcsClient,
   place: Place,
   key: string,
-  { range, signal, onLength }: ReadOptions,
+  { range, signal, budget, onLength }: ReadOptions,
 ): AsyncGenerator<Buffer> {
   const about = asked(place, 'read', key);
   const path = objectPath(place, objectName(place, key));
@@ -54,7 +53,8 @@ export async function* readPieces(
   };
   let expected: string | undefined;
   let isOpen = false;
-  for (let failures = 0; ; ) {
+  const retries = new Retries(REQUEST_RETRY, { signal, budget });
+  for (;;) {
     try {
       using answer = await client.open(requestOf(about, path, wanted), [404, 416], signal);
       await begin(answer, wanted, about);
@@ -62,20 +62,18 @@ export async function* readPieces(
       isOpen = true;
       expected ??= range ? undefined : checksumOf(answer);
       for await (const piece of answer.pieces()) {
-        failures = 0;
         wanted.at += piece.length;
         if (wanted.at > (wanted.end ?? 0)) throw brokenAnswer('more bytes came than were asked for', about);
         if (expected) crc32c.update(piece);
         yield piece;
+        retries.progressed();
       }
       if (wanted.at < (wanted.end ?? 0)) throw brokenAnswer('its bytes ended early', about);
       break;
     } catch (error) {
       // Broken off after the last byte: there is nothing left to ask for.
       if (isTransient(error) && wanted.at === wanted.end) break;
-      failures++;
-      if (!isTransient(error) || failures >= REQUEST_RETRY.maxAttempts) throw error;
-      await sleep(backoffMs(REQUEST_RETRY, failures, Math.random()), signal);
+      await retries.failed(error);
     }
   }
   if (expected && crc32c.toString() !== expected) throw brokenAnswer('it was damaged on its way', about);

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { CallOptions } from '../bucket.ts';
 import type { Answer, GcsClient } from './client.ts';
 import { type Asked, brokenAnswer, bucketMissing } from './error.ts';
 import { ObjectResource, objectPath, type Place } from './object.ts';
@@ -12,10 +13,10 @@ export async function readObject(
   place: Place,
   name: string,
   asked: Asked,
-  signal: AbortSignal | undefined,
+  options: CallOptions,
 ): Promise<ObjectResource | null> {
   const path = objectPath(place, name);
-  const answer = await client.call({ asked, method: 'GET', path, query: { fields: FIELDS } }, [404], signal);
+  const answer = await client.call({ asked, method: 'GET', path, query: { fields: FIELDS } }, [404], options);
   if (isBucketMissing(answer)) throw bucketMissing(asked);
   return answer.status === 404 ? null : resourceOf(answer, asked);
 }

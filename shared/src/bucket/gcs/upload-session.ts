@@ -2,7 +2,8 @@
  * The chunks of one resumable upload. After a chunk that failed the store is asked how much of it
  * has arrived, or whether the upload has ended.
  */
-import { DEFAULT_RETRY, retry } from '../../base/retry.ts';
+import { DEFAULT_RETRY, type RetryBudget, retry } from '../../base/retry.ts';
+import type { CallOptions } from '../bucket.ts';
 import type { Answer, GcsClient, Request } from './client.ts';
 import { type Asked, brokenAnswer } from './error.ts';
 
@@ -24,33 +25,35 @@ export class UploadSession {
   readonly #client: GcsClient;
   readonly #asked: Asked;
   readonly #signal: AbortSignal | undefined;
+  readonly #budget: RetryBudget | undefined;
   /** What is in it is a credential: it lets anybody upload. */
   readonly #location: URL;
 
-  private constructor(client: GcsClient, asked: Asked, location: URL, signal: AbortSignal | undefined) {
+  private constructor(client: GcsClient, asked: Asked, location: URL, options: CallOptions) {
     this.#client = client;
     this.#asked = asked;
     this.#location = location;
-    this.#signal = signal;
+    this.#signal = options.signal;
+    this.#budget = options.budget;
   }
 
   /** Null if the store knows already that the object may not be made. */
   static async begin(
     client: GcsClient,
     request: Request,
-    signal: AbortSignal | undefined,
+    options: CallOptions,
   ): Promise<UploadSession | null> {
     const { asked } = request;
-    const answer = await client.call(request, [412], signal);
+    const answer = await client.call(request, [412], options);
     if (answer.status === 412) return null;
     const location = URL.parse(answer.header('location') ?? '', asked.endpoint);
     if (!location) throw brokenAnswer('the store began an upload and did not say where', asked);
-    return new UploadSession(client, asked, location, signal);
+    return new UploadSession(client, asked, location, options);
   }
 
   /**
-   * One chunk, whatever it takes within two minutes. The answer that ends the upload, or null while
-   * it goes on.
+   * One chunk, tried again for two minutes; the first chunk, as long as the caller's budget lasts.
+   * The answer that ends the upload, or null while it goes on.
    */
   send({ bytes, offset, whole }: Chunk): Promise<Answer | null> {
     const end = offset + bytes.length;
@@ -77,13 +80,16 @@ export class UploadSession {
       }
       return null;
     };
-    return retry(attempt, DEFAULT_RETRY, { signal: this.#signal });
+    const budget = offset === 0 ? this.#budget : undefined;
+    return retry(attempt, DEFAULT_RETRY, { signal: this.#signal, budget });
   }
 
   /** Best effort, and nobody waits for it. */
   cancel(): void {
     const request = { ...this.#request([], {}), method: 'DELETE' } as const;
-    this.#client.call(request, [404, 410, 499], AbortSignal.timeout(CANCEL_MS)).catch(() => undefined);
+    this.#client
+      .call(request, [404, 410, 499], { signal: AbortSignal.timeout(CANCEL_MS) })
+      .catch(() => undefined);
   }
 
   /** To our endpoint, whatever the store calls itself: the token goes nowhere else. */

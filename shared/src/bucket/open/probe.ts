@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { hasCode, isTransient, WaybillError } from '../../base/errors.ts';
-import { type RetryPolicy, retry } from '../../base/retry.ts';
+import { type RetryBudget, type RetryPolicy, retry } from '../../base/retry.ts';
 import type { Bucket, ByteRange, CallOptions } from '../bucket.ts';
 import { PROBE_PREFIX } from '../key.ts';
 
@@ -67,8 +67,10 @@ export async function probeBucket(bucket: Bucket, options: ProbeOptions = {}): P
  * For commands that only read: a wrong endpoint, name or right shows within seconds, before calls
  * that are tried again for minutes. @throws what the bucket throws
  */
-export async function assertReachable(bucket: Bucket, { signal }: CallOptions = {}): Promise<void> {
-  const found = await retry(() => bucket.head(`${PROBE_PREFIX}none`, { signal }), POLICY, { signal });
+export async function assertReachable(bucket: Bucket, { signal, budget }: CallOptions = {}): Promise<void> {
+  const look = (_attempt: number, budget: RetryBudget) =>
+    bucket.head(`${PROBE_PREFIX}none`, { signal, budget });
+  const found = await retry(look, POLICY, { signal, budget });
   if (!found) return;
   throw new WaybillError(
     'BUCKET_FEATURE_MISSING',

@@ -5,6 +5,7 @@
 import type { $Command, S3Client, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-s3';
 import { HeadObjectCommand, type S3ClientResolvedConfig } from '@aws-sdk/client-s3';
 import { abortable, abortReason, throwIfAborted } from '../../base/lifecycle.ts';
+import type { CallOptions } from '../bucket.ts';
 import { parseEndpoint } from '../endpoint.ts';
 import { RequestLimiter } from '../limiter.ts';
 import { PartMemory } from '../part-memory.ts';
@@ -20,8 +21,7 @@ type Command<I extends ServiceInputTypes, O extends ServiceOutputTypes> = $Comma
   ServiceOutputTypes
 >;
 
-export interface SendOptions {
-  readonly signal?: AbortSignal | undefined;
+export interface SendOptions extends CallOptions {
   /** Beyond what the SDK knows of; signed like the others. */
   readonly header?: readonly [name: string, value: string] | undefined;
 }
@@ -89,15 +89,16 @@ export class S3Calls {
    */
   async send<I extends ServiceInputTypes, O extends ServiceOutputTypes>(
     command: Command<I, O>,
-    { signal, header }: SendOptions = {},
+    { signal, budget, header }: SendOptions = {},
   ): Promise<O> {
     throwIfAborted(signal);
-    this.#watch(command, signal);
+    this.#watch(command, { signal, budget });
     if (header) addHeader(command, header);
     try {
       return await abortable(this.#client.send(command, { ...(signal && { abortSignal: signal }) }), signal);
     } catch (error) {
-      throw signal?.aborted ? abortReason(signal) : error;
+      if (signal?.aborted) throw abortReason(signal);
+      throw error instanceof BudgetSpent ? error.failure : error;
     }
   }
 
@@ -105,9 +106,9 @@ export class S3Calls {
    * Whom we talk to. Any answer tells, also a refusal; where there was none yet, the key is looked
    * for.
    */
-  async dialect(key: string, signal: AbortSignal | undefined): Promise<Dialect> {
+  async dialect(key: string, options: CallOptions): Promise<Dialect> {
     if (!this.#dialect) {
-      await this.send(new HeadObjectCommand(this.at(key)), { signal }).catch((error: unknown) => {
+      await this.send(new HeadObjectCommand(this.at(key)), options).catch((error: unknown) => {
         // Without any answer the put itself could not be sent either.
         if (!this.#dialect) throw error;
       });
@@ -128,17 +129,26 @@ export class S3Calls {
   }
 
   /**
-   * Inside the SDK's retries, so that the limiter sees each request, and none while the SDK waits.
+   * Inside the SDK's retries, so that the limiter sees each request, and none while the SDK waits;
+   * and so that the SDK repeats none after the end of the caller's budget.
    */
   #watch<I extends ServiceInputTypes, O extends ServiceOutputTypes>(
     command: Command<I, O>,
-    signal: AbortSignal | undefined,
+    { signal, budget }: CallOptions,
   ): void {
-    command.middlewareStack.add((next) => (args) => this.#limiter.run(() => next(args), signal), {
-      step: 'finalizeRequest',
-      priority: 'low',
-      name: 'waybillLimiter',
-    });
+    let failure: { readonly error: unknown } | undefined;
+    command.middlewareStack.add(
+      (next) => async (args) => {
+        if (failure && budget && !budget.allows(0)) throw new BudgetSpent(failure.error);
+        try {
+          return await this.#limiter.run(() => next(args), signal);
+        } catch (error) {
+          failure = { error };
+          throw error;
+        }
+      },
+      { step: 'finalizeRequest', priority: 'low', name: 'waybillLimiter' },
+    );
     command.middlewareStack.add(
       (next) => async (args) => {
         const result = await next(args);
@@ -149,6 +159,16 @@ export class S3Calls {
       },
       { step: 'deserialize', priority: 'low', name: 'waybillDialect' },
     );
+  }
+}
+
+/** Ends the SDK's retries. Not as a cause, which the SDK looks at. */
+class BudgetSpent extends Error {
+  readonly failure: unknown;
+
+  constructor(failure: unknown) {
+    super('the time for retries is over');
+    this.failure = failure;
   }
 }
 

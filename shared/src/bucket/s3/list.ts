@@ -12,12 +12,12 @@ import { s3Error } from './error.ts';
 export async function* listObjects(
   calls: S3Calls,
   prefix: string,
-  { startAfter = '', signal }: ListOptions,
+  { startAfter = '', signal, budget }: ListOptions,
 ): AsyncGenerator<ObjectInfo> {
   let last = '';
   let token: string | undefined;
   do {
-    const page = await listPage(calls, prefix, { startAfter, token, signal });
+    const page = await listPage(calls, prefix, { startAfter, token, signal, budget });
     for (const { Key = '', Size = 0, LastModified } of page.Contents ?? []) {
       const key = decode(Key, page).slice(calls.prefix.length);
       // A marker of a folder, as consoles make them, is no key of ours.
@@ -33,7 +33,7 @@ export async function* listObjects(
 async function listPage(
   calls: S3Calls,
   prefix: string,
-  { startAfter, token, signal }: ListOptions & { token: string | undefined },
+  { startAfter, token, signal, budget }: ListOptions & { token: string | undefined },
 ): Promise<ListObjectsV2CommandOutput> {
   const command = new ListObjectsV2Command({
     ...calls.inBucket(),
@@ -44,7 +44,7 @@ async function listPage(
     ...(token !== undefined && { ContinuationToken: token }),
   });
   try {
-    return await calls.send(command, { signal });
+    return await calls.send(command, { signal, budget });
   } catch (error) {
     throw s3Error(error, 'list', prefix, calls.place);
   }

@@ -15,7 +15,7 @@ import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { hasCode, WaybillError } from '../../base/errors.ts';
 import { sleep, throwIfAborted } from '../../base/lifecycle.ts';
 import { type RetryPolicy, retry } from '../../base/retry.ts';
-import type { PutOptions } from '../bucket.ts';
+import type { CallOptions, PutOptions } from '../bucket.ts';
 import { cutParts } from '../cut-parts.ts';
 import { STORAGE_CLASS_FROM_BYTES, type StoreOptions } from '../store-options.ts';
 import type { S3Calls } from './calls.ts';
@@ -51,13 +51,13 @@ export async function putObject(
   body: Uint8Array | AsyncIterable<Uint8Array>,
   options: PutOptions & { readonly unfenced: boolean },
 ): Promise<void> {
-  const { ifAbsent = false, unfenced, signal } = options;
-  if (ifAbsent && unfenced && (await tokenOf(calls, key, signal)) !== null) throw taken(key);
-  const dialect = await calls.dialect(key, signal).catch((error: unknown) => {
+  const { ifAbsent = false, unfenced, signal, budget } = options;
+  if (ifAbsent && unfenced && (await tokenOf(calls, key, { signal, budget })) !== null) throw taken(key);
+  const dialect = await calls.dialect(key, { signal, budget }).catch((error: unknown) => {
     throw s3Error(error, 'write', key, calls.place);
   });
   const header = ifAbsent && !unfenced ? dialect.absence : undefined;
-  const request: PutRequest = { key, token: randomUUID(), dialect, header, signal };
+  const request: PutRequest = { key, token: randomUUID(), dialect, header, signal, budget };
   let upload: Upload | undefined;
   try {
     for await (const part of cutParts(body, calls.partMemory, signal)) {
@@ -71,7 +71,8 @@ export async function putObject(
     }
     if (!upload) return await putWhole(calls, request, Buffer.alloc(0));
     await upload.uploaded();
-    await decided(calls, request, upload.complete);
+    // The upload may have taken longer than any budget, and has made progress.
+    await decided(calls, { ...request, budget: undefined }, upload.complete);
   } catch (error) {
     await upload?.abort();
     throw error;
@@ -79,7 +80,7 @@ export async function putObject(
 }
 
 async function putWhole(calls: S3Calls, request: PutRequest, body: Uint8Array): Promise<void> {
-  const { key, header, dialect, signal } = request;
+  const { key, header, dialect, signal, budget } = request;
   const input = {
     ...calls.at(key),
     Body: body,
@@ -87,7 +88,7 @@ async function putWhole(calls: S3Calls, request: PutRequest, body: Uint8Array): 
     ...bodyChecksum(body, dialect),
     ...newObject(calls.store, request.token, body.length),
   };
-  await decided(calls, request, () => calls.send(new PutObjectCommand(input), { header, signal }));
+  await decided(calls, request, () => calls.send(new PutObjectCommand(input), { header, signal, budget }));
 }
 
 /** What an object is made with. */
@@ -112,7 +113,7 @@ export interface NewObject {
 
 /** Runs the request that makes the object visible, and finds out what has come of it. */
 async function decided(calls: S3Calls, request: PutRequest, send: () => Promise<unknown>): Promise<void> {
-  const { key, header, signal } = request;
+  const { key, header, signal, budget } = request;
   const attempt = async (): Promise<void> => {
     try {
       await send();
@@ -131,7 +132,11 @@ async function decided(calls: S3Calls, request: PutRequest, send: () => Promise<
     }
   };
   try {
-    await retry(attempt, CONFLICT_POLICY, { signal, retryable: (error) => error instanceof Conflict });
+    await retry(attempt, CONFLICT_POLICY, {
+      signal,
+      budget,
+      retryable: (error) => error instanceof Conflict,
+    });
   } catch (error) {
     throw error instanceof Conflict ? gone(key) : error;
   }
@@ -145,24 +150,24 @@ class Conflict extends Error {}
  */
 async function look(
   calls: S3Calls,
-  { key, signal }: PutRequest,
+  { key, signal, budget }: PutRequest,
   pausesMs: readonly number[],
 ): Promise<string | null> {
   for (const pauseMs of pausesMs) {
     await sleep(pauseMs, signal);
-    const found = await tokenOf(calls, key, signal).catch(() => null);
+    const found = await tokenOf(calls, key, { signal, budget }).catch(() => null);
     if (found !== null) return found;
   }
   return null;
 }
 
 /** The token in an object, '' where it has none, null where there is no object. */
-async function tokenOf(calls: S3Calls, key: string, signal: AbortSignal | undefined): Promise<string | null> {
+async function tokenOf(calls: S3Calls, key: string, options: CallOptions): Promise<string | null> {
   try {
-    const { Metadata } = await calls.send(new HeadObjectCommand(calls.at(key)), { signal });
+    const { Metadata } = await calls.send(new HeadObjectCommand(calls.at(key)), options);
     return Metadata?.[TOKEN] ?? '';
   } catch (error) {
-    if (!signal?.aborted && faultOf(error).status === 404) return null;
+    if (!options.signal?.aborted && faultOf(error).status === 404) return null;
     throw s3Error(error, 'look for', key, calls.place);
   }
 }

@@ -5,9 +5,9 @@
  */
 import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { WaybillError } from '../../base/errors.ts';
-import { abortable, sleep, throwIfAborted } from '../../base/lifecycle.ts';
-import { backoffMs, type RetryPolicy } from '../../base/retry.ts';
-import type { ByteRange, GetOptions } from '../bucket.ts';
+import { abortable, throwIfAborted } from '../../base/lifecycle.ts';
+import { Retries, type RetryPolicy } from '../../base/retry.ts';
+import type { ByteRange, CallOptions, GetOptions } from '../bucket.ts';
 import type { S3Calls } from './calls.ts';
 import { faultOf, s3Error } from './error.ts';
 
@@ -29,12 +29,12 @@ export interface Reading {
 
 /** @throws BUCKET_OBJECT_MISSING, BUCKET_RANGE_INVALID, … before the first byte */
 export async function openReading(calls: S3Calls, key: string, options: GetOptions): Promise<Reading> {
-  const { range, signal } = options;
+  const { range, signal, budget } = options;
   if (range) assertRange(key, range);
-  const first = await fetchBody(calls, key, { range, signal });
+  const first = await fetchBody(calls, key, { range, signal, budget });
   const offset = range?.offset ?? 0;
   const length = range?.length ?? first.length;
-  return { length, pieces: pieces(calls, key, { offset, length }, first, signal) };
+  return { length, pieces: pieces(calls, key, { offset, length }, first, { signal, budget }) };
 }
 
 interface Body {
@@ -43,10 +43,8 @@ interface Body {
   readonly stream: AsyncIterable<Uint8Array> & { destroy?(): void };
 }
 
-interface FetchRequest {
-  readonly range?: ByteRange | undefined;
+interface FetchRequest extends GetOptions {
   readonly etag?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 async function* pieces(
@@ -54,24 +52,23 @@ async function* pieces(
   key: string,
   { offset, length }: ByteRange,
   first: Body,
-  signal: AbortSignal | undefined,
+  { signal, budget }: CallOptions,
 ): AsyncGenerator<Buffer> {
   let body = first;
   let got = 0;
-  for (let failures = 0; got < length; ) {
+  const retryable = (): boolean => first.etag !== undefined;
+  const retries = new Retries(RESUMING, { signal, budget, retryable });
+  while (got < length) {
     const before = got;
     const broken = yield* drainBody(body, length - got, signal, (bytes) => {
       got += bytes;
     });
     if (got === length) return;
     throwIfAborted(signal);
-    failures = got > before ? 1 : failures + 1;
-    if (failures >= RESUMING.maxAttempts || first.etag === undefined) {
-      throw s3Error(broken ?? new Error('aborted'), 'read', key, calls.place);
-    }
-    await sleep(backoffMs(RESUMING, failures, Math.random()), signal);
+    if (got > before) retries.progressed();
+    await retries.failed(s3Error(broken ?? new Error('aborted'), 'read', key, calls.place));
     const range = { offset: offset + got, length: length - got };
-    body = await fetchBody(calls, key, { range, etag: first.etag, signal });
+    body = await fetchBody(calls, key, { range, etag: first.etag, signal, budget: retries.budget });
   }
 }
 
@@ -110,7 +107,11 @@ async function* drainBody(
   }
 }
 
-async function fetchBody(calls: S3Calls, key: string, { range, etag, signal }: FetchRequest): Promise<Body> {
+async function fetchBody(
+  calls: S3Calls,
+  key: string,
+  { range, etag, signal, budget }: FetchRequest,
+): Promise<Body> {
   const command = new GetObjectCommand({
     ...calls.at(key),
     ...(range && { Range: `bytes=${range.offset}-${range.offset + range.length - 1}` }),
@@ -118,7 +119,7 @@ async function fetchBody(calls: S3Calls, key: string, { range, etag, signal }: F
   });
   let answer: GetObjectCommandOutput;
   try {
-    answer = await calls.send(command, { signal });
+    answer = await calls.send(command, { signal, budget });
   } catch (error) {
     if (signal?.aborted) throw error;
     const { status, name } = faultOf(error);

@@ -63,17 +63,17 @@ export class S3Bucket implements Bucket {
     yield* (await openReading(this.#calls, key, options)).pieces;
   }
 
-  async head(key: string, { signal }: CallOptions = {}): Promise<ObjectInfo | null> {
+  async head(key: string, options: CallOptions = {}): Promise<ObjectInfo | null> {
     this.#assertKey(key);
     try {
-      const found = await this.#calls.send(new HeadObjectCommand(this.#calls.at(key)), { signal });
+      const found = await this.#calls.send(new HeadObjectCommand(this.#calls.at(key)), options);
       this.#isThere = true;
       return { key, bytes: found.ContentLength ?? 0, modifiedAt: found.LastModified?.getTime() ?? 0 };
     } catch (error) {
-      if (signal?.aborted || faultOf(error).status !== 404)
+      if (options.signal?.aborted || faultOf(error).status !== 404)
         throw s3Error(error, 'look for', key, this.#calls.place);
     }
-    await this.#assertBucket(key, signal);
+    await this.#assertBucket(key, options);
     return null;
   }
 
@@ -82,12 +82,12 @@ export class S3Bucket implements Bucket {
     return listObjects(this.#calls, prefix, options);
   }
 
-  async delete(key: string, { signal }: CallOptions = {}): Promise<void> {
+  async delete(key: string, options: CallOptions = {}): Promise<void> {
     this.#assertKey(key);
     try {
-      await this.#calls.send(new DeleteObjectCommand(this.#calls.at(key)), { signal });
+      await this.#calls.send(new DeleteObjectCommand(this.#calls.at(key)), options);
     } catch (error) {
-      if (!signal?.aborted && faultOf(error).name === 'NoSuchKey') return;
+      if (!options.signal?.aborted && faultOf(error).name === 'NoSuchKey') return;
       throw s3Error(error, 'delete', key, this.#calls.place);
     }
   }
@@ -108,14 +108,14 @@ export class S3Bucket implements Bucket {
   }
 
   /** Once. @throws BUCKET_MISSING */
-  async #assertBucket(key: string, signal: AbortSignal | undefined): Promise<void> {
+  async #assertBucket(key: string, options: CallOptions): Promise<void> {
     if (this.#isThere) return;
     const one = new ListObjectsV2Command({
       ...this.#calls.inBucket(),
       Prefix: this.#calls.prefix,
       MaxKeys: 1,
     });
-    await this.#calls.send(one, { signal }).catch((error: unknown) => {
+    await this.#calls.send(one, options).catch((error: unknown) => {
       throw s3Error(error, 'look for', key, this.#calls.place);
     });
     this.#isThere = true;

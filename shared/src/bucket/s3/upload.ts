@@ -48,14 +48,14 @@ export class Upload {
   }
 
   static async begin(calls: S3Calls, request: PutRequest, made: NewObject): Promise<Upload> {
-    const { key, dialect, signal } = request;
+    const { key, dialect, signal, budget } = request;
     const checksum =
       dialect.checksum === 'crc32'
         ? ({ ChecksumAlgorithm: 'CRC32', ChecksumType: 'FULL_OBJECT' } as const)
         : {};
     try {
       const command = new CreateMultipartUploadCommand({ ...calls.at(key), ...made, ...checksum });
-      const { UploadId } = await calls.send(command, { signal });
+      const { UploadId } = await calls.send(command, { signal, budget });
       if (!UploadId) throw new Error('an upload without an id');
       return new Upload(calls, request, UploadId);
     } catch (error) {
