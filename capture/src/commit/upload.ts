@@ -1,4 +1,4 @@
-import { DEFAULT_RETRY, type RetryOptions, retry } from '@waybill/shared/base/retry';
+import { DEFAULT_RETRY, type RetryBudget, type RetryOptions, retry } from '@waybill/shared/base/retry';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { SegmentEntry, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { newChangeSegmentKey, segmentKey } from '@waybill/shared/manifest/keys';
@@ -41,10 +41,9 @@ export async function uploadChanges(
     extension: segmentExtension(format, codec),
   });
   const whole = chunks.length === 1 ? chunks[0]! : null;
-  await retry(() => bucket.put(segmentKey(prefix, key), whole ?? pieces(chunks), { signal }), DEFAULT_RETRY, {
-    signal,
-    onRetry,
-  });
+  const put = (_attempt: number, budget: RetryBudget) =>
+    bucket.put(segmentKey(prefix, key), whole ?? pieces(chunks), { signal, budget });
+  await retry(put, DEFAULT_RETRY, { signal, onRetry });
   return { ...entry, key };
 }
 

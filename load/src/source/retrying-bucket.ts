@@ -1,10 +1,10 @@
-import { DEFAULT_RETRY, type RetryOptions, retry } from '@waybill/shared/base/retry';
+import { DEFAULT_RETRY, type RetryBudget, type RetryOptions, retry } from '@waybill/shared/base/retry';
 import type { Bucket, CallOptions, GetOptions, ObjectInfo } from '@waybill/shared/bucket/bucket';
 import { WrappedBucket } from '@waybill/shared/bucket/wrapped-bucket';
 
 /**
  * A bucket whose reads of single objects are tried again after transient failures. Everything else
- * as it is.
+ * as it is. A caller that tries again, too, passes its budget, and both keep to it.
  */
 export class RetryingBucket extends WrappedBucket {
   readonly #onRetry: RetryOptions['onRetry'];
@@ -15,12 +15,12 @@ export class RetryingBucket extends WrappedBucket {
   }
 
   override get(key: string, options?: GetOptions): Promise<Buffer> {
-    const { signal } = options ?? {};
-    return retry(() => super.get(key, options), DEFAULT_RETRY, { signal, onRetry: this.#onRetry });
+    const call = (_attempt: number, budget: RetryBudget) => super.get(key, { ...options, budget });
+    return retry(call, DEFAULT_RETRY, { ...options, onRetry: this.#onRetry });
   }
 
   override head(key: string, options?: CallOptions): Promise<ObjectInfo | null> {
-    const { signal } = options ?? {};
-    return retry(() => super.head(key, options), DEFAULT_RETRY, { signal, onRetry: this.#onRetry });
+    const call = (_attempt: number, budget: RetryBudget) => super.head(key, { ...options, budget });
+    return retry(call, DEFAULT_RETRY, { ...options, onRetry: this.#onRetry });
   }
 }
