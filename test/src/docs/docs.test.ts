@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { canonicalKey, laneOf } from '@waybill/shared/bson/canonical-key';
 import { decodeCommit, decodeIdentity } from '@waybill/shared/manifest/codec';
@@ -9,14 +9,8 @@ import type { Command } from 'waybill/commands/command';
 import { COMMANDS, type CommandName } from 'waybill/options/option';
 import { resolveOptions } from 'waybill/options/resolve';
 import { SAMPLES } from '../support/bson/samples.ts';
+import { PAGES, root, text } from './manual.ts';
 
-const root = new URL('../../../', import.meta.url);
-const markdown = (folder: string): string[] =>
-  readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `${folder}${name.replaceAll('\\', '/')}`);
-const PAGES = ['README.md', 'CONTRIBUTING.md', ...markdown('docs/')];
-const text = (page: string): string => readFileSync(new URL(page, root), 'utf8');
 const withoutCode = (page: string): string => text(page).replace(/```.*?```|`[^`\n]*`/gs, '');
 
 /** As GitHub makes them: lower case, punctuation dropped, spaces to dashes. */
@@ -33,6 +27,20 @@ function anchors(page: string): Set<string> {
     ),
   );
 }
+
+it('finds the pages of the root and of docs/', () => {
+  for (const page of ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'docs/faq.md', 'docs/sizing.md']) {
+    expect(PAGES).toContain(page);
+  }
+});
+
+it('leads from the index to every page of the manual', () => {
+  const linked = [...text('docs/README.md').matchAll(/\]\(([^)#\s]+)/g)].map(([, link = '']) => link);
+  for (const page of PAGES) {
+    const name = page.startsWith('docs/') ? page.slice('docs/'.length) : `../${page}`;
+    if (page !== 'docs/README.md') expect(linked, page).toContain(name);
+  }
+});
 
 describe.each(PAGES)('%s', (page) => {
   const links = [...withoutCode(page).matchAll(/\]\(([^)\s]+)\)/g)]

@@ -3,13 +3,11 @@
  * looked at, since a hint may be made anywhere; comments are not, and neither are those that start
  * other programs.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { COMMANDS } from 'waybill/options/option';
 import { environmentName, OPTION_SPECS, type OptionName } from 'waybill/options/options';
-
-const root = new URL('../../../', import.meta.url);
-const text = (path: string): string => readFileSync(new URL(path, root), 'utf8');
+import { PAGES, root, text } from './manual.ts';
 
 const SOURCES = ['schemas', 'shared', 'capture', 'load', 'audit', 'console', 'cli', 'demo'].flatMap(
   (workspace) =>
@@ -17,13 +15,6 @@ const SOURCES = ['schemas', 'shared', 'capture', 'load', 'audit', 'console', 'cl
       .filter((name) => name.endsWith('.ts') && !/\.(test|itest)\.ts$|testing\.ts$|contract/.test(name))
       .map((name) => `${workspace}/src/${name}`),
 );
-const PAGES = [
-  'README.md',
-  'CONTRIBUTING.md',
-  ...readdirSync(new URL('docs/', root), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/${name}`),
-];
 
 /** mongod, tar and the like have options of their own. */
 const STARTS_OTHERS = /^demo\/src\/|young-generation/;

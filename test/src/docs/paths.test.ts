@@ -1,13 +1,7 @@
 /** Every file and folder of the repository that a page names is there. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
-
-const root = new URL('../../../', import.meta.url);
-
-const PAGES = readdirSync(new URL('docs/', root), { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.md'))
-  .map((name) => `docs/${name}`)
-  .concat('README.md', 'CONTRIBUTING.md');
+import { PAGES, root, text } from './manual.ts';
 
 const TOP = readdirSync(root, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && entry.name !== 'node_modules')
@@ -29,14 +23,10 @@ it('finds paths', () => {
     'shared/src/where.ts',
     'docs/',
   ]);
-  expect(PAGES.flatMap((page) => pathsIn(readFileSync(new URL(page, root), 'utf8'))).length).toBeGreaterThan(
-    15,
-  );
+  expect(PAGES.flatMap((page) => pathsIn(text(page))).length).toBeGreaterThan(15);
 });
 
 it.each(PAGES)('%s names no file that is not there', (page) => {
-  const missing = pathsIn(readFileSync(new URL(page, root), 'utf8')).filter(
-    (path) => !existsSync(new URL(path, root)),
-  );
+  const missing = pathsIn(text(page)).filter((path) => !existsSync(new URL(path, root)));
   expect(missing).toEqual([]);
 });

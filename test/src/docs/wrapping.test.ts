@@ -1,25 +1,18 @@
 /** The prose of the manual wraps at 100 columns. */
-import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { PAGES as ALL, text } from './manual.ts';
 
-const root = new URL('../../../', import.meta.url);
-const text = (path: string): string => readFileSync(new URL(path, root), 'utf8');
 const WIDTH = 100;
 
-const PAGES = readdirSync(new URL('docs/', root), { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.md'))
-  .map((name) => `docs/${name}`)
-  .filter((page) => page !== 'docs/README.md')
-  .concat('CONTRIBUTING.md')
-  // The makers of these pages print texts of the code, a line each.
-  .filter((page) => !/^This page is made from/m.test(text(page)));
+// The makers of some pages print texts of the code, a line each.
+const PAGES = ALL.filter((page) => !/^This page is made from/m.test(text(page)));
 
-/** Tables, headings, what is to be typed and a lone link cannot wrap. */
+/** Tables, headings, pictures, what is to be typed and a lone link cannot wrap. */
 function wideLines(page: string): string[] {
   return page
     .replace(/```.*?```|<!-- figures -->.*?<!-- \/figures -->/gs, '')
     .split('\n')
-    .filter((line) => line.length > WIDTH && !/^(\||#| {4}|\s*\S+$)/.test(line));
+    .filter((line) => line.length > WIDTH && !/^(\||#|!| {4}|\s*\S+$)/.test(line));
 }
 
 it('finds wide lines', () => {
