@@ -2,11 +2,11 @@ import { cp } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { clusterTimeIncrement, clusterTimeSeconds } from '@waybill/shared/base/position';
 import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time';
-import { type Bench, freshFolder } from '../bench.ts';
 import { changeOrders } from '../data/change.ts';
 import { clear, fill } from '../data/fill.ts';
 import { DATABASE } from '../data/orders.ts';
-import { timed, waybill } from '../process.ts';
+import { type Bench, freshFolder } from '../harness/bench.ts';
+import { timed, waybill } from '../harness/process.ts';
 import type { Measure } from '../report/measure.ts';
 
 const COLLECTION = 'changing';

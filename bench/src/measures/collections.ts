@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { type Bench, freshFolder, toolCommand } from '../bench.ts';
 import { clear } from '../data/fill.ts';
 import { fillMany, MANY_PREFIX, manyDatabases } from '../data/many.ts';
-import { exit, startWaybill, timed, timedPipe, waybill } from '../process.ts';
+import { type Bench, freshFolder, toolCommand } from '../harness/bench.ts';
+import { exit, startWaybill, timed, timedPipe, waybill } from '../harness/process.ts';
 import type { Measure } from '../report/measure.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BSON, type Collection, type Document, MongoClient } from 'mongodb';
-import { type Bench, freshFolder } from '../bench.ts';
 import { clear, fill } from '../data/fill.ts';
 import { DATABASE, order } from '../data/orders.ts';
-import { exit, startWaybill } from '../process.ts';
+import { type Bench, freshFolder } from '../harness/bench.ts';
+import { exit, startWaybill } from '../harness/process.ts';
 import { type Measure, percentile } from '../report/measure.ts';
 
 const COLLECTION = 'latency';

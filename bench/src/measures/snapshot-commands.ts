@@ -1,5 +1,5 @@
-import type { Bench } from '../bench.ts';
 import { DATABASE } from '../data/orders.ts';
+import type { Bench } from '../harness/bench.ts';
 import type { Measure } from '../report/measure.ts';
 
 /** Arguments of `capture` of the whole data set. */

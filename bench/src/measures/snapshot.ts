@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Bench, freshFolder, toolCommand } from '../bench.ts';
 import { clear } from '../data/fill.ts';
 import { DATABASE } from '../data/orders.ts';
-import { timed, timedPipe, waybill } from '../process.ts';
+import { type Bench, freshFolder, toolCommand } from '../harness/bench.ts';
+import { timed, timedPipe, waybill } from '../harness/process.ts';
 import type { Measure } from '../report/measure.ts';
 import { captureArgs, loadArgs, peakMemory } from './snapshot-commands.ts';
 

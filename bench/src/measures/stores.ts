@@ -1,10 +1,10 @@
 import { hasCode } from '@waybill/shared/base/errors';
 import { storeBinary } from '@waybill/test/support/stores/programs';
 import { type CloudKind, startTestStore } from '@waybill/test/support/stores/test-store';
-import { type Bench, freshFolder } from '../bench.ts';
 import { clear } from '../data/fill.ts';
 import { DATABASE } from '../data/orders.ts';
-import { waybill } from '../process.ts';
+import { type Bench, freshFolder } from '../harness/bench.ts';
+import { waybill } from '../harness/process.ts';
 import type { Measure } from '../report/measure.ts';
 import { captureArgs, loadArgs, peakMemory } from './snapshot-commands.ts';
 

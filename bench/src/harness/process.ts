@@ -12,7 +12,7 @@ export interface Run {
 }
 
 const SAMPLE_MS = 50;
-const WAYBILL = fileURLToPath(new URL('../../cli/bin/waybill.js', import.meta.url));
+const WAYBILL = fileURLToPath(new URL('../../../cli/bin/waybill.js', import.meta.url));
 
 /** Runs a program to its end. Rejects with the end of its output when it fails. */
 export async function timed(command: string, args: readonly string[]): Promise<Run> {

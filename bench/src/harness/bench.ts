@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { findMongod, findMongoTools, type ServerBinary } from '@waybill/demo/servers/find';
 import { type RunningServer, startMongod } from '@waybill/demo/servers/start';
 import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
-import type { Measure } from './report/measure.ts';
+import type { Measure } from '../report/measure.ts';
 
 /**
  * What every measure works with: a source and a target of the same version on this machine, and a

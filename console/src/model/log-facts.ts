@@ -1,0 +1,17 @@
+/** What both halves of a status read from a stream's folded log. */
+import { type ClusterTime, parseClusterTime } from '@waybill/shared/base/position';
+import type { Milestone } from '@waybill/shared/manifest/commit';
+import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
+
+/**
+ * The last drain, while nothing has come after it: a cutover that was given up leaves its milestone
+ * behind.
+ */
+export function drainedNow(stream: StreamState): Milestone | undefined {
+  const drained = milestoneOf(stream, 'drained');
+  return drained && (drained.sequence ?? 0) >= stream.lastSequence ? drained : undefined;
+}
+
+export function watermarkOf(stream: StreamState): ClusterTime | null {
+  return (stream.position && parseClusterTime(stream.position.clusterTime)) ?? null;
+}
