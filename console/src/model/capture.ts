@@ -59,7 +59,7 @@ function capturePhase(stream: StreamState): CapturePhase {
   return milestoneOf(stream, 'snapshot-started') ? 'snapshot' : 'starting';
 }
 
-export function shareOf(stream: StreamState, collections: readonly CollectionStatus[]): Share {
+function shareOf(stream: StreamState, collections: readonly CollectionStatus[]): Share {
   return {
     documents: sum(collections, (each) => each.documents),
     documentsTotal: sum(collections, (each) => each.documentsTotal),
