@@ -16,7 +16,8 @@ import { Ownership } from './progress/ownership.ts';
 import { streamIdentityText } from './progress/stream-identity.ts';
 import { whatTookOver } from './progress/successor.ts';
 import type { LoadDeps, LoadResult } from './run/load-deps.ts';
-import { type EndedRun, LoadRun, type LoadRunDeps } from './run/load-run.ts';
+import { runTaken } from './run/load-run.ts';
+import type { EndedRun, LoadRunDeps } from './run/run-context.ts';
 import { assertStartable, takeLog } from './run/start.ts';
 import { recordedFilter, settleFilter } from './settings/load-filter.ts';
 import type { LoadSettings } from './settings/load-settings.ts';
@@ -90,19 +91,10 @@ async function runOwned(
     // Again, since another first start may have come in between: from here on nobody else records
     // one.
     const filter = settleFilter(settings, recordedFilter(log.state), identity, settings.load, patterns);
-    const run = new LoadRun(
-      settings,
-      { ...deps, signal: stop.signal },
-      {
-        identity,
-        filter,
-        target,
-        log,
-        ownership,
-      },
-    );
+    const taken = { identity, filter, target, log, ownership };
     const store = mongodbProgressStore(deps.target, progressDatabase);
-    return { ...(await run.run()), store };
+    const ended = await runTaken(settings, { ...deps, signal: stop.signal }, taken);
+    return { ...ended, store };
   } finally {
     stats.phase = 'done';
     await ownership.release();

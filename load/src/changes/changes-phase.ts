@@ -71,13 +71,14 @@ export interface Mark {
   readonly milestone: Milestone | undefined;
 }
 
-export async function applyChanges(deps: ChangesDeps, start: ChangesStart): Promise<void> {
+/** Applies changes until a mark ends the phase, and returns its kind; rejects when it is stopped. */
+export async function applyChanges(deps: ChangesDeps, start: ChangesStart): Promise<Mark['kind']> {
   const phase = new ChangesPhase(deps, start);
   try {
-    await phase.run();
+    return await phase.run();
   } catch (error) {
     await phase.settle();
-    if (phase.isEnded) return;
+    if (phase.endedBy) return phase.endedBy;
     throw phase.failure?.error ?? error;
   }
 }
@@ -93,7 +94,7 @@ class ChangesPhase {
   #marks: Mark[] = [];
   #caughtUp: boolean;
   #waitsForCaughtUp = true;
-  #isEnded = false;
+  #endedBy: Mark['kind'] | null = null;
 
   constructor(deps: ChangesDeps, start: ChangesStart) {
     this.#deps = deps;
@@ -124,8 +125,8 @@ class ChangesPhase {
     });
   }
 
-  get isEnded(): boolean {
-    return this.#isEnded;
+  get endedBy(): Mark['kind'] | null {
+    return this.#endedBy;
   }
 
   get failure(): { readonly error: unknown } | undefined {
@@ -136,7 +137,7 @@ class ChangesPhase {
     return this.#pipeline.settle();
   }
 
-  async run(): Promise<void> {
+  async run(): Promise<never> {
     const { bucket, streamPrefix, settings, onReadAgain } = this.#deps;
     const after: LogPoint = this.#start.from;
     if (this.#start.drained) this.#mark('drained', this.#start.head, this.#start.drained);
@@ -146,6 +147,7 @@ class ChangesPhase {
       if (item.kind === 'head') await this.#atHead(item.seq);
       else await this.#take(item.next);
     }
+    throw new Error('a feed has no end');
   }
 
   async #take(next: ChainedCommit): Promise<void> {
@@ -245,12 +247,12 @@ class ChangesPhase {
   }
 
   async #checkMarks(): Promise<void> {
-    while (!this.#isEnded) {
+    while (!this.#endedBy) {
       const index = this.#marks.findIndex(({ seq }) => seq <= this.#cursor.seq);
       if (index < 0) return;
       const [mark] = this.#marks.splice(index, 1) as [Mark];
       if (!(await this.#deps.reached(mark, this.#cursor))) continue;
-      this.#isEnded = true;
+      this.#endedBy = mark.kind;
       this.#end.abort(interrupted('what the load was to reach is reached'));
     }
   }

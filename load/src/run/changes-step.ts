@@ -1,0 +1,98 @@
+import { hasCode } from '@waybill/shared/base/errors';
+import { readManifest } from '@waybill/shared/manifest/log';
+import { milestoneOf } from '@waybill/shared/manifest/state';
+import type { Writer } from '../apply/writer.ts';
+import { applyChanges, type Mark } from '../changes/changes-phase.ts';
+import type { LaneCursor, LoadedProgress } from '../progress/progress.ts';
+import type { RestoredIndexes } from '../structure/restored-indexes.ts';
+import { CutoverWatch } from './cutover-watch.ts';
+import { buildAll } from './indexes-step.ts';
+import type { LoadResult } from './load-deps.ts';
+import type { RunContext } from './run-context.ts';
+
+export interface ChangeTools {
+  readonly restored: RestoredIndexes;
+  readonly writer: Writer;
+}
+
+/**
+ * Applies changes until the load reaches what was asked for, or is cut over. Then it ends what is
+ * in hand and begins nothing new. Returns what it has reached.
+ */
+export async function changesStep(
+  context: RunContext,
+  tools: ChangeTools,
+  loaded: LoadedProgress,
+  from: LaneCursor,
+): Promise<LoadResult['outcome']> {
+  await using watch = new CutoverWatch(context);
+  try {
+    return await apply(context, tools, loaded, from, watch.signal);
+  } catch (error) {
+    if (!hasCode(error, 'INTERRUPTED')) throw error;
+    if (watch.fenced) throw watch.fenced;
+    if (!context.milestones.isCutOver) throw error;
+    context.deps.logger.info('load ends: it has been cut over');
+    return 'cut-over';
+  }
+}
+
+async function apply(
+  context: RunContext,
+  tools: ChangeTools,
+  loaded: LoadedProgress,
+  from: LaneCursor,
+  signal: AbortSignal,
+): Promise<LoadResult['outcome']> {
+  const { structure, progress, settings, identity, streamPrefix, deps, milestones } = context;
+  const { bucket, stats, onReadAgain } = deps;
+  stats.phase = 'changes';
+  milestones.cursor = from;
+  stats.sequence = from.sequence;
+  stats.watermark = from.clusterTime;
+  const head = await readManifest(bucket, streamPrefix, { signal });
+  const snapshotJustApplied = !loaded.phases.snapshotApplied;
+  const mark = await applyChanges(
+    {
+      ...tools,
+      bucket,
+      streamPrefix,
+      identity,
+      structure,
+      progress,
+      settings,
+      onReadAgain,
+      signal,
+      reached: (mark, cursor) => reach(context, mark, cursor),
+    },
+    {
+      from,
+      cursors: snapshotJustApplied ? loaded.cursors.map(() => from) : loaded.cursors,
+      barrier: loaded.barrier,
+      caughtUp: milestoneOf(head, 'caught-up') !== undefined,
+      drained: milestoneOf(head, 'drained'),
+      head: head.seq,
+    },
+  );
+  return mark === 'closed' ? 'stream-closed' : mark;
+}
+
+/** Records a mark that all lanes have reached. True where the load ends there. */
+async function reach(context: RunContext, mark: Mark, cursor: LaneCursor): Promise<boolean> {
+  const { settings, deps, milestones } = context;
+  milestones.cursor = cursor;
+  deps.logger.info('load reached', { milestone: mark.kind, sequence: cursor.sequence });
+  switch (mark.kind) {
+    case 'caught-up':
+      await milestones.recordCaughtUp();
+      break;
+    case 'drained':
+      if (settings.indexes === 'last') await buildAll(context);
+      deps.stats.phase = 'changes';
+      await milestones.recordDrained(mark.milestone);
+      break;
+    case 'closed':
+      return true;
+  }
+  return settings.until === mark.kind;
+}
