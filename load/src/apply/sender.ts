@@ -22,14 +22,8 @@ import type PQueue from 'p-queue';
 import type { Ownership } from '../progress/ownership.ts';
 import type { RestoredIndexes } from '../structure/restored-indexes.ts';
 import type { StatementFailure, StatementKind, Target, WriteResult } from '../target/target.ts';
+import type { WriteScope } from './batch.ts';
 import { tacticFor } from './write-errors.ts';
-
-export interface WriteScope {
-  readonly namespace: string;
-  readonly bypassValidation: boolean;
-  /** A capped collection: documents are to be made in the order of the stream. */
-  readonly keepsOrder: boolean;
-}
 
 export interface SenderDeps {
   readonly target: Target;

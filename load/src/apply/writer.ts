@@ -1,11 +1,8 @@
 /**
- * Writes documents to the target, so that every one of them either stands there or is named in an
- * error. Nothing is dropped in silence, and nothing here depends on the order of statements within
- * a call: each `_id` occurs once.
+ * Writes documents to the target, so that each of them either stands there or comes back as a
+ * refusal. Nothing is dropped in silence. The order of statements within a call does not matter:
+ * each `_id` occurs once.
  */
-
-import type { WaybillError } from '@waybill/shared/base/errors';
-import type { RawElement } from '@waybill/shared/bson/raw';
 import {
   deleteStatement,
   documentId,
@@ -13,22 +10,20 @@ import {
   pipelineStatement,
 } from '@waybill/shared/bson/statement';
 import type { StatementFailure, StatementKind, TargetCapabilities } from '../target/target.ts';
-import { type Executed, type Refused, type SenderDeps, StatementSender, type WriteScope } from './sender.ts';
+import type { Batch, DocumentBatch, Write } from './batch.ts';
+import type { Refusal } from './refusal.ts';
+import { type Executed, type Refused, type SenderDeps, StatementSender } from './sender.ts';
 import { putStatement } from './statements.ts';
-import { type RecordPlace, refusedError, tacticFor } from './write-errors.ts';
+import { tacticFor } from './write-errors.ts';
 
-/** One document to write, or to delete where `document` is null. */
-export interface Write {
-  readonly id: RawElement;
-  readonly document: Uint8Array | null;
-  readonly place: RecordPlace;
-  /**
-   * The stream tells that it began to exist with this write: an insert is expected to find nothing
-   * in its place.
-   */
-  readonly isNew?: boolean | undefined;
+/** What became of a batch that relied on what stands on the target. */
+export interface Guessed {
+  /** How many writes relied on something wrong; they were made another way. */
+  readonly wrong: number;
+  readonly refusals: readonly Refusal[];
 }
 
+const NONE: readonly Refusal[] = [];
 const NOTHING: Executed = { n: 0, refused: [] };
 const REINSERTS = 5;
 
@@ -41,143 +36,146 @@ export class Writer {
     this.#sender = new StatementSender(deps);
   }
 
-  /** Inserts documents as they are; one that stands there already is replaced. */
-  async insert(scope: WriteScope, documents: readonly Uint8Array[], place: RecordPlace): Promise<void> {
-    if (!this.#capabilities.keepsEmptyTimestamps) {
-      const altered = documents.filter(hasTopLevelZeroTimestamp);
-      if (altered.length > 0) {
-        const others = documents.filter((document) => !altered.includes(document));
-        await this.upsert(
-          scope,
-          altered.map((document) => ({ id: documentId(document), document, place })),
-        );
-        if (others.length > 0) await this.insert(scope, others, place);
-        return;
-      }
+  /** Inserts documents as they are. One that stands there already is replaced. */
+  async insert({ scope, documents, origin, first }: DocumentBatch): Promise<readonly Refusal[]> {
+    const writeAt = (index: number): Write => {
+      const document = documents[index]!;
+      return { id: documentId(document), document, record: first + index };
+    };
+    if (documents.some((document) => this.#mustBeUpdate(document))) {
+      const writes = documents.map((_, index) => writeAt(index));
+      return (await this.insertNew({ scope, writes, origin })).refusals;
     }
     const { refused } = await this.#sender.execute('insert', scope, documents);
-    if (refused.length === 0) return;
-    const again: Write[] = [];
-    for (const { index, failure } of refused) {
-      const document = documents[index]!;
-      const write = { id: documentId(document), document, place };
-      if (tacticFor('insert', failure) !== 'replace') throw this.#refuse('insert', scope, write, failure);
-      again.push(write);
-    }
-    await this.upsert(scope, again);
+    if (refused.length === 0) return NONE;
+    const writes = refused.map(({ index }) => writeAt(index));
+    return this.#replaceFound({ scope, writes, origin }, refused);
   }
 
   /**
-   * Inserts documents that are expected to be new, which costs a server a fraction of an upsert
-   * that finds nothing; one that stands there already is replaced. Gives the number of those.
+   * Inserts documents that should be new: that costs a server a fraction of an upsert that finds
+   * nothing. One that stands there already is replaced, and counts as wrong.
    */
-  async insertNew(scope: WriteScope, writes: readonly Write[]): Promise<number> {
-    const { keepsEmptyTimestamps } = this.#capabilities;
-    const plain = keepsEmptyTimestamps
-      ? writes
-      : writes.filter(({ document }) => !hasTopLevelZeroTimestamp(document!));
-    const documents = plain.map(({ document }) => document!);
+  async insertNew(batch: Batch): Promise<Guessed> {
+    const { scope, writes } = batch;
+    const inserts: Write[] = [];
+    const updates: Write[] = [];
+    for (const write of writes) (this.#mustBeUpdate(write.document!) ? updates : inserts).push(write);
+    const documents = inserts.map(({ document }) => document!);
     const { refused } =
       documents.length > 0 ? await this.#sender.execute('insert', scope, documents) : NOTHING;
-    for (const { index, failure } of refused) {
-      if (tacticFor('insert', failure) !== 'replace')
-        throw this.#refuse('insert', scope, plain[index]!, failure);
-    }
-    const again = refused.map(({ index }) => plain[index]!);
-    if (plain.length < writes.length) again.push(...writes.filter((write) => !plain.includes(write)));
-    if (again.length > 0) await this.upsert(scope, again);
-    return refused.length;
+    const refusedWrites = refused.map(({ index }) => inserts[index]!);
+    const refusals = await this.#replaceFound({ ...batch, writes: refusedWrites }, refused, updates);
+    return { wrong: refused.length, refusals };
   }
 
-  /** Deletes by `_id`; what is not there is as good as deleted. */
-  async remove(scope: WriteScope, writes: readonly Write[]): Promise<void> {
-    const { refused } = await this.#sender.execute(
-      'delete',
-      scope,
-      writes.map(({ id }) => deleteStatement(id)),
-    );
-    for (const { index, failure } of refused) {
-      throw this.#refuse('delete', scope, writes[index]!, failure);
-    }
+  /** Deletes by `_id`. A document that is not there counts as deleted. */
+  async remove(batch: Batch): Promise<readonly Refusal[]> {
+    const { scope, writes } = batch;
+    const statements = writes.map(({ id }) => deleteStatement(id));
+    const { refused } = await this.#sender.execute('delete', scope, statements);
+    if (refused.length === 0) return NONE;
+    return refused.map(({ index, failure }) => refusal('delete', batch, writes[index]!, failure));
   }
 
   /**
-   * Replaces documents that are expected to stand there: without the word upsert a server finds
-   * them by a shorter way. Where some do not, which it does not tell one by one, all are written
-   * again as upserts. Gives the number of those.
+   * Replaces documents that should stand there: without the word upsert, a server finds them by a
+   * shorter way. The server does not say which ones are missing, so then all are written again as
+   * upserts.
    */
-  async replace(scope: WriteScope, writes: readonly Write[]): Promise<number> {
-    const { refused, n } = await this.#put(scope, writes, false);
-    const missing = writes.length - refused.length - n;
-    if (missing > 0) await this.upsert(scope, writes);
-    else await this.#putRefused(scope, writes, refused);
-    return missing;
+  async replace(batch: Batch): Promise<Guessed> {
+    const { refused, n } = await this.#put(batch, false);
+    const wrong = batch.writes.length - refused.length - n;
+    const refusals = wrong > 0 ? await this.upsert(batch) : await this.#putRefused(batch, refused);
+    return { wrong, refusals };
   }
 
   /** Replaces or inserts by `_id`. */
-  async upsert(scope: WriteScope, writes: readonly Write[]): Promise<void> {
-    const { refused } = await this.#put(scope, writes, true);
-    await this.#putRefused(scope, writes, refused);
+  async upsert(batch: Batch): Promise<readonly Refusal[]> {
+    const { refused } = await this.#put(batch, true);
+    return this.#putRefused(batch, refused);
   }
 
-  #put(scope: WriteScope, writes: readonly Write[], upsert: boolean): Promise<Executed> {
+  /** No insert, since the server would put its own time into the document. */
+  #mustBeUpdate(document: Uint8Array): boolean {
+    return !this.#capabilities.keepsEmptyTimestamps && hasTopLevelZeroTimestamp(document);
+  }
+
+  /** Upserts `others`, and each refused insert whose document stood there already. */
+  async #replaceFound(
+    batch: Batch,
+    refused: readonly Refused[],
+    others: readonly Write[] = [],
+  ): Promise<readonly Refusal[]> {
+    const refusals: Refusal[] = [];
+    const writes = [...others];
+    for (const [at, { failure }] of refused.entries()) {
+      const write = batch.writes[at]!;
+      if (tacticFor('insert', failure) === 'replace') writes.push(write);
+      else refusals.push(refusal('insert', batch, write, failure));
+    }
+    if (writes.length > 0) refusals.push(...(await this.upsert({ ...batch, writes })));
+    return refusals;
+  }
+
+  #put({ scope, writes }: Batch, upsert: boolean): Promise<Executed> {
     const statements = writes.map(({ id, document }) =>
       putStatement(this.#capabilities, id, document!, upsert),
     );
     return this.#sender.execute('update', scope, statements);
   }
 
-  async #putRefused(scope: WriteScope, writes: readonly Write[], refused: readonly Refused[]): Promise<void> {
+  async #putRefused(batch: Batch, refused: readonly Refused[]): Promise<readonly Refusal[]> {
+    if (refused.length === 0) return NONE;
+    const refusals: Refusal[] = [];
     for (const { index, failure } of refused) {
-      const write = writes[index]!;
+      const write = batch.writes[index]!;
       const tactic = tacticFor('update', failure);
-      if (tactic === 'pipeline' && (await this.#replaceByPipeline(scope, write))) continue;
-      if (tactic !== 'pipeline' && tactic !== 'reinsert') throw this.#refuse('update', scope, write, failure);
-      await this.#reinsert(scope, write);
+      if (tactic === 'pipeline' && (await this.#replaceByPipeline(batch, write))) continue;
+      const again = tactic === 'pipeline' || tactic === 'reinsert';
+      const last = again ? await this.#reinsert(batch, write) : refusal('update', batch, write, failure);
+      if (last) refusals.push(last);
     }
+    return refusals;
   }
 
   /**
    * Where it succeeds, the document keeps its place in a capped collection. It refuses duplicate
    * names.
    */
-  async #replaceByPipeline(scope: WriteScope, { id, document }: Write): Promise<boolean> {
+  async #replaceByPipeline({ scope }: Batch, { id, document }: Write): Promise<boolean> {
     const { refused } = await this.#sender.execute('update', scope, [pipelineStatement(id, document!)]);
     return refused.length === 0;
   }
 
   /**
-   * A crash between the two leaves the document missing; the batch is repeated then, since no
-   * cursor has passed it. Another document of an equal `_id` may come in between: an image from the
-   * future, whose delete is still to come.
+   * Deletes and inserts. A crash between the two leaves the document missing; the batch is then
+   * repeated, since no cursor has passed it. Another document with an equal `_id` may come in
+   * between: an image from the future, whose delete is still to come.
    */
-  async #reinsert(scope: WriteScope, write: Write): Promise<void> {
-    const { keepsEmptyTimestamps } = this.#capabilities;
+  async #reinsert(batch: Batch, write: Write): Promise<Refusal | undefined> {
+    const { scope } = batch;
     const document = write.document!;
-    const asUpdate = !keepsEmptyTimestamps && hasTopLevelZeroTimestamp(document);
-    const kind = asUpdate ? 'update' : 'insert';
+    const kind = this.#mustBeUpdate(document) ? 'update' : 'insert';
+    const statement = kind === 'update' ? pipelineStatement(write.id, document) : document;
     for (let tries = 1; ; tries++) {
-      await this.remove(scope, [write]);
-      const statement = asUpdate ? pipelineStatement(write.id, document) : document;
-      const {
-        refused: [refused],
-      } = await this.#sender.execute(kind, scope, [statement]);
-      if (!refused) return;
-      if (!refused.failure.duplicateId || tries >= REINSERTS) {
-        throw this.#refuse(kind, scope, write, refused.failure);
-      }
+      const [undeleted] = await this.remove({ ...batch, writes: [write] });
+      if (undeleted) return undeleted;
+      const { refused } = await this.#sender.execute(kind, scope, [statement]);
+      const [last] = refused;
+      if (!last) return undefined;
+      if (!last.failure.duplicateId || tries >= REINSERTS) return refusal(kind, batch, write, last.failure);
     }
   }
+}
 
-  #refuse(kind: StatementKind, scope: WriteScope, write: Write, failure: StatementFailure): WaybillError {
-    return refusedError({
-      kind,
-      namespace: scope.namespace,
-      place: write.place,
-      id: write.id,
-      code: failure.code,
-      message: failure.message,
-      indexName: failure.indexName,
-    });
-  }
+function refusal(
+  kind: StatementKind,
+  { scope: { namespace }, origin }: Batch,
+  write: Write,
+  { code, message, indexName }: StatementFailure,
+): Refusal {
+  const { id, document } = write;
+  const places = origin.placesOf(write, namespace);
+  return { kind, namespace, id, document, places, code, reason: message, indexName };
 }

@@ -1,9 +1,9 @@
 import { int32 } from '@waybill/shared/bson/build';
 import { describe, expect, it } from 'vitest';
-import type { Write } from '../apply/writer.ts';
+import type { Write } from '../apply/batch.ts';
 import { batches } from './batches.ts';
 
-const write = (bytes: number): Write => ({ id: int32(1), document: Buffer.alloc(bytes), place: {} });
+const write = (bytes: number): Write => ({ id: int32(1), document: Buffer.alloc(bytes), record: 0 });
 const sizes = (writes: readonly Write[], records: number, bytes: number) =>
   [...batches(writes, { records, bytes })].map((batch) => batch.length);
 

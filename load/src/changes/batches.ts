@@ -1,4 +1,4 @@
-import type { Write } from '../apply/writer.ts';
+import type { Write } from '../apply/batch.ts';
 
 export interface BatchLimits {
   readonly records: number;

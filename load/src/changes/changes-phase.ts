@@ -20,6 +20,7 @@ import type {
   StreamIdentity,
 } from '@waybill/shared/manifest/commit';
 import type { LogPoint } from '@waybill/shared/manifest/log';
+import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { Writer } from '../apply/writer.ts';
 import type { BarrierProgress, LaneCursor, Progress } from '../progress/progress.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
@@ -41,6 +42,7 @@ export interface ChangesDeps {
   readonly structure: StructureContext;
   readonly restored: RestoredIndexes;
   readonly writer: Writer;
+  readonly onRefused: RefusalPolicy;
   readonly progress: Progress;
   readonly settings: LoadSettings;
   readonly onReadAgain: RetryOptions['onRetry'];
@@ -71,7 +73,7 @@ export interface Mark {
   readonly milestone: Milestone | undefined;
 }
 
-/** Applies changes until a mark ends the phase, and returns its kind; rejects when it is stopped. */
+/** Applies changes until a mark ends the phase, and returns its kind. Rejects when stopped. */
 export async function applyChanges(deps: ChangesDeps, start: ChangesStart): Promise<Mark['kind']> {
   const phase = new ChangesPhase(deps, start);
   try {
@@ -103,13 +105,14 @@ class ChangesPhase {
     this.#cursor = start.from;
     this.#builder = new WindowBuilder(start.from);
     this.#caughtUp = start.caughtUp;
-    const { bucket, streamPrefix, identity, structure, settings, writer, onReadAgain } = deps;
+    const { bucket, streamPrefix, identity, structure, settings, writer, onRefused, onReadAgain } = deps;
     this.#scopes = new Scopes(structure, identity);
     this.#pipeline = new Pipeline({
       bucket,
       streamPrefix,
       settings,
       writer,
+      onRefused,
       // An insert in vain is repeated alone; a document that is not there has its whole batch
       // repeated.
       expected: { new: new Expectation(0.1), existing: new Expectation(0) },

@@ -1,4 +1,4 @@
-import type { WriteScope } from '../apply/sender.ts';
+import type { WriteScope } from '../apply/batch.ts';
 
 /**
  * Runs that go without an expectation that failed: a repeated piece of the stream is as long as a

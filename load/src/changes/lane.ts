@@ -1,14 +1,17 @@
 import { throwIfAborted } from '@waybill/shared/base/lifecycle';
 import type { LoadStats } from '@waybill/shared/base/stats';
-import type { WriteScope } from '../apply/sender.ts';
-import type { Write, Writer } from '../apply/writer.ts';
+import type { Batch, Write, WriteScope } from '../apply/batch.ts';
+import type { Refusal, RefusalPolicy } from '../apply/refusal.ts';
+import type { Guessed, Writer } from '../apply/writer.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
-import { type BatchLimits, batches } from './batches.ts';
-import type { Coalescer } from './coalesce.ts';
+import { batches } from './batches.ts';
 import type { Expectation } from './expectation.ts';
+import type { LanePart } from './read-window.ts';
 
 export interface LaneDeps {
   readonly writer: Pick<Writer, 'insertNew' | 'remove' | 'replace' | 'upsert'>;
+  /** Decides about writes that the target refuses. */
+  readonly onRefused: RefusalPolicy;
   readonly expected: { readonly new: Expectation; readonly existing: Expectation };
   /**
    * Finds or makes the collection of a namespace, and says how to write to it; null where another
@@ -22,35 +25,30 @@ export interface LaneDeps {
 
 /**
  * Applies one lane's part of a window: deletes, and when they are acknowledged, inserts and
- * upserts, of other documents each.
+ * upserts. Each of them is of another document.
  */
-export async function applyLane(deps: LaneDeps, changes: Coalescer): Promise<void> {
-  const { writer, scopeOf, settings, stats, signal } = deps;
-  const limits = { records: settings.changeBatchRecords, bytes: settings.changeBatchBytes };
+export async function applyLane(
+  deps: LaneDeps,
+  { changes, origin }: Pick<LanePart, 'changes' | 'origin'>,
+): Promise<void> {
+  const { writer, scopeOf, stats } = deps;
   for (const { namespace, collectionUuid, deletes, upserts } of changes.runs()) {
     const scope = await scopeOf(namespace, collectionUuid);
     if (scope === null) continue;
-    for (const batch of batches(deletes, limits)) {
-      throwIfAborted(signal);
-      await writer.remove(scope, batch);
-      stats.deletes += batch.length;
-    }
-    await applyUpserts(deps, scope, upserts, limits);
+    await inBatches(deps, { scope, origin, writes: deletes }, async (batch) => {
+      const refusals = await writer.remove(batch);
+      stats.deletes += batch.writes.length - refusals.length;
+      return refusals;
+    });
+    await applyUpserts(deps, { scope, origin, writes: upserts });
   }
   stats.changes += changes.records;
   stats.coalesced += changes.coalesced;
 }
 
-/**
- * Each document occurs once, so what goes as what, and in which order, makes no difference to where
- * it ends.
- */
-async function applyUpserts(
-  { writer, expected, signal }: LaneDeps,
-  scope: WriteScope,
-  writes: readonly Write[],
-  limits: BatchLimits,
-): Promise<void> {
+/** Each document occurs once, so neither the kind of write nor the order changes the end state. */
+async function applyUpserts(deps: LaneDeps, { scope, origin, writes }: Batch): Promise<void> {
+  const { writer, expected } = deps;
   const asInserts = expected.new.holds(scope);
   const asReplacements = expected.existing.holds(scope);
   const left: Write[] = [];
@@ -60,16 +58,28 @@ async function applyUpserts(
     if (write.isNew) (asInserts ? inserts : left).push(write);
     else (asReplacements ? replacements : left).push(write);
   }
-  for (const batch of batches(inserts, limits)) {
+  const guessing =
+    (expectation: Expectation, write: (batch: Batch) => Promise<Guessed>) => async (batch: Batch) => {
+      const { wrong, refusals } = await write(batch);
+      expectation.learn(scope, batch.writes.length, wrong);
+      return refusals;
+    };
+  const insert = guessing(expected.new, (batch) => writer.insertNew(batch));
+  const replace = guessing(expected.existing, (batch) => writer.replace(batch));
+  await inBatches(deps, { scope, origin, writes: inserts }, insert);
+  await inBatches(deps, { scope, origin, writes: replacements }, replace);
+  await inBatches(deps, { scope, origin, writes: left }, (batch) => writer.upsert(batch));
+}
+
+async function inBatches(
+  { settings, signal, onRefused }: LaneDeps,
+  { writes, ...rest }: Batch,
+  write: (batch: Batch) => Promise<readonly Refusal[]>,
+): Promise<void> {
+  const limits = { records: settings.changeBatchRecords, bytes: settings.changeBatchBytes };
+  for (const batch of batches(writes, limits)) {
     throwIfAborted(signal);
-    expected.new.learn(scope, batch.length, await writer.insertNew(scope, batch));
-  }
-  for (const batch of batches(replacements, limits)) {
-    throwIfAborted(signal);
-    expected.existing.learn(scope, batch.length, await writer.replace(scope, batch));
-  }
-  for (const batch of batches(left, limits)) {
-    throwIfAborted(signal);
-    await writer.upsert(scope, batch);
+    const refusals = await write({ ...rest, writes: batch });
+    if (refusals.length > 0) await onRefused(refusals);
   }
 }

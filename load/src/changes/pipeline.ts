@@ -150,21 +150,22 @@ export class Pipeline {
   }
 
   /** Never rejects: a failure is kept, and ends everything. */
-  #queue({ lane, changes }: LanePart): Promise<void> {
-    const { bytes } = changes;
+  #queue(part: LanePart): Promise<void> {
+    const { lane } = part;
+    const { bytes } = part.changes;
     const signal = this.#abort.signal;
     this.#bytes += bytes;
     const before = this.#tails.get(lane) ?? Promise.resolve();
-    const part: Promise<void> = before
-      .then(() => applyLane({ ...this.#deps, signal }, changes))
+    const applying: Promise<void> = before
+      .then(() => applyLane({ ...this.#deps, signal }, part))
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
         this.#bytes -= bytes;
-        this.#parts.delete(part);
+        this.#parts.delete(applying);
       });
-    this.#parts.add(part);
-    this.#tails.set(lane, part);
-    return part;
+    this.#parts.add(applying);
+    this.#tails.set(lane, applying);
+    return applying;
   }
 
   #fail(error: unknown): void {

@@ -3,8 +3,10 @@ import type { LoadStats } from '@waybill/shared/base/stats';
 import type { ObjectReader } from '@waybill/shared/bucket/bucket';
 import { segmentKey } from '@waybill/shared/manifest/keys';
 import { readChangeSegment } from '@waybill/shared/segment/read/reader';
+import type { Origin } from '../apply/batch.ts';
 import type { LaneCursor } from '../progress/progress.ts';
 import type { Takes } from '../settings/load-filter.ts';
+import { ChangeOrigin } from './change-origin.ts';
 import { Coalescer } from './coalesce.ts';
 import type { Window } from './window.ts';
 
@@ -22,6 +24,7 @@ export interface ReadWindowDeps {
 export interface LanePart {
   readonly lane: number;
   readonly changes: Coalescer;
+  readonly origin: Origin;
 }
 
 /**
@@ -47,7 +50,7 @@ export async function* readWindow(
       if ((cursors[block.lane]?.seq ?? 0) >= seq) continue;
       let changes = lanes.get(block.lane);
       if (!changes) {
-        if (givesOutEarly) yield* parts(lanes);
+        if (givesOutEarly) yield* parts(lanes, window);
         changes = new Coalescer();
         lanes.set(block.lane, changes);
       }
@@ -55,12 +58,12 @@ export async function* readWindow(
     }
     stats.bucketBytes += entry.bytes;
   }
-  yield* parts(lanes);
+  yield* parts(lanes, window);
 }
 
-function* parts(lanes: Map<number, Coalescer>): Generator<LanePart, void, undefined> {
+function* parts(lanes: Map<number, Coalescer>, { segments }: Window): Generator<LanePart, void, undefined> {
   for (const [lane, changes] of lanes) {
     lanes.delete(lane);
-    yield { lane, changes };
+    yield { lane, changes, origin: new ChangeOrigin(lane, changes, segments) };
   }
 }

@@ -13,7 +13,7 @@
  * changes that were ignored leave a record without one.
  */
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
-import type { WriteScope } from '../apply/sender.ts';
+import type { WriteScope } from '../apply/batch.ts';
 import { ensureCollection, plainCollection } from '../structure/collections.ts';
 import type { StructureContext } from '../structure/context.ts';
 import { isCapped } from '../structure/options.ts';

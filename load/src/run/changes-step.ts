@@ -1,19 +1,12 @@
 import { hasCode } from '@waybill/shared/base/errors';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf } from '@waybill/shared/manifest/state';
-import type { Writer } from '../apply/writer.ts';
 import { applyChanges, type Mark } from '../changes/changes-phase.ts';
 import type { LaneCursor, LoadedProgress } from '../progress/progress.ts';
-import type { RestoredIndexes } from '../structure/restored-indexes.ts';
 import { CutoverWatch } from './cutover-watch.ts';
 import { buildAll } from './indexes-step.ts';
 import type { LoadResult } from './load-deps.ts';
-import type { RunContext } from './run-context.ts';
-
-export interface ChangeTools {
-  readonly restored: RestoredIndexes;
-  readonly writer: Writer;
-}
+import type { RunContext, WriteTools } from './run-context.ts';
 
 /**
  * Applies changes until the load reaches what was asked for, or is cut over. Then it ends what is
@@ -21,7 +14,7 @@ export interface ChangeTools {
  */
 export async function changesStep(
   context: RunContext,
-  tools: ChangeTools,
+  tools: WriteTools,
   loaded: LoadedProgress,
   from: LaneCursor,
 ): Promise<LoadResult['outcome']> {
@@ -39,7 +32,7 @@ export async function changesStep(
 
 async function apply(
   context: RunContext,
-  tools: ChangeTools,
+  tools: WriteTools,
   loaded: LoadedProgress,
   from: LaneCursor,
   signal: AbortSignal,

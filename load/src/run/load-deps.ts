@@ -1,11 +1,11 @@
 /** What a load is given, and what it gives back. */
-
 import type { Logger } from '@waybill/shared/base/logger';
 import type { Metrics } from '@waybill/shared/base/metrics';
 import type { ClusterTime } from '@waybill/shared/base/position';
 import type { LoadStats } from '@waybill/shared/base/stats';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { Blocked } from '../structure/blocked.ts';
 import type { IndexReport } from '../structure/indexes.ts';
 
@@ -17,6 +17,8 @@ export interface LoadDeps {
   readonly stats: LoadStats;
   /** Stops the load: what is in flight ends, progress is written, ownership is given up. */
   readonly signal: AbortSignal;
+  /** Decides about documents that the target refuses. Default: the load stops. */
+  readonly onRefused?: RefusalPolicy;
 }
 
 export interface LoadResult {

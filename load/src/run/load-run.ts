@@ -6,6 +6,7 @@ import { hasCode } from '@waybill/shared/base/errors';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import PQueue from 'p-queue';
+import { stopAtRefusal } from '../apply/refusal.ts';
 import { Writer } from '../apply/writer.ts';
 import { type LoadedProgress, Progress, slowest } from '../progress/progress.ts';
 import { assertStreamGoesOn } from '../progress/stream-goes-on.ts';
@@ -17,11 +18,11 @@ import { reportOf } from '../structure/indexes.ts';
 import { Registry } from '../structure/registry.ts';
 import { RestoredIndexes } from '../structure/restored-indexes.ts';
 import { assertStanding } from '../structure/standing.ts';
-import { type ChangeTools, changesStep } from './changes-step.ts';
+import { changesStep } from './changes-step.ts';
 import { indexesStep } from './indexes-step.ts';
 import type { LoadResult } from './load-deps.ts';
 import { LoadMilestones } from './milestones.ts';
-import type { EndedRun, LoadRunDeps, RunContext, Taken } from './run-context.ts';
+import type { EndedRun, LoadRunDeps, RunContext, Taken, WriteTools } from './run-context.ts';
 import { snapshotStep } from './snapshot-step.ts';
 
 /** Runs the load until it reaches what was asked for, is stopped, or is taken over. */
@@ -62,7 +63,7 @@ async function runSteps(context: RunContext): Promise<LoadResult['outcome']> {
   });
   await assertAllThere(context, loaded);
   await milestones.recordOnce('load-started', filterEvidence(filter));
-  const changesFrom = await snapshotStep(context, tools.writer, loaded);
+  const changesFrom = await snapshotStep(context, tools, loaded);
   await indexesStep(context, loaded.phases);
   if (settings.until === 'snapshot-applied') return 'snapshot-applied';
   return changesStep(context, tools, loaded, changesFrom);
@@ -78,14 +79,14 @@ async function openStructure(
   return { ...base, registry };
 }
 
-function openTools({ settings, deps, structure, target, ownership, milestones }: RunContext): ChangeTools {
+function openTools({ settings, deps, structure, target, ownership, milestones }: RunContext): WriteTools {
   const restored = new RestoredIndexes({
     ...structure,
     recordHeldBack: (index) => milestones.recordHeldBack(index),
   });
   const queue = new PQueue({ concurrency: settings.workers });
   const writer = new Writer({ ...deps, target, ownership, indexes: restored, queue });
-  return { restored, writer };
+  return { restored, writer, onRefused: deps.onRefused ?? stopAtRefusal };
 }
 
 /** Once the load has written something, the bucket and the target must still hold it. */

@@ -2,12 +2,15 @@
 import type { WaybillError } from '@waybill/shared/base/errors';
 import type { RetryOptions } from '@waybill/shared/base/retry';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
+import type { RefusalPolicy } from '../apply/refusal.ts';
+import type { Writer } from '../apply/writer.ts';
 import type { LoadLog } from '../progress/load-log.ts';
 import type { Ownership } from '../progress/ownership.ts';
 import type { Progress } from '../progress/progress.ts';
 import type { LoadFilter } from '../settings/load-filter.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 import type { StructureContext } from '../structure/context.ts';
+import type { RestoredIndexes } from '../structure/restored-indexes.ts';
 import type { Target } from '../target/target.ts';
 import type { LoadDeps, LoadResult } from './load-deps.ts';
 import type { LoadMilestones } from './milestones.ts';
@@ -33,6 +36,13 @@ export interface RunContext extends Taken {
   readonly structure: StructureContext;
   readonly progress: Progress;
   readonly milestones: LoadMilestones;
+}
+
+/** What documents are written with. */
+export interface WriteTools {
+  readonly restored: RestoredIndexes;
+  readonly writer: Writer;
+  readonly onRefused: RefusalPolicy;
 }
 
 export interface EndedRun {

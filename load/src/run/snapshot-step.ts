@@ -1,15 +1,14 @@
 import { collectionProgress, countEarlier } from '@waybill/shared/base/stats';
-import type { Writer } from '../apply/writer.ts';
 import { type LaneCursor, type LoadedProgress, slowest } from '../progress/progress.ts';
 import { applySnapshot } from '../snapshot/snapshot-phase.ts';
 import { attempt } from '../structure/context.ts';
 import { markStanding } from '../structure/standing.ts';
-import type { RunContext } from './run-context.ts';
+import type { RunContext, WriteTools } from './run-context.ts';
 
 /** Applies the snapshot, unless that is done. Returns the cursor from which changes are read. */
 export async function snapshotStep(
   context: RunContext,
-  writer: Writer,
+  tools: WriteTools,
   loaded: LoadedProgress,
 ): Promise<LaneCursor> {
   const { deps, milestones } = context;
@@ -19,7 +18,7 @@ export async function snapshotStep(
     countEarlier(known, segment);
     known.done = phases.snapshotApplied;
   }
-  if (!phases.snapshotApplied) return apply(context, writer, loaded);
+  if (!phases.snapshotApplied) return apply(context, tools, loaded);
   const documents = finished.reduce((sum, { records }) => sum + records, 0);
   await milestones.recordOnce('snapshot-applied', { documents, segments: finished.length });
   return slowest(cursors);
@@ -27,9 +26,10 @@ export async function snapshotStep(
 
 async function apply(
   { structure, progress, settings, filter, streamPrefix, deps, milestones }: RunContext,
-  writer: Writer,
+  tools: WriteTools,
   { cursors, finished }: LoadedProgress,
 ): Promise<LaneCursor> {
+  const { writer, onRefused } = tools;
   const { bucket, stats, logger, onReadAgain, signal } = deps;
   stats.phase = 'snapshot';
   const { changesAfter, ...counts } = await applySnapshot({
@@ -37,6 +37,7 @@ async function apply(
     streamPrefix,
     structure,
     writer,
+    onRefused,
     progress,
     finished,
     settings,

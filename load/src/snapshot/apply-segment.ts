@@ -5,7 +5,9 @@ import type { ObjectReader } from '@waybill/shared/bucket/bucket';
 import type { SegmentEntry } from '@waybill/shared/manifest/commit';
 import { segmentKey } from '@waybill/shared/manifest/keys';
 import { readSnapshotSegment } from '@waybill/shared/segment/read/reader';
-import type { WriteScope } from '../apply/sender.ts';
+import PQueue from 'p-queue';
+import type { DocumentBatch, Origin, WriteScope } from '../apply/batch.ts';
+import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { Writer } from '../apply/writer.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 
@@ -13,19 +15,18 @@ export interface ApplySegmentDeps {
   readonly bucket: ObjectReader;
   readonly streamPrefix: string;
   readonly writer: Pick<Writer, 'insert'>;
+  /** Decides about documents that the target refuses. */
+  readonly onRefused: RefusalPolicy;
   readonly settings: Pick<LoadSettings, 'snapshotBatchBytes' | 'snapshotBatchDocuments' | 'workers'>;
   readonly stats: LoadStats;
-  /** Of a segment that is fetched once more. */
+  /** Called before a segment is fetched once more. */
   readonly onReadAgain: RetryOptions['onRetry'];
   readonly signal: AbortSignal;
 }
 
 export interface ApplySegmentOptions {
   readonly scope: WriteScope;
-  /**
-   * One batch after the other, so that the documents stand in the segment's order (capped
-   * collections).
-   */
+  /** One batch after the other: the documents of a capped collection keep the segment's order. */
   readonly inOrder: boolean;
 }
 
@@ -38,57 +39,98 @@ export interface ApplySegmentOptions {
 export async function applySegment(
   deps: ApplySegmentDeps,
   entry: SegmentEntry,
-  { scope, inOrder }: ApplySegmentOptions,
+  options: ApplySegmentOptions,
 ): Promise<void> {
-  const { bucket, streamPrefix, writer, settings, stats, onReadAgain: onRetry, signal } = deps;
-  const place = { segment: entry.key, chunk: entry.chunk };
-  const progress = collectionProgress(stats, scope.namespace);
-  const inFlight = new Set<Promise<void>>();
-  const most = inOrder ? 1 : settings.workers;
-  let failed: { readonly error: unknown } | undefined;
-
-  const send = async (documents: readonly Buffer[], bytes: number): Promise<void> => {
-    while (inFlight.size >= most) await Promise.race(inFlight);
-    if (failed) throw failed.error;
-    const sent: Promise<void> = writer
-      .insert(scope, documents, place)
-      .then(() => {
-        progress.documents += documents.length;
-        progress.bytes += bytes;
-      })
-      .catch((error: unknown) => {
-        failed ??= { error };
-      })
-      .finally(() => inFlight.delete(sent));
-    inFlight.add(sent);
-  };
-
+  const { bucket, streamPrefix, stats, onReadAgain: onRetry, signal } = deps;
+  const batches = new SegmentBatches(deps, entry, options);
   try {
-    let documents: Buffer[] = [];
-    let bytes = 0;
-    for await (const block of readSnapshotSegment(bucket, segmentKey(streamPrefix, entry.key), entry, {
-      signal,
-      onRetry,
-    })) {
-      for (const document of block.documents) {
-        if (
-          documents.length >= settings.snapshotBatchDocuments ||
-          (documents.length > 0 && bytes + document.length > settings.snapshotBatchBytes)
-        ) {
-          await send(documents, bytes);
-          documents = [];
-          bytes = 0;
-        }
-        documents.push(document);
-        bytes += document.length;
+    const key = segmentKey(streamPrefix, entry.key);
+    for await (const { documents } of readSnapshotSegment(bucket, key, entry, { signal, onRetry })) {
+      for (const document of documents) {
+        if (!batches.hasRoomFor(document)) await batches.send();
+        batches.add(document);
       }
     }
-    if (documents.length > 0) await send(documents, bytes);
+    await batches.send();
   } finally {
-    // Also on a failure: what is in flight ends before its owner lets go of the load.
-    await Promise.all(inFlight);
+    // After a failure too: what is in flight must end before its owner lets go of the load.
+    await batches.settle();
   }
-  if (failed) throw failed.error;
+  batches.throwIfFailed();
   throwIfAborted(signal);
   stats.bucketBytes += entry.bytes;
+}
+
+/** Cuts a segment's documents into batches, and keeps a bounded number of them in flight. */
+class SegmentBatches {
+  readonly #deps: ApplySegmentDeps;
+  readonly #scope: WriteScope;
+  readonly #origin: Origin;
+  readonly #queue: PQueue;
+  #documents: Buffer[] = [];
+  #bytes = 0;
+  /** Documents of the segment before those in hand. */
+  #sent = 0;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(deps: ApplySegmentDeps, { key, chunk }: SegmentEntry, { scope, inOrder }: ApplySegmentOptions) {
+    this.#deps = deps;
+    this.#scope = scope;
+    this.#origin = { placesOf: ({ record }) => [{ segment: key, chunk, document: record }] };
+    this.#queue = new PQueue({ concurrency: inOrder ? 1 : deps.settings.workers });
+  }
+
+  hasRoomFor(document: Buffer): boolean {
+    const { snapshotBatchDocuments, snapshotBatchBytes } = this.#deps.settings;
+    const held = this.#documents.length;
+    if (held === 0) return true;
+    return held < snapshotBatchDocuments && this.#bytes + document.length <= snapshotBatchBytes;
+  }
+
+  add(document: Buffer): void {
+    this.#documents.push(document);
+    this.#bytes += document.length;
+  }
+
+  /** Sends the batch in hand; waits while too many are in flight. */
+  async send(): Promise<void> {
+    if (this.#documents.length === 0) return;
+    const batch = {
+      scope: this.#scope,
+      documents: this.#documents,
+      origin: this.#origin,
+      first: this.#sent,
+    };
+    const bytes = this.#bytes;
+    this.#sent += batch.documents.length;
+    this.#documents = [];
+    this.#bytes = 0;
+    this.throwIfFailed();
+    void this.#queue.add(() => this.#write(batch, bytes));
+    await this.#queue.onSizeLessThan(1);
+  }
+
+  /** Never rejects. */
+  async settle(): Promise<void> {
+    await this.#queue.onIdle();
+  }
+
+  throwIfFailed(): void {
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  /** Never rejects: a failure is kept, and nothing more is sent. */
+  async #write(batch: DocumentBatch, bytes: number): Promise<void> {
+    if (this.#failure) return;
+    const { writer, onRefused, stats } = this.#deps;
+    try {
+      const refusals = await writer.insert(batch);
+      if (refusals.length > 0) await onRefused(refusals);
+      const progress = collectionProgress(stats, this.#scope.namespace);
+      progress.documents += batch.documents.length - refusals.length;
+      progress.bytes += bytes;
+    } catch (error) {
+      this.#failure ??= { error };
+    }
+  }
 }

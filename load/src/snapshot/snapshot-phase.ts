@@ -19,6 +19,7 @@ import { segmentKey } from '@waybill/shared/manifest/keys';
 import type { LogPoint } from '@waybill/shared/manifest/log';
 import { unmatchedPatterns } from '@waybill/shared/mongo/facts/unmatched';
 import { segmentReads } from '@waybill/shared/segment/read/fetch-segment';
+import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { Writer } from '../apply/writer.ts';
 import { sideBySide } from '../base/side-by-side.ts';
 import { type FinishedSegment, type Progress, START } from '../progress/progress.ts';
@@ -36,6 +37,7 @@ export interface SnapshotDeps {
   readonly streamPrefix: string;
   readonly structure: StructureContext;
   readonly writer: Writer;
+  readonly onRefused: RefusalPolicy;
   readonly progress: Progress;
   readonly finished: readonly FinishedSegment[];
   readonly settings: LoadSettings;
@@ -254,7 +256,7 @@ class SnapshotWork {
   async #load(entry: SegmentEntry, inOrder: boolean, before: Promise<void> | undefined): Promise<void> {
     const record = await this.#ensure(entry.namespace ?? '');
     await before;
-    const { streamPrefix, writer, settings, progress, structure, onReadAgain } = this.#deps;
+    const { streamPrefix, writer, onRefused, settings, progress, structure, onReadAgain } = this.#deps;
     const scope = {
       namespace: record.namespace,
       bypassValidation: !record.foreignValidator,
@@ -265,6 +267,7 @@ class SnapshotWork {
         bucket: this.#ahead,
         streamPrefix,
         writer,
+        onRefused,
         settings,
         stats: structure.stats,
         onReadAgain,

@@ -55,7 +55,6 @@ export const LONG_FILES: Readonly<Record<string, number>> = {
   'capture/capture.ts': 301,
   'capture/chunk-reader.ts': 331,
   'capture/start.ts': 310,
-  'load/load-run.ts': 363,
   'console/status.test.ts': 332,
   'test/bson-events.itest.ts': 342,
   'test/cli-errors.itest.ts': 303,

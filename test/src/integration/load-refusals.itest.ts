@@ -4,6 +4,7 @@
  */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Refusal } from '@waybill/load/apply/refusal';
 import { buildDocument, doc, fromObject, int32, string } from '@waybill/shared/bson/build';
 import { sealJson } from '@waybill/shared/manifest/sealed-json';
 import { expect } from 'vitest';
@@ -166,12 +167,61 @@ await describeWithServer('what a load refuses', (servers) => {
     const error: unknown = await run().catch((caught: unknown) => caught);
     expect(error).toMatchObject({
       code: 'TARGET_REFUSED_DOCUMENT',
-      context: { namespace: orders, sequence: 1, idType: 'string', serverCode: 121 },
+      context: {
+        namespace: orders,
+        sequence: 1,
+        lane: expect.any(Number),
+        segment: expect.stringContaining('segments/changes/'),
+        idType: 'string',
+        serverCode: 121,
+      },
     });
     expect(String((error as Error).message)).not.toContain('secret');
     await client.command(database, { collMod: 'orders', validator: {} });
     await run();
     await expectStored([order(int32(1), 0), order(string('secret'), 11)]);
+  });
+
+  it('goes on without them where that is decided, and names every record of theirs', async ({
+    client,
+    database,
+    orders,
+    stream,
+    run,
+    expectStored,
+  }) => {
+    await client.client.db(database).createCollection('orders', { validator: { state: { $lt: 10 } } });
+    const documents = Array.from({ length: 20 }, (_, n) => order(int32(n), n === 7 ? 99 : 0));
+    const [segment] = await stream.snapshot([{ namespace: orders, documents }]);
+    const first = put(orders, order(int32(30), 1));
+    const { segments: [early] = [] } = await stream.changes([first, put(orders, order(int32(1), 2))]);
+    const { segments: [late] = [] } = await stream.changes([
+      put(orders, order(int32(30), 98), 'update'),
+      put(orders, order(int32(2), 3)),
+    ]);
+    await stream.milestone('caught-up');
+    const refused: Refusal[] = [];
+    const result = await run({
+      onRefused: async (refusals) => {
+        refused.push(...refusals);
+      },
+    });
+    expect(refused).toMatchObject([
+      { kind: 'insert', namespace: orders, code: 121, places: [{ segment: segment!.key, document: 7 }] },
+      {
+        namespace: orders,
+        code: 121,
+        id: int32(30),
+        places: [
+          { segment: early!.key, sequence: 1 },
+          { segment: late!.key, sequence: 3 },
+        ],
+      },
+    ]);
+    expect(refused.map(({ document }) => document)).toEqual([order(int32(7), 99), order(int32(30), 98)]);
+    expect(result.sequence).toBe(4);
+    const left = documents.filter((_, n) => n !== 7 && n !== 1 && n !== 2);
+    await expectStored([...left, order(int32(1), 2), order(int32(2), 3)]);
   });
 
   it("writes past the source's own validator", async ({ orders, stream, run, expectStored }) => {

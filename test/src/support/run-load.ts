@@ -1,3 +1,4 @@
+import type { RefusalPolicy } from '@waybill/load/apply/refusal';
 import { runLoad } from '@waybill/load/load';
 import type { LoadResult } from '@waybill/load/run/load-deps';
 import { type LoadSettings, resolveLoadSettings } from '@waybill/load/settings/load-settings';
@@ -12,6 +13,7 @@ export interface RunLoadOptions extends Partial<LoadSettings> {
   readonly targetUri: string;
   readonly signal?: AbortSignal;
   readonly logger?: Logger;
+  readonly onRefused?: RefusalPolicy;
 }
 
 export interface LoadRun extends LoadResult {
@@ -24,6 +26,7 @@ export async function load({
   targetUri,
   signal,
   logger = silentLogger,
+  onRefused,
   ...settings
 }: RunLoadOptions): Promise<LoadRun> {
   await using target = await connect(targetUri, { role: 'target' });
@@ -36,6 +39,7 @@ export async function load({
     metrics: createMetrics(),
     stats,
     signal: signal ?? new AbortController().signal,
+    ...(onRefused && { onRefused }),
   });
   return { ...result, stats };
 }

@@ -1,0 +1,65 @@
+import { string } from '@waybill/shared/bson/build';
+import { describe, expect, it } from 'vitest';
+import { type Refusal, refusedError, stopAtRefusal, typeName } from './refusal.ts';
+
+const refusal: Refusal = {
+  kind: 'update',
+  namespace: 'a.b',
+  id: string('very secret'),
+  document: Buffer.from('very secret'),
+  places: [],
+  code: 121,
+  reason: 'no',
+  indexName: undefined,
+};
+
+describe('refusedError', () => {
+  it('names the record and the type of its _id, and never its value', () => {
+    const change = refusedError({
+      ...refusal,
+      places: [
+        { segment: 'segments/x.avro', lane: 2, sequence: 12 },
+        { segment: 'segments/y.avro', lane: 2, sequence: 17 },
+      ],
+    });
+    expect(change.message).toContain('change 17');
+    expect(change.context).toMatchObject({
+      namespace: 'a.b',
+      sequence: 17,
+      lane: 2,
+      segment: 'segments/y.avro',
+      records: 2,
+      idType: 'string',
+      serverCode: 121,
+    });
+    expect(JSON.stringify([change.message, change.hint, change.context])).not.toContain('secret');
+    const snapshot = refusedError({
+      ...refusal,
+      kind: 'insert',
+      places: [{ segment: 'segments/x.avro', chunk: 3, document: 41 }],
+      code: 11000,
+      indexName: 'mine',
+    });
+    expect(snapshot.context).toMatchObject({ segment: 'segments/x.avro', chunk: 3, document: 41 });
+    expect(snapshot.message).toContain('segments/x.avro (chunk 3)');
+    expect(snapshot.hint).toContain('(mine)');
+  });
+});
+
+describe('typeName', () => {
+  it('knows every type, and says the number of another', () => {
+    expect([0x07, 0x10, 0xff].map(typeName)).toEqual(['objectId', 'int32', 'minKey']);
+    expect(typeName(0x42)).toBe('0x42');
+  });
+});
+
+describe('stopAtRefusal', () => {
+  it('stops the load with the first refused record', async () => {
+    const places = [{ segment: 'segments/x.avro', lane: 0, sequence: 4 }];
+    const refusals = [{ ...refusal, places }, refusal];
+    await expect(stopAtRefusal(refusals)).rejects.toMatchObject({
+      code: 'TARGET_REFUSED_DOCUMENT',
+      context: { sequence: 4 },
+    });
+  });
+});

@@ -1,0 +1,105 @@
+/**
+ * A write that the target refused for good, with the records it stands for. The writer returns
+ * refusals as values; a {@link RefusalPolicy} decides what becomes of them.
+ */
+import { WaybillError } from '@waybill/shared/base/errors';
+import { BsonType, type RawElement } from '@waybill/shared/bson/raw';
+import { SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
+import type { StatementKind } from '../target/target.ts';
+
+export interface SnapshotPlace {
+  /** Key of the segment, relative to the stream's folder. */
+  readonly segment: string;
+  readonly chunk: number | undefined;
+  /** Of the segment's documents, counted from 0. */
+  readonly document: number;
+}
+
+export interface ChangePlace {
+  readonly segment: string;
+  readonly lane: number;
+  readonly sequence: number;
+}
+
+/** Where a record stands in the bucket. */
+export type RecordPlace = SnapshotPlace | ChangePlace;
+
+export interface Refusal {
+  readonly kind: StatementKind;
+  readonly namespace: string;
+  readonly id: RawElement;
+  /** Null where the target refused a delete. */
+  readonly document: Uint8Array | null;
+  /**
+   * Every record that the write stands for, oldest first. The last one gave the state that the
+   * target refused.
+   */
+  readonly places: readonly RecordPlace[];
+  /** The server's. */
+  readonly code: number;
+  /** The server's words, without the values that it quotes. */
+  readonly reason: string;
+  /** The unique index that refused, where the server tells. */
+  readonly indexName: string | undefined;
+}
+
+/**
+ * Decides about refused writes, at least one. It rejects to stop the load. When it is fulfilled,
+ * the load goes on without these writes and its cursor passes their records.
+ */
+export type RefusalPolicy = (refusals: readonly Refusal[]) => Promise<void>;
+
+/** @throws TARGET_REFUSED_DOCUMENT, which names the first refused record */
+export const stopAtRefusal: RefusalPolicy = async ([first]) => {
+  if (first) throw refusedError(first);
+};
+
+export function refusedError(refusal: Refusal): WaybillError {
+  const { kind, namespace, places, code, reason, indexName } = refusal;
+  const idType = typeName(refusal.id.type);
+  const place = places.at(-1);
+  return new WaybillError(
+    'TARGET_REFUSED_DOCUMENT',
+    `the target refused the ${kind} of a document of ${namespace}, ${placeText(place)}, _id of type ${idType}: ${reason} (code ${code})`,
+    {
+      hint: hintFor(refusal),
+      context: {
+        namespace,
+        ...place,
+        ...(places.length > 1 && { records: places.length }),
+        idType,
+        serverCode: code,
+        index: indexName,
+      },
+    },
+  );
+}
+
+function placeText(place: RecordPlace | undefined): string {
+  if (place === undefined) return 'of an unknown place';
+  if ('sequence' in place) return `change ${place.sequence}`;
+  return `snapshot segment ${place.segment} (chunk ${place.chunk})`;
+}
+
+function hintFor({ code, namespace, indexName }: Refusal): string {
+  switch (code) {
+    case SERVER_CODES.DuplicateKey:
+      return `On the target ${namespace} has a unique index${indexName ? ` (${indexName})` : ''} that the load did not make. Ask whoever made it whether it is needed. Drop it and run the same command again; cutover makes the source's own unique indexes.`;
+    case SERVER_CODES.DocumentValidationFailure:
+      return `On the target ${namespace} has a validator that differs from the source's. Ask whoever made it whether it is needed. Remove it (collMod) and run the same command again.`;
+    case SERVER_CODES.Overflow:
+      return `The source allows deeper nesting than the target. Start the target with --setParameter maxBSONDepth=<as on the source> and run the same command again: it goes on at this record.`;
+    case SERVER_CODES.Unauthorized:
+      return `Grant the user readWrite and dbAdmin on the database of ${namespace} on the target.`;
+    case SERVER_CODES.IllegalOperation:
+      return `The target cannot do this to ${namespace}: for instance, MongoDB before 5.0 cannot delete from a capped collection. Use a newer target, or leave the collection out: --exclude in a new load (--load).`;
+    default:
+      return `The message names the record and the target's reason. Remove that reason on the target and run the same command again: it goes on at this record. Or leave ${namespace} out: --exclude in a new load (--load).`;
+  }
+}
+
+const TYPE_NAMES = new Map<number, string>(Object.entries(BsonType).map(([name, type]) => [type, name]));
+
+export function typeName(type: number): string {
+  return TYPE_NAMES.get(type) ?? `0x${type.toString(16)}`;
+}
