@@ -14,12 +14,12 @@ import {
   indexFields,
   optionFields,
 } from '@waybill/shared/mongo/facts/definition-fields';
-import type { SealedDdlEvent } from '../changes/sealing.ts';
-import { creation, indexesDescription, leaving, synthetic } from '../changes/synthetic-ddl.ts';
 import { indexesOf, isIdIndex } from './definition.ts';
+import type { ToldDdl } from './synthetic-ddl.ts';
+import { creation, indexesDescription, leaving, synthetic } from './synthetic-ddl.ts';
 
 export interface DefinitionChanges {
-  readonly ddl: readonly SealedDdlEvent[];
+  readonly ddl: readonly ToldDdl[];
   /** What differs and cannot be told by an event. */
   readonly left: readonly LeftDifference[];
 }
@@ -45,7 +45,7 @@ export function definitionChanges(
 ): DefinitionChanges {
   const present = new Map(listed.map((definition) => [definition.namespace, definition]));
   const staying = new Map<string, CollectionDefinition>();
-  const dropped: SealedDdlEvent[] = [];
+  const dropped: ToldDdl[] = [];
   const left: LeftDifference[] = [];
   for (const before of known) {
     const { namespace, type } = before;
@@ -59,8 +59,8 @@ export function definitionChanges(
     }
     staying.set(namespace, before);
   }
-  const changed: SealedDdlEvent[] = [];
-  const views: SealedDdlEvent[] = [];
+  const changed: ToldDdl[] = [];
+  const views: ToldDdl[] = [];
   for (const now of listed) {
     const before = staying.get(now.namespace);
     if (!before) (now.type === 'view' ? views : changed).push(...creation(now, time));

@@ -1,4 +1,5 @@
 /** What there is to copy, as of T0. */
+
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { Logger } from '@waybill/shared/base/logger';
 import type { ClusterTime } from '@waybill/shared/base/position';
@@ -7,10 +8,10 @@ import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/co
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/facts/catalog';
 import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
-import { asDdlEvent } from '../changes/ddl.ts';
-import { ChangeStreamReader } from '../changes/stream.ts';
-import type { StreamOptions, StreamStart } from '../changes/stream-options.ts';
-import { sourceTime } from '../source-clock.ts';
+import { ChangeStreamReader } from '../source/change-stream.ts';
+import { sourceTime } from '../source/source-clock.ts';
+import type { StreamOptions, StreamStart } from '../source/stream-options.ts';
+import { asDdlEvent } from './ddl-event.ts';
 import { definitionOf } from './definition.ts';
 import { namesAtT0 } from './names-at-t0.ts';
 

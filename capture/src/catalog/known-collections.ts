@@ -1,5 +1,6 @@
 import { splitNamespace } from '@waybill/shared/base/record';
 import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
+import { followDdl } from '@waybill/shared/manifest/follow-ddl';
 
 /**
  * The captured collections under their names as of the place that the change stream has been read
@@ -67,23 +68,6 @@ export class KnownCollections {
   /** Follows a structure change that is captured. */
   apply(event: DdlEvent): void {
     this.#revision++;
-    switch (event.operation) {
-      case 'drop':
-        this.#byName.delete(event.namespace);
-        break;
-      case 'dropDatabase':
-        for (const name of this.#byName.keys()) {
-          if (splitNamespace(name).database === event.namespace) this.#byName.delete(name);
-        }
-        break;
-      case 'rename': {
-        const moved = this.#byName.get(event.namespace);
-        const to = event.to ?? '';
-        this.#byName.delete(event.namespace);
-        this.#byName.delete(to);
-        if (moved) this.#byName.set(to, { ...moved, namespace: to });
-        break;
-      }
-    }
+    followDdl(this.#byName, event);
   }
 }

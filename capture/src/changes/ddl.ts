@@ -1,9 +1,9 @@
 import { WaybillError } from '@waybill/shared/base/errors';
-import { formatClusterTime } from '@waybill/shared/base/position';
 import type { ChangeEvent } from '@waybill/shared/bson/change-event';
 import { asBuffer, findElement } from '@waybill/shared/bson/raw';
-import type { CollectionDefinition, DdlEvent, DdlOperation } from '@waybill/shared/manifest/commit';
+import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
 import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
+import { asDdlEvent } from '../catalog/ddl-event.ts';
 import { definitionOfCreate, isEncryptedCreate, isTimeSeriesCreate } from '../catalog/definition.ts';
 import type { KnownCollections } from '../catalog/known-collections.ts';
 
@@ -36,15 +36,6 @@ export interface DdlContext {
   readonly isWholeDatabase: (database: string) => boolean;
 }
 
-const OPERATIONS: ReadonlySet<string> = new Set<DdlOperation>([
-  'create',
-  'drop',
-  'rename',
-  'dropDatabase',
-  'createIndexes',
-  'dropIndexes',
-  'modify',
-]);
 /** How data lies in a sharded cluster, not what it is. */
 const PLACEMENT: ReadonlySet<string> = new Set([
   'shardCollection',
@@ -71,7 +62,8 @@ export function decideDdl(event: ChangeEvent, context: DdlContext): DdlDecision 
     // it were not found.
     return decideReshard(event, context);
   }
-  if (!OPERATIONS.has(operationType)) {
+  const ddl = asDdlEvent(event);
+  if (ddl === null) {
     throw new WaybillError(
       'SOURCE_EVENT_UNKNOWN',
       `the change stream sent an event of the unknown type ${JSON.stringify(operationType)}`,
@@ -81,8 +73,7 @@ export function decideDdl(event: ChangeEvent, context: DdlContext): DdlDecision 
       },
     );
   }
-  const namespace = event.namespace ?? '';
-  const ddl = ddlEvent(event, operationType as DdlOperation, namespace);
+  const { namespace } = ddl;
   if (operationType === 'dropDatabase') {
     // The drops of its collections have come before it.
     if (!context.isWholeDatabase(namespace)) return ignore('only some of its collections are captured');
@@ -161,26 +152,6 @@ function decideRename(event: ChangeEvent, ddl: DdlEvent, context: DdlContext): D
   if (event.collectionUuid === null || CONVERTED.test(ddl.namespace))
     return { kind: 'reread', before: [ddl], namespace: to };
   return record(ddl);
-}
-
-/** The event as it is, whatever it means; null for what is no change of structure. */
-export function asDdlEvent(event: ChangeEvent): DdlEvent | null {
-  const { operationType, namespace } = event;
-  return OPERATIONS.has(operationType)
-    ? ddlEvent(event, operationType as DdlOperation, namespace ?? '')
-    : null;
-}
-
-function ddlEvent(event: ChangeEvent, operation: DdlOperation, namespace: string): DdlEvent {
-  return {
-    operation,
-    namespace,
-    ...(operation === 'rename' && event.to !== null && { to: event.to }),
-    collectionUuid: event.collectionUuid?.toString('hex') ?? null,
-    clusterTime: formatClusterTime(event.clusterTime),
-    wallTime: event.wallTime,
-    description: event.operationDescription ? asBuffer(event.operationDescription).toString('base64') : null,
-  };
 }
 
 function withoutTo({ to: _to, ...rest }: DdlEvent): DdlEvent {

@@ -6,19 +6,21 @@ import { retry } from '@waybill/shared/base/retry';
 import { namespaceHash } from '@waybill/shared/bson/canonical-key';
 import type { PackedChangeEvent } from '@waybill/shared/bson/change-event';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
+import type { StreamPosition } from '@waybill/shared/manifest/position';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { type CollectionInfo, listCollections } from '@waybill/shared/mongo/facts/collections';
 import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import { definitionAfter } from '../catalog/definition-after.ts';
 import type { KnownCollections } from '../catalog/known-collections.ts';
-import type { ChangePipeline } from '../commit/change-pipeline.ts';
-import { type Change, EventChange, type StreamPosition } from './change.ts';
+import type { PipelineUnit, SealedUnit } from '../commit/units.ts';
+import type { Change } from '../record/change.ts';
+import { EventChange } from '../record/event-change.ts';
+import type { EventBatch } from '../source/change-stream.ts';
 import { type DdlContext, type DdlDecision, decideDdl, isDataEvent } from './ddl.ts';
 import { judgeDrop } from './doubtful-drop.ts';
-import type { InStreamReader } from './in-stream-reader.ts';
+import type { InStreamReader, Reread } from './in-stream-reader.ts';
 import { inOwnBytes } from './kept-bytes.ts';
-import type { SealedUnit, Sealer } from './sealing.ts';
-import type { EventBatch } from './stream.ts';
+import type { Sealer } from './sealing.ts';
 
 export interface IntakeOptions {
   readonly connection: MongoConnection;
@@ -27,7 +29,6 @@ export interface IntakeOptions {
   readonly known: KnownCollections;
   readonly ddl: DdlContext;
   readonly sealer: Sealer;
-  readonly pipeline: ChangePipeline;
   readonly inStream: InStreamReader;
   /** Where events carry no uuid there are no `create` events either. */
   readonly hasUuids: boolean;
@@ -38,6 +39,14 @@ export interface IntakeOptions {
   readonly repeated: StreamPosition | null;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+}
+
+type Recorded = DdlDecision & { readonly kind: 'record' };
+
+/** The position after the event. */
+interface After {
+  readonly time: bigint;
+  readonly token: Uint8Array;
 }
 
 export class Intake {
@@ -53,29 +62,20 @@ export class Intake {
     this.#toDrop = options.repeated?.taken ?? 0;
   }
 
-  /** Takes all events of a batch, in order; waits where the pipeline is full. */
-  async take({ events, bytes }: Pick<EventBatch, 'events' | 'bytes'>): Promise<void> {
+  /** The units that the events of a batch complete, in order. The rest waits in the sealer. */
+  async *take({ events, bytes }: Pick<EventBatch, 'events' | 'bytes'>): AsyncGenerator<PipelineUnit> {
     const now = performance.now();
     const isKept = ({ operationType, namespace }: PackedChangeEvent): boolean =>
       isDataEvent(operationType) && this.#isIncluded(namespace ?? '');
     for (const event of inOwnBytes(events, bytes, isKept)) {
       if (!isDataEvent(event.operationType)) {
-        await this.#takeStructure(event, now);
+        yield* this.#takeStructure(event, now);
         continue;
       }
       const sealed = this.#takeData(event, now);
-      // Not awaited where there is nothing to wait for: this is once an event.
-      if (sealed !== null) await this.#push(await sealed);
+      // Not awaited if there is nothing to wait for: this runs once an event.
+      if (sealed !== null) yield* await sealed;
     }
-  }
-
-  /** Seals and hands on everything that is buffered. */
-  async flush(): Promise<void> {
-    await this.#push(this.#options.sealer.sealAll());
-  }
-
-  async #push(units: readonly SealedUnit[]): Promise<void> {
-    for (const unit of units) await this.#options.pipeline.push(unit);
   }
 
   #takeData(event: PackedChangeEvent, now: number): SealedUnit[] | null | Promise<SealedUnit[]> {
@@ -144,8 +144,8 @@ export class Intake {
     });
   }
 
-  async #takeStructure(event: PackedChangeEvent, now: number): Promise<void> {
-    const { ddl: context, known, sealer, logger, inStream } = this.#options;
+  async *#takeStructure(event: PackedChangeEvent, now: number): AsyncGenerator<PipelineUnit> {
+    const { ddl: context, known, sealer, logger } = this.#options;
     const at = { time: event.clusterTime, token: event.resumeToken };
     let decision = decideDdl(event, context);
     if (decision.kind === 'doubtful-drop') {
@@ -161,38 +161,36 @@ export class Intake {
         sealer.skip(at.time, at.token);
         return;
       case 'record':
-        await this.#record(decision, at, now);
+        yield* this.#record(decision, at, now);
         return;
       case 'moved':
-      case 'reread': {
-        await this.flush();
-        const definition = await inStream.reread(decision, event, sealer.position);
-        sealer.skip(at.time, at.token);
-        // Known only from here on, together with the position: a crash before it reads the whole
-        // collection again.
-        const readAgain = { namespace: decision.namespace, definition };
-        await this.#options.pipeline.push({ kind: 'position', position: sealer.position, readAgain });
-        if (definition) known.takeOver(definition, decision.kind !== 'moved' || decision.final);
-        return;
-      }
+      case 'reread':
+        yield* this.#reread(decision, event, at);
     }
   }
 
-  /**
-   * With what the event leaves, so that a listing can be held against what the stream says:
-   * catalog/listing-again.ts.
-   */
-  async #record(
-    { event, definition }: DdlDecision & { readonly kind: 'record' },
-    at: { readonly time: bigint; readonly token: Uint8Array },
-    now: number,
-  ): Promise<void> {
+  /** Records with the event what it leaves, so that a later listing can be compared with it. */
+  *#record({ event, definition }: Recorded, at: After, now: number): Generator<PipelineUnit> {
     const { known, sealer } = this.#options;
     const before = known.get(event.namespace);
     const left = definition ?? (before ? definitionAfter(before, event) : null);
-    await this.#push(sealer.addDdl(event, left, at, now));
+    yield* sealer.addDdl(event, left, at, now);
     known.apply(event);
     if (left) known.set(left);
+  }
+
+  /**
+   * The definition becomes known together with the position: after a crash before that, the next
+   * start reads the whole collection again.
+   */
+  async *#reread(decision: Reread, event: PackedChangeEvent, at: After): AsyncGenerator<PipelineUnit> {
+    const { known, sealer, inStream } = this.#options;
+    const { namespace } = decision;
+    yield* sealer.sealAll();
+    const definition = yield* inStream.reread(decision, event, sealer.position);
+    sealer.skip(at.time, at.token);
+    yield { kind: 'position', position: sealer.position, readAgain: { namespace, definition } };
+    if (definition) known.takeOver(definition, decision.kind !== 'moved' || decision.final);
   }
 
   #listed(namespace: string): Promise<CollectionInfo[]> {

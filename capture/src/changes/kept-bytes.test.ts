@@ -4,10 +4,10 @@ import { type PackedChangeEvent, readChangeEvent } from '@waybill/shared/bson/ch
 import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import { describe, expect, it } from 'vitest';
 import { KnownCollections } from '../catalog/known-collections.ts';
-import type { ChangePipeline } from '../commit/change-pipeline.ts';
-import { EventChange } from './change.ts';
+import type { PipelineUnit } from '../commit/units.ts';
+import { EventChange } from '../record/event-change.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
-import { type SealedUnit, Sealer } from './sealing.ts';
+import { Sealer } from './sealing.ts';
 
 const KIB = 1024;
 const time = clusterTime(100, 1);
@@ -42,7 +42,7 @@ async function waiting(
 ): Promise<{ ids: number[]; kept: number; counted: number }> {
   const position = { clusterTime: time, resumeToken: null, taken: 0, lastEvent: null };
   const sealer = new Sealer({ commitBytes: 1e9, transactionBytes: 1e9, intervalMs: 1e9 }, position);
-  const units: SealedUnit[] = [];
+  const units: PipelineUnit[] = [];
   const known = new KnownCollections([]);
   const intake = new Intake({
     identity: { lanes: 4, images: 'none' },
@@ -51,11 +51,10 @@ async function waiting(
     sealer,
     hasUuids: true,
     repeated: null,
-    pipeline: { push: async (unit: SealedUnit) => void units.push(unit) } as unknown as ChangePipeline,
   } as Partial<IntakeOptions> as IntakeOptions);
-  for (const each of replies) await intake.take(each);
+  for (const each of replies) for await (const unit of intake.take(each)) units.push(unit);
   const counted = sealer.bytes;
-  await intake.flush();
+  units.push(...sealer.sealAll());
   const changes = units.flatMap((unit) => (unit.kind === 'changes' ? unit.changes : []));
   const tokens = units.flatMap((unit) => unit.position.resumeToken ?? []);
   const memory = new Set<ArrayBufferLike>(tokens.map(({ buffer }) => buffer));

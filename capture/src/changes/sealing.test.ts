@@ -1,7 +1,8 @@
 import { clusterTime } from '@waybill/shared/base/position';
 import { describe, expect, it } from 'vitest';
-import type { Change } from './change.ts';
-import { type SealedUnit, Sealer } from './sealing.ts';
+import type { SealedUnit } from '../commit/units.ts';
+import type { Change } from '../record/change.ts';
+import { Sealer } from './sealing.ts';
 
 const MIB = 1024 * 1024;
 const session = new Uint8Array(16).fill(7);

@@ -1,33 +1,9 @@
-import type { CollectionDefinition, DdlEvent, Reading } from '@waybill/shared/manifest/commit';
-import { type Change, hasDocument, type StreamPosition, sameTransaction } from './change.ts';
-
-/** What becomes one commit, in stream order. */
-export type SealedUnit = SealedChanges | SealedDdl;
-
-export interface SealedChanges {
-  readonly kind: 'changes';
-  readonly changes: Change[];
-  /** Before the first change. */
-  readonly before: StreamPosition;
-  /** After the last change. */
-  readonly position: StreamPosition;
-  readonly partialTransaction: boolean;
-  readonly bytes: number;
-}
-
-export interface SealedDdl {
-  readonly kind: 'ddl';
-  readonly ddl: SealedDdlEvent[];
-  readonly position: StreamPosition;
-  /** The collection that is read whole behind them. */
-  readonly reading?: Reading | undefined;
-}
-
-export interface SealedDdlEvent {
-  readonly event: DdlEvent;
-  /** What a create left. */
-  readonly definition: CollectionDefinition | null;
-}
+import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
+import type { StreamPosition } from '@waybill/shared/manifest/position';
+import type { ToldDdl } from '../catalog/synthetic-ddl.ts';
+import { DDL_EVENTS, type SealedUnit } from '../commit/units.ts';
+import type { Change } from '../record/change.ts';
+import { hasDocument, sameTransaction } from '../record/documents.ts';
 
 export interface SealingLimits {
   readonly commitBytes: number;
@@ -35,9 +11,6 @@ export interface SealingLimits {
   readonly transactionBytes: number;
   readonly intervalMs: number;
 }
-
-/** Structure changes in one commit; a commit is a few KiB. */
-export const DDL_EVENTS = 50;
 
 /**
  * Collects events in stream order and cuts them into commits.
@@ -57,7 +30,7 @@ export class Sealer {
   #changes: Change[] = [];
   /** Hashes of updated documents: enough for an expectation. */
   #updated = new Set<number>();
-  #ddl: SealedDdlEvent[] = [];
+  #ddl: ToldDdl[] = [];
   #bytes = 0;
   #oldestAt = 0;
   #position: StreamPosition;

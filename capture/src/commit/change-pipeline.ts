@@ -7,33 +7,17 @@
  * crash at any await leaves at most garbage files: position, sequence and segment become visible in
  * one commit (INV-6).
  */
-import { WaybillError } from '@waybill/shared/base/errors';
 import type { Logger } from '@waybill/shared/base/logger';
 import type { CaptureStats } from '@waybill/shared/base/stats';
-import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
-import { documentIdentity, type StreamPosition } from '../changes/change.ts';
-import { cutInHalf } from '../changes/cutting.ts';
-import type { ImageLookup, ImageResult } from '../changes/images.ts';
-import { MissingImages } from '../changes/missing-images.ts';
-import type { SealedChanges, SealedDdl } from '../changes/sealing.ts';
+import type { CollectionDefinition, CommitBody } from '@waybill/shared/manifest/commit';
+import { followDdl } from '@waybill/shared/manifest/follow-ddl';
+import type { ToldDdl } from '../catalog/synthetic-ddl.ts';
+import type { ImageLookup, ImageResult } from '../images/image-lookup.ts';
+import { MissingWatch } from '../images/missing-watch.ts';
 import type { Committer } from './committer.ts';
+import { cutInHalf } from './cutting.ts';
+import type { PipelineUnit, PositionOnly, SealedChanges, SealedDdl } from './units.ts';
 import { type UploadOptions, uploadChanges } from './upload.ts';
-
-/** Only the position goes on; a request that waits for it is told once it is durable. */
-export interface PositionOnly {
-  readonly kind: 'position';
-  readonly position: StreamPosition;
-  readonly onCommitted?: (() => void) | undefined;
-  /**
-   * A collection that has been read whole since the position before: that explains what was not
-   * found.
-   */
-  readonly readAgain?:
-    | { readonly namespace: string; readonly definition: CollectionDefinition | null }
-    | undefined;
-}
-
-export type PipelineUnit = SealedChanges | SealedDdl | PositionOnly;
 
 export interface PipelineOptions {
   readonly committer: Committer;
@@ -50,14 +34,6 @@ export interface PipelineOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** What takes away the collection that had the name; a create tells that it is gone. */
-const ENDS_COLLECTION: ReadonlySet<DdlEvent['operation']> = new Set([
-  'create',
-  'drop',
-  'rename',
-  'dropDatabase',
-]);
-
 interface Order {
   /** Sequences of everything before have been given out. */
   readonly numbered: Promise<void>;
@@ -66,17 +42,16 @@ interface Order {
 
 export class ChangePipeline {
   readonly #options: PipelineOptions;
-  readonly #missing: MissingImages;
+  readonly #missing: MissingWatch;
   #last: Order = { numbered: Promise.resolve(), committed: Promise.resolve() };
   #sequence: number;
   #running = 0;
   #room = Promise.withResolvers<void>();
-  #unchecked = 0;
   #failure: { readonly error: unknown } | null = null;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
-    this.#missing = new MissingImages(options.missingLimit);
+    this.#missing = new MissingWatch(options.missingLimit, options.logger);
     this.#sequence = options.committer.state.lastSequence;
   }
 
@@ -125,33 +100,40 @@ export class ChangePipeline {
   async #run(unit: PipelineUnit, before: Order, onNumbered: () => void): Promise<void> {
     if (unit.kind === 'changes') return this.#runChanges(unit, before, onNumbered);
     await before.numbered;
-    if (unit.kind === 'ddl') this.#explainByDdl(unit);
-    else if (unit.readAgain) this.#missing.explainNamespace(unit.readAgain.namespace);
-    this.#checkMissing(unit.position);
+    this.#explain(unit);
     onNumbered();
     await before.committed;
     const { committer } = this.#options;
-    const position = committer.position(unit.position);
-    if (unit.kind === 'position') {
-      const definition = unit.readAgain?.definition;
-      await committer.commit({
-        position,
-        // Beside structure changes, though there are none: definitions alone would belong to the
-        // inventory.
-        ...(definition && { ddl: [], collections: [definition] }),
-        ...(unit.readAgain && committer.state.reading && { reading: null }),
-      });
-      unit.onCommitted?.();
-      return;
-    }
-    const ddl = unit.ddl.map(({ event }) => event);
-    const collections = definitionsAfter(unit);
-    await committer.commit({
-      position,
-      ddl,
+    await committer.commit(unit.kind === 'ddl' ? this.#ddlBody(unit) : this.#positionBody(unit));
+    if (unit.kind === 'position') unit.onCommitted?.();
+  }
+
+  #explain(unit: SealedDdl | PositionOnly): void {
+    if (unit.kind === 'ddl') for (const { event } of unit.ddl) this.#missing.explainByDdl(event);
+    else if (unit.readAgain) this.#missing.explainByReading(unit.readAgain.namespace);
+    this.#missing.check(unit.position.clusterTime);
+  }
+
+  #positionBody({ position, readAgain }: PositionOnly): CommitBody {
+    const { committer } = this.#options;
+    const definition = readAgain?.definition;
+    return {
+      position: committer.position(position),
+      // Beside structure changes, though there are none: definitions alone would belong to the
+      // inventory.
+      ...(definition && { ddl: [], collections: [definition] }),
+      ...(readAgain && committer.state.reading && { reading: null }),
+    };
+  }
+
+  #ddlBody({ position, ddl, reading }: SealedDdl): CommitBody {
+    const collections = definitionsAfter(ddl);
+    return {
+      position: this.#options.committer.position(position),
+      ddl: ddl.map(({ event }) => event),
       ...(collections.length > 0 && { collections }),
-      ...(unit.reading && { reading: unit.reading }),
-    });
+      ...(reading && { reading }),
+    };
   }
 
   async #runChanges(unit: SealedChanges, before: Order, onNumbered: () => void): Promise<void> {
@@ -191,20 +173,14 @@ export class ChangePipeline {
     return images.attach(unit.changes, last.clusterTime, unbounded);
   }
 
-  /** In order: what the commit itself explains comes before what it leaves to explain. */
-  #number(unit: SealedChanges, result: ImageResult & { kind: 'attached' }): void {
+  /** In commit order: what the commit itself explains comes before what it leaves to explain. */
+  #number(unit: SealedChanges, { missing }: ImageResult & { kind: 'attached' }): void {
     for (const change of unit.changes) {
       change.sequence = ++this.#sequence;
-      if (change.operation === 'delete' && this.#missing.size > 0) {
-        this.#missing.explainDocument(documentIdentity(change.namespace, change.id));
-      }
+      this.#missing.explainByChange(change);
     }
-    for (const { change, lookedUpAt } of result.missing) {
-      // A capped collection overflows without a word on older servers.
-      if (change.capped) continue;
-      this.#missing.add(documentIdentity(change.namespace, change.id), change.namespace, lookedUpAt);
-    }
-    this.#checkMissing(unit.position);
+    this.#missing.add(missing);
+    this.#missing.check(unit.position.clusterTime);
   }
 
   async #store(unit: SealedChanges, turn: Promise<void>): Promise<void> {
@@ -224,49 +200,14 @@ export class ChangePipeline {
     stats.changeBytes += segment.documentBytes;
     stats.sequence = segment.lastSequence!;
   }
-
-  #explainByDdl(unit: SealedDdl): void {
-    if (this.#missing.size === 0) return;
-    for (const { event } of unit.ddl) {
-      if (!ENDS_COLLECTION.has(event.operation)) continue;
-      this.#missing.explainNamespace(event.namespace);
-      if (event.to !== undefined) this.#missing.explainNamespace(event.to);
-    }
-  }
-
-  #checkMissing(position: StreamPosition): void {
-    const { logger } = this.#options;
-    if (this.#missing.unchecked > this.#unchecked) {
-      this.#unchecked = this.#missing.unchecked;
-      logger.warnThrottled('more missing documents than can be watched', { unchecked: this.#unchecked });
-    }
-    const overdue = this.#missing.overdue(position.clusterTime);
-    if (overdue === null) return;
-    throw new WaybillError(
-      'SOURCE_IMAGE_UNEXPLAINED',
-      `a document of ${overdue.namespace} that was updated is not there, and no delete, drop or rename explains it`,
-      {
-        hint: 'Compare the collection with `waybill verify`. If it differs, start a new stream; and please report this.',
-        context: { namespace: overdue.namespace, since: overdue.since },
-      },
-    );
-  }
 }
 
 /** What the structure changes of one commit left of the collections that they created. */
-function definitionsAfter(unit: SealedDdl): CollectionDefinition[] {
+function definitionsAfter(ddl: readonly ToldDdl[]): CollectionDefinition[] {
   const left = new Map<string, CollectionDefinition>();
-  for (const { event, definition } of unit.ddl) {
+  for (const { event, definition } of ddl) {
     if (definition) left.set(definition.namespace, definition);
-    else if (event.operation === 'drop') left.delete(event.namespace);
-    else if (event.operation === 'dropDatabase') {
-      for (const name of left.keys()) if (name.startsWith(`${event.namespace}.`)) left.delete(name);
-    } else if (event.operation === 'rename' && event.to !== undefined) {
-      const moved = left.get(event.namespace);
-      left.delete(event.namespace);
-      left.delete(event.to);
-      if (moved) left.set(event.to, { ...moved, namespace: event.to });
-    }
+    else followDdl(left, event);
   }
   return [...left.values()];
 }

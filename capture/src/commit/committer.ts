@@ -1,19 +1,17 @@
 import type { Logger } from '@waybill/shared/base/logger';
-import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/base/position';
 import type { CaptureStats } from '@waybill/shared/base/stats';
 import type {
   ChunkProgress,
   Commit,
   CommitBody,
   CommittedPosition,
-  Milestone,
-  MilestoneName,
   SegmentEntry,
 } from '@waybill/shared/manifest/commit';
+import { encodePosition, type StreamPosition, timeOf } from '@waybill/shared/manifest/position';
 import type { StreamState } from '@waybill/shared/manifest/state';
 import type { ManifestWriter } from '@waybill/shared/manifest/writer';
 import type { PatternWatch } from '../catalog/patterns.ts';
-import type { StreamPosition } from '../changes/change.ts';
+import { milestone } from './milestone.ts';
 
 /**
  * What one snapshot reader has finished: a segment and how far its chunk is with it, in one commit
@@ -85,8 +83,8 @@ export class Committer {
     const commit = await this.#writer.commit(body, this.#giveUp);
     this.#lastCommitAt = performance.now();
     this.#stats.commits++;
-    const position = body.position && parseClusterTime(body.position.clusterTime);
-    if (position !== undefined) this.#stats.watermark = position;
+    const time = timeOf(body.position);
+    if (time !== null) this.#stats.watermark = time;
     for (const segment of body.segments ?? []) {
       this.#stats.segments++;
       this.#stats.bucketBytes += segment.bytes;
@@ -123,15 +121,9 @@ export class Committer {
     await this.#writer.poll(signal);
   }
 
+  /** In the form of the manifest, for a stream with our options. */
   position(position: StreamPosition): CommittedPosition {
-    const { clusterTime, resumeToken, taken, lastEvent } = position;
-    return {
-      clusterTime: formatClusterTime(clusterTime),
-      resumeToken: resumeToken === null ? null : Buffer.from(resumeToken).toString('base64'),
-      options: this.#optionsHash,
-      ...(taken > 0 && { taken }),
-      ...(lastEvent !== null && { lastEvent: formatClusterTime(lastEvent) }),
-    };
+    return encodePosition(position, this.#optionsHash);
   }
 
   async #gather(): Promise<void> {
@@ -166,19 +158,4 @@ export class Committer {
       ...(milestones.length > 0 && { milestones }),
     };
   }
-}
-
-export function milestone(
-  name: MilestoneName,
-  clusterTime: ClusterTime | null,
-  sequence: number | null,
-  evidence?: Milestone['evidence'],
-): Milestone {
-  return {
-    name,
-    at: new Date().toISOString(),
-    clusterTime: clusterTime === null ? null : formatClusterTime(clusterTime),
-    sequence,
-    ...(evidence && { evidence }),
-  };
 }

@@ -4,7 +4,7 @@ import type { SegmentEntry, StreamIdentity } from '@waybill/shared/manifest/comm
 import { newChangeSegmentKey, segmentKey } from '@waybill/shared/manifest/keys';
 import { segmentExtension } from '@waybill/shared/segment/extension';
 import { encodeChangeSegment, type LaneRecords } from '@waybill/shared/segment/write/change-writer';
-import type { Change } from '../changes/change.ts';
+import type { Change } from '../record/change.ts';
 
 export interface UploadOptions {
   readonly bucket: Bucket;

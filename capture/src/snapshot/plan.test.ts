@@ -1,7 +1,8 @@
 import type { ChunkPlan, ChunkProgress, CollectionDefinition } from '@waybill/shared/manifest/commit';
 import { EMPTY_STATE, type StreamState } from '@waybill/shared/manifest/state';
 import { describe, expect, it } from 'vitest';
-import { chunkPlans, pieces, snapshotWork } from './plan.ts';
+import { pieces } from '../commit/pieces.ts';
+import { chunkPlans, snapshotWork } from './plan.ts';
 
 const definition = (namespace: string, bytes: number, snapshot = true): CollectionDefinition => ({
   namespace,

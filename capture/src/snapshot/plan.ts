@@ -61,8 +61,3 @@ export function chunkPlans(namespace: string, ranges: readonly Range[]): ChunkPl
 export function wholePlan(namespace: string, natural = false): ChunkPlan {
   return { namespace, chunk: 0, lower: null, upper: null, ...(natural && { natural }) };
 }
-
-/** Lists cut so that each piece makes a commit of moderate size. */
-export function* pieces<T>(items: readonly T[], size: number): Generator<T[]> {
-  for (let at = 0; at < items.length; at += size) yield items.slice(at, at + size);
-}

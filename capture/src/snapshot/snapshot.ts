@@ -2,6 +2,7 @@
  * The snapshot: every collection of T0, cut into chunks, read by a few readers at once, largest
  * first.
  */
+
 import { LinkedAbort } from '@waybill/shared/base/lifecycle';
 import type { Logger } from '@waybill/shared/base/logger';
 import { splitNamespace } from '@waybill/shared/base/record';
@@ -12,11 +13,13 @@ import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import { type PlannedCollection, planRanges } from '@waybill/shared/mongo/read/range-plan';
 import PQueue from 'p-queue';
-import { type Committer, milestone, type SnapshotProgress } from '../commit/committer.ts';
+import type { Committer, SnapshotProgress } from '../commit/committer.ts';
+import { milestone } from '../commit/milestone.ts';
+import { pieces } from '../commit/pieces.ts';
 import { type ChunkOptions, ChunkReader } from './chunk-reader.ts';
 import { isScattered } from './id-locality.ts';
 import { givesPositions } from './natural-reader.ts';
-import { chunkPlans, type PendingChunk, pieces, snapshotWork, wholePlan } from './plan.ts';
+import { chunkPlans, type PendingChunk, snapshotWork, wholePlan } from './plan.ts';
 
 export interface SnapshotOptions extends Omit<ChunkOptions, 'commit' | 'connection' | 'onRead'> {
   readonly connection: MongoConnection;

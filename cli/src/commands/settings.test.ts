@@ -1,4 +1,4 @@
-import { DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/settings';
+import { DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/start/settings';
 import { LOAD_DEFAULTS } from '@waybill/load/settings/load-settings';
 import { describe, expect, it } from 'vitest';
 import { resolveOptions } from '../options/resolve.ts';

@@ -1,5 +1,5 @@
 /** From the values of options to the settings of the services, which know nothing of options. */
-import { type CaptureSettings, DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/settings';
+import { type CaptureSettings, DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/start/settings';
 import { type LoadSettings, resolveLoadSettings } from '@waybill/load/settings/load-settings';
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { Options } from '../options/options.ts';

@@ -1,6 +1,7 @@
 /** What both halves of a status read from a stream's folded log. */
-import { type ClusterTime, parseClusterTime } from '@waybill/shared/base/position';
+import type { ClusterTime } from '@waybill/shared/base/position';
 import type { Milestone } from '@waybill/shared/manifest/commit';
+import { timeOf } from '@waybill/shared/manifest/position';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 
 /**
@@ -13,5 +14,5 @@ export function drainedNow(stream: StreamState): Milestone | undefined {
 }
 
 export function watermarkOf(stream: StreamState): ClusterTime | null {
-  return (stream.position && parseClusterTime(stream.position.clusterTime)) ?? null;
+  return timeOf(stream.position);
 }

@@ -9,7 +9,6 @@
  */
 
 import { interrupted, LinkedAbort } from '@waybill/shared/base/lifecycle';
-import { parseClusterTime } from '@waybill/shared/base/position';
 import type { RetryOptions } from '@waybill/shared/base/retry';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { ChainedCommit } from '@waybill/shared/manifest/codec';
@@ -20,6 +19,7 @@ import type {
   StreamIdentity,
 } from '@waybill/shared/manifest/commit';
 import type { LogPoint } from '@waybill/shared/manifest/log';
+import { timeOf } from '@waybill/shared/manifest/position';
 import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { Writer } from '../apply/writer.ts';
 import type { BarrierProgress, LaneCursor, Progress } from '../progress/progress.ts';
@@ -263,7 +263,7 @@ class ChangesPhase {
   #observe(commit: Commit): void {
     const { stats } = this.#deps.structure;
     stats.streamSequence = commit.lastSequence ?? stats.streamSequence;
-    const position = commit.position && parseClusterTime(commit.position.clusterTime);
-    if (position) stats.streamWatermark = position;
+    const position = timeOf(commit.position);
+    if (position !== null) stats.streamWatermark = position;
   }
 }

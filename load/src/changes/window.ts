@@ -3,9 +3,9 @@
  * what it asks for.
  */
 
-import { parseClusterTime } from '@waybill/shared/base/position';
 import type { ChainedCommit } from '@waybill/shared/manifest/codec';
 import type { SegmentEntry } from '@waybill/shared/manifest/commit';
+import { timeOf } from '@waybill/shared/manifest/position';
 import type { LaneCursor } from '../progress/progress.ts';
 
 export interface WindowSegment {
@@ -64,7 +64,7 @@ export class WindowBuilder {
 /** Where a lane is that has applied everything up to and with that commit. */
 export function cursorAfter(before: LaneCursor, { commit, hash }: ChainedCommit): LaneCursor {
   const inSegments = commit.segments?.findLast(({ kind }) => kind === 'changes')?.lastSequence;
-  const position = commit.position && parseClusterTime(commit.position.clusterTime);
+  const position = timeOf(commit.position);
   return {
     seq: commit.seq,
     hash,

@@ -9,7 +9,6 @@
  */
 
 import { LinkedAbort } from '@waybill/shared/base/lifecycle';
-import { parseClusterTime } from '@waybill/shared/base/position';
 import type { RetryOptions } from '@waybill/shared/base/retry';
 import { collectionProgress } from '@waybill/shared/base/stats';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
@@ -17,6 +16,7 @@ import { ReadAhead } from '@waybill/shared/bucket/read-ahead';
 import type { CollectionDefinition, Commit, SegmentEntry } from '@waybill/shared/manifest/commit';
 import { segmentKey } from '@waybill/shared/manifest/keys';
 import type { LogPoint } from '@waybill/shared/manifest/log';
+import { timeOf } from '@waybill/shared/manifest/position';
 import { unmatchedPatterns } from '@waybill/shared/mongo/facts/unmatched';
 import { segmentReads } from '@waybill/shared/segment/read/fetch-segment';
 import type { RefusalPolicy } from '../apply/refusal.ts';
@@ -132,7 +132,7 @@ class SnapshotWork {
   async take(commit: Commit): Promise<boolean> {
     const { stats, takes } = this.#deps.structure;
     stats.streamSequence = commit.lastSequence ?? stats.streamSequence;
-    if (commit.position) stats.streamWatermark = parseClusterTime(commit.position.clusterTime) ?? null;
+    if (commit.position) stats.streamWatermark = timeOf(commit.position);
     if (commit.collections && !commit.ddl) this.#takeInventory(commit.collections);
     const segments = commit.segments ?? [];
     this.#changesSeen ||= commit.ddl !== undefined || segments.some(({ kind }) => kind === 'changes');

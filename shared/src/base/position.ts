@@ -8,15 +8,6 @@
  */
 export type ClusterTime = bigint;
 
-/**
- * Where a change stream goes on. The token is the raw BSON of `{_data: …}`: opaque, stored, never
- * compared.
- */
-export interface Position {
-  readonly clusterTime: ClusterTime;
-  readonly resumeToken: Uint8Array | null;
-}
-
 export function clusterTime(seconds: number, increment: number): ClusterTime {
   return (BigInt(seconds >>> 0) << 32n) | BigInt(increment >>> 0);
 }

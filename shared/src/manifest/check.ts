@@ -1,6 +1,6 @@
 /** Whether a commit can follow a state: the chain, the epochs, and that nothing goes back. Pure. */
-import { type ClusterTime, parseClusterTime } from '../base/position.ts';
 import type { Commit, SegmentEntry } from './commit.ts';
+import { timeOf } from './position.ts';
 import type { StreamState } from './state.ts';
 
 type Check = (state: StreamState, commit: Commit) => string | undefined;
@@ -60,7 +60,7 @@ function checkOwner(state: StreamState, commit: Commit): string | undefined {
 
 function checkPosition(state: StreamState, commit: Commit): string | undefined {
   if (!commit.position || !state.position) return undefined;
-  return time(commit.position.clusterTime) < time(state.position.clusterTime)
+  return (timeOf(commit.position) ?? 0n) < (timeOf(state.position) ?? 0n)
     ? `its position ${commit.position.clusterTime} is before ${state.position.clusterTime}`
     : undefined;
 }
@@ -118,6 +118,3 @@ function checkChunks(state: StreamState, commit: Commit): string | undefined {
   }
   return undefined;
 }
-
-/** The schema has made sure of the form. */
-const time = (text: string): ClusterTime => parseClusterTime(text) ?? 0n;

@@ -21,6 +21,7 @@ import type {
   Reading,
   SegmentEntry,
 } from './commit.ts';
+import { followDdl } from './follow-ddl.ts';
 
 export interface ChunkState extends ChunkPlan {
   /** Null before the first commit of a segment of this chunk. */
@@ -200,7 +201,7 @@ function foldCollections(
     const change = { ddl, collections: defined ?? [] };
     return {
       collections,
-      currentCollections: followDdl(currentCollections, change),
+      currentCollections: followStructure(currentCollections, change),
       ddlBeforeInventory: earlier && [...earlier, change].slice(-EARLY_DDL),
     };
   }
@@ -213,28 +214,16 @@ function foldCollections(
     ...(earlier?.length ? [] : currentCollections),
     ...defined.map((definition) => [definition.namespace, definition] as const),
   ]);
-  for (const change of earlier ?? []) current = followDdl(current, change);
+  for (const change of earlier ?? []) current = followStructure(current, change);
   return { collections: inventory, currentCollections: current, ddlBeforeInventory: null };
 }
 
-function followDdl(
+function followStructure(
   before: StreamState['currentCollections'],
   { ddl, collections }: StructureChange,
 ): StreamState['currentCollections'] {
   const current = new Map(before);
-  for (const event of ddl) {
-    if (event.operation === 'drop') current.delete(event.namespace);
-    else if (event.operation === 'dropDatabase') {
-      for (const namespace of current.keys()) {
-        if (namespace.startsWith(`${event.namespace}.`)) current.delete(namespace);
-      }
-    } else if (event.operation === 'rename' && event.to !== undefined) {
-      const moved = current.get(event.namespace);
-      current.delete(event.namespace);
-      current.delete(event.to);
-      if (moved) current.set(event.to, { ...moved, namespace: event.to });
-    }
-  }
+  for (const event of ddl) followDdl(current, event);
   for (const definition of collections) current.set(definition.namespace, definition);
   return current;
 }

@@ -3,7 +3,7 @@
  * with a reason and a way on.
  */
 import { runCapture } from '@waybill/capture/capture';
-import { DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/settings';
+import { DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/start/settings';
 import { createLogger } from '@waybill/shared/base/logger';
 import { createMetrics } from '@waybill/shared/base/metrics';
 import { createCaptureStats } from '@waybill/shared/base/stats';

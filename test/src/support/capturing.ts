@@ -1,5 +1,5 @@
 import { type CaptureResult, runCapture } from '@waybill/capture/capture';
-import { type CaptureSettings, DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/settings';
+import { type CaptureSettings, DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/start/settings';
 import { createLogger, type Logger } from '@waybill/shared/base/logger';
 import { createMetrics } from '@waybill/shared/base/metrics';
 import { type CaptureStats, createCaptureStats } from '@waybill/shared/base/stats';

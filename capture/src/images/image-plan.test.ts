@@ -1,7 +1,7 @@
 import { clusterTime } from '@waybill/shared/base/position';
 import type { Operation } from '@waybill/shared/base/record';
 import { describe, expect, it } from 'vitest';
-import type { Change } from './change.ts';
+import type { Change } from '../record/change.ts';
 import { planImages } from './image-plan.ts';
 
 function change(operation: Operation, id: string, more: Partial<Change> = {}): Change {

@@ -6,8 +6,14 @@ import { type ClusterTime, formatClusterTime } from '@waybill/shared/base/positi
 import { array, buildArray, buildDocument, doc } from '@waybill/shared/bson/build';
 import { asBuffer } from '@waybill/shared/bson/raw';
 import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
-import { createDescription, indexesOf, isIdIndex } from '../catalog/definition.ts';
-import type { SealedDdlEvent } from './sealing.ts';
+import { createDescription, indexesOf, isIdIndex } from './definition.ts';
+
+/** A structure change as a commit tells it. */
+export interface ToldDdl {
+  readonly event: DdlEvent;
+  /** What it left; null where the event itself says enough. */
+  readonly definition: CollectionDefinition | null;
+}
 
 export function synthetic(
   operation: DdlEvent['operation'],
@@ -30,7 +36,7 @@ export function synthetic(
  * What makes a collection or view as it is: a `create`, and a `createIndexes` where there are more
  * than the `_id` index.
  */
-export function creation(definition: CollectionDefinition, time: ClusterTime): SealedDdlEvent[] {
+export function creation(definition: CollectionDefinition, time: ClusterTime): ToldDdl[] {
   const { namespace, uuid } = definition;
   const events = [synthetic('create', namespace, time, uuid, createDescription(definition))];
   const secondary = indexesOf(definition).filter((index) => !isIdIndex(index));
@@ -44,7 +50,7 @@ export function creation(definition: CollectionDefinition, time: ClusterTime): S
  * The definition stands beside the last of them: a commit may end between two, and until it has all
  * of them a crash must not leave it said that they were told.
  */
-export function leaving(events: readonly DdlEvent[], definition: CollectionDefinition): SealedDdlEvent[] {
+export function leaving(events: readonly DdlEvent[], definition: CollectionDefinition): ToldDdl[] {
   const last = events.length - 1;
   return events.map((event, at) => ({ event, definition: at === last ? definition : null }));
 }

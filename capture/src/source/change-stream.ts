@@ -20,7 +20,7 @@ import { rawArray } from '@waybill/shared/mongo/driver/raw-value';
 import { assertHoldsEvent } from './history.ts';
 import { namespaceOfLargeEvent } from './large-event.ts';
 import { resumeTokenTime } from './resume-token.ts';
-import { classifyStreamError, eventTooLarge } from './source-errors.ts';
+import { classifyStreamError, eventTooLarge } from './stream-errors.ts';
 import { type StreamOptions, type StreamStart, streamPipeline } from './stream-options.ts';
 
 export interface EventBatch {

@@ -1,8 +1,8 @@
 import { clusterTime } from '@waybill/shared/base/position';
 import { describe, expect, it } from 'vitest';
-import type { Change } from './change.ts';
+import type { Change } from '../record/change.ts';
 import { cutInHalf } from './cutting.ts';
-import type { SealedChanges } from './sealing.ts';
+import type { SealedChanges } from './units.ts';
 
 function change(time: number, name: string, transaction: bigint | null = null): Change {
   return {

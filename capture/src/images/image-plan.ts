@@ -1,5 +1,6 @@
-import { type Change, hasDocument, isSameUuid, namesShardKey } from './change.ts';
-import { DocumentTable } from './document-table.ts';
+import type { Change } from '../record/change.ts';
+import { DocumentTable } from '../record/document-table.ts';
+import { hasDocument, isSameUuid, namesShardKey } from '../record/documents.ts';
 
 /** Documents of one collection to read for one commit. */
 export interface ImageWants {

@@ -20,9 +20,10 @@ import { rawDocument } from '@waybill/shared/mongo/driver/raw-value';
 import { replyOperationTime } from '@waybill/shared/mongo/driver/reply';
 import { collectionUuidField, openByIdentity } from '@waybill/shared/mongo/facts/collection-identity';
 import PQueue from 'p-queue';
-import { type Change, namesShardKey, setImage } from './change.ts';
-import { DocumentTable } from './document-table.ts';
-import { refuseDuplicates } from './duplicate-ids.ts';
+import type { Change } from '../record/change.ts';
+import { DocumentTable } from '../record/document-table.ts';
+import { namesShardKey, setImage } from '../record/documents.ts';
+import { refuseDuplicates } from '../source/duplicate-ids.ts';
 import { type ImageWants, planImages } from './image-plan.ts';
 
 export interface ImageOptions {

@@ -13,28 +13,27 @@
  * Repeatable after a crash anywhere: what was committed is part of what is known, and the rest
  * differs still.
  */
+
 import { abortable } from '@waybill/shared/base/lifecycle';
 import type { Logger } from '@waybill/shared/base/logger';
 import { retry } from '@waybill/shared/base/retry';
+import type { StreamPosition } from '@waybill/shared/manifest/position';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/facts/catalog';
 import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
-import type { StreamPosition } from '../changes/change.ts';
-import { DDL_EVENTS } from '../changes/sealing.ts';
-import type { Tailer } from '../changes/tailer.ts';
-import type { ChangePipeline } from '../commit/change-pipeline.ts';
-import { pieces } from '../snapshot/plan.ts';
-import { sourceTime } from '../source-clock.ts';
-import { definitionOf } from './definition.ts';
-import { definitionChanges } from './definition-changes.ts';
-import type { KnownCollections } from './known-collections.ts';
+import { definitionOf } from '../catalog/definition.ts';
+import { definitionChanges } from '../catalog/definition-changes.ts';
+import type { KnownCollections } from '../catalog/known-collections.ts';
+import { pieces } from '../commit/pieces.ts';
+import { DDL_EVENTS, type PipelineUnit } from '../commit/units.ts';
+import { sourceTime } from '../source/source-clock.ts';
+import type { Tailer } from './tailer.ts';
 
 export interface ListingAgainOptions {
   readonly connection: MongoConnection;
   readonly filter: NamespaceFilter;
   readonly known: KnownCollections;
   readonly tailer: Tailer;
-  readonly pipeline: ChangePipeline;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
@@ -71,16 +70,16 @@ export class ListingAgain {
     const listed = await retry(() => listCatalog(connection, filter, signal), undefined, { signal });
     const end = await sourceTime(this.#options);
     let counts = false;
-    const proven = tailer.prove(end, async (position) => {
+    const proven = tailer.prove(end, (position) => {
       counts = known.revision === revision;
-      if (counts) await this.#record(listed, position);
+      return counts ? this.#record(listed, position) : [];
     });
     await abortable(proven, signal);
     return counts;
   }
 
-  async #record(listed: readonly CatalogEntry[], position: StreamPosition): Promise<void> {
-    const { known, pipeline, logger } = this.#options;
+  #record(listed: readonly CatalogEntry[], position: StreamPosition): PipelineUnit[] {
+    const { known, logger } = this.#options;
     const definitions = listed
       .filter((entry) => this.#canCome(entry))
       // Of a time series nothing but what is there at the start is captured.
@@ -104,7 +103,7 @@ export class ListingAgain {
       known.apply(event);
       if (definition) known.set(definition);
     }
-    for (const some of pieces(ddl, DDL_EVENTS)) await pipeline.push({ kind: 'ddl', ddl: some, position });
+    return [...pieces(ddl, DDL_EVENTS)].map((some) => ({ kind: 'ddl', ddl: some, position }));
   }
 
   /**

@@ -1,5 +1,7 @@
-import { type Change, type StreamPosition, sameTransaction } from './change.ts';
-import type { SealedChanges } from './sealing.ts';
+import type { StreamPosition } from '@waybill/shared/manifest/position';
+import type { Change } from '../record/change.ts';
+import { sameTransaction } from '../record/documents.ts';
+import type { SealedChanges } from './units.ts';
 
 /**
  * Cuts a sealed commit whose images would be too large for memory: near the middle, between

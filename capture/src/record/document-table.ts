@@ -1,5 +1,5 @@
 import type { Change } from './change.ts';
-import { hasId, isSameDocument } from './change.ts';
+import { hasId, isSameDocument } from './documents.ts';
 
 /**
  * Changes by document, by their hashes: no key has to be made for any of them. Its size is fixed
