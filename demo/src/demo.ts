@@ -105,23 +105,34 @@ export async function runDemo(context: DemoContext): Promise<number> {
   const verification = await cutOver(stage, observer, run);
   await run.stop();
 
-  const milestones = (await observer.look())?.milestones ?? [];
-  const seconds = Math.round(narrator.elapsedMs / 100) / 10;
-  if (context.json) {
-    const servers = { source: source.uri, target: target.uri };
-    show.printJson({ seconds, bucket, ...servers, application: written, milestones, verification });
-  } else {
-    narrator.heading('Milestones');
-    narrator.block(renderTimeline(milestones, show));
-    narrator.heading('Verification');
-    // The cutover verifies, then gives back the indexes that the load had held back: those are no
-    // differences now.
-    const structure = verification.structure.filter(({ heldBack }) => !heldBack);
-    narrator.block(show.verification({ ...verification, structure }));
-    tellWhere(stage);
-  }
+  await tellOutcome(stage, observer, written, verification);
   if (context.keep) await keep(stage);
   return verification.same ? 0 : 3;
+}
+
+async function tellOutcome(
+  stage: Stage,
+  observer: Observer,
+  application: Awaited<ReturnType<Application['stop']>>,
+  verification: VerifyReport,
+): Promise<void> {
+  const { context, narrator, bucket, source, target } = stage;
+  const { show } = context;
+  const milestones = (await observer.look())?.milestones ?? [];
+  if (context.json) {
+    const seconds = Math.round(narrator.elapsedMs / 100) / 10;
+    const servers = { source: source.uri, target: target.uri };
+    show.printJson({ seconds, bucket, ...servers, application, milestones, verification });
+    return;
+  }
+  narrator.heading('Milestones');
+  narrator.block(renderTimeline(milestones, show));
+  narrator.heading('Verification');
+  // The cutover verifies, then restores the indexes that the load had held back: those are no
+  // differences now.
+  const structure = verification.structure.filter(({ heldBack }) => !heldBack);
+  narrator.block(show.verification({ ...verification, structure }));
+  tellWhere(stage);
 }
 
 async function fillSource({ narrator, source, context }: Stage): Promise<ShopSummary> {

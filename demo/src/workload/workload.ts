@@ -54,77 +54,95 @@ const TOLERATED = new Set([11000, 112]);
 const NUMBERS_A_SEED = 1_000_000;
 
 export async function startWorkload(options: WorkloadOptions): Promise<Workload> {
-  const {
-    uri,
-    database,
-    seed,
-    writers = 4,
-    structureEvery,
-    maxOperations = Number.POSITIVE_INFINITY,
-  } = options;
-  const client = await MongoClient.connect(uri, { maxPoolSize: writers + 2 });
+  const client = await MongoClient.connect(options.uri, { maxPoolSize: writersOf(options) + 2 });
   const { version } = await client.db('admin').command({ buildInfo: 1 });
-  const names = pickable(options.without ?? []);
-  const counts: Partial<Record<OperationName, number>> = {};
-  const structure: string[] = [];
-  const state = { operations: 0, stopped: false };
-  let number = NUMBERS_A_SEED * (1 + (seed % 2000));
-  const pace = pacer(options.ratePerSecond);
-  const changes = changeStructure(client.db(database), (seed % 100_000).toString(36));
+  return new RunningWorkload(client, Number.parseFloat(version), options);
+}
 
-  const runWriter = async (index: number): Promise<void> => {
-    const writer: Writer = {
-      client,
-      database: client.db(database),
-      random: new Random(seed * 31 + index),
-      alive: Array.from({ length: options.orders }, (_, n) => n).filter((n) => n % writers === index),
-      release: Number.parseFloat(version),
-      nextNumber: () => number++,
-    };
-    while (!state.stopped && state.operations < maxOperations) {
-      state.operations += 1;
-      await pace(state.operations);
-      if (state.stopped) break;
-      const isDue = structureEvery !== undefined && state.operations % structureEvery === 0;
-      if (isDue && structure.length < (options.structureChanges ?? Number.POSITIVE_INFINITY)) {
-        structure.push((await changes.next()).value);
+const writersOf = ({ writers = 4 }: WorkloadOptions): number => writers;
+
+class RunningWorkload implements Workload {
+  readonly ended: Promise<WorkloadReport>;
+  readonly #client: MongoClient;
+  readonly #release: number;
+  readonly #options: WorkloadOptions;
+  readonly #names: readonly OperationName[];
+  readonly #pace: (operation: number) => Promise<void>;
+  readonly #changes: ReturnType<typeof changeStructure>;
+  readonly #counts: Partial<Record<OperationName, number>> = {};
+  readonly #structure: string[] = [];
+  #operations = 0;
+  #isStopped = false;
+  #number: number;
+
+  constructor(client: MongoClient, release: number, options: WorkloadOptions) {
+    const { seed, database } = options;
+    this.#client = client;
+    this.#release = release;
+    this.#options = options;
+    this.#names = pickable(options.without ?? []);
+    this.#pace = pacer(options.ratePerSecond);
+    this.#changes = changeStructure(client.db(database), (seed % 100_000).toString(36));
+    this.#number = NUMBERS_A_SEED * (1 + (seed % 2000));
+    const writers = Array.from({ length: writersOf(options) }, (_, index) => this.#write(index));
+    this.ended = Promise.all(writers)
+      .then(() => this.report)
+      .finally(() => client.close());
+    // Whoever awaits `ended` or `stop` learns of a failure; until then it must not end the process.
+    this.ended.catch(() => undefined);
+  }
+
+  get report(): WorkloadReport {
+    return { operations: this.#operations, counts: { ...this.#counts }, structure: [...this.#structure] };
+  }
+
+  stop(): Promise<WorkloadReport> {
+    this.#isStopped = true;
+    return this.ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop().catch(() => undefined);
+  }
+
+  /** One writer; its failure stops the others. */
+  async #write(index: number): Promise<void> {
+    try {
+      const writer = this.#writer(index);
+      const { maxOperations = Number.POSITIVE_INFINITY } = this.#options;
+      while (!this.#isStopped && this.#operations < maxOperations) {
+        this.#operations += 1;
+        await this.#pace(this.#operations);
+        if (this.#isStopped) break;
+        if (this.#isStructureDue()) this.#structure.push((await this.#changes.next()).value);
+        const name = writer.alive.length < 10 ? 'insert' : writer.random.pick(this.#names);
+        await perform(name, writer);
+        this.#counts[name] = (this.#counts[name] ?? 0) + 1;
       }
-      const name = writer.alive.length < 10 ? 'insert' : writer.random.pick(names);
-      await perform(name, writer);
-      counts[name] = (counts[name] ?? 0) + 1;
+    } catch (error) {
+      this.#isStopped = true;
+      throw error;
     }
-  };
+  }
 
-  const report = (): WorkloadReport => ({
-    operations: state.operations,
-    counts: { ...counts },
-    structure: [...structure],
-  });
-  const all = Promise.all(
-    Array.from({ length: writers }, (_, index) =>
-      runWriter(index).catch((error: unknown) => {
-        state.stopped = true;
-        throw error;
-      }),
-    ),
-  );
-  const ended = all.then(report).finally(() => client.close());
-  // Whoever awaits `ended` or `stop` learns of a failure; until then it must not end the process.
-  ended.catch(() => undefined);
-  const stop = (): Promise<WorkloadReport> => {
-    state.stopped = true;
-    return ended;
-  };
-  return {
-    get report() {
-      return report();
-    },
-    ended,
-    stop,
-    [Symbol.asyncDispose]: async () => {
-      await stop().catch(() => undefined);
-    },
-  };
+  #writer(index: number): Writer {
+    const { database, seed, orders } = this.#options;
+    const writers = writersOf(this.#options);
+    return {
+      client: this.#client,
+      database: this.#client.db(database),
+      random: new Random(seed * 31 + index),
+      alive: Array.from({ length: orders }, (_, n) => n).filter((n) => n % writers === index),
+      release: this.#release,
+      nextNumber: () => this.#number++,
+    };
+  }
+
+  #isStructureDue(): boolean {
+    const { structureEvery, structureChanges = Number.POSITIVE_INFINITY } = this.#options;
+    if (structureEvery === undefined || this.#operations % structureEvery !== 0) return false;
+    return this.#structure.length < structureChanges;
+  }
 }
 
 async function perform(name: OperationName, writer: Writer): Promise<void> {

@@ -11,7 +11,7 @@ export const FILE_CIRCLES: readonly string[] = [
 ];
 
 /** Workspaces whose folders import each other in circles. */
-export const FOLDER_CIRCLES: readonly string[] = ['cli', 'test'];
+export const FOLDER_CIRCLES: readonly string[] = ['cli'];
 
 export const DEAD_EXPORTS: readonly string[] = [
   'shared/lifecycle.ts#withTimeout',
@@ -65,7 +65,6 @@ export const LONG_FILES: Readonly<Record<string, number>> = {
 export const LONG_FUNCTIONS: Readonly<Record<string, number>> = {
   'shared/error.ts#s3Error': 65,
   'load/cutover.ts#cutOver': 61,
-  'demo/demo.ts#runDemo': 67,
+  // A table.
   'demo/shop.ts#shopCollections': 77,
-  'demo/workload.ts#startWorkload': 73,
 };
