@@ -1,4 +1,4 @@
-import { document, type Field, string, type Value } from './bytes.ts';
+import { document, type Field, string, type Value } from '../support/bson/bytes.ts';
 
 /** One document of the corpus: what a client sends, and what the server then holds. */
 export interface CorpusDocument {

@@ -1,4 +1,4 @@
-import * as b from './bytes.ts';
+import * as b from '../support/bson/bytes.ts';
 import { type CorpusDocument, collection } from './entry.ts';
 
 const withId = (name: string, id: b.Value): CorpusDocument => ({

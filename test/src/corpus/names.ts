@@ -1,4 +1,4 @@
-import * as b from './bytes.ts';
+import * as b from '../support/bson/bytes.ts';
 import { type CorpusDocument, collection, named } from './entry.ts';
 
 const documents: readonly CorpusDocument[] = [

@@ -1,4 +1,4 @@
-import * as b from './bytes.ts';
+import * as b from '../support/bson/bytes.ts';
 import { type CorpusDocument, collection, holding, named } from './entry.ts';
 
 const scope = b.document(['x', b.int32(1)], ['1', b.nullValue], ['0', b.nullValue]);

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import * as b from '../corpus/bytes.ts';
+import * as b from '../support/bson/bytes.ts';
 import { testClient } from '../support/raw.ts';
 import { describeWithServer, startServer, uniqueName } from '../support/servers.ts';
 import type { RunningCommand } from '../support/waybill.ts';

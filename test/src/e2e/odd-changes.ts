@@ -1,5 +1,5 @@
-import * as b from '../corpus/bytes.ts';
 import { equalIds } from '../corpus/ids.ts';
+import * as b from '../support/bson/bytes.ts';
 import { type TestClient, testClient } from '../support/raw.ts';
 
 /** Changes of documents with odd `_id`s and odd content, byte for byte as given. */

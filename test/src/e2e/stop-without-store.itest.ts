@@ -3,6 +3,7 @@
  * given up soon, the exit code says that this was a stop, and what was given up comes with the next
  * start.
  */
+
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -10,6 +11,7 @@ import { testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
 import { Cable, type CableState } from '../support/stores/cable.ts';
 import type { StoreKind } from '../support/stores/programs.ts';
+import { storeBinary } from '../support/stores/programs.ts';
 import { startTestStore, type TestStore } from '../support/stores/test-store.ts';
 import type { RunningCommand } from '../support/waybill.ts';
 import { ending, Migration, said } from './migration.ts';
@@ -133,7 +135,7 @@ for (const { kind, following, reading } of CASES) {
           expect(await migration.finish()).toEqual([]);
         });
     },
-    { stores: [kind] },
+    { needs: [() => storeBinary(kind)] },
   );
 }
 

@@ -13,6 +13,7 @@ import { connectSource, type RunningCapture, startCapture } from '../support/cap
 import { type TestClient, testClient } from '../support/raw.ts';
 import { differences, replayStream } from '../support/replay.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
+import { storeBinary } from '../support/stores/programs.ts';
 import { startTestStore } from '../support/stores/test-store.ts';
 
 const ROUNDS = 100;
@@ -61,7 +62,7 @@ for (const kind of ['s3', 'gcs'] as const) {
         await bucket.close();
       });
     },
-    { stores: [kind] },
+    { needs: [() => storeBinary(kind)] },
   );
 }
 

@@ -11,6 +11,7 @@ import { awaitUntil } from '../support/await-until.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
 import { suiteStore } from '../support/stores/available.ts';
 import { BREAKING, FAULTS, type FaultRates } from '../support/stores/faults.ts';
+import { storeBinary } from '../support/stores/programs.ts';
 import type { RunningCommand } from '../support/waybill.ts';
 import { createShop, startWorkload, testSeed } from '../support/workload.ts';
 import { ending, Migration, said } from './migration.ts';
@@ -88,7 +89,7 @@ for (const kind of ['s3', 'gcs'] as const) {
         expect(sure.filter((fault) => proxy.counts[fault] === 0)).toEqual([]);
       });
     },
-    { stores: [kind] },
+    { needs: [() => storeBinary(kind)] },
   );
 }
 

@@ -10,6 +10,7 @@ import { type TemporaryFolder, temporaryFolder } from '@waybill/demo/servers/tem
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
+import { storeBinary } from '../support/stores/programs.ts';
 import { type S3Server, startS3Server } from '../support/stores/s3-server.ts';
 import { type CommandResult, runWaybill, spawnWaybill } from '../support/waybill.ts';
 import { createShop, testSeed } from '../support/workload.ts';
@@ -113,7 +114,7 @@ await describeWithServer(
       expect(text).not.toMatch(/Signature=|X-Amz-Signature|AWS4-HMAC/i);
     }
   },
-  { stores: ['s3'] },
+  { needs: [() => storeBinary('s3')] },
 );
 
 const textOf = ({ stdout, stderr }: CommandResult): string => `${stdout}\n${stderr}`;

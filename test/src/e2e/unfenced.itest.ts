@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { compareDeployments } from '../support/compare.ts';
 import { testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
+import { storeBinary } from '../support/stores/programs.ts';
 import { type S3Server, startS3Server } from '../support/stores/s3-server.ts';
 import { runWaybill } from '../support/waybill.ts';
 
@@ -71,5 +72,5 @@ await describeWithServer(
       }
     });
   },
-  { stores: ['s3-without-conditions'] },
+  { needs: [() => storeBinary('s3-without-conditions')] },
 );

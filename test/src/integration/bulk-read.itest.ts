@@ -9,7 +9,7 @@ import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/conn
 import { openCursor } from '@waybill/shared/mongo/driver/cursor';
 import { readRange } from '@waybill/shared/mongo/read/range-reader';
 import { expect, it } from 'vitest';
-import { binary, document, int32 } from '../corpus/bytes.ts';
+import { binary, document, int32 } from '../support/bson/bytes.ts';
 import { testClient } from '../support/raw.ts';
 import { describeWithServer, startServer, uniqueName } from '../support/servers.ts';
 import { startTlsFront } from '../support/stores/tls-front.ts';

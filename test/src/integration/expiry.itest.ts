@@ -162,5 +162,5 @@ await describeWithServer(
       expect(restored.get('plain')).not.toHaveProperty('unique');
     });
   },
-  { source: 'oldest' },
+  { source: 'oldest', ownPair: true },
 );

@@ -11,8 +11,8 @@ import type { SegmentCodec } from '@waybill/shared/segment/extension';
 import { encodeChangeSegment } from '@waybill/shared/segment/write/change-writer';
 import { SnapshotSegmentWriter } from '@waybill/shared/segment/write/snapshot-writer';
 import { describe, expect, it } from 'vitest';
-import { document as bson, int32, string } from '../corpus/bytes.ts';
 import { corpusDocuments } from '../corpus/corpus.ts';
+import { document as bson, int32, string } from '../support/bson/bytes.ts';
 import { placesOf } from '../support/bson/testing.ts';
 
 // Avro is worth its name only if others read it: fastavro, in Python, shares no code with the

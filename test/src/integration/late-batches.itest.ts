@@ -13,7 +13,7 @@ import { silentLogger } from '@waybill/shared/base/logger';
 import { deleteStatement, replaceStatement } from '@waybill/shared/bson/statement';
 import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { document, int32 } from '../corpus/bytes.ts';
+import { document, int32 } from '../support/bson/bytes.ts';
 import { type HeldMessage, LateWire } from '../support/late-wire.ts';
 import { type TestClient, testClient } from '../support/raw.ts';
 import { describeWithServer, type ServerKind, startServer, uniqueName } from '../support/servers.ts';

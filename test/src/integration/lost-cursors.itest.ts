@@ -9,7 +9,7 @@ import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { listCollections } from '@waybill/shared/mongo/facts/collections';
 import { type Db, Long } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
-import { int32 } from '../corpus/bytes.ts';
+import { int32 } from '../support/bson/bytes.ts';
 import { temporaryBucket } from '../support/bucket.ts';
 import { beforeCommands, caughtUp, connectSource, mark, startCapture } from '../support/capturing.ts';
 import { padded } from '../support/ranges.ts';

@@ -4,7 +4,7 @@
  */
 import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time';
 import { expect, it } from 'vitest';
-import { int32, string } from '../corpus/bytes.ts';
+import { int32, string } from '../support/bson/bytes.ts';
 import { copied, describeRanges, padded } from '../support/ranges.ts';
 import type { TestClient } from '../support/raw.ts';
 

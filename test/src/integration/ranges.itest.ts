@@ -26,7 +26,7 @@ import {
   symbol,
   timestamp,
   type Value,
-} from '../corpus/bytes.ts';
+} from '../support/bson/bytes.ts';
 import { describeRanges, padded } from '../support/ranges.ts';
 
 /**

@@ -8,7 +8,7 @@ import { type CommandReply, connect, type MongoConnection } from '@waybill/share
 import { openCursor } from '@waybill/shared/mongo/driver/cursor';
 import { RawSequence, rawArray, rawDocument } from '@waybill/shared/mongo/driver/raw-value';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { array, document, double, type Field, int32, int64, object, string } from '../corpus/bytes.ts';
+import { array, document, double, type Field, int32, int64, object, string } from '../support/bson/bytes.ts';
 import { describeWithServer, type ServerKind, uniqueName } from '../support/servers.ts';
 
 /**

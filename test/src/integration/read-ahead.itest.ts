@@ -26,6 +26,7 @@ import { testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
 import { describeWithStores } from '../support/stores/available.ts';
 import type { FaultProxy } from '../support/stores/fault-proxy.ts';
+import { storeBinary } from '../support/stores/programs.ts';
 import { startTestStore, type TestStore } from '../support/stores/test-store.ts';
 import { put, StreamBuilder } from '../support/stream-builder.ts';
 
@@ -197,7 +198,7 @@ await describeWithServer(
       expect(watch.asked).toEqual([...watch.segments.keys()]);
     });
   },
-  { stores: ['s3'] },
+  { needs: [() => storeBinary('s3')] },
 );
 
 /** A bucket that notes which segments are asked for, in which order, and what is held of them. */

@@ -1,7 +1,7 @@
 /** What verify finds between documents: none, each kind, any number. */
 import { expect, it } from 'vitest';
-import * as b from '../corpus/bytes.ts';
 import { insertCorpus } from '../corpus/corpus.ts';
+import * as b from '../support/bson/bytes.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
 import { linesOf, numbered, type Planted, plant, row, verify } from '../support/verifying.ts';
 import { testSeed } from '../support/workload.ts';

@@ -3,8 +3,8 @@
  * new target.
  */
 import { expect, it } from 'vitest';
-import * as b from '../corpus/bytes.ts';
 import { insertCorpus } from '../corpus/corpus.ts';
+import * as b from '../support/bson/bytes.ts';
 import { testClient } from '../support/raw.ts';
 import { describeWithServer, startServer, uniqueName } from '../support/servers.ts';
 import { linesOf, numbered, verify } from '../support/verifying.ts';

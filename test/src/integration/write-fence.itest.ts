@@ -9,8 +9,8 @@ import type { FenceRequest, Target, WriteBatch, WriteResult } from '@waybill/loa
 import { deleteStatement, replaceStatement } from '@waybill/shared/bson/statement';
 import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { document, int32 } from '../corpus/bytes.ts';
 import { awaitUntil } from '../support/await-until.ts';
+import { document, int32 } from '../support/bson/bytes.ts';
 import { type TestClient, testClient } from '../support/raw.ts';
 import { ReplicaSet } from '../support/replica-set.ts';
 import {

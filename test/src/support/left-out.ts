@@ -1,9 +1,11 @@
 import { describe, it } from 'vitest';
 
 export type Suite = () => void;
+/** Finds a program, or fails and says why it cannot be had. */
+export type Program = () => Promise<unknown>;
 
 /** Why one of these programs cannot be had, or undefined where all of them can. */
-export async function whyMissing(programs: readonly (() => Promise<unknown>)[]): Promise<string | undefined> {
+export async function whyMissing(programs: readonly Program[]): Promise<string | undefined> {
   for (const find of programs) {
     try {
       await find();

@@ -10,7 +10,7 @@ import {
 } from '@waybill/shared/mongo/read/range-reader';
 import type { Document } from 'mongodb-4-0';
 import { afterAll, beforeAll, expect } from 'vitest';
-import { document, string, type Value } from '../corpus/bytes.ts';
+import { document, string, type Value } from './bson/bytes.ts';
 import { type TestClient, testClient } from './raw.ts';
 import { describeWithServer, type ServerKind, uniqueName } from './servers.ts';
 

@@ -3,7 +3,7 @@ import { mongoAddress, mongodArguments } from '@waybill/demo/servers/start';
 import { type TemporaryFolder, temporaryFolder } from '@waybill/demo/servers/temporary';
 import { MongoClient } from 'mongodb-4-0';
 import { awaitUntil } from './await-until.ts';
-import { binaryOf } from './servers.ts';
+import { binaryOf } from './lending/binaries.ts';
 
 const MEMBERS = 3;
 /** Short, so that a test sees many elections. */

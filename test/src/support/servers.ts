@@ -1,39 +1,29 @@
 import { type RunningCluster, startCluster } from '@waybill/demo/servers/cluster';
-import { findMongod, findMongod40, type ServerBinary } from '@waybill/demo/servers/find';
 import { type RunningServer, type StartOptions, startMongod } from '@waybill/demo/servers/start';
 import { afterAll, beforeAll } from 'vitest';
-import { describeOrLeaveOut, whyMissing } from './left-out.ts';
-import { type StoreKind, storeBinary } from './stores/programs.ts';
+import { describeOrLeaveOut, type Program, whyMissing } from './left-out.ts';
+import { binaryOf, log, type ServerKind } from './lending/binaries.ts';
+import { borrow } from './lending/borrow.ts';
+import type { LentServer, Role } from './lending/lent-server.ts';
 
-/** `current` is the version that the demo runs; `oldest` is 4.0, the oldest source. */
-export type ServerKind = 'current' | 'oldest';
+export type { ServerKind };
 
 export interface TestServers {
   /**
-   * Single-node replica sets, shared by all suites of the file. Known once the suite's hooks have
-   * run.
+   * Single-node replica sets, which all suites of the file share and no other file uses meanwhile.
+   * Known once the suite's hooks have run.
    */
-  readonly source: RunningServer;
-  readonly target: RunningServer;
+  readonly source: LentServer;
+  readonly target: LentServer;
 }
 
 export interface SuiteOptions {
   readonly source?: ServerKind;
   readonly target?: ServerKind;
-  /** Object stores that the suite starts itself. */
-  readonly stores?: readonly StoreKind[];
-}
-
-const log = (message: string): void => console.log(`servers: ${message}`);
-const binaries = new Map<ServerKind, Promise<ServerBinary>>();
-
-export function binaryOf(kind: ServerKind): Promise<ServerBinary> {
-  let found = binaries.get(kind);
-  if (!found) {
-    found = kind === 'oldest' ? findMongod40({ log }) : findMongod({ log });
-    binaries.set(kind, found);
-  }
-  return found;
+  /** Starts the pair for this file: the suite changes more than databases, users and roles. */
+  readonly ownPair?: boolean;
+  /** Other programs that the suite starts itself. */
+  readonly needs?: readonly Program[];
 }
 
 /** A server of the test's own: `await using server = await startServer({ replSet: 'rs' })`. */
@@ -62,20 +52,17 @@ export async function startShardedCluster(): Promise<RunningCluster> {
 export async function describeWithServer(
   name: string,
   suite: (servers: TestServers) => void,
-  { source = 'current', target = 'current', stores = [] }: SuiteOptions = {},
+  { source = 'current', target = 'current', ownPair = false, needs = [] }: SuiteOptions = {},
 ): Promise<void> {
   const kinds = [...new Set<ServerKind>([source, target])];
-  const missing = await whyMissing([
-    ...kinds.map((kind) => () => binaryOf(kind)),
-    ...stores.map((kind) => () => storeBinary(kind)),
-  ]);
+  const missing = await whyMissing([...kinds.map((kind) => () => binaryOf(kind)), ...needs]);
   describeOrLeaveOut(name, missing, () => {
-    const running = new Map<'source' | 'target', RunningServer>();
+    const running = new Map<Role, LentServer>();
     beforeAll(async () => {
-      running.set('source', await shared('source', source));
-      running.set('target', await shared('target', target));
+      running.set('source', await serverOf('source', source, ownPair));
+      running.set('target', await serverOf('target', target, ownPair));
     });
-    const get = (role: 'source' | 'target'): RunningServer => {
+    const get = (role: Role): LentServer => {
       const server = running.get(role);
       if (!server) throw new Error('Servers are known in hooks and tests, not while tests are collected');
       return server;
@@ -91,22 +78,36 @@ export async function describeWithServer(
   });
 }
 
-const pair = new Map<string, Promise<RunningServer>>();
-
-function shared(role: 'source' | 'target', kind: ServerKind): Promise<RunningServer> {
-  const key = `${role}-${kind}`;
-  let server = pair.get(key);
-  if (!server) {
-    server = startServer({ kind, replSet: role });
-    pair.set(key, server);
-  }
-  return server;
+interface Held {
+  readonly server: LentServer;
+  readonly letGo: () => void | Promise<void>;
 }
 
-// Every test file loads this module anew, so this hook belongs to the file and ends its servers
-// once.
+const held = new Map<string, Promise<Held>>();
+
+async function serverOf(role: Role, kind: ServerKind, own: boolean): Promise<LentServer> {
+  const key = `${role}-${kind}-${own}`;
+  let server = held.get(key);
+  if (!server) {
+    server = own ? startOwn(role, kind) : borrowOne(role, kind);
+    held.set(key, server);
+  }
+  return (await server).server;
+}
+
+async function startOwn(role: Role, kind: ServerKind): Promise<Held> {
+  const server = await startServer({ kind, replSet: role });
+  return { server, letGo: server.stop };
+}
+
+async function borrowOne(role: Role, kind: ServerKind): Promise<Held> {
+  const { server, giveBack } = await borrow(role, kind);
+  return { server, letGo: giveBack };
+}
+
+// Every test file loads this module anew, so this hook belongs to the file.
 afterAll(async () => {
-  for (const server of pair.values()) await (await server).stop();
+  for (const each of held.values()) await (await each).letGo();
 });
 
 let names = 0;

@@ -3,7 +3,7 @@ import { newVerifyStats, type VerifySettings } from '@waybill/load/verify/settin
 import { runVerify } from '@waybill/load/verify/verify';
 import { connect } from '@waybill/shared/mongo/driver/connection';
 import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
-import * as b from '../corpus/bytes.ts';
+import * as b from './bson/bytes.ts';
 import { testClient } from './raw.ts';
 import type { TestServers } from './servers.ts';
 
