@@ -82,6 +82,15 @@ it('shows figures in the README as the table of the benchmarks has them', () => 
   }
 });
 
+it('restarts a service on every exit code but those that a restart cannot mend', () => {
+  const exits = new Set(all(section(text('docs/error-codes.md'), 'Exit codes'), /^\| (\d+) \|/gm));
+  const mended = ['0', '1', '130'];
+  const lasting = [...exits].filter((exit) => !mended.includes(exit));
+  expect(lasting.length).toBeGreaterThan(3);
+  expect(faq).toContain(`RestartPreventExitStatus=${lasting.join(' ')}`);
+  expect(faq).toContain(`values: [${lasting.join(', ')}]`);
+});
+
 it('gives editors what the formatter does', () => {
   const { formatter } = JSON.parse(text('biome.json')) as {
     formatter: { indentStyle: string; indentWidth: number; lineWidth: number };
