@@ -11,7 +11,7 @@ import { OPTION_SPECS, type Options } from './options/options.ts';
 import { resolveOptions } from './options/resolve.ts';
 
 async function read(...argv: string[]): Promise<Invocation> {
-  const invocation = await readCommandLine(argv, COMMANDS, '0');
+  const invocation = readCommandLine(argv, COMMANDS, '0');
   if (!invocation) throw new Error('help was printed');
   return invocation;
 }
@@ -47,7 +47,7 @@ describe('values', () => {
 
   it('of a switch are not the command that stands behind it', async () => {
     const { command, flags } = await read('--json', 'status', '--watch', 'false');
-    expect({ name: command.name, ...flags }).toEqual({ name: 'status', json: 'true', watch: 'false' });
+    expect({ name: command.name, ...flags }).toEqual({ name: 'status', json: true, watch: false });
   });
 
   it.each([
@@ -79,6 +79,9 @@ describe('values', () => {
     [['--json=true'], true],
     [['--json=false'], false],
     [['--json', 'false'], false],
+    [['--json=yes'], true],
+    [['--json=no'], false],
+    [['--json=1'], true],
     [['--json', 'true', '--json', 'false'], false],
     [['--no-json'], false],
     [['--json', '--no-json'], false],
@@ -139,6 +142,25 @@ describe('mistakes', () => {
       'CONFIG_UNKNOWN_KEY: waybill capture has no option --target | --target belongs to: ',
     ],
     [
+      ['capture', '--workers', '3'],
+      'CONFIG_UNKNOWN_KEY: waybill capture has no option --workers | --workers belongs to: load, run.',
+    ],
+    [
+      ['--keep', 'capture'],
+      'CONFIG_UNKNOWN_KEY: waybill capture has no option --keep | --keep belongs to: demo.',
+    ],
+    [['--nonsense', 'capture'], 'CONFIG_UNKNOWN_KEY: unknown option --nonsense | See'],
+    [['completon'], 'CONFIG_UNKNOWN_KEY: unknown command completon | Did you mean completion?'],
+    [['completion', 'zsh'], 'CONFIG_INVALID: waybill completion takes no argument zsh |'],
+    [['capture', 'all'], 'CONFIG_INVALID: waybill capture takes no argument all |'],
+    [[...STATUS, '--json=maybe'], 'CONFIG_INVALID: --json: "maybe" is not true or false | '],
+    [[...STATUS, '--json', 'maybe'], 'CONFIG_INVALID: waybill status takes no argument maybe | '],
+    [[...STATUS, '--no-stream'], 'CONFIG_INVALID: --stream: false is not a text | '],
+    [
+      [...STATUS, '--log-level', 'loud'],
+      'CONFIG_INVALID: --log-level: "loud" is not one of debug, info, warn, error, silent | ',
+    ],
+    [
       ['capture', '--include', 'a', 'b'],
       'CONFIG_INVALID: waybill capture takes no argument b | Options begin with --; a list is',
     ],
@@ -171,7 +193,8 @@ describe('waybill, run', () => {
     for (const { name, describe } of COMMANDS) expect(stdout).toMatch(new RegExp(` ${name} +${describe}\n`));
     expect(stdout).toMatch(/-h, --help .*\n/);
     expect(stdout).toMatch(/--version .*\n/);
-    expect(stdout.trimEnd().endsWith('environment variable: docs/options.md.')).toBe(true);
+    expect(stdout).toContain('a key of a --config file: docs/options.md\n');
+    expect(stdout.trimEnd().endsWith('docs/operations.md')).toBe(true);
   });
 
   it.each([[['captur', '--help']], [['help', 'captur']], [['captur', '--version']]])(
@@ -195,7 +218,7 @@ describe('waybill, run', () => {
   ])('%j shows the command', async (argv) => {
     const { stdout, stderr } = await waybill(...argv);
     expect(stderr).toBe('');
-    expect(stdout).toContain('waybill gc [options]\n\nList what a stream has left');
+    expect(stdout).toContain('waybill gc [options]\n\nList what a stream has in its bucket');
     expect(stdout).toContain('waybill gc --bucket /data/waybill --delete');
   });
 });

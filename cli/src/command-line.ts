@@ -1,126 +1,151 @@
 /**
- * The command line as it was typed: a command, and flags that nobody has looked into. Parsing of
- * values, defaults and what is needed are the table's business, so that all sources agree.
+ * The command line: which command, and its flags as they were typed. yargs reads the words, refuses
+ * names that the command does not have, and prints help and completion. Values are looked into
+ * later (options/resolve.ts), together with those of the environment and the configuration file.
  */
 
 import { WaybillError } from '@waybill/shared/base/errors';
-import { Command as Commander, Option } from 'commander';
+import yargs, { type Argv } from 'yargs';
 import type { Command } from './commands/command.ts';
-import { OPTION_SPECS } from './options/options.ts';
-import { unknownName } from './options/resolve.ts';
+import { closingText, describeCommand, describeFrontDoor } from './help.ts';
+import { AS_TYPED } from './options/elsewhere.ts';
+import { isOptionName, OPTION_SPECS } from './options/options.ts';
+import { invalidValue, unknownName } from './options/refusals.ts';
+import { COMPLETION } from './options/spec/commands.ts';
+import { parseBoolean, ValueError } from './options/spec/value.ts';
 
 export interface Invocation {
   readonly command: Command;
-  /**
-   * By option name. What no option is called is among them: the table refuses it, and knows what is
-   * like it.
-   */
+  /** By option name. */
   readonly flags: Readonly<Record<string, unknown>>;
 }
 
+/** What the script of `waybill completion` calls, with the words that were typed so far. */
+const COMPLETE = '--get-yargs-completions';
+
 /**
- * What to run, or null where help or the version was asked for and printed. Throws CONFIG_* for
- * what does not parse.
+ * What to run, or null if help, the version or a completion was asked for and printed. Errors:
+ * CONFIG_INVALID, CONFIG_UNKNOWN_KEY.
  */
-export async function readCommandLine(
+export function readCommandLine(
   argv: readonly string[],
   commands: readonly Command[],
   version: string,
-): Promise<Invocation | null> {
-  const reader = newReader();
-  // Whatever stands behind an unknown option is unknown as well: the command may be.
-  const words = switchesBeforeCommand(argv.map(longName), commands);
-  const { operands, unknown } = reader.parseOptions(words);
-  const named = [...operands, ...unknown].find((word) => commands.some(({ name }) => name === word));
-  const command = commands.find(({ name }) => name === named);
-  const [first = command?.name] = operands.filter((word) => word !== 'help');
-  if (first !== undefined && command?.name !== first) {
-    throw unknownName(
-      'command',
-      first,
-      commands.map(({ name }) => name),
+): Invocation | null {
+  let invocation: Invocation | null = null;
+  const run = (command: Command, { _, $0, '--': __, ...flags }: Record<string, unknown>): void => {
+    invocation = { command, flags };
+  };
+  const isCompleting = argv[0] === COMPLETE;
+  const words = isCompleting ? [...argv] : inOneForm(argv);
+  // Folded options are left out of the help, but not out of what the shell completes.
+  const unfolded = isCompleting || words.includes('all');
+  const door = describeFrontDoor(yargs(words), version, process.stdout.columns)
+    .parserConfiguration(AS_TYPED)
+    // Known before the command is, so that `--json status` does not take the command for a value.
+    .options(
+      Object.fromEntries(SWITCHES.map((name) => [name, { type: 'boolean', hidden: true, global: false }])),
+    )
+    .strict()
+    .demandCommand(1);
+  for (const command of commands) {
+    door.command(
+      command.name,
+      command.describe,
+      (page) => describeCommand(page, command, unfolded).demandCommand(0, 0),
+      (typed) => run(command, typed),
     );
   }
-  if (reader.getOptionValue('help') || operands.includes('help')) {
-    const { helpText } = await import('./help.ts');
-    process.stdout.write(helpText(commands, command, process.stdout.columns));
-    return null;
-  }
-  if (reader.getOptionValue('version')) {
-    process.stdout.write(`${version}\n`);
-    return null;
-  }
-  const [, excess] = operands;
-  if (command === undefined) {
-    throw new WaybillError('CONFIG_INVALID', 'no command is given', {
-      hint: 'waybill --help lists them; waybill demo shows everything at work.',
-    });
-  }
-  if (excess !== undefined) {
-    throw new WaybillError('CONFIG_INVALID', `waybill ${command.name} takes no argument ${excess}`, {
-      hint: 'Options begin with --; a list is given with commas and without spaces.',
-    });
-  }
-  return { command, flags: { ...unknownFlag(unknown), ...knownFlags(reader) } };
+  door.completion(COMPLETION, 'Print a script that completes commands and options in bash or zsh.');
+  door.fail((message) => refuse(message, wordsOf(door), commands));
+  // Prints, and ends the process.
+  if (isCompleting) door.parseSync();
+  door.parse(words, {}, (_error, { _: [first], version: isVersion }, output) => {
+    if (output === '') return;
+    const command = knownCommand(first, commands);
+    const isHelp = !isVersion && first !== COMPLETION;
+    process.stdout.write(`${output}\n${isHelp ? closingText(command, unfolded) : ''}`);
+  });
+  return invocation;
 }
 
+const SWITCHES = [...OPTION_SPECS].filter(([, { type }]) => type === 'boolean').map(([name]) => name);
+
 /**
- * One for all commands, so that options may stand before the command as well: which command takes
- * which is looked at later. No option insists on a value, or it would take the next option for one.
+ * `help gc` as `gc --help`, and `--json=no` as `--no-json`: yargs takes every value of a switch but
+ * `true` for false.
  */
-function newReader(): Commander {
-  const reader = new Commander().helpOption(false);
-  for (const [name, spec] of OPTION_SPECS) {
-    const option = new Option(`--${name} [value]`);
-    if (spec.type === 'boolean') {
-      reader.addOption(option.preset(true)).addOption(new Option(`--no-${name}`));
-    } else {
-      reader.addOption(option.preset('').argParser(collect));
+function inOneForm(argv: readonly string[]): string[] {
+  const [first, ...rest] = argv;
+  if (first === 'help' && rest.length > 0) return [...rest, '--help'];
+  return argv.map((word) => {
+    const [, name = '', value] = /^--([a-z-]+)=(.*)$/s.exec(word) ?? [];
+    const spec = isOptionName(name) ? OPTION_SPECS.get(name) : undefined;
+    if (!isOptionName(name) || spec?.type !== 'boolean') return word;
+    try {
+      return parseBoolean(value) ? `--${name}` : `--no-${name}`;
+    } catch (error) {
+      if (!(error instanceof ValueError)) throw error;
+      throw invalidValue(name, spec, `--${name}`, `${JSON.stringify(value)} is not ${error.expected}`);
     }
-  }
-  return reader.addOption(new Option('--help')).addOption(new Option('--version'));
-}
-
-/** A repeated option is a list, whether it may be one or not. */
-function collect(value: string, before: string | string[] | undefined): string | string[] {
-  return before === undefined ? value : [before, value].flat();
-}
-
-const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
-  ['h', 'help'],
-  ...[...OPTION_SPECS].flatMap(([name, { alias }]) => (alias ? [[alias, name] as const] : [])),
-]);
-
-/**
- * `-c=file` and `-config=file` as `--config=file`. Commander would read what stands behind a short
- * name as its value, and look for a file called "=file" or "onfig=file".
- */
-function longName(typed: string): string {
-  const [, name, rest] = /^-([a-z][^=]*)(.*)$/is.exec(typed) ?? [];
-  return name === undefined ? typed : `--${SHORT_NAMES.get(name) ?? name}${rest}`;
-}
-
-const SWITCHES: ReadonlySet<string> = new Set(
-  [...OPTION_SPECS].filter(([, { type }]) => type === 'boolean').map(([name]) => `--${name}`),
-);
-
-/** A switch takes `true` or `false`, but the command that stands behind it is not its value. */
-function switchesBeforeCommand(words: readonly string[], commands: readonly Command[]): string[] {
-  return words.map((word, index) => {
-    const isBeforeCommand = commands.some(({ name }) => name === words[index + 1]);
-    return isBeforeCommand && SWITCHES.has(word) ? `${word}=true` : word;
   });
 }
 
-function knownFlags(reader: Commander): Record<string, unknown> {
-  const flags = reader.options
-    .filter((option) => !option.negate)
-    .map((option) => [option.name(), reader.getOptionValue(option.attributeName())] as const);
-  return Object.fromEntries(flags.filter(([, value]) => value !== undefined));
+interface Words {
+  readonly positionals: readonly string[];
+  readonly flags: readonly string[];
 }
 
-/** The first one is enough for a message; what follows it may be its value. */
-function unknownFlag([typed]: readonly string[]): Record<string, unknown> {
-  const name = typed?.replace(/^--?/, '').replace(/=.*$/s, '');
-  return name === undefined ? {} : Object.fromEntries([[name, true]]);
+function wordsOf(door: Argv): Words {
+  const {
+    _: positionals = [],
+    '--': rest = [],
+    ...flags
+  } = (door.parsed || { argv: {} }).argv as {
+    _?: unknown[];
+    '--'?: unknown[];
+  };
+  return { positionals: [...positionals, ...rest].map(String), flags: Object.keys(flags) };
+}
+
+function knownCommand(name: unknown, commands: readonly Command[]): Command | undefined {
+  if (name === undefined || name === COMPLETION) return undefined;
+  const command = commands.find((each) => each.name === name);
+  if (command) return command;
+  throw unknownName('command', String(name), [...commands.map((each) => each.name), COMPLETION]);
+}
+
+/**
+ * What yargs refuses, in our words: it tells in prose only what it found. The choices of an option
+ * are the table's to check, whichever source has the value.
+ */
+function refuse(message: string, { positionals, flags }: Words, commands: readonly Command[]): void {
+  const [first, excess] = positionals;
+  const command = knownCommand(first, commands);
+  if (excess !== undefined) {
+    throw new WaybillError('CONFIG_INVALID', `waybill ${first} takes no argument ${excess}`, {
+      hint: 'Options begin with --; a list is given with commas and without spaces.',
+    });
+  }
+  for (const name of flags) rejectUnknownFlag(name, command);
+  if (command && message.startsWith('Invalid values:')) return;
+  throw new WaybillError('CONFIG_INVALID', command ? message : 'no command is given', {
+    hint: 'waybill --help lists them; waybill demo shows everything at work.',
+  });
+}
+
+const OF_YARGS = ['help', 'h', 'version', '$0'];
+
+function rejectUnknownFlag(flag: string, command: Command | undefined): void {
+  const specs = [...OPTION_SPECS].filter(([, { commands }]) => !command || commands.includes(command.name));
+  if (OF_YARGS.includes(flag) || specs.some(([name, { alias }]) => flag === name || flag === alias)) return;
+  const others = isOptionName(flag) ? OPTION_SPECS.get(flag)?.commands : undefined;
+  if (!others || !command) {
+    const names = specs.map(([name]) => name);
+    throw unknownName('option', flag, names, (name) => `--${name}`);
+  }
+  throw new WaybillError('CONFIG_UNKNOWN_KEY', `waybill ${command.name} has no option --${flag}`, {
+    hint: `--${flag} belongs to: ${others.join(', ')}.`,
+    context: { option: flag, command: command.name },
+  });
 }

@@ -1,36 +1,59 @@
-import { describe, expect, it } from 'vitest';
+import { execFileSync } from 'node:child_process';
+import { EXIT_CODES } from '@waybill/shared/base/errors';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { readCommandLine } from './command-line.ts';
 import { COMMANDS } from './commands/commands.ts';
-import { helpText } from './help.ts';
 import { OPTION_SPECS } from './options/options.ts';
 
 const longest = (text: string): number => Math.max(...text.split('\n').map((line) => line.length));
-const beforeExamples = (text: string): string => text.slice(0, text.indexOf('\nExamples:\n'));
+/** What yargs lays out; below it stands what is not wrapped. */
+const laidOut = (text: string): string =>
+  text.slice(0, text.search(/\n(Bucket options|Examples|Options of)/));
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** As the command prints it to a terminal of that many columns; undefined if there is none. */
+function help(columns: number | undefined, ...argv: string[]): string {
+  let text = '';
+  vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
+    text += String(chunk);
+    return true;
+  });
+  const own = Object.getOwnPropertyDescriptor(process.stdout, 'columns');
+  Object.defineProperty(process.stdout, 'columns', { value: columns, configurable: true });
+  try {
+    expect(readCommandLine([...argv, '--help'], COMMANDS, '0')).toBeNull();
+  } finally {
+    if (own) Object.defineProperty(process.stdout, 'columns', own);
+    else Reflect.deleteProperty(process.stdout, 'columns');
+    vi.restoreAllMocks();
+  }
+  return text;
+}
 
 interface Shown {
   readonly group: string;
   readonly name: string;
-  readonly hasValue: boolean;
   description: string;
 }
 
-/**
- * Read as a person does: headings, terms below each other, and descriptions in a column beside
- * them.
- */
+/** Read as a person does: headings, and below each its names with a column of descriptions. */
 function shownOptions(text: string): Shown[] {
   const shown: Shown[] = [];
   let group = '';
   let column = 0;
-  for (const line of beforeExamples(text).split('\n')) {
-    const option = /^ {2}(?: {4}|-., )--\S+( <\w+>)? +/.exec(line);
+  for (const line of laidOut(text).split('\n')) {
+    const option = /^ {2}(?: {4}|-., )--\S+ +/.exec(line);
     const last = shown.at(-1);
     if (/^\S.*:$/.test(line)) {
       group = line.slice(0, -1);
+      column = 0;
     } else if (option) {
       column ||= option[0].length;
       expect(option[0].length, line).toBe(column);
-      const name = option[0].replace(/<\w+>/, '').trim();
-      shown.push({ group, name, hasValue: option[1] !== undefined, description: line.slice(column) });
+      shown.push({ group, name: option[0].trim(), description: line.slice(column) });
     } else if (last && line !== '') {
       expect(line.slice(0, column).trim()).toBe('');
       last.description += ` ${line.slice(column)}`;
@@ -39,43 +62,66 @@ function shownOptions(text: string): Shown[] {
   return shown;
 }
 
-describe.each(COMMANDS)('the help of $name', (command) => {
-  const text = helpText(COMMANDS, command, undefined);
+const FORMS = {
+  size: 'size',
+  duration: 'duration',
+  integer: 'number',
+  list: 'list',
+  string: 'text',
+} as const;
 
-  it('shows its options in their groups and in order, with value, choices and default', () => {
-    const expected = [...OPTION_SPECS]
-      .filter(([, spec]) => spec.commands.includes(command.name))
-      .map(([name, spec]) => ({
+describe.each(COMMANDS)('the help of $name', (command) => {
+  const text = help(undefined, command.name);
+  const all = help(undefined, command.name, 'all');
+  const options = [...OPTION_SPECS].filter(([, spec]) => spec.commands.includes(command.name));
+  const hasBucket = options.some(([name]) => name === 'bucket-endpoint');
+
+  it('shows its options in their groups and in order, with form, choices and default', () => {
+    const expected = options.map(([name, spec]) => {
+      const form =
+        spec.choices?.join(' | ') ?? { ...FORMS, connection: 'connection', boolean: '', enum: '' }[spec.type];
+      const byDefault = spec.default ? `default: ${spec.default}` : '';
+      const needed = spec.requiredBy?.includes(command.name) ? 'needed' : '';
+      const notes = [form, byDefault, needed].filter((note) => note !== '').join(', ');
+      return {
         group: spec.group,
         name: `${spec.alias ? `-${spec.alias}, ` : ''}--${name}`,
-        hasValue: spec.type !== 'boolean',
-        description: [
-          spec.describe,
-          ...(spec.choices ? [`(${spec.choices.join(', ')})`] : []),
-          ...(spec.default ? [`[default: ${spec.default}]`] : []),
-          ...(spec.requiredBy?.includes(command.name) ? ['[needed]'] : []),
-        ].join(' '),
-      }));
+        description: notes ? `${spec.describe} [${notes}]` : spec.describe,
+      };
+    });
+    const first = expected.findIndex(({ group }) => group === 'General');
     const general = [
-      { group: 'Options', name: '--version', hasValue: false, description: 'Show the version.' },
-      { group: 'Options', name: '-h, --help', hasValue: false, description: 'Show this help.' },
+      { group: 'General', name: '-h, --help', description: 'Show this help.' },
+      { group: 'General', name: '--version', description: 'Show the version.' },
     ];
-    expect(shownOptions(text)).toEqual([...expected, ...general]);
+    const everything = expected.toSpliced(first, 0, ...general);
+    expect(shownOptions(all)).toEqual(everything);
+    expect(shownOptions(text)).toEqual(everything.filter(({ group }) => !group.startsWith('Bucket')));
+    expect(everything.findIndex(({ group }) => group.startsWith('Bucket'))).toBe(
+      hasBucket ? shownOptions(text).length : -1,
+    );
   });
 
-  it('ends with its examples, each on a line of its own', () => {
+  it('says how to unfold the options of buckets, where there are any', () => {
+    expect(text.includes(`waybill ${command.name} --help all\n`)).toBe(hasBucket);
+    expect(all).not.toContain('--help all');
+  });
+
+  it('ends with its examples, each on a line of its own, the exit codes and the manual', () => {
     const shown = command.examples.map(
       ([line, meaning]) => `  ${line.replace('$0', 'waybill')}\n      ${meaning}\n`,
     );
-    expect(text.endsWith(`\n\nExamples:\n${shown.join('')}`)).toBe(true);
+    const [, end = ''] = text.split(`\n\nExamples:\n${shown.join('')}\n`);
+    for (const code of [0, ...Object.values(EXIT_CODES)]) expect(end).toMatch(new RegExp(`\\b${code} [a-z]`));
+    expect(end.endsWith('docs/operations.md\n')).toBe(true);
   });
 
   it('is as wide as the terminal, and never wider than 110 columns', () => {
     expect(longest(text)).toBeLessThanOrEqual(110);
-    expect(helpText(COMMANDS, command, 300)).toBe(text);
-    expect(helpText(COMMANDS, command, 0)).toBe(text);
+    expect(help(300, command.name)).toBe(text);
+    expect(help(0, command.name)).toBe(text);
     for (const columns of [60, 80, 100]) {
-      const narrow = beforeExamples(helpText(COMMANDS, command, columns)).split('\n');
+      const narrow = laidOut(help(columns, command.name)).split('\n');
       const items = narrow.filter((line) => line.startsWith('  '));
       expect(longest(items.join('\n'))).toBeLessThanOrEqual(columns);
     }
@@ -83,6 +129,44 @@ describe.each(COMMANDS)('the help of $name', (command) => {
 });
 
 it('the help of all is as wide as the terminal', () => {
-  expect(longest(helpText(COMMANDS, undefined, undefined))).toBeLessThanOrEqual(110);
-  expect(longest(helpText(COMMANDS, undefined, 60))).toBeLessThanOrEqual(60);
+  expect(longest(help(undefined))).toBeLessThanOrEqual(110);
+  expect(longest(laidOut(help(60)))).toBeLessThanOrEqual(60);
+});
+
+describe('completion', () => {
+  /** What bash offers for a line: its own completion, with the script that the command prints. */
+  function offered(line: string): string[] {
+    const launcher = new URL('../bin/waybill.js', import.meta.url).pathname;
+    const words = line.split(' ');
+    const script = `
+      waybill() { "$NODE" "$LAUNCHER" "$@"; }
+      source <(waybill completion)
+      COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}) COMP_CWORD=${words.length - 1}
+      $(complete -p waybill | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+      printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const environment = { ...process.env, NODE: process.execPath, LAUNCHER: launcher, SHELL: '/bin/bash' };
+    return execFileSync('bash', ['-c', script], { env: environment, encoding: 'utf8' }).trimEnd().split('\n');
+  }
+
+  it.each([
+    ['waybill ca', ['capture']],
+    ['waybill c', ['capture', 'cutover', 'completion']],
+    ['waybill capture --commit-', ['--commit-size', '--commit-interval']],
+    ['waybill capture --bucket-r', ['--bucket-region']],
+    ['waybill gc --commit-', ['']],
+    ['waybill capture --format ', ['avro', 'jsonl']],
+    ['waybill run --read-preference s', ['secondaryPreferred']],
+  ])('of "%s" in bash', (line, expected) => {
+    expect(offered(line)).toEqual(expected);
+  });
+
+  it('prints a script for zsh if that is the shell', () => {
+    const launcher = new URL('../bin/waybill.js', import.meta.url).pathname;
+    const environment = { ...process.env, SHELL: '/usr/bin/zsh' };
+    const script = execFileSync(process.execPath, [launcher, 'completion'], {
+      env: environment,
+      encoding: 'utf8',
+    });
+    expect(script).toMatch(/^#compdef waybill\n/);
+  });
 });

@@ -1,96 +1,100 @@
 /**
- * What `--help` prints: all commands, or one with its options, group by group as in
- * docs/options.md.
+ * What `--help` prints: all commands, or one with its options, in the groups of docs/options.md.
  */
 
-import { Command as Commander, type Help, Option } from 'commander';
+import { EXIT_CODES } from '@waybill/shared/base/errors';
+import type { Argv, Options as YargsOptions } from 'yargs';
 import type { Command } from './commands/command.ts';
-import type { OptionSpec, OptionType } from './options/option.ts';
-import { OPTION_SPECS } from './options/options.ts';
+import { OPTION_SPECS, OPTIONS } from './options/options.ts';
+import type { OptionSpec, OptionType } from './options/spec/option.ts';
+
+declare module 'yargs' {
+  interface Argv<T> {
+    /** In the library, and not yet in its types. */
+    usageConfiguration(configuration: { readonly 'hide-types': boolean }): Argv<T>;
+  }
+}
 
 /** Longer lines are hard to read, however wide the terminal is. */
 const MAX_COLUMNS = 110;
-/** Of a description. Where the terminal leaves less, it may break the lines itself. */
-const MIN_COLUMNS = 20;
 
-/** Shown behind the option; a boolean has no value that one would write. */
-const VALUES: Readonly<Record<OptionType, string>> = {
-  string: ' <text>',
-  integer: ' <number>',
-  size: ' <size>',
-  duration: ' <duration>',
+/** What one would write. Choices speak for themselves, and a switch has no value. */
+const FORMS: Readonly<Record<OptionType, string>> = {
+  string: 'text',
+  integer: 'number',
+  size: 'size',
+  duration: 'duration',
   boolean: '',
-  list: ' <list>',
-  enum: ' <choice>',
-  connection: ' <connection>',
+  list: 'list',
+  enum: '',
+  connection: 'connection',
 };
 
-/**
- * Of one command, or of all where none is given. `columns` is undefined where there is no terminal.
- */
-export function helpText(
-  commands: readonly Command[],
-  command: Command | undefined,
-  columns: number | undefined,
-): string {
-  const width = Math.min(MAX_COLUMNS, columns || MAX_COLUMNS);
-  const page = command ? commandPage(command) : overview(commands);
-  page
-    .addOption(new Option('--version', 'Show the version.'))
-    .addOption(new Option('-h, --help', 'Show this help.'))
-    .helpOption(false)
-    .helpCommand(false)
-    .configureOutput({ getOutHelpWidth: () => width })
-    .configureHelp({ minWidthToWrap: MIN_COLUMNS, optionTerm: aligned });
-  const end = command ? examples(command) : epilogue(page.createHelp(), width);
-  return `${page.helpInformation()}\n${end}\n`;
+const BUCKET_GROUP = OPTIONS['bucket-region'].group;
+
+/** `columns` is undefined if there is no terminal. */
+export function describeFrontDoor(door: Argv, version: string, columns: number | undefined): Argv {
+  return (
+    door
+      .scriptName('waybill')
+      .locale('en')
+      .wrap(Math.min(MAX_COLUMNS, columns || MAX_COLUMNS))
+      // A form, choices and default read better behind the description than at the right edge.
+      .usageConfiguration({ 'hide-types': true })
+      .usage(
+        '$0 <command> [options]\n\nMoves a live MongoDB deployment to a MongoDB-compatible target through a bucket.',
+      )
+      .help('help', 'Show this help.')
+      .alias('help', 'h')
+      .version('version', 'Show the version.', version)
+      .group(['help', 'version'], 'General:')
+  );
 }
 
-function overview(commands: readonly Command[]): Commander {
-  const page = new Commander('waybill')
-    .usage('<command> [options]')
-    .description('Moves a live MongoDB deployment to a MongoDB-compatible target through a bucket.');
-  for (const { name, describe } of commands) page.command(name).description(describe);
-  return page;
-}
-
-function commandPage({ name: command, describe }: Command): Commander {
-  const page = new Commander(`waybill ${command}`).usage('[options]').description(describe);
+/** The options of a bucket that is not a folder are many, and few need them. */
+export function describeCommand(page: Argv, command: Command, unfolded: boolean): Argv {
+  page.usage(`$0 ${command.name} [options]\n\n${command.describe}`);
   for (const [name, spec] of OPTION_SPECS) {
-    if (!spec.commands.includes(command)) continue;
-    const flags = `${spec.alias ? `-${spec.alias}, ` : ''}--${name}${VALUES[spec.type]}`;
-    const needed = spec.requiredBy?.includes(command) ?? false;
-    page.addOption(new Option(flags, description(spec, needed)).helpGroup(`${spec.group}:`));
+    if (!spec.commands.includes(command.name)) continue;
+    page.option(name, yargsOption(spec, command, unfolded)).group(name, `${spec.group}:`);
   }
   return page;
 }
 
-function description({ describe, choices, default: preset }: OptionSpec, needed: boolean): string {
-  const parts = [
-    describe,
-    choices && `(${choices.join(', ')})`,
-    preset && `[default: ${preset}]`,
-    needed && '[needed]',
-  ];
-  return parts.filter(Boolean).join(' ');
+function yargsOption(spec: OptionSpec, command: Command, unfolded: boolean): YargsOptions {
+  return {
+    type: spec.type === 'boolean' ? 'boolean' : 'string',
+    describe: description(spec, spec.requiredBy?.includes(command.name) ?? false),
+    hidden: spec.group === BUCKET_GROUP && !unfolded,
+    ...(spec.choices ? { choices: spec.choices } : {}),
+    ...(spec.alias ? { alias: spec.alias } : {}),
+  };
 }
 
-/** Long names below each other, whether there is a short one or not. */
-function aligned({ short, flags }: Option): string {
-  return short ? flags : `    ${flags}`;
+function description(spec: OptionSpec, isNeeded: boolean): string {
+  const notes = [
+    spec.choices?.join(' | ') ?? FORMS[spec.type],
+    spec.default && `default: ${spec.default}`,
+    isNeeded && 'needed',
+  ].filter(Boolean);
+  return notes.length === 0 ? spec.describe : `${spec.describe} [${notes.join(', ')}]`;
 }
 
-/** Not wrapped: a command line is there to be copied. */
-function examples(command: Command): string {
-  const shown = command.examples.map(
-    ([line, meaning]) => `  ${line.replace('$0', 'waybill')}\n      ${meaning}`,
+/** Below what yargs prints. Not wrapped, since a command line is there to be copied. */
+export function closingText(command: Command | undefined, unfolded: boolean): string {
+  if (!command) return `\nOptions of a command: waybill capture --help\n${EVERYWHERE}`;
+  const isFolded = !unfolded && OPTION_SPECS.get('bucket-region')?.commands.includes(command.name);
+  const examples = command.examples.map(
+    ([line, meaning]) => `  ${line.replace('$0', 'waybill')}\n      ${meaning}\n`,
   );
-  return ['Examples:', ...shown].join('\n');
+  return [
+    isFolded ? `\nBucket options (S3, Google Cloud Storage): waybill ${command.name} --help all\n` : '',
+    `\nExamples:\n${examples.join('')}`,
+    `\n${EVERYWHERE}`,
+  ].join('');
 }
 
-function epilogue(help: Help, width: number): string {
-  return help.boxWrap(
-    'Every option is also a key of a --config file and an environment variable: docs/options.md.',
-    width,
-  );
-}
+const EVERYWHERE = `Every option is also a variable (WAYBILL_…) and a key of a --config file: docs/options.md
+Exit codes: 0 done, ${EXIT_CODES.failed} failed, ${EXIT_CODES.usage} wrong use, ${EXIT_CODES.difference} difference or damage found, ${EXIT_CODES.fenced} another process took over,
+${EXIT_CODES['history-lost']} history lost, ${EXIT_CODES.interrupted} interrupted: docs/operations.md
+`;

@@ -1,8 +1,8 @@
 /** What a command is to main.ts, and what it gets. */
 
 import type { Logger } from '@waybill/shared/base/logger';
-import type { CommandName } from '../options/option.ts';
 import type { Options } from '../options/options.ts';
+import type { CommandName } from '../options/spec/commands.ts';
 import type { Paint } from '../output/style.ts';
 import type { Terminal } from '../output/terminal.ts';
 

@@ -113,7 +113,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'gc',
-    describe: 'List what a stream has left in its bucket that nobody needs, and delete it with --delete.',
+    describe: 'List what a stream has in its bucket that nothing needs any more; --delete deletes it.',
     examples: [
       ['$0 gc --bucket /data/waybill', 'what would be deleted, and how much that is'],
       ['$0 gc --bucket /data/waybill --delete', 'delete what is older than seven days'],

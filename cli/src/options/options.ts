@@ -4,7 +4,7 @@
  * groups stand in `options/`.
  */
 import type { Secret } from '@waybill/shared/base/secret';
-import type { OptionSpec } from './option.ts';
+import type { OptionSpec } from './spec/option.ts';
 import { BUCKET_OPTIONS } from './table/bucket.ts';
 import { CAPTURE_OPTIONS } from './table/capture.ts';
 import { COMMAND_OPTIONS } from './table/command.ts';
@@ -16,12 +16,12 @@ import { WHERE_OPTIONS } from './table/where.ts';
 /** In the order in which they are shown. */
 export const OPTIONS = {
   ...WHERE_OPTIONS,
-  ...BUCKET_OPTIONS,
+  ...COMMAND_OPTIONS,
   ...STREAM_OPTIONS,
   ...CAPTURE_OPTIONS,
   ...LOAD_OPTIONS,
-  ...COMMAND_OPTIONS,
   ...GENERAL_OPTIONS,
+  ...BUCKET_OPTIONS,
 } as const satisfies Readonly<Record<string, OptionSpec>>;
 
 export type OptionName = keyof typeof OPTIONS;

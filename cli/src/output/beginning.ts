@@ -2,14 +2,14 @@
 
 import type { LogFields } from '@waybill/shared/base/logger';
 import { hostsOf } from '@waybill/shared/mongo/driver/uri';
-import type { Command } from '../commands/command.ts';
-import { parseValue } from '../options/option.ts';
 import { OPTION_SPECS, type Options } from '../options/options.ts';
+import type { CommandName } from '../options/spec/commands.ts';
+import { parseValue } from '../options/spec/value.ts';
 
 /** Told beside the options, whether they are given or not. */
 const ALWAYS = ['bucket', 'stream', 'load'] as const;
 
-export function beginning({ name: command }: Command, options: Options, version: string): LogFields {
+export function beginning(command: CommandName, options: Options, version: string): LogFields {
   const { source, target } = options;
   const isOurs = (name: (typeof ALWAYS)[number]): boolean =>
     OPTION_SPECS.get(name)?.commands.includes(command) ?? false;

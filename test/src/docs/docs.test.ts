@@ -6,8 +6,8 @@ import { lineToRecord, recordToLine } from '@waybill/shared/segment/jsonl/json-l
 import { describe, expect, it } from 'vitest';
 import { readCommandLine } from 'waybill/command-line';
 import type { Command } from 'waybill/commands/command';
-import { COMMANDS, type CommandName } from 'waybill/options/option';
 import { resolveOptions } from 'waybill/options/resolve';
+import { COMMANDS, type CommandName } from 'waybill/options/spec/commands';
 import { SAMPLES } from '../support/bson/samples.ts';
 import { PAGES, root, text } from './manual.ts';
 
@@ -113,7 +113,7 @@ async function parses(line: string): Promise<unknown> {
   const commands = COMMANDS.map(
     (name): Command => ({ name, describe: name, examples: [], stopsCleanly: true, run: async () => 0 }),
   );
-  const invocation = await readCommandLine(line.split(/\s+/), commands, '0');
+  const invocation = readCommandLine(line.split(/\s+/), commands, '0');
   if (!invocation) throw new Error('no command');
   const uri = 'mongodb://server.example:27017/';
   return resolveOptions({

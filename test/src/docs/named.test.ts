@@ -5,8 +5,8 @@
  */
 import { readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { COMMANDS } from 'waybill/options/option';
 import { environmentName, OPTION_SPECS, type OptionName } from 'waybill/options/options';
+import { COMMANDS, COMPLETION } from 'waybill/options/spec/commands';
 import { PAGES, root, text } from './manual.ts';
 
 const SOURCES = ['schemas', 'shared', 'capture', 'load', 'audit', 'console', 'cli', 'demo'].flatMap(
@@ -18,7 +18,15 @@ const SOURCES = ['schemas', 'shared', 'capture', 'load', 'audit', 'console', 'cl
 
 /** mongod, tar and the like have options of their own. */
 const STARTS_OTHERS = /^demo\/src\/|young-generation/;
-const OTHERS_OPTIONS = new Set(['help', 'version', 'replSet', 'configsvr', 'shardsvr', 'setParameter']);
+const OTHERS_OPTIONS = new Set([
+  'help',
+  'version',
+  'get-yargs-completions',
+  'replSet',
+  'configsvr',
+  'shardsvr',
+  'setParameter',
+]);
 /** What is said of the program, and nothing to type. */
 const NO_COMMANDS = new Set(
   'starts probe itself does has is was and or in on of to for by keeps reads writes makes takes can must will needs'.split(
@@ -55,7 +63,7 @@ const variables = new Set([...OPTION_SPECS.keys()].map(environmentName));
 function unknownIn({ commands, options, variables: named, scripts: run }: Named): string[] {
   return [
     ...commands
-      .filter((name) => !(COMMANDS as readonly string[]).includes(name) && !NO_COMMANDS.has(name))
+      .filter((name) => !([...COMMANDS, COMPLETION] as string[]).includes(name) && !NO_COMMANDS.has(name))
       .map((name) => `waybill ${name}`),
     ...options
       .filter(([name]) => !OPTION_SPECS.has(name as OptionName) && !OTHERS_OPTIONS.has(name))

@@ -11,7 +11,7 @@ export const FILE_CIRCLES: readonly string[] = [
 ];
 
 /** Workspaces whose folders import each other in circles. */
-export const FOLDER_CIRCLES: readonly string[] = ['cli'];
+export const FOLDER_CIRCLES: readonly string[] = [];
 
 export const DEAD_EXPORTS: readonly string[] = [
   'shared/lifecycle.ts#withTimeout',

@@ -1,5 +1,5 @@
-import type { OptionSpec } from '../option.ts';
-import { WITH_BUCKET, WRITING } from './commands.ts';
+import { WITH_BUCKET, WRITING } from '../spec/commands.ts';
+import type { OptionSpec } from '../spec/option.ts';
 
 const GROUP =
   'Bucket (S3 and Google Cloud Storage; credentials come from the environment, as for their own tools)';

@@ -1,5 +1,5 @@
-import type { OptionSpec } from '../option.ts';
-import { CAPTURING } from './commands.ts';
+import { CAPTURING } from '../spec/commands.ts';
+import type { OptionSpec } from '../spec/option.ts';
 
 const MiB = 2 ** 20;
 

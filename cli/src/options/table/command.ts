@@ -1,4 +1,4 @@
-import type { OptionSpec } from '../option.ts';
+import type { OptionSpec } from '../spec/option.ts';
 
 /** What one command or two have to themselves. */
 export const COMMAND_OPTIONS = {

@@ -1,12 +1,12 @@
-import type { OptionSpec } from '../option.ts';
-import { EVERYWHERE } from './commands.ts';
+import { COMMANDS } from '../spec/commands.ts';
+import type { OptionSpec } from '../spec/option.ts';
 
 /** Settings file, output, log and metrics. */
 export const GENERAL_OPTIONS = {
   config: {
     type: 'string',
     group: 'General',
-    commands: EVERYWHERE,
+    commands: COMMANDS,
     alias: 'c',
     describe: 'A YAML file whose keys are the names of these options. Default: none.',
     example: 'waybill.yaml',
@@ -14,13 +14,13 @@ export const GENERAL_OPTIONS = {
   json: {
     type: 'boolean',
     group: 'General',
-    commands: EVERYWHERE,
+    commands: COMMANDS,
     describe: 'Print results, and errors, as JSON.',
   },
   'log-format': {
     type: 'enum',
     group: 'General',
-    commands: EVERYWHERE,
+    commands: COMMANDS,
     choices: ['text', 'json'],
     default: 'text',
     describe: 'Format of the log on stderr.',
@@ -28,7 +28,7 @@ export const GENERAL_OPTIONS = {
   'log-level': {
     type: 'enum',
     group: 'General',
-    commands: EVERYWHERE,
+    commands: COMMANDS,
     choices: ['debug', 'info', 'warn', 'error', 'silent'],
     default: 'info',
     describe: 'The least severe lines to log.',

@@ -1,5 +1,5 @@
-import type { OptionSpec } from '../option.ts';
-import { LOADING, WITH_TARGET } from './commands.ts';
+import { LOADING, WITH_TARGET } from '../spec/commands.ts';
+import type { OptionSpec } from '../spec/option.ts';
 
 const MiB = 2 ** 20;
 

@@ -1,6 +1,6 @@
 import { MOST_LANES } from '@waybill/shared/manifest/limits';
-import type { OptionSpec } from '../option.ts';
-import { CAPTURING, FILTERING } from './commands.ts';
+import { CAPTURING, FILTERING } from '../spec/commands.ts';
+import type { OptionSpec } from '../spec/option.ts';
 
 const GROUP = 'Stream (fixed when it is created)';
 

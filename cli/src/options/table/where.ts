@@ -1,5 +1,5 @@
-import type { OptionSpec } from '../option.ts';
-import { WITH_BUCKET, WITH_STREAM, WITH_TARGET } from './commands.ts';
+import { WITH_BUCKET, WITH_STREAM, WITH_TARGET } from '../spec/commands.ts';
+import type { OptionSpec } from '../spec/option.ts';
 
 /** What every command is about: from where, through which bucket, to where, under which names. */
 export const WHERE_OPTIONS = {

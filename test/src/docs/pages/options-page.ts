@@ -1,6 +1,7 @@
 /** docs/options.md, from the table of options. */
-import { COMMANDS, type OptionSpec } from 'waybill/options/option';
 import { environmentName, OPTION_SPECS, type OptionName } from 'waybill/options/options';
+import { COMMANDS } from 'waybill/options/spec/commands';
+import type { OptionSpec } from 'waybill/options/spec/option';
 
 const FORMS: Readonly<Record<OptionSpec['type'], string>> = {
   string: 'text',

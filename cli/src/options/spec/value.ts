@@ -1,55 +1,6 @@
-/**
- * One option: how it is declared, and how the text or YAML value that somebody gave becomes a typed
- * one.
- */
+/** How the text or YAML value that somebody gave becomes a typed one. */
 import type { Secret } from '@waybill/shared/base/secret';
-
-export const COMMANDS = [
-  'capture',
-  'load',
-  'run',
-  'list',
-  'status',
-  'verify',
-  'cutover',
-  'fsck',
-  'gc',
-  'demo',
-] as const;
-export type CommandName = (typeof COMMANDS)[number];
-
-export type OptionType =
-  | 'string'
-  | 'integer'
-  /** Bytes. */
-  | 'size'
-  /** Milliseconds. */
-  | 'duration'
-  | 'boolean'
-  | 'list'
-  | 'enum'
-  /** A connection string, or `env:NAME` or `file:/path` that holds one. Never shown. */
-  | 'connection';
-
-export interface OptionSpec {
-  readonly type: OptionType;
-  readonly group: string;
-  readonly commands: readonly CommandName[];
-  /** Commands that do not start without it. */
-  readonly requiredBy?: readonly CommandName[];
-  /** Whole sentences, for help and manual. */
-  readonly describe: string;
-  /** As somebody would write it; parsed like any other value. */
-  readonly default?: string;
-  readonly choices?: readonly string[];
-  /** integer, size, duration: the least and greatest value allowed. */
-  readonly min?: number;
-  readonly max?: number;
-  readonly example?: string;
-  readonly alias?: string;
-}
-
-export type OptionValue = string | number | boolean | readonly string[] | Secret;
+import type { OptionSpec, OptionValue } from './option.ts';
 
 /** A value of the wrong form; `expected` completes "is not …". */
 export class ValueError extends Error {
@@ -86,7 +37,7 @@ function parseText(raw: unknown): string {
   return raw;
 }
 
-function parseBoolean(raw: unknown): boolean {
+export function parseBoolean(raw: unknown): boolean {
   if (raw === true || raw === 'true' || raw === 'yes' || raw === '1') return true;
   if (raw === false || raw === 'false' || raw === 'no' || raw === '0') return false;
   throw new ValueError('true or false');

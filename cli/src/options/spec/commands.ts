@@ -1,7 +1,19 @@
-import { COMMANDS } from '../option.ts';
+/** The commands, and the sets of them that share options. */
 
-/** Sets of commands that share options. */
-export const EVERYWHERE = COMMANDS;
+export const COMMANDS = [
+  'capture',
+  'load',
+  'run',
+  'list',
+  'status',
+  'verify',
+  'cutover',
+  'fsck',
+  'gc',
+  'demo',
+] as const;
+export type CommandName = (typeof COMMANDS)[number];
+
 export const WITH_STREAM = ['capture', 'load', 'run', 'status', 'verify', 'cutover', 'fsck', 'gc'] as const;
 export const WITH_BUCKET = [...WITH_STREAM, 'list'] as const;
 export const WITH_TARGET = ['load', 'run', 'status', 'verify', 'cutover'] as const;
@@ -9,3 +21,6 @@ export const CAPTURING = ['capture', 'run'] as const;
 export const FILTERING = ['capture', 'load', 'run'] as const;
 export const LOADING = ['load', 'run'] as const;
 export const WRITING = ['capture', 'load', 'run', 'cutover'] as const;
+
+/** Not one of ours: yargs prints the script. */
+export const COMPLETION = 'completion';

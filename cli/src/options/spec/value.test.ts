@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type OptionSpec, parseValue } from './option.ts';
+import type { OptionSpec } from './option.ts';
+import { parseValue } from './value.ts';
 
 const spec = (type: OptionSpec['type'], more: Partial<OptionSpec> = {}): OptionSpec => ({
   type,

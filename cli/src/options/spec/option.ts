@@ -1,0 +1,36 @@
+/** How one option is declared. */
+import type { Secret } from '@waybill/shared/base/secret';
+import type { CommandName } from './commands.ts';
+
+export type OptionType =
+  | 'string'
+  | 'integer'
+  /** Bytes. */
+  | 'size'
+  /** Milliseconds. */
+  | 'duration'
+  | 'boolean'
+  | 'list'
+  | 'enum'
+  /** A connection string, or `env:NAME` or `file:/path` that holds one. Never shown. */
+  | 'connection';
+
+export interface OptionSpec {
+  readonly type: OptionType;
+  readonly group: string;
+  readonly commands: readonly CommandName[];
+  /** Commands that do not start without it. */
+  readonly requiredBy?: readonly CommandName[];
+  /** Whole sentences, for help and manual. */
+  readonly describe: string;
+  /** As somebody would write it; parsed like any other value. */
+  readonly default?: string;
+  readonly choices?: readonly string[];
+  /** integer, size, duration: the least and greatest value allowed. */
+  readonly min?: number;
+  readonly max?: number;
+  readonly example?: string;
+  readonly alias?: string;
+}
+
+export type OptionValue = string | number | boolean | readonly string[] | Secret;
