@@ -110,13 +110,16 @@ export class ImageLookup {
   }
 
   async #find(part: ImageWants, run: LookupRun): Promise<void> {
-    const { signal, onLookup } = this.#options;
+    const { connection, signal, onLookup } = this.#options;
     if (run.isOver) return;
-    await retry(() => this.#findOnce(part, run), undefined, { signal });
+    const twice = await retry(() => this.#findOnce(part, run), undefined, { signal });
+    // Outside the retry: it looks again by itself, with a retry of its own.
+    if (twice.length > 0) await refuseDuplicates(connection, part, twice, signal);
     onLookup?.(part.changes.length);
   }
 
-  async #findOnce(part: ImageWants, run: LookupRun): Promise<void> {
+  /** Gives the ids that were found more than once. */
+  async #findOnce(part: ImageWants, run: LookupRun): Promise<readonly RawElement[]> {
     const { connection, signal } = this.#options;
     const { database, collection } = splitNamespace(part.namespace);
     const identity = { database, collection, uuid: part.collectionUuid };
@@ -130,7 +133,10 @@ export class ImageLookup {
         }),
       signal,
     );
-    if (found === null) return markMissing(part, run, await this.#now(run));
+    if (found === null) {
+      markMissing(part, run, await this.#now(run));
+      return [];
+    }
     await using cursor = found.opened;
     const waiting = new DocumentTable(part.changes.length);
     for (const change of part.changes) waiting.add(change);
@@ -139,14 +145,14 @@ export class ImageLookup {
     for (let batch = await cursor.next(); batch; batch = await cursor.next()) {
       if (batch.operationTime !== null && batch.operationTime > lookedUpAt) lookedUpAt = batch.operationTime;
       run.bytes += batch.bytes;
-      if (run.isOver) return;
+      if (run.isOver) return [];
       if (batch.count > 0) this.#learn(part.namespace, batch.bytes / batch.count);
       attachFound(batch.array, waiting, namespaceHash(part.namespace), sharded);
       // What a closed cursor has given is all; asking again costs a round trip.
       if (batch.done) break;
     }
-    if (sharded.twice.length > 0) await refuseDuplicates(connection, part, sharded.twice, signal);
     markMissing(part, run, lookedUpAt);
+    return sharded.twice;
   }
 
   /** Where the collection is gone, and its drop in the stream. */

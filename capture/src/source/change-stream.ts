@@ -8,10 +8,10 @@
  */
 
 import { hasCode, isTransient, WaybillError } from '@waybill/shared/base/errors';
-import { sleep, throwIfAborted } from '@waybill/shared/base/lifecycle';
+import { throwIfAborted } from '@waybill/shared/base/lifecycle';
 import type { Logger } from '@waybill/shared/base/logger';
 import { type ClusterTime, formatClusterTime } from '@waybill/shared/base/position';
-import { backoffMs, type RetryPolicy } from '@waybill/shared/base/retry';
+import { DEFAULT_RETRY, type RetryPolicy, retry } from '@waybill/shared/base/retry';
 import { joinFragments, type PackedChangeEvent, readChangeEvent } from '@waybill/shared/bson/change-event';
 import { eachDocument } from '@waybill/shared/bson/raw';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
@@ -51,14 +51,7 @@ export interface ReaderOptions {
 }
 
 /** An election takes seconds, a maintenance minutes; after that a person must know. */
-const RETRY: RetryPolicy = {
-  initialMs: 100,
-  maxMs: 10_000,
-  factor: 2,
-  jitter: 0.5,
-  maxAttempts: Number.POSITIVE_INFINITY,
-  maxElapsedMs: 600_000,
-};
+const RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 600_000 };
 /**
  * Larger ones keep more memory, and us waiting for the first and the server for us; they save no
  * work.
@@ -101,23 +94,24 @@ export class ChangeStreamReader implements AsyncDisposable {
    */
   async next(awaitMs = this.#options.awaitMs): Promise<EventBatch> {
     const { logger, signal, onRetry } = this.#options;
-    const startedAt = performance.now();
-    for (let attempt = 1; ; attempt++) {
-      throwIfAborted(signal);
-      try {
-        return await this.#fetch(awaitMs);
-      } catch (error) {
-        await this.close();
-        throwIfAborted(signal);
-        const meaning = await this.#meaningOf(error);
-        const elapsedMs = performance.now() - startedAt;
-        if (!isTransient(meaning) || this.#start.at === 'now' || elapsedMs > RETRY.maxElapsedMs)
-          throw meaning;
-        const delayMs = backoffMs(RETRY, attempt, Math.random());
-        logger.warn('change stream interrupted; opening it again', { err: meaning, attempt, delayMs });
-        onRetry?.(meaning);
-        await sleep(delayMs, signal);
-      }
+    return retry(() => this.#fetchOrClose(awaitMs), RETRY, {
+      signal,
+      retryable: (error) => isTransient(error) && this.#start.at !== 'now',
+      onRetry: (err, attempt, delayMs) => {
+        logger.warn('change stream interrupted; opening it again', { err, attempt, delayMs });
+        onRetry?.(err);
+      },
+    });
+  }
+
+  /** A failure is told by what it means for the stream. */
+  async #fetchOrClose(awaitMs: number): Promise<EventBatch> {
+    try {
+      return await this.#fetch(awaitMs);
+    } catch (error) {
+      await this.close();
+      throwIfAborted(this.#options.signal);
+      throw await this.#meaningOf(error);
     }
   }
 

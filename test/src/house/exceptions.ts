@@ -51,7 +51,6 @@ export const LONG_FILES: Readonly<Record<string, number>> = {
   'shared/range-reader.ts': 310,
   'audit/damage.test.ts': 385,
   'audit/gc.test.ts': 312,
-  'capture/chunk-reader.ts': 331,
   'console/status.test.ts': 332,
   'test/bson-events.itest.ts': 342,
   'test/cli-errors.itest.ts': 303,
