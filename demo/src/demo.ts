@@ -6,6 +6,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { StatusCollector } from '@waybill/console/collect/collect';
+import { openTarget } from '@waybill/load/target/open/open-target';
 import type { VerifyReport } from '@waybill/load/verify/report';
 import { LinkedAbort, sleep, throwIfAborted } from '@waybill/shared/base/lifecycle';
 import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
@@ -181,7 +182,7 @@ async function openObserver(stage: Stage, stack: AsyncDisposableStack): Promise<
   const { signal } = context;
   const bucket = await openBucket(stage.bucket, { signal });
   stack.defer(() => bucket.close());
-  const target = stack.use(await connect(stage.target.uri, { role: 'target', signal }));
+  const target = openTarget(stack.use(await connect(stage.target.uri, { role: 'target', signal })));
   const collector = new StatusCollector(
     { stream: 'default', load: 'default' },
     { bucket, source: null, target: async () => target, signal },

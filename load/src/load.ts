@@ -23,10 +23,9 @@ import { recordedFilter, settleFilter } from './settings/load-filter.ts';
 import type { LoadSettings } from './settings/load-settings.ts';
 import { awaitStream } from './source/await-stream.ts';
 import { RetryingBucket } from './source/retrying-bucket.ts';
-import { openMongodbTarget } from './target/mongodb.ts';
-import { mongodbProgressStore } from './target/mongodb-progress.ts';
 import { tellNotWritten } from './target/not-written.ts';
-import type { ProgressStore, Target } from './target/target.ts';
+import type { ProgressStore } from './target/progress-store.ts';
+import type { LoadTarget } from './target/target.ts';
 
 /**
  * @throws STREAM_MISSING, LOAD_FOREIGN, LOAD_OTHER_TARGET, LOAD_FENCED, LOAD_CUT_OVER,
@@ -76,8 +75,7 @@ async function runOwned(
   const patterns = streamPatterns(identity, stream);
   const sight = await assertStartable(settings, { ...deps, identity, stream });
   const { progressDatabase } = sight;
-  const open = (): Promise<Target> =>
-    openMongodbTarget(deps.target, { ...settings, progressDatabase, signal });
+  const open = (): Promise<LoadTarget> => deps.target.forLoad({ ...settings, progressDatabase, signal });
   const target = await retry(open, DEFAULT_RETRY, { signal, onRetry: tellNotWritten(logger) });
   using grace = new StopGrace(signal);
   const toTake = { ...deps, identity, giveUp: grace.signal };
@@ -92,9 +90,8 @@ async function runOwned(
     // one.
     const filter = settleFilter(settings, recordedFilter(log.state), identity, settings.load, patterns);
     const taken = { identity, filter, target, log, ownership };
-    const store = mongodbProgressStore(deps.target, progressDatabase);
     const ended = await runTaken(settings, { ...deps, signal: stop.signal }, taken);
-    return { ...ended, store };
+    return { ...ended, store: deps.target.progress(progressDatabase) };
   } finally {
     stats.phase = 'done';
     await ownership.release();

@@ -20,7 +20,7 @@ export async function runCutoverCommand(context: CommandContext): Promise<number
   await using services = new Services(context);
   const bucket = await services.writableBucket();
   const source = await services.connect('source');
-  const target = await services.connect('target');
+  const target = await services.target();
   await confirmWritesStopped(context, source.url);
   const stats = newVerifyStats();
   const { stream, load, wait: stalledMs } = options;

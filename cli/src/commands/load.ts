@@ -14,7 +14,7 @@ export async function runLoadCommand(context: CommandContext): Promise<number> {
   const settings = loadSettings(options, { until: until ?? null, include, exclude });
   await using services = new Services(context);
   const bucket = await services.writableBucket();
-  const target = await services.connect('target');
+  const target = await services.target();
   const { metrics } = services;
   const stats = createLoadStats();
   observeLoad(metrics, stats);

@@ -1,5 +1,6 @@
 /** What commands open before they work and close after: bucket, connections, metrics. */
 
+import type { Target } from '@waybill/load/target/target';
 import { hasCode } from '@waybill/shared/base/errors';
 import { createMetrics, type Metrics } from '@waybill/shared/base/metrics';
 import type { RunStats } from '@waybill/shared/base/stats';
@@ -65,6 +66,11 @@ export class Services implements AsyncDisposable {
     const connection = await connect(uri, { role, signal, appName: 'waybill', ...more });
     this.#stack.use(connection);
     return connection;
+  }
+
+  async target(more: Pick<ConnectOptions, 'serverSelectionTimeoutMs'> = {}): Promise<Target> {
+    const { openTarget } = await import('@waybill/load/target/open/open-target');
+    return openTarget(await this.connect('target', more));
   }
 
   /** Where --metrics-port asks for it. Ready: every one of the runs is past its start. */

@@ -5,7 +5,6 @@ import { sleep } from '@waybill/shared/base/lifecycle';
 import { printableData } from '@waybill/shared/base/printable';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { loadMissing, loadNames } from '@waybill/shared/manifest/names';
-import type { MongoConnection, Role } from '@waybill/shared/mongo/driver/connection';
 import { createLogUpdate } from 'log-update';
 import { OPTIONS } from '../options/options.ts';
 import type { Room } from '../output/room.ts';
@@ -15,7 +14,7 @@ import { Services, untilStopped } from './services.ts';
 
 const WATCH_MS = 2000;
 /** A status does not wait long for a server that is away: the bucket alone says most of it. */
-const SELECTION_MS = 3000;
+const PATIENCE = { serverSelectionTimeoutMs: 3000 };
 
 export async function runStatusCommand(context: CommandContext): Promise<number> {
   const { options, signal } = context;
@@ -25,8 +24,8 @@ export async function runStatusCommand(context: CommandContext): Promise<number>
     { ...options, progressDatabase: options['progress-database'] },
     {
       bucket,
-      source: options.source ? side(services, 'source') : null,
-      target: options.target ? side(services, 'target') : null,
+      source: options.source ? kept(() => services.connect('source', PATIENCE)) : null,
+      target: options.target ? kept(() => services.target(PATIENCE)) : null,
       signal,
     },
   );
@@ -40,10 +39,10 @@ export async function runStatusCommand(context: CommandContext): Promise<number>
 }
 
 /** Opened when it is first needed, and again at the next look where that failed. */
-function side(services: Services, role: Role): Side {
-  let opened: MongoConnection | undefined;
+function kept<T>(open: () => Promise<T>): Side<T> {
+  let opened: T | undefined;
   return async () => {
-    opened ??= await services.connect(role, { serverSelectionTimeoutMs: SELECTION_MS });
+    opened ??= await open();
     return opened;
   };
 }

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openTarget } from '@waybill/load/target/open/open-target';
 import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import type { Milestone } from '@waybill/shared/manifest/commit';
 import { createStream } from '@waybill/shared/manifest/identity';
@@ -72,9 +73,10 @@ it('tells what the bucket knows while the target is away, and asks it again at t
   const bucket = await openBucket(folder);
   const { signal } = new AbortController();
   let asked = 0;
-  const target = () => {
+  const target = async () => {
     asked++;
-    return connect('mongodb://127.0.0.1:1', { role: 'target', signal, serverSelectionTimeoutMs: 200 });
+    const options = { role: 'target', signal, serverSelectionTimeoutMs: 200 } as const;
+    return openTarget(await connect('mongodb://127.0.0.1:1', options));
   };
   await createStream(bucket, streamPrefix('shop'), identity);
   const load = await ManifestWriter.acquire({ bucket, prefix: loadPrefix('shop', 'test'), writer: 'two' });

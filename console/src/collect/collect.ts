@@ -7,7 +7,7 @@ import { streamIdentityText } from '@waybill/load/progress/stream-identity';
 import { assertBound, lookAtTarget, settleProgressDatabase } from '@waybill/load/progress/target-bond';
 import { type Blocked, blockedIn } from '@waybill/load/structure/blocked';
 import { Registry } from '@waybill/load/structure/registry';
-import { mongodbProgressStore } from '@waybill/load/target/mongodb-progress';
+import type { Target } from '@waybill/load/target/target';
 import { WaybillError } from '@waybill/shared/base/errors';
 import { DEFAULT_RETRY, type RetryPolicy } from '@waybill/shared/base/retry';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
@@ -32,14 +32,14 @@ export interface CollectSettings {
   readonly progressDatabase?: string | undefined;
 }
 
-/** Gives the same connection each time; one that could not be opened is tried again. */
-export type Side = () => Promise<MongoConnection>;
+/** Gives the same side each time; one that could not be opened is tried again. */
+export type Side<T> = () => Promise<T>;
 
 export interface CollectDeps {
   readonly bucket: Bucket;
   /** Null where it is not asked. */
-  readonly source: Side | null;
-  readonly target: Side | null;
+  readonly source: Side<MongoConnection> | null;
+  readonly target: Side<Target> | null;
   readonly signal: AbortSignal;
 }
 
@@ -71,9 +71,7 @@ export class StatusCollector {
     // The load's side first: what it has reached must not look like more than the stream has.
     this.#load = await this.#advance(loadPrefix(stream, load), this.#load);
     const unreachable: Unreachable[] = [];
-    const onTarget = await ask('target', target, unreachable, (connection) =>
-      this.#progressOn(connection, identity),
-    );
+    const onTarget = await ask('target', target, unreachable, (opened) => this.#progressOn(opened, identity));
     this.#stream = await this.#advance(streamPrefix(stream), this.#stream);
     // Last, so that lag is not made smaller by the time that reading took.
     const sourceTime = await ask('source', source, unreachable, (connection) =>
@@ -91,7 +89,7 @@ export class StatusCollector {
   }
 
   /** Of another target than the load's, nothing is told: nobody should take it for the load's. */
-  async #progressOn(target: MongoConnection, identity: StreamIdentity): Promise<OnTarget> {
+  async #progressOn(target: Target, identity: StreamIdentity): Promise<OnTarget> {
     const { stream, load, progressDatabase: given = null } = this.#settings;
     const before = this.#load ?? EMPTY_STATE;
     const progressDatabase = settleProgressDatabase(given, before, load);
@@ -101,7 +99,7 @@ export class StatusCollector {
       this.#load = await this.#advance(loadPrefix(stream, load), before);
       assertBound(this.#load, sight, { load, stream: streamIdentityText(identity) });
     }
-    const store = mongodbProgressStore(target, progressDatabase);
+    const store = target.progress(progressDatabase);
     const progress = await readProgress(store, load, identity.lanes);
     return { progress, blocked: (await Registry.open(store, load)).all().flatMap(blockedIn) };
   }
@@ -119,11 +117,11 @@ export class StatusCollector {
 }
 
 /** Null where it is not asked, or gives no answer: then `unreachable` tells why. */
-async function ask<T>(
+async function ask<S, T>(
   side: Unreachable['side'],
-  open: Side | null,
+  open: Side<S> | null,
   unreachable: Unreachable[],
-  question: (connection: MongoConnection) => Promise<T>,
+  question: (side: S) => Promise<T>,
 ): Promise<T | null> {
   if (!open) return null;
   try {

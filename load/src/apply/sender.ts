@@ -21,12 +21,12 @@ import {
 import type PQueue from 'p-queue';
 import type { Ownership } from '../progress/ownership.ts';
 import type { RestoredIndexes } from '../structure/restored-indexes.ts';
-import type { StatementFailure, StatementKind, Target, WriteResult } from '../target/target.ts';
+import type { LoadTarget, StatementFailure, StatementKind, WriteResult } from '../target/target.ts';
 import type { WriteScope } from './batch.ts';
 import { tacticFor } from './write-errors.ts';
 
 export interface SenderDeps {
-  readonly target: Target;
+  readonly target: LoadTarget;
   readonly ownership: Pick<Ownership, 'held' | 'tag'>;
   /** Asked of an index that refused a document: whether it is out of the way now. */
   readonly indexes: Pick<RestoredIndexes, 'free' | 'setAside'>;

@@ -4,7 +4,7 @@ import { createLoadStats } from '@waybill/shared/base/stats';
 import { buildDocument, int32 } from '@waybill/shared/bson/build';
 import PQueue from 'p-queue';
 import { describe, expect, it } from 'vitest';
-import type { StatementFailure, Target, WriteBatch, WriteResult } from '../target/target.ts';
+import type { LoadTarget, StatementFailure, WriteBatch, WriteResult } from '../target/target.ts';
 import type { Origin, Write } from './batch.ts';
 import { Writer } from './writer.ts';
 
@@ -33,7 +33,7 @@ function writerTo(refuse: (batch: WriteBatch, index: number) => Partial<Statemen
     },
   };
   const writer = new Writer({
-    target: target as unknown as Target,
+    target: target as unknown as LoadTarget,
     ownership: { held: async () => undefined, tag: { load: 'default', epoch: 1 } },
     indexes: { free: async () => false, setAside: async () => 'none' },
     queue: new PQueue(),

@@ -21,7 +21,7 @@ import { IN_THE_WAY } from '../structure/indexes.ts';
 import { isCapped, isCollated } from '../structure/options.ts';
 import type { CollectionRecord, IndexRecord, IndexState } from '../structure/registry.ts';
 import { markRestored, unmarkRestored } from '../structure/restored-indexes.ts';
-import type { Fields, Target, WriteTag } from '../target/target.ts';
+import type { Fields, LoadTarget, WriteTag } from '../target/target.ts';
 
 export type RestoreKind = 'hidden' | 'ttl' | 'unique';
 
@@ -44,7 +44,7 @@ const TRUE = Buffer.from([1]);
 const NOT_BUILT_YET: ReadonlySet<IndexState> = new Set(['deferred', 'left-out', 'skipped']);
 
 interface CollectionRestoreDeps {
-  readonly target: Target;
+  readonly target: LoadTarget;
   readonly tag: WriteTag;
   readonly kinds: ReadonlySet<RestoreKind>;
   /** Whether the source's server expires documents of capped collections. */

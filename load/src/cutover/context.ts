@@ -5,6 +5,7 @@ import type { Milestone } from '@waybill/shared/manifest/commit';
 import { appendNote } from '@waybill/shared/manifest/note';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
+import type { Target } from '../target/target.ts';
 import type { Acceptance } from '../verify/acceptance.ts';
 import type { StructureDifference } from '../verify/report.ts';
 import type { VerifySettings, VerifyStats } from '../verify/settings.ts';
@@ -36,7 +37,7 @@ export type CutoverStep =
 export interface CutoverDeps {
   readonly bucket: Bucket;
   readonly source: MongoConnection;
-  readonly target: MongoConnection;
+  readonly target: Target;
   readonly logger: Logger;
   readonly stats: VerifyStats;
   readonly signal: AbortSignal;

@@ -29,7 +29,6 @@ import { boundLoad } from '../progress/log-and-target.ts';
 import { readOwner } from '../progress/owner.ts';
 import { streamIdentityText } from '../progress/stream-identity.ts';
 import { comparedNamespaces, EVERYTHING, recordedFilter, takesOf } from '../settings/load-filter.ts';
-import { mongodbProgressStore } from '../target/mongodb-progress.ts';
 import { acceptName } from '../verify/acceptance.ts';
 import { keepReport } from '../verify/kept-report.ts';
 import { LoadWatch } from '../verify/load-watch.ts';
@@ -92,7 +91,7 @@ async function cutOver(settings: CutoverSettings, deps: CutoverDeps): Promise<Cu
     await shutOutAgain(context, identity);
     return result(context, { alreadyDone: true, writesStopped: done.clusterTime ?? '' });
   }
-  const store = mongodbProgressStore(deps.target, progressDatabase);
+  const store = deps.target.progress(progressDatabase);
   const watch = new LoadWatch(store, load, streamIdentityText(identity));
   const taken = recordedFilter(log) ?? EVERYTHING;
   const patterns = streamPatterns(
@@ -194,7 +193,7 @@ async function record(
  */
 async function shutOutAgain(context: CutoverContext, identity: StreamIdentity): Promise<void> {
   const { target, settings } = context;
-  const store = mongodbProgressStore(target, settings.progressDatabase);
+  const store = target.progress(settings.progressDatabase);
   const owner = await readOwner(store, settings.load, context.signal);
   if (!owner || typeof owner.cutover === 'string') return;
   await using _ended = await EndedLoad.take(context, identity);

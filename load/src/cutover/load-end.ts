@@ -28,8 +28,7 @@ import { Ownership } from '../progress/ownership.ts';
 import { streamIdentityText } from '../progress/stream-identity.ts';
 import { hasEnded } from '../progress/takeover.ts';
 import { LOAD_DEFAULTS } from '../settings/load-settings.ts';
-import { openMongodbTarget } from '../target/mongodb.ts';
-import type { ProgressStore } from '../target/target.ts';
+import type { ProgressStore } from '../target/progress-store.ts';
 import type { CutoverContext } from './context.ts';
 
 const POLL_MS = 200;
@@ -58,7 +57,7 @@ export class EndedLoad implements AsyncDisposable {
     const { stream, load, progressDatabase } = settings;
     const { confirmMs, leaseMs, maxWriteMs } = LOAD_DEFAULTS;
     onStep('waiting for load to end');
-    const target = await openMongodbTarget(context.target, { progressDatabase, maxWriteMs, signal });
+    const target = await context.target.forLoad({ progressDatabase, maxWriteMs, signal });
     const log = await LoadLog.acquire({ bucket, stream, load, first: started, signal, giveUp: signal });
     await waitForRelease(target.progress, load, signal);
     const owned = { load, stream: streamIdentityText(identity), epoch: log.epoch, bond: null };

@@ -9,11 +9,10 @@
  * that were marked here before they were touched.
  */
 import type { Logger } from '@waybill/shared/base/logger';
-import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import { ownerId } from '../progress/keys.ts';
 import { Registry } from '../structure/registry.ts';
-import { openMongodbTarget } from '../target/mongodb.ts';
+import type { Target } from '../target/target.ts';
 import { CollectionRestore, type RestoreKind, type RestoreReport } from './collection-restore.ts';
 
 export interface RestoreSettings {
@@ -26,7 +25,7 @@ export interface RestoreSettings {
 }
 
 export interface RestoreDeps {
-  readonly target: MongoConnection;
+  readonly target: Pick<Target, 'forLoad'>;
   /**
    * Other collections stay as they are: the stream may leave out more by now.
    * Default: all that the load made.
@@ -85,7 +84,7 @@ export async function findViolations(settings: RestoreSettings, deps: RestoreDep
 async function collectionsOf(settings: RestoreSettings, deps: RestoreDeps): Promise<CollectionRestore[]> {
   const { load, progressDatabase, kinds = ALL_KINDS, cappedExpires = true } = settings;
   const { signal } = deps;
-  const target = await openMongodbTarget(deps.target, { progressDatabase, maxWriteMs: MAX_WRITE_MS, signal });
+  const target = await deps.target.forLoad({ progressDatabase, maxWriteMs: MAX_WRITE_MS, signal });
   const [owner] = await target.progress.find(ownerId(load));
   const tag = { load, epoch: Number(owner?.epoch ?? 0) };
   const registry = await Registry.open(target.progress, load);

@@ -1,11 +1,10 @@
 /**
- * Before anything is asked of them: that source and target are the stream's and the load's. Others
- * could be copies too.
+ * Source and target are those of the stream and the load. Checked before anything else is asked of
+ * them: copies could pass for them.
  */
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import { readStream } from '@waybill/shared/manifest/identity';
-import { clusterIdentity } from '@waybill/shared/mongo/facts/cluster-identity';
 import { isKnownAs, sourceIdentity } from '@waybill/shared/mongo/facts/source-identity';
 import { assertNotTheSource, assertTwoClusters } from '../progress/two-clusters.ts';
 import type { CutoverContext } from './context.ts';
@@ -23,7 +22,7 @@ export async function streamOfSides({
   const identity = await readStream(bucket, streamPrefix, { signal });
   await assertTwoClusters(source, target, signal);
   if (isKnownAs(await sourceIdentity(source, signal), identity.source)) return identity;
-  const cluster = await clusterIdentity(target, signal);
+  const cluster = await target.identity(signal);
   assertNotTheSource(identity, { cluster, hosts: target.url });
   throw new WaybillError(
     'STREAM_FOREIGN_SOURCE',

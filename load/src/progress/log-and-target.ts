@@ -1,7 +1,4 @@
-/**
- * A load's log and its target, looked at together: what the one says of the other is
- * judged in target-bond.ts.
- */
+/** Looks at a load's log and its target together. target-bond.ts judges whether they fit. */
 
 import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
@@ -10,7 +7,7 @@ import { loadPrefix } from '@waybill/shared/manifest/keys';
 import { readCommits, readManifest } from '@waybill/shared/manifest/log';
 import { loadMissing } from '@waybill/shared/manifest/names';
 import { foldCommit, type StreamState } from '@waybill/shared/manifest/state';
-import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import type { Target } from '../target/target.ts';
 import { streamIdentityText } from './stream-identity.ts';
 import { assertBound, lookAtTarget, settleProgressDatabase, type TargetSight } from './target-bond.ts';
 import { assertNotTheSource } from './two-clusters.ts';
@@ -19,8 +16,8 @@ export interface WhichLoad {
   readonly bucket: Bucket;
   readonly identity: StreamIdentity;
   readonly load: string;
-  readonly target: MongoConnection;
-  /** As it was given; null where it was not. */
+  readonly target: Target;
+  /** As given; null where it was not. */
   readonly progressDatabase: string | null;
   readonly signal: AbortSignal;
 }
@@ -31,8 +28,8 @@ export interface LogAndTarget {
 }
 
 /**
- * The log is read on after the target was looked at, since an epoch is in the log before it is on
- * the target.
+ * Reads the log on after it has looked at the target: an epoch is in the log before it is on the
+ * target.
  * @throws TARGET_IS_SOURCE, LOAD_OPTIONS_CHANGED, and errors of bucket and target
  */
 export async function lookAtBoth(which: WhichLoad): Promise<LogAndTarget> {
@@ -48,7 +45,7 @@ export async function lookAtBoth(which: WhichLoad): Promise<LogAndTarget> {
 }
 
 /**
- * For a command that reads what a load has done: there is such a load, and this is its target.
+ * For a command that reads what a load has done. There is such a load, and this is its target.
  * @throws LOAD_MISSING, LOAD_OTHER_TARGET, LOAD_PROGRESS_LOST, LOAD_FOREIGN, STREAM_ROLLED_BACK;
  *   {@link lookAtBoth}
  */

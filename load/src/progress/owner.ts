@@ -1,5 +1,5 @@
 import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
-import type { ProgressDocument, ProgressStore } from '../target/target.ts';
+import type { ProgressDocument, ProgressStore } from '../target/progress-store.ts';
 import { ownerId } from './keys.ts';
 
 /**

@@ -17,7 +17,7 @@ import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/
 import type { SegmentEntry } from '@waybill/shared/manifest/commit';
 import type { LogPoint } from '@waybill/shared/manifest/log';
 import { fencedError } from '../target/fenced.ts';
-import type { ProgressChange, ProgressDocument, ProgressStore } from '../target/target.ts';
+import type { ProgressChange, ProgressDocument, ProgressStore } from '../target/progress-store.ts';
 import { laneId, lanePrefix, segmentId, segmentPrefix, stateId } from './keys.ts';
 
 /** Everything of a lane up to and with this commit is applied. */

@@ -14,7 +14,7 @@ import { DEFAULT_RETRY, type RetryPolicy } from '@waybill/shared/base/retry';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
-import type { ProgressDocument, ProgressStore } from '../target/target.ts';
+import type { ProgressDocument, ProgressStore } from '../target/progress-store.ts';
 import { readOwner } from './owner.ts';
 import { progressLost } from './target-bond.ts';
 

@@ -8,7 +8,8 @@ import { isCertainlyDead, processIdentity, writerName } from '@waybill/shared/ba
 import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import { fencedError } from '../target/fenced.ts';
 import { tellNotWritten } from '../target/not-written.ts';
-import { PROGRESS_WRITES, type ProgressDocument, type Target } from '../target/target.ts';
+import type { ProgressDocument } from '../target/progress-store.ts';
+import { type LoadTarget, PROGRESS_WRITES } from '../target/target.ts';
 import { ownerId, slotId } from './keys.ts';
 import { foreignLoad } from './target-bond.ts';
 
@@ -31,7 +32,7 @@ export interface OwnershipSettings {
 
 export interface OwnershipDeps {
   readonly target: Pick<
-    Target,
+    LoadTarget,
     'keepShutOut' | 'login' | 'mayStillWrite' | 'olderWritesRun' | 'progress' | 'shutOut' | 'url'
   >;
   readonly logger: Logger;

@@ -2,7 +2,7 @@ import type { Milestone } from '@waybill/shared/manifest/commit';
 import { EMPTY_STATE, type StreamState } from '@waybill/shared/manifest/state';
 import type { ClusterIdentity } from '@waybill/shared/mongo/facts/cluster-identity';
 import { describe, expect, it } from 'vitest';
-import type { ProgressDocument } from '../target/target.ts';
+import type { ProgressDocument } from '../target/progress-store.ts';
 import {
   assertBound,
   type Bond,
@@ -37,6 +37,7 @@ const sight = (id: string, owner: Readonly<Record<string, string | number>> | nu
   cluster: cluster(id),
   hosts: `${id}.example`,
   progressDatabase: 'waybill',
+  progressNamespace: 'waybill.progress',
   owner: owner && ({ _id: 'default/owner', stream: name.stream, epoch: 1, ...owner } as ProgressDocument),
 });
 

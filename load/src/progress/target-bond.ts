@@ -25,16 +25,10 @@ import { randomUUID } from 'node:crypto';
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { Milestone } from '@waybill/shared/manifest/commit';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
-import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
-import {
-  type ClusterIdentity,
-  clusterIdentity,
-  isSameCluster,
-} from '@waybill/shared/mongo/facts/cluster-identity';
+import { type ClusterIdentity, isSameCluster } from '@waybill/shared/mongo/facts/cluster-identity';
 import { PROGRESS_DATABASE } from '@waybill/shared/mongo/facts/namespace-filter';
-import { PROGRESS_COLLECTION } from '@waybill/shared/mongo/facts/own-progress';
-import { mongodbProgressStore } from '../target/mongodb-progress.ts';
-import type { ProgressDocument } from '../target/target.ts';
+import type { ProgressDocument } from '../target/progress-store.ts';
+import type { Target } from '../target/target.ts';
 import { ownerId } from './keys.ts';
 
 export interface Bond {
@@ -59,6 +53,8 @@ export interface TargetSight {
   readonly cluster: ClusterIdentity;
   readonly hosts: string;
   readonly progressDatabase: string;
+  /** The collection in it that holds the progress. */
+  readonly progressNamespace: string;
   /** Of this load's name; null where there is none. */
   readonly owner: ProgressDocument | null;
 }
@@ -80,14 +76,14 @@ export function settleProgressDatabase(given: string | null, log: StreamState, l
 }
 
 export async function lookAtTarget(
-  target: MongoConnection,
+  target: Pick<Target, 'identity' | 'progress' | 'url'>,
   { load, progressDatabase }: { readonly load: string; readonly progressDatabase: string },
   signal: AbortSignal,
 ): Promise<TargetSight> {
-  const store = mongodbProgressStore(target, progressDatabase);
-  const [cluster, owners] = await Promise.all([clusterIdentity(target, signal), store.find(ownerId(load))]);
+  const store = target.progress(progressDatabase);
+  const [cluster, owners] = await Promise.all([target.identity(signal), store.find(ownerId(load))]);
   const owner = owners.find(({ _id }) => _id === ownerId(load)) ?? null;
-  return { cluster, hosts: target.url, progressDatabase, owner };
+  return { cluster, hosts: target.url, progressDatabase, progressNamespace: store.namespace, owner };
 }
 
 /**
@@ -210,7 +206,7 @@ function notItsTarget(log: StreamState, sight: TargetSight, { load }: LoadName):
   const where = recorded ? ` (${recorded.hosts})` : '';
   const context = { load, target: sight.hosts };
   if (recorded && !sight.owner && isSameCluster(recorded.cluster, sight.cluster) === true) {
-    return progressLost(load, `${sight.progressDatabase}.${PROGRESS_COLLECTION}`);
+    return progressLost(load, sight.progressNamespace);
   }
   return new WaybillError(
     'LOAD_OTHER_TARGET',

@@ -1,7 +1,7 @@
 /**
- * Source and target are two clusters. A load into its own source would stop at the source's
- * collections at best; and where it is allowed to drop, it would repeat a drop on the source. Not
- * even under other names: there is no mapping of names.
+ * Source and target must be two clusters. At best, a load into its own source would stop at the
+ * source's collections; where it may drop, it would repeat a drop on the source. There is no
+ * mapping of names, so the source cannot be its own target under other names either.
  */
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
@@ -12,14 +12,15 @@ import {
   hasId,
   isSameCluster,
 } from '@waybill/shared/mongo/facts/cluster-identity';
+import type { Target } from '../target/target.ts';
 
 /** @throws TARGET_IS_SOURCE */
 export async function assertTwoClusters(
   source: MongoConnection,
-  target: MongoConnection,
+  target: Pick<Target, 'identity' | 'url'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const [one, other] = await Promise.all([clusterIdentity(source, signal), clusterIdentity(target, signal)]);
+  const [one, other] = await Promise.all([clusterIdentity(source, signal), target.identity(signal)]);
   if (isSameCluster(one, other) !== true) return;
   throw targetIsSource(`the source ${source.url} and the target ${target.url} are the same cluster`);
 }

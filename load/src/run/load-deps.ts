@@ -4,14 +4,14 @@ import type { Metrics } from '@waybill/shared/base/metrics';
 import type { ClusterTime } from '@waybill/shared/base/position';
 import type { LoadStats } from '@waybill/shared/base/stats';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
-import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { Blocked } from '../structure/blocked.ts';
 import type { IndexReport } from '../structure/indexes.ts';
+import type { Target } from '../target/target.ts';
 
 export interface LoadDeps {
   readonly bucket: Bucket;
-  readonly target: MongoConnection;
+  readonly target: Target;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly stats: LoadStats;

@@ -11,7 +11,7 @@ import type { LoadFilter } from '../settings/load-filter.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 import type { StructureContext } from '../structure/context.ts';
 import type { RestoredIndexes } from '../structure/restored-indexes.ts';
-import type { Target } from '../target/target.ts';
+import type { LoadTarget } from '../target/target.ts';
 import type { LoadDeps, LoadResult } from './load-deps.ts';
 import type { LoadMilestones } from './milestones.ts';
 
@@ -24,7 +24,7 @@ export interface LoadRunDeps extends LoadDeps {
 export interface Taken {
   readonly identity: StreamIdentity;
   readonly filter: LoadFilter;
-  readonly target: Target;
+  readonly target: LoadTarget;
   readonly log: LoadLog;
   readonly ownership: Ownership;
 }

@@ -4,7 +4,6 @@ import { splitNamespace } from '@waybill/shared/base/record';
 import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { streamPatterns } from '@waybill/shared/manifest/stream-patterns';
-import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { assertApart } from '../progress/apart.ts';
 import { LoadLog } from '../progress/load-log.ts';
 import { lookAtBoth } from '../progress/log-and-target.ts';
@@ -12,8 +11,7 @@ import { streamIdentityText } from '../progress/stream-identity.ts';
 import { type Bond, bondMilestone, settleBond, type TargetSight } from '../progress/target-bond.ts';
 import { type LoadFilter, recordedFilter, settleFilter, takesOf } from '../settings/load-filter.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
-import { assertPrivileges } from '../target/privileges.ts';
-import { assertShardedById } from '../target/shard-keys.ts';
+import type { Target } from '../target/target.ts';
 import { checkFirstStart } from './first-start.ts';
 import type { LoadDeps } from './load-deps.ts';
 
@@ -41,7 +39,7 @@ export async function assertStartable(
   const patterns = streamPatterns(identity, stream);
   const filter = settleFilter(settings, recordedFilter(log), identity, settings.load, patterns);
   const namespaces = knownNamespaces(stream, filter);
-  await assertShardedById(deps.target, namespaces, deps.signal);
+  await deps.target.assertWritableById(namespaces, deps.signal);
   if (!sight.owner) await assertRoom(deps.target, namespaces, sight.progressDatabase, deps.signal);
   return sight;
 }
@@ -51,14 +49,14 @@ export async function assertStartable(
  * TARGET_PROGRESS_COLLISION, MONGO_UNAUTHORIZED
  */
 async function assertRoom(
-  target: MongoConnection,
+  target: Target,
   namespaces: readonly string[],
   progressDatabase: string,
   signal: AbortSignal,
 ): Promise<void> {
   await assertApart(target, namespaces, progressDatabase, signal);
   const databases = new Set(namespaces.map((namespace) => splitNamespace(namespace).database));
-  await assertPrivileges(target, [...databases], signal);
+  await target.assertPrivileges([...databases], signal);
 }
 
 /** Of the collections and views that the load takes, those that the stream tells of by now. */

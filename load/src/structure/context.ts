@@ -4,12 +4,12 @@ import type { LoadStats } from '@waybill/shared/base/stats';
 import type { Ownership } from '../progress/ownership.ts';
 import type { Takes } from '../settings/load-filter.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
-import type { Target } from '../target/target.ts';
+import type { LoadTarget } from '../target/target.ts';
 import type { Registry } from './registry.ts';
 
 /** What changes of structure on the target need. */
 export interface StructureContext {
-  readonly target: Target;
+  readonly target: LoadTarget;
   readonly registry: Registry;
   readonly ownership: Pick<Ownership, 'held' | 'tag'>;
   /** What the load takes of the stream; the registry holds nothing else. */

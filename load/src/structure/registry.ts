@@ -13,7 +13,7 @@
  */
 
 import { collectionId, collectionPrefix } from '../progress/keys.ts';
-import type { ProgressDocument, ProgressStore, ProgressValue } from '../target/target.ts';
+import type { ProgressDocument, ProgressStore, ProgressValue } from '../target/progress-store.ts';
 
 /**
  * waiting: to be built. built: stands there in its held-back form. deferred: can only stand there

@@ -15,7 +15,7 @@
 import { randomUUID } from 'node:crypto';
 import { splitNamespace } from '@waybill/shared/base/record';
 import { restoredId, restoredPrefix } from '../progress/keys.ts';
-import type { ProgressStore } from '../target/target.ts';
+import type { ProgressStore } from '../target/progress-store.ts';
 import { attempt, type HoldBackContext, type NamedIndex } from './context.ts';
 import { heldBackOf, indexName } from './index-spec.ts';
 import { buildIndexes } from './indexes.ts';

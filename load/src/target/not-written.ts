@@ -3,7 +3,7 @@ import type { Logger } from '@waybill/shared/base/logger';
 import type { RetryOptions } from '@waybill/shared/base/retry';
 
 /**
- * Of a start that waits for its target: for a majority, for the end of a block, or for the server
+ * Logs that a start waits for its target: for a majority, for the end of a block, or for the server
  * itself. The error says which.
  */
 export function tellNotWritten(logger: Logger): RetryOptions['onRetry'] {

@@ -1,16 +1,151 @@
 /**
- * Where a load writes. The one seam between the loader and a kind of server: no driver type,
- * command or error code is known above it, except the server's own codes of single refused
- * statements, which `apply/write-errors.ts` sorts.
+ * A kind of server that loads write to: the one seam between it and the rest. `open/open-target.ts`
+ * opens it. Above it no driver type, command or error code of a server is known, but for the codes
+ * of refused statements, which `apply/write-errors.ts` sorts.
  *
- * All methods make one attempt and reject with WaybillErrors (MONGO_*, kind `transient` where
- * another attempt may succeed); the callers retry. All are safe to repeat. Writes are acknowledged
- * only when a majority of the target's voting members holds them: an acknowledged batch survives a
- * failover, so a cursor written after it never claims what was rolled back. (Rejected: batches at
- * w:1 with one majority write behind them. A failover between the two loses the batch and keeps the
- * cursor; and on the measured loads w:1 gained nothing, since several batches are in flight.)
+ * The contract, proven for every kind of server by test/src/support/target/contract.ts:
+ *
+ * 1. A method makes one attempt, unless it says that it retries. It rejects with WaybillErrors
+ *    (MONGO_*; kind `transient` where another attempt may succeed). Callers retry.
+ * 2. Everything may be repeated: a second call leaves the target as the first did.
+ * 3. A write is acknowledged when a majority of the voting members holds it. So it survives a
+ *    failover, and a cursor written after a batch never claims what was rolled back.
+ * 4. What a target can do is known from its profile, or found by a probe. A probe tells "the server
+ *    lacks this" from "the probe failed", which is an error.
+ *
+ * Rejected: batches at w:1 with one majority write behind them. A failover between the two loses
+ * the batch and keeps the cursor. On the measured loads w:1 gained nothing, since several batches
+ * are in flight.
  */
 import type { RawElement } from '@waybill/shared/mongo/driver/raw-value';
+import type { ClusterIdentity } from '@waybill/shared/mongo/facts/cluster-identity';
+import type { DocumentReader } from '../reading/document-reader.ts';
+import type { ProgressStore } from './progress-store.ts';
+
+/** A target as anybody sees it: a status, a comparison, a load before it starts. Writes nothing. */
+export interface Target {
+  /** The host list, for messages. */
+  readonly url: string;
+  /** Name of its profile. */
+  readonly profile: string;
+  readonly reader: DocumentReader;
+  /** Which cluster this is, whatever its hosts are called. */
+  identity(signal: AbortSignal): Promise<ClusterIdentity>;
+  /** Progress of loads in that database. Nothing but their conditions keeps late changes out. */
+  progress(database: string): ProgressStore;
+  /**
+   * The user may do in these databases what every load does, the cutover included. Passes where the
+   * server has no access control, or does not tell. @throws MONGO_UNAUTHORIZED
+   */
+  assertPrivileges(databases: readonly string[], signal: AbortSignal): Promise<void>;
+  /**
+   * A document of these collections can be written by its `_id` alone. @throws TARGET_UNSUPPORTED
+   */
+  assertWritableById(namespaces: readonly string[], signal: AbortSignal): Promise<void>;
+  /** Finds out what the target can do, by probes that change nothing. */
+  forLoad(settings: LoadTargetSettings): Promise<LoadTarget>;
+}
+
+export interface LoadTargetSettings {
+  readonly progressDatabase: string;
+  /** The server gives a write up after this, in milliseconds. */
+  readonly maxWriteMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A target as one load writes it. */
+export interface LoadTarget extends TargetStructure {
+  /** The host list, for messages. */
+  readonly url: string;
+  readonly limits: TargetLimits;
+  readonly capabilities: TargetCapabilities;
+  readonly progress: ProgressStore;
+
+  /**
+   * Keeps earlier owners of this load out. Once it resolves to true, no batch of an epoch below the
+   * tag's runs, and the server refuses those that still come: their {@link write} rejects with
+   * LOAD_FENCED. The same holds for unconditional changes of {@link progress}. False where the
+   * server cannot do so: then time alone keeps owners apart.
+   *
+   * Call it before the first write; from then on at most `slots` writes at once. @throws
+   * LOAD_FENCED
+   */
+  shutOut(request: FenceRequest): Promise<boolean>;
+  /** Keeps the server from forgetting whom it shuts out: at least every half hour. */
+  keepShutOut(): Promise<void>;
+  /**
+   * Whom the server takes us for; null where it does not say. Sessions of users are apart, so an
+   * owner shuts out only owners with the same login.
+   */
+  login(): Promise<string | null>;
+
+  write(batch: WriteBatch, tag: WriteTag): Promise<WriteResult>;
+  /**
+   * A batch lately got no answer and may still be done. Never true where the server refuses late
+   * batches.
+   */
+  mayStillWrite(): boolean;
+  /** Whether older writes of this load still run; null where the server does not tell. */
+  olderWritesRun(tag: WriteTag): Promise<boolean | null>;
+}
+
+/** What stands on the target, and how it is changed. */
+export interface TargetStructure {
+  collection(namespace: string): Promise<TargetCollection | null>;
+  collections(database: string): Promise<readonly TargetCollection[]>;
+  /** Raw BSON of each listIndexes entry that is built; none for a missing collection or a view. */
+  indexes(namespace: string): Promise<readonly Buffer[]>;
+  isEmpty(namespace: string): Promise<boolean>;
+  /** False where a collection or view of that name exists already. */
+  create(namespace: string, options: Fields, tag: WriteTag): Promise<boolean>;
+  /**
+   * False where it is gone. Another collection of that name stays, where the server has uuids
+   * (6.0).
+   */
+  drop(collection: TargetCollection, tag: WriteTag): Promise<boolean>;
+  /** False as for {@link drop}. An existing `to` is an error. */
+  rename(from: TargetCollection, to: string, tag: WriteTag): Promise<boolean>;
+  /**
+   * Builds all and waits, without a limit of time. An index that exists with the same options is
+   * fine.
+   */
+  createIndexes(
+    namespace: string,
+    specs: readonly Uint8Array[],
+    tag: WriteTag,
+    signal?: AbortSignal,
+  ): Promise<void>;
+  /** False where there is none. */
+  dropIndex(namespace: string, name: string, tag: WriteTag): Promise<boolean>;
+  /** collMod. */
+  modify(namespace: string, fields: Fields, tag: WriteTag): Promise<void>;
+  /** Turns an index into a unique one, or leaves it as it is. Safe on one that is unique. */
+  makeUnique(namespace: string, indexName: string, tag: WriteTag): Promise<UniqueConversion>;
+  /**
+   * Takes uniqueness from an index, or the way to it where it is not unique yet (`isUnique`). False
+   * where the server cannot do so with a standing index.
+   */
+  makeNonUnique(namespace: string, indexName: string, isUnique: boolean, tag: WriteTag): Promise<boolean>;
+}
+
+export interface TargetLimits {
+  /** Statements that one command may hold. */
+  readonly batchStatements: number;
+  /** Bytes that one command may hold, with room for the rest of the message. */
+  readonly batchBytes: number;
+}
+
+export interface TargetCapabilities {
+  /**
+   * A flag of the command keeps Timestamp(0,0) at top level. Without it such documents go as
+   * pipeline updates.
+   */
+  readonly keepsEmptyTimestamps: boolean;
+  /** collMod turns a non-unique index into a unique one. */
+  readonly convertsToUnique: boolean;
+  /** Indexes can be hidden. */
+  readonly hidesIndexes: boolean;
+}
 
 export type StatementKind = 'insert' | 'update' | 'delete';
 
@@ -23,24 +158,11 @@ export interface WriteBatch {
    */
   readonly statements: readonly Uint8Array[];
   /**
-   * Writes past the collection's validator: it is the source's own, and the source accepted the
-   * document.
+   * Past the collection's validator: it is the source's own, and the source accepted the document.
    */
   readonly bypassValidation: boolean;
   /** Into a capped collection. */
   readonly keepsOrder: boolean;
-}
-
-/** One statement that the server refused; the others of the batch were executed. */
-export interface StatementFailure {
-  readonly index: number;
-  readonly code: number;
-  /** The server's words, without the values that it quotes. */
-  readonly message: string;
-  /** A duplicate key (11000) on `_id` and not on another unique index. */
-  readonly duplicateId: boolean;
-  /** The unique index that refused, where the server tells. */
-  readonly indexName: string | undefined;
 }
 
 export interface WriteResult {
@@ -49,29 +171,22 @@ export interface WriteResult {
   readonly failures: readonly StatementFailure[];
 }
 
-export interface TargetLimits {
-  /** Statements that one command may hold. */
-  readonly batchStatements: number;
-  /** Bytes that one command may hold, with room for the rest of the message. */
-  readonly batchBytes: number;
-}
-
-export interface TargetCapabilities {
-  /**
-   * Keeps Timestamp(0,0) at top level with a command flag; without it such documents go as pipeline
-   * updates.
-   */
-  readonly keepsEmptyTimestamps: boolean;
-  /** collMod turns a non-unique index into a unique one. */
-  readonly convertsToUnique: boolean;
-  /** Indexes can be hidden. */
-  readonly hidesIndexes: boolean;
+/** One statement that the server refused; the others of the batch were executed. */
+export interface StatementFailure {
+  readonly index: number;
+  readonly code: number;
+  /** The server's words, without the values that it quotes. */
+  readonly message: string;
+  /** A duplicate key on `_id` and not on another unique index. */
+  readonly duplicateId: boolean;
+  /** The unique index that refused, where the server tells. */
+  readonly indexName: string | undefined;
 }
 
 export interface TargetCollection {
   readonly namespace: string;
   readonly type: string;
-  /** Sixteen bytes; null for views, and on targets that have none. */
+  /** Sixteen bytes; null for views, and on targets without uuids. */
   readonly uuid: Buffer | null;
   /** Raw BSON of listCollections' `options`. */
   readonly options: Buffer;
@@ -86,7 +201,7 @@ export interface UniqueConversion {
   readonly violations: number;
 }
 
-/** What fences a write: {@link Ownership} gives it; the server shows it in `$currentOp`. */
+/** What fences a write: {@link Ownership} gives it. The server shows it in `$currentOp`. */
 export interface WriteTag {
   readonly load: string;
   readonly epoch: number;
@@ -95,147 +210,18 @@ export interface WriteTag {
 /** Unconditional writes of progress that go to the target at once; more of them wait. */
 export const PROGRESS_WRITES = 4;
 
-/** {@link Target.shutOut} */
+/** {@link LoadTarget.shutOut} */
 export interface FenceRequest {
   readonly tag: WriteTag;
   /**
-   * Random; all owners of the load have the same, and nobody else, not even a load of that name
-   * that was begun anew.
+   * Random. All owners of the load have the same key, and nobody else has it: not even a load of
+   * that name that was begun anew.
    */
   readonly key: string;
-  /**
-   * Writes that this owner has under way at once, at most: batches, and {@link PROGRESS_WRITES}.
-   */
+  /** Writes under way at once, at most: this owner's batches, and {@link PROGRESS_WRITES}. */
   readonly slots: number;
   /** The most that any owner could have, this one included. */
   readonly allSlots: number;
   /** A document of the progress collection for each slot, counted from 0. */
   readonly documentOf: (slot: number) => string;
-}
-
-/** What stands on the target, and how it is changed. */
-export interface TargetStructure {
-  collection(namespace: string): Promise<TargetCollection | null>;
-  collections(database: string): Promise<readonly TargetCollection[]>;
-  /** Raw BSON of each listIndexes entry that is built; none for a missing collection or a view. */
-  indexes(namespace: string): Promise<readonly Buffer[]>;
-  isEmpty(namespace: string): Promise<boolean>;
-  /** False where a collection or view of that name exists already. */
-  create(namespace: string, options: Fields, tag: WriteTag): Promise<boolean>;
-  /**
-   * False where it is gone; one that has its name by now is left, where the server has uuids (6.0).
-   */
-  drop(collection: TargetCollection, tag: WriteTag): Promise<boolean>;
-  /** The like. An existing `to` is an error. */
-  rename(from: TargetCollection, to: string, tag: WriteTag): Promise<boolean>;
-  /**
-   * Builds all and waits; an index that exists with the same options is fine. Not limited in time.
-   */
-  createIndexes(
-    namespace: string,
-    specs: readonly Uint8Array[],
-    tag: WriteTag,
-    signal?: AbortSignal,
-  ): Promise<void>;
-  /** False where there is none. */
-  dropIndex(namespace: string, name: string, tag: WriteTag): Promise<boolean>;
-  /** collMod. */
-  modify(namespace: string, fields: Fields, tag: WriteTag): Promise<void>;
-  /** Turns an index into a unique one, or leaves it as it is. Safe on one that is unique. */
-  makeUnique(namespace: string, indexName: string, tag: WriteTag): Promise<UniqueConversion>;
-
-  /**
-   * Takes uniqueness, or where it `isUnique` not yet the way to it, from an index. False where the
-   * server can not do so with an index that stands. Safe to repeat.
-   */
-  makeNonUnique(namespace: string, indexName: string, isUnique: boolean, tag: WriteTag): Promise<boolean>;
-}
-
-export interface Target extends TargetStructure {
-  /** The host list, for messages. */
-  readonly url: string;
-  readonly limits: TargetLimits;
-  readonly capabilities: TargetCapabilities;
-  readonly progress: ProgressStore;
-
-  /**
-   * Once it is fulfilled with true, no batch of this load with an epoch below the tag's runs, and
-   * the server refuses those that still come: their {@link write} rejects with LOAD_FENCED. False
-   * where the server can not do so; then time alone keeps owners apart. Before the first write;
-   * from then on no more than `slots` writes at once. The like for {@link progress}, where an
-   * unconditional write of an earlier owner is refused too. @throws LOAD_FENCED
-   */
-  shutOut(request: FenceRequest): Promise<boolean>;
-  /**
-   * Whom the server takes us for; null where it does not say. It tells the sessions of users apart,
-   * so an owner shuts out only those who log in as it does.
-   */
-  login(): Promise<string | null>;
-  /** Keeps the server from forgetting whom it shuts out: at least every half hour. */
-  keepShutOut(): Promise<void>;
-
-  write(batch: WriteBatch, tag: WriteTag): Promise<WriteResult>;
-  /**
-   * A batch got no answer lately, and nothing keeps it from being done yet. Never so
-   * where the server refuses it.
-   */
-  mayStillWrite(): boolean;
-
-  /**
-   * Whether writes of this load with an epoch below the tag's still run. Null where the server does
-   * not tell.
-   */
-  olderWritesRun(tag: WriteTag): Promise<boolean | null>;
-}
-
-/** Plain values that a progress document holds. */
-export type ProgressValue =
-  | string
-  | number
-  | boolean
-  | null
-  | Uint8Array
-  | Date
-  | readonly ProgressValue[]
-  | { readonly [name: string]: ProgressValue };
-
-export interface ProgressDocument {
-  readonly _id: string;
-  readonly [name: string]: ProgressValue;
-}
-
-export interface ProgressChange {
-  readonly id: string;
-  /**
-   * Further conditions on the document as it is; a change whose conditions fail changes nothing. A
-   * change that has any must do no harm when it comes late: after its own repetition, or from an
-   * earlier owner. The target refuses late ones without any, where it can.
-   */
-  readonly when?: Readonly<Record<string, ProgressValue>>;
-  readonly set: Readonly<Record<string, ProgressValue>>;
-  /** Set only where the document is made by this change. */
-  readonly setOnInsert?: Readonly<Record<string, ProgressValue>>;
-  readonly upsert?: boolean;
-}
-
-/**
- * Small documents of ours on the target, keyed by strings. Every write is durable (majority,
- * journaled) when it is acknowledged, and with it every batch acknowledged before.
- */
-export interface ProgressStore {
-  /** The collection that holds them. */
-  readonly namespace: string;
-  /** Documents whose key starts with `prefix`, in the order of their keys. */
-  find(prefix: string): Promise<readonly ProgressDocument[]>;
-  /**
-   * The loads, of any stream, that have made or taken over a collection: told where one stands in
-   * the way.
-   */
-  holders(namespace: string): Promise<readonly string[]>;
-  /**
-   * In order, in one command. Returns how many matched or were made. An upsert whose conditions
-   * fail counts as not matched.
-   */
-  update(changes: readonly ProgressChange[]): Promise<number>;
-  remove(ids: readonly string[]): Promise<void>;
 }

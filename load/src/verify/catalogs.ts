@@ -1,9 +1,9 @@
 /** The structure of both sides: read, and compared once. */
 
 import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
-import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
-import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/facts/catalog';
-import { PROGRESS_COLLECTION, progressIn } from '@waybill/shared/mongo/facts/own-progress';
+import type { CatalogEntry } from '@waybill/shared/mongo/facts/catalog';
+import { ConnectionReader } from '../reading/connection-reader.ts';
+import type { DocumentReader } from '../reading/document-reader.ts';
 import { Acceptance } from './acceptance.ts';
 import { type KnownStructure, NOTHING_KNOWN } from './load-watch.ts';
 import type { StructureDifference } from './report.ts';
@@ -22,24 +22,27 @@ export type Catalogs = readonly [
 ];
 
 export function bothCatalogs({ source, target, filter, load, signal }: StructureDeps): Promise<Catalogs> {
-  const list = (of: MongoConnection): Promise<CatalogEntry[]> =>
-    retry(() => listCatalog(of, filter, signal), DEFAULT_RETRY, { signal });
-  // The source's is left out by the filter, as of the stream's start; the target's is of loads
-  // since.
-  const listTarget = async (): Promise<CatalogEntry[]> => withoutProgress(target, await list(target), signal);
-  return Promise.all([list(source), listTarget(), load ? load.structure(signal) : NOTHING_KNOWN]);
+  const list = (reader: DocumentReader): Promise<readonly CatalogEntry[]> =>
+    retry(() => reader.catalog(filter, signal), DEFAULT_RETRY, { signal });
+  // The filter leaves out what was progress on the source at the stream's start. On the target it
+  // is of loads since then.
+  const listTarget = async (): Promise<readonly CatalogEntry[]> =>
+    withoutProgress(target, await list(target.reader), signal);
+  const known = load ? load.structure(signal) : NOTHING_KNOWN;
+  return Promise.all([list(new ConnectionReader(source)), listTarget(), known]);
 }
 
 async function withoutProgress(
-  target: MongoConnection,
+  target: StructureDeps['target'],
   entries: readonly CatalogEntry[],
   signal: AbortSignal,
-): Promise<CatalogEntry[]> {
+): Promise<readonly CatalogEntry[]> {
   const left: CatalogEntry[] = [];
   for (const entry of entries) {
-    const look = () => progressIn(target, entry.namespace, signal);
+    const store = target.progress(entry.database);
+    const look = () => store.contents(signal);
     const isProgress =
-      entry.name === PROGRESS_COLLECTION && (await retry(look, DEFAULT_RETRY, { signal })) === 'ours';
+      entry.namespace === store.namespace && (await retry(look, DEFAULT_RETRY, { signal })) === 'ours';
     if (!isProgress) left.push(entry);
   }
   return left;

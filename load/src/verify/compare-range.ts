@@ -14,15 +14,14 @@
 import type { ClusterTime } from '@waybill/shared/base/position';
 import type { RawElement } from '@waybill/shared/bson/raw';
 import { documentId } from '@waybill/shared/bson/statement';
-import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import type { Range } from '@waybill/shared/mongo/read/range-plan';
-import type { ReadRangeOptions } from '@waybill/shared/mongo/read/range-reader';
+import type { DocumentReader, RangeOptions } from '../reading/document-reader.ts';
 import { existing, idsAtOnce } from './lookup.ts';
 import { keyOf, Side } from './side.ts';
 
 export interface Pair {
-  readonly source: MongoConnection;
-  readonly target: MongoConnection;
+  readonly source: DocumentReader;
+  readonly target: DocumentReader;
 }
 
 /**
@@ -66,7 +65,7 @@ const LOOK_AHEAD = 1000;
 
 export async function compareRange(pair: Pair, namespace: string, options: CompareOptions): Promise<void> {
   const { range, natural, notBefore, signal } = options;
-  const reading: ReadRangeOptions = { ...range, natural, signal, batchBytes: BATCH_BYTES };
+  const reading: RangeOptions = { ...range, natural, signal, batchBytes: BATCH_BYTES };
   const source = new Side(pair.source, namespace, { ...reading, notBefore: notBefore.source });
   const target = new Side(pair.target, namespace, { ...reading, notBefore: notBefore.target });
   const comparison = new RangeComparison(pair, namespace, options, source, target);
@@ -157,7 +156,7 @@ class RangeComparison {
 
   async #sift(
     side: Side,
-    other: MongoConnection,
+    other: DocumentReader,
     options: { readonly notBefore: ClusterTime | undefined; readonly signal: AbortSignal },
   ): Promise<Buffer[] | null> {
     if (side.size === 0 || side.known > 0) return null;

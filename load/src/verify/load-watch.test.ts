@@ -1,6 +1,6 @@
 import { clusterTime, formatClusterTime } from '@waybill/shared/base/position';
 import { describe, expect, test } from 'vitest';
-import type { ProgressDocument, ProgressStore } from '../target/target.ts';
+import type { ProgressDocument, ProgressStore } from '../target/progress-store.ts';
 import { indexKey, LoadWatch, optionKey } from './load-watch.ts';
 
 const { signal } = new AbortController();
@@ -22,6 +22,7 @@ const lane = (number: number, seconds: number | null): ProgressDocument => ({
 function watch(...documents: readonly ProgressDocument[]): LoadWatch {
   const store: ProgressStore = {
     namespace: 'waybill.progress',
+    contents: async () => 'ours',
     find: async (prefix) => documents.filter(({ _id }) => _id.startsWith(prefix)),
     holders: async () => [],
     update: async () => 0,

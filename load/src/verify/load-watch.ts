@@ -7,7 +7,7 @@ import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import { lanePrefix, ownerId } from '../progress/keys.ts';
 import { blockedIn } from '../structure/blocked.ts';
 import { type IndexState, Registry } from '../structure/registry.ts';
-import type { ProgressDocument, ProgressStore } from '../target/target.ts';
+import type { ProgressDocument, ProgressStore } from '../target/progress-store.ts';
 
 export interface LoadSight {
   /** Whose load of that name the target knows: of this stream, of another one, or none. */

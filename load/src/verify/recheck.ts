@@ -19,10 +19,10 @@ import { diffDocuments } from '@waybill/shared/bson/diff';
 import { toCanonicalExtendedJson } from '@waybill/shared/bson/ejson';
 import type { RawElement } from '@waybill/shared/bson/raw';
 import { documentId } from '@waybill/shared/bson/statement';
-import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import type { DocumentReader } from '../reading/document-reader.ts';
 import type { Pair } from './compare-range.ts';
 import type { LoadWatch } from './load-watch.ts';
-import { idsAtOnce, lookup, readOne } from './lookup.ts';
+import { idsAtOnce, readOne } from './lookup.ts';
 import type { DocumentDifference } from './report.ts';
 import { keyOf } from './side.ts';
 
@@ -190,7 +190,7 @@ export class Rechecker {
   }
 
   async #hashes(
-    connection: MongoConnection,
+    reader: DocumentReader,
     namespace: string,
     ids: readonly RawElement[],
   ): Promise<{ readonly hashes: ReadonlyMap<string, string>; readonly time: ClusterTime | null }> {
@@ -198,18 +198,12 @@ export class Rechecker {
     return retry(
       async () => {
         const hashes = new Map<string, string>();
-        const time = await lookup(
-          connection,
-          namespace,
-          ids,
-          { signal, notBefore: undefined },
-          (document) => {
-            const key = keyOf(documentId(document));
-            // Two documents of one `_id`, on different shards: one alone is not the same.
-            const both = [hashOf(document), ...(hashes.get(key)?.split(' ') ?? [])];
-            hashes.set(key, both.sort().join(' '));
-          },
-        );
+        const time = await reader.find(namespace, ids, { signal, notBefore: undefined }, (document) => {
+          const key = keyOf(documentId(document));
+          // Two documents of one `_id`, on different shards: one alone is not the same.
+          const both = [hashOf(document), ...(hashes.get(key)?.split(' ') ?? [])];
+          hashes.set(key, both.sort().join(' '));
+        });
         return { hashes, time };
       },
       DEFAULT_RETRY,

@@ -1,7 +1,8 @@
 /** What a verification is given, and what it tells while it runs. */
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
+import type { Target } from '../target/target.ts';
 import type { Acceptance } from './acceptance.ts';
-import type { Pair } from './compare-range.ts';
 import type { LoadWatch } from './load-watch.ts';
 
 export interface VerifySettings {
@@ -52,7 +53,9 @@ export function newVerifyStats(): VerifyStats {
   };
 }
 
-export interface VerifyDeps extends Pair {
+export interface VerifyDeps {
+  readonly source: MongoConnection;
+  readonly target: Pick<Target, 'progress' | 'reader'>;
   readonly filter: NamespaceFilter;
   /** The load that fills the target, which may be running; null where nobody knows of one. */
   readonly load: LoadWatch | null;

@@ -1,9 +1,9 @@
 /** One reading of a comparison: the documents at its front, taken off as they are decided upon. */
 import type { RawElement } from '@waybill/shared/bson/raw';
 import { documentId } from '@waybill/shared/bson/statement';
-import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
-import { type RangeBatch, type ReadRangeOptions, readRange } from '@waybill/shared/mongo/read/range-reader';
+import type { RangeBatch } from '@waybill/shared/mongo/read/range-reader';
 import { RepeatedIds } from '@waybill/shared/mongo/read/repeated-ids';
+import type { DocumentReader, RangeOptions } from '../reading/document-reader.ts';
 
 /**
  * Equal for equal bytes of equal types, and only for those: an equal id of other bytes is another
@@ -24,10 +24,9 @@ export class Side {
   /** That many at the front are known to be on the other side too, somewhere. */
   #known = 0;
 
-  constructor(connection: MongoConnection, namespace: string, options: ReadRangeOptions) {
-    const readConcern = readConcernOf(connection);
-    this.#batches = readRange(connection, namespace, { readConcern, ...options })[Symbol.asyncIterator]();
-    this.#ids = connection.server.topology === 'sharded' ? new RepeatedIds(null) : null;
+  constructor(reader: DocumentReader, namespace: string, options: RangeOptions) {
+    this.#batches = reader.range(namespace, options)[Symbol.asyncIterator]();
+    this.#ids = reader.mayRepeatIds ? new RepeatedIds(null) : null;
   }
 
   /** Documents here. */
@@ -102,9 +101,4 @@ export class Side {
   async close(): Promise<void> {
     await this.#batches.return?.();
   }
-}
-
-/** What a majority holds; a server without a replica set knows no majority. */
-export function readConcernOf({ server }: MongoConnection): 'majority' | null {
-  return server.topology === 'standalone' ? null : 'majority';
 }

@@ -5,17 +5,14 @@
  * bounded.
  */
 import { LinkedAbort, sleep } from '@waybill/shared/base/lifecycle';
-import type { ClusterTime } from '@waybill/shared/base/position';
-import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import { isAtLeast } from '@waybill/shared/mongo/driver/server-info';
 import type { CatalogEntry } from '@waybill/shared/mongo/facts/catalog';
-import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time';
-import { duplicateIds } from '@waybill/shared/mongo/read/duplicate-ids';
 import { planRanges, type Range } from '@waybill/shared/mongo/read/range-plan';
 import PQueue from 'p-queue';
+import { ConnectionReader } from '../reading/connection-reader.ts';
 import { bothCatalogs, type Catalogs, compareCatalogs } from './catalogs.ts';
-import { compareRange, type ReadFrom } from './compare-range.ts';
-import { countDocuments } from './lookup.ts';
+import { compareRange, type Pair, type ReadFrom } from './compare-range.ts';
 import { type Findings, Rechecker } from './recheck.ts';
 import {
   type CollectionReport,
@@ -52,12 +49,6 @@ export async function runVerify(given: Partial<VerifySettings>, deps: VerifyDeps
   }
 }
 
-/** A standalone target has no operation time, and no majority to wait for. */
-async function timeOf(connection: MongoConnection, signal: AbortSignal): Promise<ClusterTime | undefined> {
-  if (connection.server.topology === 'standalone') return undefined;
-  return currentOperationTime(connection, { signal });
-}
-
 type Tally = { -readonly [Field in keyof CollectionReport]: CollectionReport[Field] } & Findings;
 
 const STRUCTURE_POLL_MS = 500;
@@ -65,6 +56,7 @@ const STRUCTURE_POLL_MS = 500;
 class Verification {
   readonly #settings: VerifySettings;
   readonly #deps: VerifyDeps;
+  readonly #pair: Pair;
   readonly #queue: PQueue;
   readonly #rechecker: Rechecker;
   readonly #tallies = new Map<string, Tally>();
@@ -76,13 +68,19 @@ class Verification {
   constructor(settings: VerifySettings, deps: VerifyDeps) {
     this.#settings = settings;
     this.#deps = deps;
+    this.#pair = { source: new ConnectionReader(deps.source), target: deps.target.reader };
     this.#queue = new PQueue({ concurrency: settings.concurrency });
-    this.#rechecker = new Rechecker({ ...settings, limitMs: settings.recheckLimitMs }, deps);
+    const rechecked = { ...settings, limitMs: settings.recheckLimitMs };
+    this.#rechecker = new Rechecker(rechecked, { ...this.#pair, load: deps.load, signal: deps.signal });
   }
 
   async run(): Promise<Pick<VerifyReport, 'scope' | 'collections' | 'structure' | 'differences'>> {
-    const { source, target, signal } = this.#deps;
-    this.#notBefore = { source: await timeOf(source, signal), target: await timeOf(target, signal) };
+    const { signal } = this.#deps;
+    const { source, target } = this.#pair;
+    this.#notBefore = {
+      source: await source.operationTime(signal),
+      target: await target.operationTime(signal),
+    };
     const catalogs = await bothCatalogs(this.#deps);
     this.#deps.acceptance?.assertKnown(compareCatalogs(this.#deps, catalogs));
     await this.#compareAll(catalogs);
@@ -137,7 +135,7 @@ class Verification {
   async #compare({ namespace, capped }: CatalogEntry, range: Range, tally: Tally): Promise<void> {
     const { signal, stats } = this.#deps;
     stats.collection = namespace;
-    await compareRange(this.#deps, namespace, {
+    await compareRange(this.#pair, namespace, {
       range,
       notBefore: this.#notBefore,
       natural: capped,
@@ -156,12 +154,8 @@ class Verification {
         stats.rechecking = this.#rechecker.size;
       },
       onRepeated: async (side, ids) => {
-        const of = { namespace, collectionUuid: null };
-        this.#rechecker.addDuplicates(
-          namespace,
-          await duplicateIds(this.#deps[side], of, ids, signal),
-          tally,
-        );
+        const duplicates = await this.#pair[side].duplicateIds(namespace, ids, signal);
+        this.#rechecker.addDuplicates(namespace, duplicates, tally);
       },
     });
   }
@@ -197,8 +191,9 @@ class Verification {
       if (accepted || (what !== 'collection-missing' && what !== 'collection-extra')) continue;
       if (!sides[what].some((entry) => entry.namespace === namespace && isCollection(entry))) continue;
       const isMissing = what === 'collection-missing';
-      const connection = isMissing ? this.#deps.source : this.#deps.target;
-      const count = await countDocuments(connection, namespace, this.#deps.signal);
+      const reader = isMissing ? this.#pair.source : this.#pair.target;
+      const { signal } = this.#deps;
+      const count = await retry(() => reader.count(namespace, signal), DEFAULT_RETRY, { signal });
       const tally = this.#tallyOf(namespace);
       if (isMissing) Object.assign(tally, { sourceDocuments: count, missing: count });
       else Object.assign(tally, { targetDocuments: count, extra: count });
@@ -215,7 +210,7 @@ class Verification {
       const { missing, extra, different, changing } = this.#tallyOf(namespace);
       if (missing + extra + different + changing > 0) continue;
       let unmet = 0;
-      await compareRange(this.#deps, namespace, {
+      await compareRange(this.#pair, namespace, {
         range: { lower: null, upper: null },
         notBefore: this.#notBefore,
         natural: true,

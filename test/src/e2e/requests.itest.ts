@@ -4,6 +4,7 @@
  * and not by the change. WAYBILL_TEST_SECONDS makes the counts of docs/costs.md, from longer than
  * the few seconds here.
  */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runLoad } from '@waybill/load/load';
 import { resolveLoadSettings } from '@waybill/load/settings/load-settings';
@@ -12,7 +13,6 @@ import { createMetrics } from '@waybill/shared/base/metrics';
 import { createLoadStats } from '@waybill/shared/base/stats';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
-import { connect } from '@waybill/shared/mongo/driver/connection';
 import { expect, it } from 'vitest';
 import { awaitUntil } from '../support/await-until.ts';
 import { FaultyBucket } from '../support/bucket/faulty-bucket.ts';
@@ -20,6 +20,7 @@ import { temporaryBucket } from '../support/bucket.ts';
 import { connectSource, startCapture } from '../support/capturing.ts';
 import { testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
+import { connectTarget } from '../support/target/connect-target.ts';
 
 const SECONDS = Number(process.env.WAYBILL_TEST_SECONDS ?? 12);
 /** After so much silence the pauses of a load have reached their bound of two seconds. */
@@ -39,7 +40,7 @@ await describeWithServer('requests', (servers) => {
     await using folder = await temporaryBucket();
     await using writer = await testClient(servers.source.uri);
     await using source = await connectSource(servers.source.uri);
-    await using target = await connect(servers.target.uri, { role: 'target' });
+    await using target = await connectTarget(servers.target.uri);
     const collection = writer.client.db(database).collection('c');
     await collection.insertOne({ n: -1 });
 

@@ -38,7 +38,6 @@ export const DEAD_EXPORTS: readonly string[] = [
   'shared/frames.ts#splitZstdFrames',
   'shared/reader.ts#tiledRuns',
   'audit/garbage.ts#LEAST_AGE_MS',
-  'load/privileges.ts#missingActions',
   'cli/services.ts#storeOptions',
 ];
 

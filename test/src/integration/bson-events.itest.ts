@@ -3,7 +3,7 @@
  * what a statement does.
  */
 
-import { writeOutcome } from '@waybill/load/target/write-outcome';
+import { writeOutcome } from '@waybill/load/target/mongodb/write-outcome';
 import * as build from '@waybill/shared/bson/build';
 import { canonicalKey } from '@waybill/shared/bson/canonical-key';
 import { type ChangeEvent, joinFragments, readChangeEvent } from '@waybill/shared/bson/change-event';

@@ -8,7 +8,7 @@ import { type CutoverResult, runCutover } from '@waybill/load/cutover/cutover';
 import { runLoad } from '@waybill/load/load';
 import { Ownership } from '@waybill/load/progress/ownership';
 import { resolveLoadSettings } from '@waybill/load/settings/load-settings';
-import { openMongodbTarget } from '@waybill/load/target/mongodb';
+import { openTarget } from '@waybill/load/target/open/open-target';
 import { Acceptance } from '@waybill/load/verify/acceptance';
 import { newVerifyStats } from '@waybill/load/verify/settings';
 import { WaybillError } from '@waybill/shared/base/errors';
@@ -30,6 +30,7 @@ import { caughtUp, startCapture } from '../support/capturing.ts';
 import { LateWire } from '../support/late-wire.ts';
 import { type TestClient, testClient } from '../support/raw.ts';
 import { describeWithServer, startServer, uniqueName } from '../support/servers.ts';
+import { connectTarget } from '../support/target/connect-target.ts';
 import { type RunningCommand, spawnWaybill } from '../support/waybill.ts';
 
 const HOUR = 3600;
@@ -101,7 +102,7 @@ class Scene implements AsyncDisposable {
     const stop = new AbortController();
     const ended = runLoad(resolveLoadSettings({ load: this.database, pollMs: 20 }), {
       bucket,
-      target: this.#connections.target,
+      target: openTarget(this.#connections.target),
       logger: silentLogger,
       metrics: createMetrics(),
       stats: createLoadStats(),
@@ -146,7 +147,7 @@ class Scene implements AsyncDisposable {
       {
         bucket: this.bucket,
         source: passing(this.#connections.source),
-        target: passing(this.#connections.target),
+        target: openTarget(passing(this.#connections.target)),
         logger: silentLogger,
         stats: newVerifyStats(),
         signal: new AbortController().signal,
@@ -283,8 +284,8 @@ await describeWithServer('an owner that comes after one that has not ended', () 
     await using stack = new AsyncDisposableStack();
     let epoch = 0;
     const isAlone = async (uri: string): Promise<boolean> => {
-      const connection = stack.use(await connect(uri, { role: 'target' }));
-      const target = await openMongodbTarget(connection, { progressDatabase: 'waybill', maxWriteMs: 60_000 });
+      const opened = stack.use(await connectTarget(uri));
+      const target = await opened.forLoad({ progressDatabase: 'waybill', maxWriteMs: 60_000 });
       const times = { confirmMs: 50, leaseMs: 100, maxWriteMs: 60_000, workers: 1 };
       const settings = { load: 'main', stream: 'any', bond: 'any', epoch: ++epoch, ...times };
       const { signal } = new AbortController();

@@ -13,7 +13,6 @@ import type { Milestone } from '@waybill/shared/manifest/commit';
 import { loadPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { appendNote } from '@waybill/shared/manifest/note';
-import { connect } from '@waybill/shared/mongo/driver/connection';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Migration } from '../e2e/migration.ts';
 import { awaitUntil } from '../support/await-until.ts';
@@ -22,6 +21,7 @@ import { type TestClient, testClient } from '../support/raw.ts';
 import { load, type RunLoadOptions } from '../support/run-load.ts';
 import { describeWithServer, startServer, uniqueName } from '../support/servers.ts';
 import { put, StreamBuilder } from '../support/stream-builder.ts';
+import { connectTarget } from '../support/target/connect-target.ts';
 import type { RunningCommand } from '../support/waybill.ts';
 
 const ID_INDEX = fromObject({ v: 2, key: { _id: 1 }, name: '_id_' });
@@ -74,7 +74,7 @@ for (const { how, kind } of [
         load({ bucketUrl: bucket.url, targetUri: server.uri, until: 'caught-up', ...options });
 
       async function restore() {
-        await using target = await connect(server.uri, { role: 'target' });
+        await using target = await connectTarget(server.uri);
         const { signal } = new AbortController();
         const settings = { load: 'default', progressDatabase: 'waybill' };
         return await restoreHeldBack(settings, { target, logger: silentLogger, signal });

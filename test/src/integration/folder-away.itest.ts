@@ -1,4 +1,5 @@
 /** A folder bucket whose mount goes away under a capture and a load, and comes back. */
+
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runFsck } from '@waybill/audit/fsck/fsck';
@@ -9,7 +10,6 @@ import { silentLogger } from '@waybill/shared/base/logger';
 import { createMetrics, observeLoad } from '@waybill/shared/base/metrics';
 import { bucketAwayMs, createLoadStats } from '@waybill/shared/base/stats';
 import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
-import { connect } from '@waybill/shared/mongo/driver/connection';
 import { expect, it } from 'vitest';
 import { ActivityMeter, activityLine } from 'waybill/output/activity';
 import { awaitUntil } from '../support/await-until.ts';
@@ -17,6 +17,7 @@ import { temporaryBucket } from '../support/bucket.ts';
 import { caughtUp, connectSource, startCapture } from '../support/capturing.ts';
 import { testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
+import { connectTarget } from '../support/target/connect-target.ts';
 
 await describeWithServer('a folder bucket that is away for a while', (servers) => {
   it('is waited for by capture and load, which say so, and is whole when it is back', async () => {
@@ -24,7 +25,7 @@ await describeWithServer('a folder bucket that is away for a while', (servers) =
     await using from = await testClient(servers.source.uri);
     await using to = await testClient(servers.target.uri);
     await using source = await connectSource(servers.source.uri);
-    await using target = await connect(servers.target.uri, { role: 'target' });
+    await using target = await connectTarget(servers.target.uri);
     await to.client.db('waybill').dropDatabase();
     const name = uniqueName('away');
     const orders = from.client.db(name).collection<{ _id: number }>('orders');

@@ -7,8 +7,8 @@ import { Ownership } from '@waybill/load/progress/ownership';
 import { type LaneCursor, Progress, readProgress, START } from '@waybill/load/progress/progress';
 import { plainCollection } from '@waybill/load/structure/collections';
 import { Registry } from '@waybill/load/structure/registry';
-import { openMongodbTarget } from '@waybill/load/target/mongodb';
-import type { Target, WriteBatch } from '@waybill/load/target/target';
+import { openTarget } from '@waybill/load/target/open/open-target';
+import type { LoadTarget, WriteBatch } from '@waybill/load/target/target';
 import { silentLogger } from '@waybill/shared/base/logger';
 import { deleteStatement, replaceStatement } from '@waybill/shared/bson/statement';
 import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
@@ -27,7 +27,7 @@ for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[
       let client: TestClient;
       let wire: LateWire;
       let connection: MongoConnection;
-      let target: Target;
+      let target: LoadTarget;
       let database: string;
       let things: string;
 
@@ -45,7 +45,7 @@ for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[
         database = uniqueName('late');
         things = `${database}.things`;
         for (const name of ['things', 'elsewhere']) await client.client.db(database).createCollection(name);
-        target = await openMongodbTarget(connection, { progressDatabase: database, maxWriteMs: 60_000 });
+        target = await openTarget(connection).forLoad({ progressDatabase: database, maxWriteMs: 60_000 });
         const documentOf = (slot: number): string => `main/slot/${slot}`;
         const slots = { slots: 2, allSlots: 2, documentOf };
         expect(await target.shutOut({ tag: TAG, key: database, ...slots })).toBe(true);
@@ -153,7 +153,7 @@ await describeWithServer('a cursor that reaches a standalone target after its re
     await using server = await startServer();
     await using wire = await LateWire.start(server.uri);
     await using connection = await connect(wire.uri, { role: 'target' });
-    const target = await openMongodbTarget(connection, { progressDatabase: 'waybill', maxWriteMs: 60_000 });
+    const target = await openTarget(connection).forLoad({ progressDatabase: 'waybill', maxWriteMs: 60_000 });
     const progress = new Progress(target.progress, { ...TAG, lanes: 1 });
     await progress.takeOver();
     const held = wire.hold('main/lane/0000');
@@ -173,7 +173,7 @@ await describeWithServer('a load whose batch got no answer from a standalone tar
     await using server = await startServer();
     await using wire = await LateWire.start(server.uri);
     await using connection = await connect(wire.uri, { role: 'target' });
-    const target = await openMongodbTarget(connection, { progressDatabase: 'waybill', maxWriteMs: 60_000 });
+    const target = await openTarget(connection).forLoad({ progressDatabase: 'waybill', maxWriteMs: 60_000 });
     const times = { confirmMs: 50, leaseMs: 100, maxWriteMs: 60_000, workers: 1 };
     const { signal } = new AbortController();
     const deps = { target, logger: silentLogger, signal };
@@ -202,7 +202,7 @@ await describeWithServer('a load whose batch got no answer from a standalone tar
 });
 
 const at = (seq: number): ReadonlyMap<number, LaneCursor> => new Map([[0, { ...START, seq, hash: 'any' }]]);
-const cursorSeq = async (target: Target): Promise<number | undefined> =>
+const cursorSeq = async (target: LoadTarget): Promise<number | undefined> =>
   (await readProgress(target.progress, TAG.load, 1)).cursors[0]?.seq;
 
 const thing = (id: number, n: number): Buffer => document(['_id', int32(id)], ['n', int32(n)]);

@@ -2,6 +2,7 @@
  * Segments that are whole in the bucket and come damaged: a load goes on after one such read, and
  * stops after two, with nothing applied.
  */
+
 import { runLoad } from '@waybill/load/load';
 import type { LoadResult } from '@waybill/load/run/load-deps';
 import { resolveLoadSettings } from '@waybill/load/settings/load-settings';
@@ -10,13 +11,13 @@ import { createMetrics } from '@waybill/shared/base/metrics';
 import { createLoadStats, type LoadStats } from '@waybill/shared/base/stats';
 import { buildDocument, int32 } from '@waybill/shared/bson/build';
 import type { Bucket, GetOptions } from '@waybill/shared/bucket/bucket';
-import { connect } from '@waybill/shared/mongo/driver/connection';
 import { expect, it } from 'vitest';
 import { FaultyBucket } from '../support/bucket/faulty-bucket.ts';
 import { temporaryBucket } from '../support/bucket.ts';
 import { type TestClient, testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
 import { put, StreamBuilder } from '../support/stream-builder.ts';
+import { connectTarget } from '../support/target/connect-target.ts';
 
 const SNAPSHOT = '/segments/snapshot/';
 const CHANGES = '/segments/changes/';
@@ -60,12 +61,12 @@ await describeWithServer('a load whose segments come damaged', (servers) => {
     load: string,
   ): Promise<{ loading: Promise<LoadResult>; stats: LoadStats }> {
     await client.client.db('waybill').dropDatabase();
-    const target = await connect(servers.target.uri, { role: 'target' });
+    const target = await connectTarget(servers.target.uri);
     const stats = createLoadStats();
     const signal = new AbortController().signal;
     const deps = { bucket, target, logger: silentLogger, metrics: createMetrics(), stats, signal };
     const loading = runLoad(resolveLoadSettings({ load, until: 'caught-up', pollMs: 20 }), deps);
-    return { loading: loading.finally(() => target.close()), stats };
+    return { loading: loading.finally(() => target[Symbol.asyncDispose]()), stats };
   }
 
   it.each([

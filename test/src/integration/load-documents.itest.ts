@@ -2,7 +2,7 @@
  * What a load makes of a stream: snapshot and changes byte for byte, again and again, and beside a
  * rival.
  */
-import { openMongodbTarget } from '@waybill/load/target/mongodb';
+import { openTarget } from '@waybill/load/target/open/open-target';
 import { buildDocument, doc, double, fromObject, int32, string, timestamp } from '@waybill/shared/bson/build';
 import { connect } from '@waybill/shared/mongo/driver/connection';
 import { expect } from 'vitest';
@@ -227,7 +227,7 @@ await describeWithServer('load', (servers) => {
     orders,
   }) => {
     await using connection = await connect(servers.target.uri, { role: 'target' });
-    const target = await openMongodbTarget(connection, { progressDatabase: 'waybill', maxWriteMs: 60_000 });
+    const target = await openTarget(connection).forLoad({ progressDatabase: 'waybill', maxWriteMs: 60_000 });
     const statements = [order(int32(1), 0)];
     const batch = {
       kind: 'insert',

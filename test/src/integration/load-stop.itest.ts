@@ -1,4 +1,5 @@
 /** A stop that is asked for while a load records a milestone in a bucket that does not take it. */
+
 import { runLoad } from '@waybill/load/load';
 import { resolveLoadSettings } from '@waybill/load/settings/load-settings';
 import { WaybillError } from '@waybill/shared/base/errors';
@@ -9,7 +10,6 @@ import { buildDocument, int32 } from '@waybill/shared/bson/build';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { commitKey, loadPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
-import { connect } from '@waybill/shared/mongo/driver/connection';
 import { expect, it } from 'vitest';
 import { awaitUntil } from '../support/await-until.ts';
 import { FaultyBucket } from '../support/bucket/faulty-bucket.ts';
@@ -17,12 +17,13 @@ import { temporaryBucket } from '../support/bucket.ts';
 import { testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
 import { StreamBuilder } from '../support/stream-builder.ts';
+import { connectTarget } from '../support/target/connect-target.ts';
 
 await describeWithServer('a load that records a milestone when it is stopped', (servers) => {
   it('gives it up soon, ends as stopped, and records it at the next start', { timeout: 60_000 }, async () => {
     await using folder = await temporaryBucket();
     await using client = await testClient(servers.target.uri);
-    await using target = await connect(servers.target.uri, { role: 'target' });
+    await using target = await connectTarget(servers.target.uri);
     await client.client.db('waybill').dropDatabase();
     const database = uniqueName('stop');
     const stream = await StreamBuilder.create(folder.url);

@@ -2,6 +2,7 @@
  * Cursors that the server gives up under a reader: a new one goes on, or finds that
  * nothing is there any more.
  */
+import { ConnectionReader } from '@waybill/load/reading/connection-reader';
 import { existing } from '@waybill/load/verify/lookup';
 import { documentId } from '@waybill/shared/bson/statement';
 import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
@@ -104,10 +105,15 @@ await describeWithServer(
       await client.insert(database, 'many', small);
       const interrupted = new Interrupted(source, 'many');
       interrupted.arm(() => client.client.db(database).collection('many').drop());
-      const found = await existing(interrupted.connection, `${database}.many`, small.map(documentId), {
-        notBefore: undefined,
-        signal: AbortSignal.timeout(60_000),
-      });
+      const found = await existing(
+        new ConnectionReader(interrupted.connection),
+        `${database}.many`,
+        small.map(documentId),
+        {
+          notBefore: undefined,
+          signal: AbortSignal.timeout(60_000),
+        },
+      );
       expect([interrupted.isOver, found.size]).toEqual([true, 0]);
     });
 

@@ -3,7 +3,7 @@
  * both of them.
  */
 
-import { writeOutcome } from '@waybill/load/target/write-outcome';
+import { writeOutcome } from '@waybill/load/target/mongodb/write-outcome';
 import { type CommandReply, connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { openCursor } from '@waybill/shared/mongo/driver/cursor';
 import { RawSequence, rawArray, rawDocument } from '@waybill/shared/mongo/driver/raw-value';

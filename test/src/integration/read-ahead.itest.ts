@@ -3,6 +3,7 @@
  * before it is needed. The times that are printed are of the machine at hand; what is checked are
  * counts, order and bytes.
  */
+
 import { randomBytes } from 'node:crypto';
 import { runLoad } from '@waybill/load/load';
 import { resolveLoadSettings } from '@waybill/load/settings/load-settings';
@@ -16,7 +17,6 @@ import { ReadAhead } from '@waybill/shared/bucket/read-ahead';
 import type { SegmentEntry } from '@waybill/shared/manifest/commit';
 import { segmentKey, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readCommits } from '@waybill/shared/manifest/log';
-import { connect } from '@waybill/shared/mongo/driver/connection';
 import { segmentReads } from '@waybill/shared/segment/read/fetch-segment';
 import { readChangeSegment } from '@waybill/shared/segment/read/reader';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -29,6 +29,7 @@ import type { FaultProxy } from '../support/stores/fault-proxy.ts';
 import { storeBinary } from '../support/stores/programs.ts';
 import { startTestStore, type TestStore } from '../support/stores/test-store.ts';
 import { put, StreamBuilder } from '../support/stream-builder.ts';
+import { connectTarget } from '../support/target/connect-target.ts';
 
 const PREFIX = streamPrefix('default');
 
@@ -126,7 +127,7 @@ await describeWithServer(
     async function measure(bucket: Bucket, readAheadBytes: number | undefined): Promise<Watch> {
       await using client = await testClient(servers.target.uri);
       for (const name of ['waybill', database]) await client.client.db(name).dropDatabase();
-      await using target = await connect(servers.target.uri, { role: 'target' });
+      await using target = await connectTarget(servers.target.uri);
       const stats = createLoadStats();
       const watch = new Watch(bucket, await segmentsOf(bucket), stats);
       // Of its own, since the target is empty again: the progress of the one before is gone.

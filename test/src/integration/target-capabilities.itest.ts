@@ -4,9 +4,8 @@
  */
 
 import type { RunningServer } from '@waybill/demo/servers/start';
-import { openMongodbTarget } from '@waybill/load/target/mongodb';
-import { assertPrivileges } from '@waybill/load/target/privileges';
-import type { Target } from '@waybill/load/target/target';
+import { openTarget } from '@waybill/load/target/open/open-target';
+import type { LoadTarget } from '@waybill/load/target/target';
 import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { SERVER_CODES, type ServerCodeName } from '@waybill/shared/mongo/driver/server-codes';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -44,9 +43,9 @@ await describeWithServer('a target that answers a probe with an error', () => {
         appName: 'probing',
       },
     });
-  const open = (): Promise<Target> =>
-    openMongodbTarget(connection, { progressDatabase: 'probes', maxWriteMs: 60_000 });
-  const shutOut = (target: Target): Promise<boolean> =>
+  const open = (): Promise<LoadTarget> =>
+    openTarget(connection).forLoad({ progressDatabase: 'probes', maxWriteMs: 60_000 });
+  const shutOut = (target: LoadTarget): Promise<boolean> =>
     target.shutOut({
       tag: { load: 'main', epoch: 1 },
       key: 'probes',
@@ -66,7 +65,7 @@ await describeWithServer('a target that answers a probe with an error', () => {
     await failing('connectionStatus', 'CommandNotFound');
     const target = await open();
     expect(await target.login()).toBeNull();
-    await assertPrivileges(connection, ['any'], new AbortController().signal);
+    await openTarget(connection).assertPrivileges(['any'], new AbortController().signal);
   });
 
   it('is not opened where the probe of a flag fails', async () => {
@@ -85,7 +84,7 @@ await describeWithServer('a target that answers a probe with an error', () => {
     await failing('connectionStatus', null);
     await expect(target.login()).rejects.toMatchObject(FAILED);
     const { signal } = new AbortController();
-    await expect(assertPrivileges(connection, ['any'], signal)).rejects.toMatchObject(FAILED);
+    await expect(openTarget(connection).assertPrivileges(['any'], signal)).rejects.toMatchObject(FAILED);
   });
 });
 
@@ -96,7 +95,7 @@ for (const kind of ['current', 'oldest'] as const) {
       it('says what it lacks in words that are known', async () => {
         const { signal } = new AbortController();
         await using connection = await connect(servers.target.uri, { role: 'target', signal });
-        const target = await openMongodbTarget(connection, {
+        const target = await openTarget(connection).forLoad({
           progressDatabase: 'probes',
           maxWriteMs: 60_000,
         });

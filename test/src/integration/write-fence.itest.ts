@@ -4,8 +4,8 @@
  * server can not.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openMongodbTarget } from '@waybill/load/target/mongodb';
-import type { FenceRequest, Target, WriteBatch, WriteResult } from '@waybill/load/target/target';
+import { openTarget } from '@waybill/load/target/open/open-target';
+import type { FenceRequest, LoadTarget, WriteBatch, WriteResult } from '@waybill/load/target/target';
 import { deleteStatement, replaceStatement } from '@waybill/shared/bson/statement';
 import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -27,12 +27,12 @@ const FENCED = { code: 'LOAD_FENCED', exitCode: 4 };
 /** An owner of the load, without the lease that keeps others from sending late. */
 class Owner implements AsyncDisposable {
   readonly #connection: MongoConnection;
-  readonly #target: Target;
+  readonly #target: LoadTarget;
   /** A progress database of its own stands for a load of its own. */
   readonly #key: string;
   readonly #epoch: number;
 
-  private constructor(connection: MongoConnection, target: Target, key: string, epoch: number) {
+  private constructor(connection: MongoConnection, target: LoadTarget, key: string, epoch: number) {
     this.#connection = connection;
     this.#target = target;
     this.#key = key;
@@ -41,7 +41,7 @@ class Owner implements AsyncDisposable {
 
   static async connect(uri: string, progressDatabase: string, epoch: number): Promise<Owner> {
     const connection = await connect(uri, { role: 'target' });
-    const target = await openMongodbTarget(connection, { progressDatabase, maxWriteMs: 60_000 });
+    const target = await openTarget(connection).forLoad({ progressDatabase, maxWriteMs: 60_000 });
     return new Owner(connection, target, progressDatabase, epoch);
   }
 

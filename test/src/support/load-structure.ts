@@ -1,8 +1,8 @@
 import type { RestoreKind, RestoreReport } from '@waybill/load/cutover/collection-restore';
 import { restoreHeldBack } from '@waybill/load/cutover/restore';
 import { silentLogger } from '@waybill/shared/base/logger';
-import { connect } from '@waybill/shared/mongo/driver/connection';
 import { itLoads } from './fresh-load.ts';
+import { connectTarget } from './target/connect-target.ts';
 
 /** Uuids of collections. */
 export const A = 'a'.repeat(32);
@@ -16,7 +16,7 @@ export const C = 'c'.repeat(32);
 export function itLoadsStructure(targetUri: () => string, stem: string) {
   return itLoads(targetUri, stem)
     .extend('restore', () => async (...kinds: RestoreKind[]): Promise<RestoreReport[]> => {
-      await using target = await connect(targetUri(), { role: 'target' });
+      await using target = await connectTarget(targetUri());
       const settings = { load: 'default', progressDatabase: 'waybill', ...(kinds.length > 0 && { kinds }) };
       return await restoreHeldBack(settings, {
         target,

@@ -6,7 +6,7 @@ import { type Logger, silentLogger } from '@waybill/shared/base/logger';
 import { createMetrics } from '@waybill/shared/base/metrics';
 import { createLoadStats, type LoadStats } from '@waybill/shared/base/stats';
 import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
-import { connect } from '@waybill/shared/mongo/driver/connection';
+import { connectTarget } from './target/connect-target.ts';
 
 export interface RunLoadOptions extends Partial<LoadSettings> {
   readonly bucketUrl: string;
@@ -29,7 +29,7 @@ export async function load({
   onRefused,
   ...settings
 }: RunLoadOptions): Promise<LoadRun> {
-  await using target = await connect(targetUri, { role: 'target' });
+  await using target = await connectTarget(targetUri);
   const bucket = await openBucket(bucketUrl);
   const stats = createLoadStats();
   const result = await runLoad(resolveLoadSettings({ pollMs: 20, ...settings }), {

@@ -1,3 +1,4 @@
+import { openTarget } from '@waybill/load/target/open/open-target';
 import type { VerifyReport } from '@waybill/load/verify/report';
 import { newVerifyStats, type VerifySettings } from '@waybill/load/verify/settings';
 import { runVerify } from '@waybill/load/verify/verify';
@@ -17,7 +18,7 @@ export async function verify(
   await using target = await connect(servers.target.uri, { role: 'target' });
   const filter = new NamespaceFilter({ include });
   const { signal } = new AbortController();
-  const deps = { source, target, filter, load: null, stats: newVerifyStats(), signal };
+  const deps = { source, target: openTarget(target), filter, load: null, stats: newVerifyStats(), signal };
   return await runVerify({ settleMs: 200, ...settings }, deps);
 }
 

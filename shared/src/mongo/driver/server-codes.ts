@@ -65,6 +65,8 @@ export const SERVER_CODES = {
   NetworkInterfaceExceededTimeLimit: 202,
   /** A natural scan is to go on at a record that is gone. */
   KeyNotFound: 211,
+  /** A collection is to be made in a database whose drop is under way. */
+  DatabaseDropPending: 215,
   CloseChangeStream: 222,
   /** A 4.0 server whose data is still that of 3.6. */
   QueryFeatureNotAllowed: 224,
@@ -172,6 +174,7 @@ export const isTransientServerCode = codes(
   'QueryPlanKilled',
   'PrimarySteppedDown',
   'NetworkInterfaceExceededTimeLimit',
+  'DatabaseDropPending',
   'CloseChangeStream',
   'RetryChangeStream',
   'CursorKilled',

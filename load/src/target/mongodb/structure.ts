@@ -8,7 +8,6 @@ import type { CommandReply, MongoConnection } from '@waybill/shared/mongo/driver
 import { readAll } from '@waybill/shared/mongo/driver/cursor';
 import { RawField, rawArray } from '@waybill/shared/mongo/driver/raw-value';
 import { isNotSupportedCode, type ServerCodeName } from '@waybill/shared/mongo/driver/server-codes';
-import { isAtLeast } from '@waybill/shared/mongo/driver/server-info';
 import { listIndexes } from '@waybill/shared/mongo/facts/catalog';
 import { collectionUuidField } from '@waybill/shared/mongo/facts/collection-identity';
 import { listCollections } from '@waybill/shared/mongo/facts/collections';
@@ -19,7 +18,7 @@ import type {
   TargetStructure,
   UniqueConversion,
   WriteTag,
-} from './target.ts';
+} from '../target.ts';
 import { type WriteConcernFailure, writeOutcome } from './write-outcome.ts';
 
 /** A collection named by its uuid is not there any more, whatever has its name now. */
@@ -30,13 +29,12 @@ export const MAJORITY = { w: 'majority' } as const;
 export class MongodbStructure implements TargetStructure {
   readonly capabilities: TargetCapabilities;
   protected readonly connection: MongoConnection;
-  /** From 4.4 every command takes a comment. */
   protected readonly takesComments: boolean;
 
-  constructor(connection: MongoConnection, capabilities: TargetCapabilities) {
+  constructor(connection: MongoConnection, capabilities: TargetCapabilities, takesComments: boolean) {
     this.connection = connection;
     this.capabilities = capabilities;
-    this.takesComments = isAtLeast(connection.server, 4, 4);
+    this.takesComments = takesComments;
   }
 
   async collection(namespace: string): Promise<TargetCollection | null> {
@@ -108,7 +106,7 @@ export class MongodbStructure implements TargetStructure {
     await this.#structure(database, { collMod: collection, ...rawFields(fields) }, tag);
   }
 
-  /** prepareUnique first: from then on no new violation comes, and what is there is counted. */
+  /** prepareUnique keeps new violations out, so that the conversion counts all there are. */
   async makeUnique(namespace: string, indexName: string, tag: WriteTag): Promise<UniqueConversion> {
     const { database, collection } = splitNamespace(namespace);
     const change = (index: object): Promise<CommandReply> =>

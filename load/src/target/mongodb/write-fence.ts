@@ -1,32 +1,34 @@
 /**
- * Batches that the server itself refuses once a later owner of the load has come, however late they
- * arrive: also one that its process looked at, was suspended with, and sent when it woke up
- * (decision 0004).
+ * Once a later owner of the load has come, the server itself refuses batches of earlier owners,
+ * however late they arrive: also a batch that a process had checked before it was suspended, and
+ * sent when it woke up (decision 0004).
  *
- *   slot      a logical session whose id every owner of the load derives alike, from a key in the
- *   owner document; one write at a time goes through it number    the session's transaction number:
- *   the owner's epoch, then a count shut out  an ordinary retryable write of the new owner through
- *   every slot, with the first number of its epoch
+ *   slot      a logical session. Every owner of the load derives its id alike, from a key in the
+ *             owner document. One write at a time goes through it
+ *   number    the session's transaction number: the owner's epoch, then a count
+ *   shut out  the new owner sends a retryable write through every slot, with the first number of
+ *             its epoch
  *
- * A batch is a retryable write, or a transaction. What the load writes of its progress without a
- * condition goes the same way, as retryable writes.
+ * A batch is a retryable write or a transaction. Unconditional changes of progress are retryable
+ * writes too.
  *
- * 1. A server refuses a number below the highest that it has seen in that session, and lets one
+ * 1. A server refuses a number below the highest that it has seen in a session, and lets one
  *    command at a time into it. So the new owner's write waits for what runs there, ends a
- *    transaction that was not committed, and what comes with an older epoch later is refused.
- * 2. It keeps the number of a retryable write in the replicated `config.transactions`, so an
- *    election changes nothing.
- * 3. An owner shuts its own attempts out in the same way. Where a batch got no answer its bytes may
- *    still be under way, and come after newer states of its documents. So before anything else is
- *    sent, a write with a higher number goes through that slot.
+ *    transaction that was not committed, and from then on an older epoch is refused.
+ * 2. The server keeps the number of a retryable write in the replicated `config.transactions`, so
+ *    an election changes nothing.
+ * 3. An owner shuts out its own attempts in the same way. A batch without an answer may still be
+ *    under way, and arrive after newer states of its documents. So a write with a higher number
+ *    goes through that slot before anything else is sent.
  *
  * Retryable writes cost a server two fifths more for updates and deletes, and next to nothing for
- * inserts; a transaction of many of the former costs it less than plain writes do. (Rejected:
- * batches whose statements have the internal id -1, of which a server records nothing: an insert of
- * that kind ends the process of a 4.0 server.)
+ * inserts. A transaction of many updates or deletes costs it less than plain writes.
  *
- * Whether a server does so is tried out whenever a load is taken over. A mongos does not: each
- * shard would have to see the new number.
+ * Rejected: batches whose statements have the internal id -1, of which a server records nothing. An
+ * insert of that kind ends the process of a 4.0 server.
+ *
+ * Every takeover of a load tries out whether the server does this. A mongos does not: each shard
+ * would have to see the new number.
  */
 import { createHash } from 'node:crypto';
 import { WaybillError } from '@waybill/shared/base/errors';
@@ -36,10 +38,11 @@ import { hasServerCode, serverCode } from '@waybill/shared/mongo/driver/classify
 import type { CommandReply, MongoConnection, Session } from '@waybill/shared/mongo/driver/connection';
 import { rawArray } from '@waybill/shared/mongo/driver/raw-value';
 import { isNotSupportedCode } from '@waybill/shared/mongo/driver/server-codes';
-import { fencedError } from './fenced.ts';
-import { type Execute, PROBE, updateProgress } from './mongodb-progress.ts';
-import { MAJORITY } from './mongodb-structure.ts';
-import type { FenceRequest, ProgressChange } from './target.ts';
+import { fencedError } from '../fenced.ts';
+import type { ProgressChange } from '../progress-store.ts';
+import type { FenceRequest } from '../target.ts';
+import { type Execute, PROBE, updateProgress } from './progress-store.ts';
+import { MAJORITY } from './structure.ts';
 import { writeOutcome } from './write-outcome.ts';
 
 interface Slot {
@@ -53,7 +56,7 @@ interface Slot {
 export interface WriteFenceDeps {
   readonly connection: MongoConnection;
   readonly progressDatabase: string;
-  /** As long as an older batch may run: what waits for it must not give up before. */
+  /** As long as an older batch may run: a write that waits for it must not give up before. */
   readonly maxWriteMs: number;
   readonly signal: AbortSignal | undefined;
 }
@@ -63,7 +66,7 @@ export class WriteFence {
   readonly #request: FenceRequest;
   readonly #slots: readonly Slot[];
   readonly #free: Slot[];
-  /** The last command through these got no answer, so it may be still to come. */
+  /** The last command through these got no answer, so it may still arrive. */
   readonly #unanswered = new Set<Slot>();
   #closing: Promise<void> | null = null;
 
@@ -74,7 +77,7 @@ export class WriteFence {
     this.#free = slots.slice(0, request.slots);
   }
 
-  /** Null where the server can not do so. @throws LOAD_FENCED, MONGO_*, the signal's reason */
+  /** Null where the server cannot do so. @throws LOAD_FENCED, MONGO_*, the signal's reason */
   static async raise(deps: WriteFenceDeps, request: FenceRequest): Promise<WriteFence | null> {
     if (deps.connection.server.topology !== 'replicaSet') return null;
     const { epoch } = request.tag;
@@ -98,8 +101,8 @@ export class WriteFence {
 
   /**
    * Sends a batch as a transaction, which costs a server less than half for updates and deletes.
-   * Null where one of its statements was refused, or the server did not take it as a whole for
-   * another reason. @throws LOAD_FENCED, MONGO_* without an answer
+   * Null where the server did not take it as a whole, for instance because it refused one of the
+   * statements. @throws LOAD_FENCED, MONGO_* without an answer
    */
   sendWhole(execute: Execute<CommandReply>): Promise<CommandReply | null> {
     return this.#inSlot(async ({ session, number }) => {
@@ -116,8 +119,8 @@ export class WriteFence {
       } catch (error) {
         if (this.#isFenced(error) || !isAnswered(error)) throw error;
       }
-      // It would hold its locks until the slot's next batch, or for a minute. Mostly the server has
-      // ended it by itself.
+      // A transaction left open holds its locks until the slot's next batch, or for a minute.
+      // Mostly the server has ended it by itself.
       await end({ abortTransaction: 1 }).catch((error: unknown) => {
         if (!isAnswered(error)) throw error;
       });
@@ -149,7 +152,7 @@ export class WriteFence {
     }
   }
 
-  /** Whoever comes meanwhile waits for the same. */
+  /** Batches that come meanwhile wait for the same. */
   async #closeUnanswered(): Promise<void> {
     this.#closing ??= this.#close([...this.#unanswered]).finally(() => {
       this.#closing = null;
@@ -175,16 +178,12 @@ export class WriteFence {
       return await this.#refusesOlder(this.#slots[0]!);
     } catch (error) {
       if (this.#isFenced(error)) throw this.#fenced();
-      // Servers that only resemble MongoDB refuse transaction numbers in words of their own.
       if (isNotSupportedCode(serverCode(error))) return false;
       throw error;
     }
   }
 
-  /**
-   * It has to change something: a write that changes nothing leaves no trace in
-   * `config.transactions`.
-   */
+  /** The write must change something: otherwise it leaves no trace in `config.transactions`. */
   async #announce(slot: Slot): Promise<void> {
     const { tag, documentOf } = this.#request;
     const set = { kind: 'slot', ...tag, number: Number(slot.number) };
@@ -194,7 +193,8 @@ export class WriteFence {
   async #refusesOlder(slot: Slot): Promise<boolean> {
     const announced = slot.number;
     slot.number++;
-    // This one is a later owner's to refuse; the other must be refused by what was just announced.
+    // The first fails only where a later owner has come. The second must fail, by what was
+    // announced.
     await this.#update(PROBE, slot, slot.number);
     try {
       await this.#update(PROBE, slot, announced - 1n);
@@ -222,12 +222,12 @@ export class WriteFence {
   }
 }
 
-/** A server that answers has done with the command, in whatever way. */
+/** A server that answers is done with the command, in whatever way. */
 function isAnswered(error: unknown): boolean {
   return serverCode(error) !== undefined;
 }
 
-/** Alike for all who have the key. */
+/** The same for all who have the key. */
 function slotId({ key }: FenceRequest, index: number): Buffer {
   const hash = createHash('sha256').update(`waybill ${key} ${index}`);
   const id = hash.digest().subarray(0, 16);

@@ -1,3 +1,4 @@
+/** A target of MongoDB's kind as one load writes it. */
 import { splitNamespace } from '@waybill/shared/base/record';
 import { findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
@@ -5,70 +6,56 @@ import { hasServerCode, serverCode } from '@waybill/shared/mongo/driver/classify
 import type { CommandReply, MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { RawSequence } from '@waybill/shared/mongo/driver/raw-value';
 import { isNotSupportedCode, SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
-import { isAtLeast } from '@waybill/shared/mongo/driver/server-info';
 import PQueue from 'p-queue';
+import { findAbility, isAble, type TargetProfile } from '../profiles/profile.ts';
+import type { ProgressStore } from '../progress-store.ts';
+import {
+  type FenceRequest,
+  type LoadTarget,
+  type LoadTargetSettings,
+  PROGRESS_WRITES,
+  type StatementFailure,
+  type TargetCapabilities,
+  type TargetLimits,
+  type WriteBatch,
+  type WriteResult,
+  type WriteTag,
+} from '../target.ts';
 import {
   type Execute,
   mongodbProgressStore,
   PROBE,
   type SendProgress,
   updateProgress,
-} from './mongodb-progress.ts';
-import { MAJORITY, MongodbStructure, notDurable } from './mongodb-structure.ts';
-import {
-  type FenceRequest,
-  PROGRESS_WRITES,
-  type ProgressStore,
-  type Target,
-  type TargetCapabilities,
-  type TargetLimits,
-  type WriteBatch,
-  type WriteResult,
-  type WriteTag,
-} from './target.ts';
+} from './progress-store.ts';
+import { MAJORITY, MongodbStructure, notDurable } from './structure.ts';
 import { WriteFence } from './write-fence.ts';
-import { writeOutcome } from './write-outcome.ts';
-
-export interface MongodbTargetSettings {
-  readonly progressDatabase: string;
-  /** The server gives a write up after this, in milliseconds. */
-  readonly maxWriteMs: number;
-  readonly signal?: AbortSignal | undefined;
-}
+import { type WriteFailure, writeOutcome } from './write-outcome.ts';
 
 const STATEMENT_FIELDS = { insert: 'documents', update: 'updates', delete: 'deletes' } as const;
-/** Of a message, for everything that is not the statements. */
-const MESSAGE_ROOM = 1 << 20;
 
-/** Smaller batches are not worth the second message. */
-const TRANSACTION_STATEMENTS = 20;
-/**
- * 4.0 takes 16 MB with what it adds, and what a transaction has written stays in the server's cache
- * until its end.
- */
-const TRANSACTION_BYTES = 12 << 20;
-
-/** Asks the server what it can do. */
-export async function openMongodbTarget(
+/** Asks the server what its profile does not know. */
+export async function openLoadTarget(
   connection: MongoConnection,
-  settings: MongodbTargetSettings,
-): Promise<Target> {
+  profile: TargetProfile,
+  settings: LoadTargetSettings,
+): Promise<LoadTarget> {
   const { server } = connection;
+  const { keepsEmptyTimestamps, convertsToUnique, hidesIndexes } = profile.abilities;
   const capabilities: TargetCapabilities = {
-    keepsEmptyTimestamps: await keepsEmptyTimestamps(connection, settings),
-    convertsToUnique: isAtLeast(server, 6, 0),
-    hidesIndexes: isAtLeast(server, 4, 4),
+    keepsEmptyTimestamps: await findAbility(keepsEmptyTimestamps, server, () =>
+      takesTimestampFlag(connection, settings),
+    ),
+    convertsToUnique: isAble(convertsToUnique, server),
+    hidesIndexes: isAble(hidesIndexes, server),
   };
-  return new MongodbTarget(connection, settings, capabilities);
+  return new MongodbLoadTarget(connection, profile, settings, capabilities);
 }
 
-/**
- * An update that matches nothing, with the flag: a server that does not know the flag refuses the
- * command.
- */
-async function keepsEmptyTimestamps(
+/** Sends the flag with an update that matches nothing. */
+async function takesTimestampFlag(
   connection: MongoConnection,
-  { progressDatabase, signal }: MongodbTargetSettings,
+  { progressDatabase, signal }: LoadTargetSettings,
 ): Promise<boolean> {
   try {
     const fields = { bypassEmptyTsReplacement: true };
@@ -80,36 +67,44 @@ async function keepsEmptyTimestamps(
   }
 }
 
-class MongodbTarget extends MongodbStructure implements Target {
+class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
   readonly url: string;
   readonly limits: TargetLimits;
   readonly progress: ProgressStore;
-  readonly #settings: MongodbTargetSettings;
+  readonly #profile: TargetProfile;
+  readonly #settings: LoadTargetSettings;
   readonly #progressWrites = new PQueue({ concurrency: PROGRESS_WRITES });
   #fence: WriteFence | null = null;
   #unansweredAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     connection: MongoConnection,
-    settings: MongodbTargetSettings,
+    profile: TargetProfile,
+    settings: LoadTargetSettings,
     capabilities: TargetCapabilities,
   ) {
-    super(connection, capabilities);
+    super(connection, capabilities, isAble(profile.abilities.takesComments, connection.server));
     this.url = connection.url;
+    this.#profile = profile;
     this.#settings = settings;
     this.limits = {
       batchStatements: connection.server.maxWriteBatchSize,
-      batchBytes: connection.server.maxMessageSizeBytes - MESSAGE_ROOM,
+      batchBytes: connection.server.maxMessageSizeBytes - profile.limits.messageRoom,
     };
     const send: SendProgress = (execute) => this.#sendProgress(execute);
     this.progress = mongodbProgressStore(connection, settings.progressDatabase, send);
   }
 
   async shutOut(request: FenceRequest): Promise<boolean> {
+    if (!this.#profile.abilities.refusesLateWrites) return false;
     const { progressDatabase, maxWriteMs, signal } = this.#settings;
     const deps = { connection: this.connection, progressDatabase, maxWriteMs, signal };
     this.#fence = await WriteFence.raise(deps, request);
     return this.#fence !== null;
+  }
+
+  async keepShutOut(): Promise<void> {
+    await this.#fence?.refresh();
   }
 
   async login(): Promise<string | null> {
@@ -118,7 +113,6 @@ class MongodbTarget extends MongodbStructure implements Target {
       const users = Buffer.isBuffer(authInfo) && findElement(authInfo, 'authenticatedUsers');
       return users ? Buffer.from(users.bytes).toString('base64') : null;
     } catch (error) {
-      // Servers that only resemble MongoDB may not have the command.
       if (isNotSupportedCode(serverCode(error))) return null;
       throw error;
     }
@@ -126,10 +120,6 @@ class MongodbTarget extends MongodbStructure implements Target {
 
   mayStillWrite(): boolean {
     return performance.now() - this.#unansweredAt < this.#settings.maxWriteMs;
-  }
-
-  async keepShutOut(): Promise<void> {
-    await this.#fence?.refresh();
   }
 
   async write(batch: WriteBatch, tag: WriteTag): Promise<WriteResult> {
@@ -149,28 +139,26 @@ class MongodbTarget extends MongodbStructure implements Target {
     );
     const { n, writeErrors, writeConcernError } = writeOutcome(reply);
     if (writeConcernError) throw notDurable(batch.namespace, writeConcernError);
-    const failures = writeErrors.map(({ index, code, duplicateIndex, message }) => ({
-      index,
-      code,
-      message,
-      // A clustered collection's key has no index of its own, and so no name.
-      duplicateId:
-        code === SERVER_CODES.DuplicateKey && (duplicateIndex === undefined || duplicateIndex === '_id_'),
-      indexName: duplicateIndex,
-    }));
-    return { n, failures };
+    return { n, failures: writeErrors.map(statementFailure) };
   }
 
   /**
-   * What a transaction did not do goes as single writes, which tell of each statement what became
-   * of it.
+   * A refused transaction did nothing: the batch goes again as single writes, which tell of each
+   * one.
    */
   async #send(batch: WriteBatch, execute: Execute<CommandReply>): Promise<CommandReply> {
     if (!this.#fence) return this.#sendUnfenced(execute);
-    const whole = goesWhole(batch) ? await this.#fence.sendWhole(execute) : null;
+    const whole = this.#goesWhole(batch) ? await this.#fence.sendWhole(execute) : null;
     return (
       whole ?? this.#fence.send((fields, session) => execute({ ...fields, writeConcern: MAJORITY }, session))
     );
+  }
+
+  /** Inserts gain nothing, and capped collections take no part in transactions. */
+  #goesWhole({ kind, keepsOrder, statements }: WriteBatch): boolean {
+    const { transactionStatements, transactionBytes } = this.#profile.limits;
+    if (kind === 'insert' || keepsOrder || statements.length < transactionStatements) return false;
+    return statements.reduce((bytes, { length }) => bytes + length, 0) <= transactionBytes;
   }
 
   async #sendUnfenced(execute: Execute<CommandReply>): Promise<CommandReply> {
@@ -199,10 +187,7 @@ class MongodbTarget extends MongodbStructure implements Target {
     return null;
   }
 
-  /**
-   * Index builds are left out: they outlive their command, and what they build is wanted by any
-   * owner.
-   */
+  /** Index builds are left out: they outlive their command, and any owner wants what they build. */
   async #runningEpochs(tag: WriteTag, allUsers: boolean): Promise<number[]> {
     const prefix = `waybill ${tag.load} `;
     const pipeline = [
@@ -218,10 +203,16 @@ class MongodbTarget extends MongodbStructure implements Target {
   }
 }
 
-/** Inserts gain nothing, and capped collections take no part in transactions. */
-function goesWhole({ kind, keepsOrder, statements }: WriteBatch): boolean {
-  if (kind === 'insert' || keepsOrder || statements.length < TRANSACTION_STATEMENTS) return false;
-  return statements.reduce((bytes, { length }) => bytes + length, 0) <= TRANSACTION_BYTES;
+function statementFailure({ index, code, duplicateIndex, message }: WriteFailure): StatementFailure {
+  return {
+    index,
+    code,
+    message,
+    // A clustered collection's key has no index of its own, and so no name.
+    duplicateId:
+      code === SERVER_CODES.DuplicateKey && (duplicateIndex === undefined || duplicateIndex === '_id_'),
+    indexName: duplicateIndex,
+  };
 }
 
 function text(document: Buffer, name: string): string {

@@ -1,7 +1,4 @@
-/**
- * What a write command's reply says: the command itself succeeds even where every single write of
- * it was refused.
- */
+/** What a write command's reply says: it succeeds even where every single write was refused. */
 import { asBuffer, elements, findElement } from '@waybill/shared/bson/raw';
 import { serverText } from '@waybill/shared/mongo/driver/classify';
 import { type CommandReply, replyNumber } from '@waybill/shared/mongo/driver/reply';

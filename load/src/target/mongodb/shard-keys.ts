@@ -5,9 +5,9 @@ import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { readAll } from '@waybill/shared/mongo/driver/cursor';
 
 /**
- * Upserts and deletes name their document by `_id` alone, which a router takes for no more than a
- * collection that is sharded by it.
- * @throws TARGET_UNSUPPORTED; nothing where the user may not read what the cluster knows of it
+ * Upserts and deletes name their document by `_id` alone. A router takes that only for a collection
+ * that is sharded by `_id`, or not at all. Passes where the user may not read how it is sharded.
+ * @throws TARGET_UNSUPPORTED
  */
 export async function assertShardedById(
   target: MongoConnection,

@@ -1,6 +1,6 @@
 /**
- * What the target's user lacks for the data that it is to take, said before anything is written:
- * some of it is needed late, by the cutover.
+ * What the target's user may not do, told before anything is written: the cutover needs some of it
+ * late.
  */
 
 import { hasCode, WaybillError } from '@waybill/shared/base/errors';
@@ -10,7 +10,7 @@ import { serverCode } from '@waybill/shared/mongo/driver/classify';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { isNotSupportedCode } from '@waybill/shared/mongo/driver/server-codes';
 
-/** Of every load. What only changes of structure need is not asked for. */
+/** What every load needs. What only changes of structure need is not asked for. */
 const NEEDED = [
   'find',
   'insert',
@@ -25,13 +25,13 @@ const NEEDED = [
 ] as const;
 
 export interface Privilege {
-  /** Null: of something else than collections. An empty name: of any. */
+  /** Null: on something else than collections. An empty name stands for any. */
   readonly resource: { readonly database: string; readonly collection: string } | 'any' | null;
   readonly actions: ReadonlySet<string>;
 }
 
-/** By database, what of it is lacking there. */
-export function missingActions(
+/** The actions that each database lacks; databases that lack none are left out. */
+function missingActions(
   privileges: readonly Privilege[],
   databases: readonly string[],
 ): ReadonlyMap<string, readonly string[]> {

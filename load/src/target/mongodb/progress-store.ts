@@ -6,21 +6,23 @@ import type { CommandOptions, MongoConnection, Session } from '@waybill/shared/m
 import { readAll } from '@waybill/shared/mongo/driver/cursor';
 import type { RawElement } from '@waybill/shared/mongo/driver/raw-value';
 import { isTransientServerCode, SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
-import { PROGRESS_COLLECTION } from '@waybill/shared/mongo/facts/own-progress';
-import type { ProgressChange, ProgressDocument, ProgressStore, ProgressValue } from './target.ts';
+import { PROGRESS_COLLECTION, progressIn } from '@waybill/shared/mongo/facts/own-progress';
+import type { ProgressChange, ProgressDocument, ProgressStore, ProgressValue } from '../progress-store.ts';
 import { writeOutcome } from './write-outcome.ts';
 
-/** A majority that is there answers in far less; then the write is made again, and it is said. */
+/**
+ * A present majority answers in far less. After this the write is made again, and the log says so.
+ */
 const MAJORITY_MS = 5000;
-/** Matches nothing: what becomes of it tells what the server makes of the command around it. */
+/** Matches nothing. Whether it succeeds tells whether the server takes the command around it. */
 export const PROBE: ProgressChange = { id: '/probe', set: { probe: true } };
-/** The load's own data comes first: this is not given up before the ownership itself is. */
+/** As long as a lease and more: progress is not given up before the ownership itself is lost. */
 const MAX_TIME_MS = 30_000;
 
 /** Sends a command with these fields in it, in this session. */
 export type Execute<T> = (fields: Readonly<Record<string, unknown>>, session?: Session) => Promise<T>;
 
-/** How a write of progress goes to the target that has no conditions of its own. */
+/** How an unconditional write of progress is sent. */
 export type SendProgress = <T>(execute: Execute<T>) => Promise<T>;
 
 const AS_IT_IS: SendProgress = (execute) => execute({});
@@ -30,12 +32,14 @@ export function mongodbProgressStore(
   database: string,
   send: SendProgress = AS_IT_IS,
 ): ProgressStore {
+  const namespace = `${database}.${PROGRESS_COLLECTION}`;
   return {
-    namespace: `${database}.${PROGRESS_COLLECTION}`,
+    namespace,
+    contents: (signal) => progressIn(connection, namespace, signal),
     find: (prefix) => find(connection, database, prefix),
-    holders: (namespace) => holders(connection, database, namespace),
+    holders: (taken) => holders(connection, database, taken),
     update: (changes) => {
-      // Their conditions fail where they come too late.
+      // Late ones fail by their conditions.
       const areConditional = changes.every(({ when }) => when !== undefined);
       const goes = areConditional ? AS_IT_IS : send;
       return goes((fields, session) => updateProgress(connection, database, changes, { fields, session }));
@@ -55,7 +59,7 @@ async function find(
   return found.map((document) => readDocument(document) as ProgressDocument);
 }
 
-/** No index serves this; it is asked once, when a load ends because of what it finds. */
+/** No index serves this. It is asked once, by a load that ends because of the answer. */
 async function holders(connection: MongoConnection, database: string, namespace: string): Promise<string[]> {
   const filter = { kind: 'collection', namespace };
   const command = { find: PROGRESS_COLLECTION, filter, projection: { load: 1 }, maxTimeMS: MAX_TIME_MS };
@@ -64,15 +68,15 @@ async function holders(connection: MongoConnection, database: string, namespace:
 }
 
 /**
- * The least string behind all that begin with the prefix, whatever comes next in them: a namespace
- * may begin with any character. A prefix ends in one of ours, which is ASCII.
+ * The least string after all those that begin with the prefix, whatever follows it. The prefix ends
+ * in a character of ours, which is ASCII.
  */
 function endOfPrefix(prefix: string): string {
   return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
 }
 
 export interface UpdateOptions extends CommandOptions {
-  /** Further ones of the command, or others than ours. */
+  /** Further fields of the command, or replacements of ours. */
   readonly fields?: Readonly<Record<string, unknown>>;
 }
 
@@ -92,8 +96,8 @@ export async function updateProgress(
       upsert: upsert ?? false,
     })),
     ordered: false,
-    // Journaled as well, for a target without a replica set: its journal keeps the order of writes,
-    // so what was acknowledged before this is on disk too.
+    // Journaled too, for a target without a replica set: its journal keeps the order of writes, so
+    // what was acknowledged before this one is on disk.
     writeConcern: { w: 'majority', j: true, wtimeout: MAJORITY_MS },
     maxTimeMS: MAX_TIME_MS,
     ...fields,
@@ -106,7 +110,7 @@ export async function updateProgress(
       `progress was not acknowledged by a majority: ${writeConcernError.message}`,
     );
   }
-  // An upsert whose conditions did not hold tried to insert a second document of that key.
+  // A duplicate key: the conditions of an upsert did not hold, so it tried to insert a second one.
   const refused = writeErrors.find(({ code }) => code !== SERVER_CODES.DuplicateKey);
   if (refused) {
     if (isTransientServerCode(refused.code)) {
@@ -182,7 +186,7 @@ function readValue(element: RawElement): ProgressValue {
     default:
       throw new WaybillError(
         'MONGO_COMMAND_FAILED',
-        'the progress collection on the target holds a value that is none of ours',
+        'the progress collection on the target holds a value of a type that Waybill does not write',
       );
   }
 }
