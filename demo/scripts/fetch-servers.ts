@@ -1,6 +1,6 @@
 /**
- * Brings the servers and tools that tests and benchmarks use into the cache, so that a run does not
- * wait for them.
+ * Fetches the servers and tools of tests and benchmarks into the cache, so a run doesn't wait for
+ * them.
  */
 import { WaybillError } from '@waybill/shared/base/errors';
 import { findMongod, findMongod40, findMongoTools, type ServerBinary } from '../src/servers/find.ts';

@@ -1,7 +1,6 @@
 /**
  * `waybill demo`: the whole journey on one machine, with nothing made easy. A source in use,
- * awkward documents, changes of structure in the midst of it, and an end that is proven and not
- * waited for.
+ * awkward documents, structure that changes meanwhile, and an end that is proven, not assumed.
  */
 import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -29,23 +28,23 @@ const SEED = 20_260_101;
 const RATE = 300;
 const STRUCTURE_EVERY = 250;
 /**
- * The copying is held back to this, or it would be over before the application had done much. Bytes
- * a second.
+ * Slows the copying down, in bytes a second: otherwise it ends before the application has done
+ * much.
  */
 const READ_RATE = '8MiB';
 /**
- * It changes structure so often, a renamed collection among them, and the writing goes on until it
- * has.
+ * The application writes until it has changed structure this often. One change renames a
+ * collection.
  */
 const STRUCTURE_CHANGES = 10;
 
 /**
- * Some documents' time comes while they are copied, and their TTL index deletes them within a
- * second. Milliseconds.
+ * Some documents expire while they are copied, and their TTL index deletes them within a second.
+ * Milliseconds.
  */
 const SESSIONS_RUN_OUT_MS = 20_000;
 const SOURCE_ARGS = ['--setParameter', 'ttlMonitorSleepSecs=1'];
-/** The writing ends after the last of these deletions, so that what is verified holds still. */
+/** Writing ends after the last of these deletions, so nothing changes during the verification. */
 const QUIET_AFTER_MS = SESSIONS_RUN_OUT_MS + 3000;
 
 interface Stage {
@@ -167,7 +166,7 @@ function startRun(stage: Stage): CommandProcess {
   return startCommand(context.launcher, 'run', [...options, '--max-read-rate', READ_RATE]);
 }
 
-/** Facts of milestones that say nothing to a person. */
+/** Facts of milestones that only programs need. */
 const FOR_PROGRAMS: ReadonlySet<string> = new Set([
   'process',
   'key',
@@ -195,8 +194,8 @@ async function openObserver(stage: Stage, stack: AsyncDisposableStack): Promise<
 }
 
 /**
- * Until both sides have caught up with an application that goes on writing, and it has shown all
- * that it can do.
+ * Waits until both sides have caught up with the application, which goes on writing, and until the
+ * application has made all its changes of structure.
  */
 async function untilCaughtUp(
   stage: Stage,
@@ -241,7 +240,7 @@ async function cutOver(stage: Stage, observer: Observer, run: CommandProcess): P
   await using cutover = startCommand(context.launcher, 'cutover', [...options, '--report', report]);
   using _live = narrator.live(() => 'waiting until everything is proven to be there');
   using watch = new LinkedAbort(context.signal);
-  // It looks on until it is told to stop, and tells of milestones meanwhile.
+  // It watches until the abort, and tells of milestones meanwhile.
   const watching = observer.until(() => false, watch.signal).catch(() => undefined);
   const end = await Promise.race([cutover.ended, run.failed]);
   watch.abort();

@@ -1,6 +1,5 @@
 /**
- * Brings the object stores that tests and benchmarks use into the cache, so that a run does not
- * wait for them.
+ * Fetches the object stores of tests and benchmarks into the cache, so a run doesn't wait for them.
  */
 import { WaybillError } from '@waybill/shared/base/errors';
 import { findStore } from '../src/support/stores/programs.ts';

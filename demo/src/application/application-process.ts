@@ -5,15 +5,15 @@ import type { WorkloadOptions, WorkloadReport } from '../workload/workload.ts';
 import type { ApplicationMessage } from './application.ts';
 
 export interface Application extends AsyncDisposable {
-  /** As of its last word, a fraction of a second ago. */
+  /** As of its last message, a fraction of a second ago. */
   readonly report: WorkloadReport;
   /** Rejects when the application fails; never settles otherwise until it is stopped. */
   readonly failed: Promise<never>;
-  /** Ends it; when this is fulfilled it writes no more. */
+  /** Ends it. Once this resolves, the application no longer writes. */
   stop(): Promise<WorkloadReport>;
 }
 
-/** Starts the application as a process of its own. */
+/** Starts the application as a separate process. */
 export function startApplication(options: WorkloadOptions): Application {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const child = fork(fileURLToPath(new URL(`./application.${extension}`, import.meta.url)), [
@@ -22,7 +22,7 @@ export function startApplication(options: WorkloadOptions): Application {
   let report: WorkloadReport = { operations: 0, counts: {}, structure: [] };
   const ended = Promise.withResolvers<WorkloadReport>();
   const failed = Promise.withResolvers<never>();
-  // Each is awaited by one of the demo's steps, or by none.
+  // A step of the demo may await these, or none may.
   ended.promise.catch(() => undefined);
   failed.promise.catch(() => undefined);
   const fail = (message: string): void => {

@@ -1,6 +1,6 @@
 /**
- * The demo's application: a process of its own, as in life, so that the copying cannot hold it up.
- * It writes until it is told to stop, or until the demo is gone.
+ * The demo's application: a separate process, as in production, so the copying can't slow it down.
+ * It writes until it is told to stop, or until the demo has ended.
  */
 import { startWorkload, type WorkloadOptions, type WorkloadReport } from '../workload/workload.ts';
 
@@ -11,7 +11,7 @@ export type ApplicationMessage =
 
 const REPORT_MS = 200;
 
-// A Ctrl-C at the terminal reaches this process too; when to end is the demo's to say.
+// A Ctrl-C at the terminal reaches this process too, but the demo decides when it ends.
 process.on('SIGINT', () => undefined);
 process.on('disconnect', () => process.exit(1));
 

@@ -47,8 +47,8 @@ export async function becomePrimary(
         },
       })
       .catch((error: { codeName?: string }) => {
-        // With access control on, a set that has its users already answers Unauthorized: it was
-        // started before.
+        // Unauthorized means that the set was started before: access control is on and it has its
+        // users.
         const known = ['AlreadyInitialized', 'Unauthorized'].includes(error.codeName ?? '');
         if (!known || (error.codeName === 'Unauthorized' && rootPassword === undefined)) throw error;
       });
@@ -77,7 +77,7 @@ export async function addShards(port: number, shards: readonly string[]): Promis
   });
 }
 
-/** The older driver speaks to every server from 4.0 on, which is why it starts them all. */
+/** The older driver can talk to every server from 4.0 on, so it starts them all. */
 async function withAdmin(port: number, work: (admin: Admin) => Promise<void>): Promise<void> {
   const { MongoClient } = await import('mongodb-4-0');
   const client = new MongoClient(

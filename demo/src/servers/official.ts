@@ -8,7 +8,7 @@ import { DEFAULT_VERSION } from 'mongodb-memory-server-core/lib/util/resolveConf
 import { cacheFolder, installOnce, isCached } from './cache.ts';
 import type { FetchOptions } from './fetch-package.ts';
 
-/** A closed network must not cost a user more than this before the next way is tried. */
+/** On a closed network, the next way is tried after this time. */
 const REACHABLE_MS = 4_000;
 const CACHE_NAME = `mongodb-official-${DEFAULT_VERSION}`;
 
@@ -33,7 +33,7 @@ export async function fetchOfficialMongod({ log, signal }: FetchOptions): Promis
   }
   await installOnce(CACHE_NAME, async (folder) => {
     log(`downloading MongoDB ${DEFAULT_VERSION}`);
-    // Without this the downloader accepts any certificate.
+    // Without this, the downloader accepts any certificate.
     process.env.npm_config_strict_ssl = 'true';
     const download = new QuietDownload({ ...target, downloadDir: folder, checkMD5: true }, log);
     const mongod = await download.getMongodPath();
@@ -59,7 +59,8 @@ async function reachable(url: string, signal: AbortSignal | undefined): Promise<
 }
 
 /**
- * The downloader writes its progress to standard output, which belongs to the command's own answer.
+ * The downloader writes its progress to standard output, but only the command's answer belongs
+ * there.
  */
 class QuietDownload extends MongoBinaryDownload {
   readonly #log: (message: string) => void;

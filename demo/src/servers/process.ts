@@ -28,8 +28,8 @@ export function run(
       killSignal: 'SIGKILL',
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    // Not Node's own `timeout`: its timer outlives a command that could not be started, and keeps
-    // the process alive.
+    // Node's own `timeout` won't do: its timer survives a command that could not be started, and
+    // keeps the process alive.
     const late = timeoutMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), timeoutMs);
     const end = (result: RunResult): void => {
       clearTimeout(late);

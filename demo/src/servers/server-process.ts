@@ -14,7 +14,7 @@ export interface ServerProcess {
   readonly port: number;
   readonly pid: number;
   readonly folder: string;
-  /** Asks it to end, and kills it where that takes long. */
+  /** Asks it to end, and kills it if that takes too long. */
   end(): Promise<void>;
   /** Kills it as a crash would. Idempotent. */
   kill(): Promise<void>;
@@ -32,7 +32,7 @@ export interface ProcessOptions {
   /** Makes the program listen on 127.0.0.1 and that port; `folder` goes away with the server. */
   readonly args: (folder: string, port: number) => Promise<readonly string[]> | readonly string[];
   /**
-   * Added to this process's environment: secrets belong here, since every user of the machine sees
+   * Added to this process's environment. Secrets belong here: every user of the machine sees
    * arguments.
    */
   readonly env?: Readonly<Record<string, string>> | undefined;
@@ -49,7 +49,7 @@ export async function startServerProcess(options: ProcessOptions): Promise<Serve
       return await startOn(port, options);
     } catch (error) {
       options.signal?.throwIfAborted();
-      // Another process may have taken the free port meanwhile.
+      // Another process may have taken the port meanwhile.
       if (options.port !== undefined || attempt === ATTEMPTS) throw error;
     }
   }
@@ -95,8 +95,8 @@ async function startOn(port: number, options: ProcessOptions): Promise<ServerPro
 }
 
 /**
- * Standard output goes to a file: a pipe would have to be read, and would tie the server's pace to
- * ours.
+ * Standard output goes to a file. A pipe would have to be read, and a slow reader would slow the
+ * server down.
  */
 function launch(command: readonly string[], logFile: string, env: ProcessOptions['env']): ChildProcess {
   const log = openSync(logFile, 'a');
@@ -105,7 +105,7 @@ function launch(command: readonly string[], logFile: string, env: ProcessOptions
     const child = spawn(program!, rest, { stdio: ['ignore', log, log], env: { ...process.env, ...env } });
     child.on('error', () => undefined);
     rememberChild(child);
-    // The servers alone must not keep the process alive.
+    // Servers alone must not keep this process alive.
     child.unref();
     return child;
   } finally {

@@ -54,7 +54,7 @@ export async function startMongod(options: StartOptions): Promise<RunningServer>
     ],
   });
   const stop = async (): Promise<void> => {
-    // Files that stay deserve a clean end; others are gone with the process.
+    // End cleanly only if the files stay.
     await (dbPath ? server.end() : server.kill());
     await server.clear();
   };

@@ -11,8 +11,7 @@ export interface TemporaryFolder extends AsyncDisposable {
 const PREFIX = 'waybill-';
 
 /**
- * A folder that names the process it belongs to, so that a later one can clear what a killed
- * process left behind.
+ * A folder whose name holds its process's id, so a later process can remove what a killed one left.
  */
 export async function temporaryFolder(purpose: string): Promise<TemporaryFolder> {
   await sweep();
@@ -23,7 +22,7 @@ export async function temporaryFolder(purpose: string): Promise<TemporaryFolder>
 
 let swept: Promise<void> | undefined;
 
-/** Removes temporary folders of processes that are gone; once a process. */
+/** Removes temporary folders of processes that have ended. Runs once in each process. */
 function sweep(): Promise<void> {
   swept ??= (async () => {
     for (const name of await readdir(tmpdir())) {

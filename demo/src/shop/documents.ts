@@ -1,7 +1,7 @@
 import { Decimal128, type Document, Double, Int32, Long, ObjectId } from 'mongodb-4-0';
 import type { Random } from './random.ts';
 
-/** 2026-01-01, so that the same seed gives the same documents on every day. */
+/** 2026-01-01: the same seed gives the same documents on any day. */
 const EPOCH = Date.UTC(2026, 0, 1);
 const DAY_MS = 86_400_000;
 const STATES = ['placed', 'paid', 'packed', 'sent', 'delivered', 'returned'] as const;
@@ -9,9 +9,7 @@ const COUNTRIES = ['DE', 'FR', 'JP', 'KE', 'BR', 'US', 'IN', 'NO'] as const;
 
 export type OrderId = ObjectId | string | Int32 | Long | Document;
 
-/**
- * Ids of several types side by side in one collection, as they grow over the years in real ones.
- */
+/** Ids of several types in one collection, as real collections have after some years. */
 export function orderId(n: number): OrderId {
   switch (n % 8) {
     case 5:

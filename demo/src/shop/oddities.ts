@@ -17,8 +17,8 @@ import {
 import type { RawElement } from '@waybill/shared/bson/raw';
 
 /**
- * Documents that tools on the way like to change: they go in as bytes, since no driver would write
- * them, and have to come out as the same bytes. The whole catalogue is with the tests.
+ * Documents that tools tend to change. They go in as bytes, since no driver would write them, and
+ * must come out as the same bytes. The tests have the whole catalogue.
  */
 export function oddities(): Buffer[] {
   return [

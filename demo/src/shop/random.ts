@@ -1,6 +1,5 @@
 /**
- * Numbers that look random and are the same for the same seed, so that a failing run can be had
- * again.
+ * Numbers that look random. The same seed gives the same numbers, so a failing run can be repeated.
  */
 export class Random {
   #state: number;

@@ -31,7 +31,7 @@ export function startCommand(launcher: string, name: string, args: readonly stri
   const child = spawn(program!, rest, {
     env: Object.fromEntries(environment),
     stdio: ['ignore', 'pipe', 'pipe'],
-    // A Ctrl-C at the terminal is the demo's to handle: it ends its commands in order.
+    // The demo handles a Ctrl-C at the terminal itself: it ends its commands in order.
     detached: true,
   });
   rememberChild(child);

@@ -3,8 +3,8 @@ import type { LiveLine, Presentation } from './presentation.ts';
 const SAY_MS = 5_000;
 
 /**
- * Tells the demo's story: headings and lines on stdout, and below them one line that changes. Where
- * there is no terminal that line is told every five seconds.
+ * Tells the demo's story: headings and lines on stdout, and below them one line that changes.
+ * Without a terminal it prints that line every five seconds.
  */
 export class Narrator implements Disposable {
   readonly #show: Presentation;
@@ -35,7 +35,7 @@ export class Narrator implements Disposable {
     this.#print(text);
   }
 
-  /** Shows what `line` gives, again and again, until the result is disposed. */
+  /** Shows what `line` returns, again and again, until the result is disposed. */
   live(line: () => string): Disposable {
     if (this.#silent) return { [Symbol.dispose]: () => undefined };
     this.#live = this.#show.live(line) ?? this.#sayAgain(line);

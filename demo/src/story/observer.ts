@@ -5,7 +5,7 @@ import { sleep } from '@waybill/shared/base/lifecycle';
 
 const POLL_MS = 250;
 
-/** Watches a migration from outside, by what bucket and target say, as anybody could. */
+/** Watches a migration from outside: it reads bucket and target, as anybody could. */
 export class Observer {
   readonly #collector: StatusCollector;
   readonly #onMilestone: (milestone: MilestoneStatus) => void;

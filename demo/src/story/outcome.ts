@@ -1,7 +1,7 @@
 import type { MilestoneStatus } from '@waybill/console/model/shape';
 import type { Presentation } from './presentation.ts';
 
-/** The milestones of both sides as one line of time, from the first on. */
+/** Both sides' milestones as one timeline, from the first one on. */
 export function renderTimeline(milestones: readonly MilestoneStatus[], show: Presentation): string {
   const told = milestones.filter(({ name }) => name !== 'collection-completed');
   const first = told[0] ? Date.parse(told[0].at) : 0;

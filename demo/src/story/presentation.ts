@@ -1,6 +1,6 @@
 /**
- * How the demo shows things. The command line supplies it: the demo stands below it and imports
- * nothing of it, so what both show alike (tables, counts, a verification) looks alike.
+ * How the demo shows things. The command line supplies it, since the demo stands below the command
+ * line and imports nothing of it. So tables, counts and verifications look the same in both.
  */
 import type { VerifyReport } from '@waybill/load/verify/report';
 

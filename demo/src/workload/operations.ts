@@ -42,7 +42,7 @@ export type OperationName =
 
 type Operation = (writer: Writer) => Promise<void>;
 
-/** How often each happens, in relation to the others. */
+/** How often each happens, relative to the others. */
 export const WEIGHTS: Readonly<Record<OperationName, number>> = {
   insert: 24,
   setNested: 20,
@@ -73,8 +73,7 @@ function someOrder({ alive, random }: Writer): Filter<Document> {
 }
 
 /**
- * Updates some order. The driver's types do not follow paths into documents that they know nothing
- * of.
+ * Updates some order. The driver's types can't follow paths into documents that they don't know.
  */
 async function change(writer: Writer, update: object): Promise<void> {
   await orders(writer).updateOne(someOrder(writer), update as UpdateFilter<Document>);

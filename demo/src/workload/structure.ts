@@ -1,9 +1,9 @@
 import type { Db, Document } from 'mongodb-4-0';
 
 /**
- * Changes of structure in the midst of writes, one every so often: an index comes, a collection is
- * made and filled, is renamed, gets an index, its options change, the index goes. Nothing is
- * dropped that holds documents.
+ * Changes structure between writes, one change at a time: creates an index, creates and fills a
+ * collection, renames it, gives it an index, changes its options, drops the index. It drops nothing
+ * that holds documents.
  */
 export async function* changeStructure(database: Db, tag: string): AsyncGenerator<string, never> {
   for (let round = 1; ; round++) {

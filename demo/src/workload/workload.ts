@@ -5,9 +5,9 @@ import { OPERATIONS, type OperationName, WEIGHTS, type Writer } from './operatio
 import { changeStructure } from './structure.ts';
 
 /**
- * An application that writes without pause into the shop: the other half of every claim that a copy
- * was made while the source was in use. The same seed makes the same choices (with several writers,
- * in another interleaving).
+ * An application that writes to the shop without pause: a copy was made while the source was in use
+ * only if something used it. The same seed makes the same choices, in another order if there are
+ * several writers.
  */
 export interface WorkloadOptions {
   readonly uri: string;
@@ -16,7 +16,7 @@ export interface WorkloadOptions {
   readonly seed: number;
   /** How many orders the shop was made with. */
   readonly orders: number;
-  /** Operations a second over all writers; default: as fast as they go. */
+  /** Operations a second of all writers together. Default: as fast as they can. */
   readonly ratePerSecond?: number;
   readonly writers?: number;
   /** A change of structure every so many operations; default: none. */
@@ -42,13 +42,12 @@ export interface Workload extends AsyncDisposable {
   /** Settles when all writers have ended; rejects with the first failure of any. */
   readonly ended: Promise<WorkloadReport>;
   /**
-   * Ends it after the operations in flight: afterwards nothing is written any more. Rejects as
-   * `ended` does.
+   * Ends it after the operations in flight; then it writes nothing more. Rejects as `ended` does.
    */
   stop(): Promise<WorkloadReport>;
 }
 
-/** Duplicate keys and write conflicts are an application's daily bread. */
+/** Applications expect duplicate keys and write conflicts. */
 const TOLERATED = new Set([11000, 112]);
 /** Orders made by a workload are numbered far from the shop's own, and apart for each seed. */
 const NUMBERS_A_SEED = 1_000_000;
@@ -88,7 +87,7 @@ class RunningWorkload implements Workload {
     this.ended = Promise.all(writers)
       .then(() => this.report)
       .finally(() => client.close());
-    // Whoever awaits `ended` or `stop` learns of a failure; until then it must not end the process.
+    // Whoever awaits `ended` or `stop` sees a failure. Until then it must not end the process.
     this.ended.catch(() => undefined);
   }
 
@@ -162,7 +161,7 @@ function pickable(without: readonly OperationName[]): readonly OperationName[] {
 }
 
 /**
- * Waits until the operation of that number is due. Short of time it does not wait, so the average
+ * Waits until the operation with that number is due. When late it doesn't wait, so the average
  * holds after a stall.
  */
 function pacer(ratePerSecond: number | undefined): (operation: number) => Promise<void> {

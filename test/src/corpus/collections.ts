@@ -21,7 +21,7 @@ export const collated = collection(
   },
 );
 
-/** Ids fall, so that the order of insertion is not the order of `_id`. */
+/** Ids descend, so the order of insertion is not the order of `_id`. */
 export const capped = collection(
   'capped',
   Array.from({ length: 30 }, (_, index) => simple(b.int32(1000 - index * 7), `capped ${index}`)),
@@ -34,7 +34,9 @@ export const clustered = collection(
   { options: { clusteredIndex: { key: { _id: 1 }, unique: true, name: 'by day' } }, since: 6 },
 );
 
-/** Holds a document that its own validator would refuse: it was there before the validator. */
+/**
+ * Holds a document that its validator would refuse: the document was there before the validator.
+ */
 export const validated = collection(
   'validated',
   [
@@ -145,7 +147,7 @@ export const extremes = collection('extremes', [
   ofSize('16 MiB to the byte', LARGEST),
 ]);
 
-/** Top level, where a server puts in its own time, unless it is told not to. */
+/** At the top level, where a server puts in its own time unless told not to. */
 export const zeroTimestamps = collection('zero_timestamps', [
   { ...named('timestamp zero, top level', ['v', b.timestamp(0, 0)], ['w', b.timestamp(0, 0)]), since: 8 },
 ]);

@@ -15,7 +15,7 @@ import { ids, numberIds } from './ids.ts';
 import { names } from './names.ts';
 import { values } from './values.ts';
 
-/** The odd documents: everything that BSON allows and that tools on the way like to change. */
+/** The odd documents: everything that BSON allows and that tools tend to change. */
 export const corpus: readonly CorpusCollection[] = [
   values,
   names,
@@ -50,7 +50,7 @@ export interface InsertOptions {
   readonly only?: (collection: CorpusCollection) => boolean;
 }
 
-/** Puts the corpus into a deployment, exact bytes, and says what should be there now. */
+/** Puts the corpus into a deployment, byte for byte, and returns what should be there now. */
 export async function insertCorpus(
   uri: string,
   { database = 'odd', only = () => true }: InsertOptions = {},

@@ -5,9 +5,9 @@ export interface CorpusDocument {
   readonly name: string;
   /** The bytes that are inserted. */
   readonly bytes: Buffer;
-  /** Where the server itself changes the document on insert: into what, and why. */
+  /** What the server itself makes of the document on insert, and why. */
   readonly changedByServer?: { readonly becomes: Buffer; readonly why: string };
-  /** The first server version that takes it, where that is not 4.0. */
+  /** The first server version that accepts it, if that isn't 4.0. */
   readonly since?: number;
 }
 

@@ -8,10 +8,7 @@ const withId = (name: string, id: b.Value): CorpusDocument => ({
 
 const one = '30400000000000000000000000000001';
 
-/**
- * Every type that an `_id` may have; arrays, regular expressions and undefined are refused by
- * servers.
- */
+/** Every type that an `_id` may have. Servers refuse arrays, regular expressions and undefined. */
 const mixed: readonly CorpusDocument[] = [
   withId('minKey', b.minKey),
   withId('maxKey', b.maxKey),
@@ -64,9 +61,9 @@ const mixed: readonly CorpusDocument[] = [
 export const ids = collection('ids', mixed);
 
 /**
- * Groups of `_id`s that a server holds equal though their bytes differ, so that at most one of a
- * group is in a collection at a time: deleting one and inserting another is how a group moves on.
- * The last group needs `collated`'s collation.
+ * Groups of `_id`s that a server considers equal though their bytes differ. A collection holds at
+ * most one of a group at a time: a group moves on when one is deleted and another inserted. The
+ * last group needs `collated`'s collation.
  */
 export const equalIds: Readonly<Record<'numbers' | 'nested' | 'zeros' | 'collated', readonly b.Value[]>> = {
   numbers: [b.int32(1), b.int64(1n), b.double(1), b.decimalBits(one)],

@@ -106,7 +106,7 @@ function commandLines(page: string): string[] {
 }
 
 /**
- * The command line's own parser, and the table's own checks; connection strings come from a made-up
+ * Uses the command line's own parser and checks. Connection strings come from a made-up
  * environment.
  */
 async function parses(line: string): Promise<unknown> {

@@ -1,7 +1,7 @@
 /**
- * What a message, a hint or a page tells somebody to type exists. Of the code all literals are
- * looked at, since a hint may be made anywhere; comments are not, and neither are those that start
- * other programs.
+ * Everything that a message, a hint or a page tells somebody to type exists. The test looks at all
+ * literals in the code, since a hint may be made anywhere. It ignores comments, and files that
+ * start other programs.
  */
 import { readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
@@ -27,7 +27,7 @@ const OTHERS_OPTIONS = new Set([
   'shardsvr',
   'setParameter',
 ]);
-/** What is said of the program, and nothing to type. */
+/** Words about the program: nothing to type. */
 const NO_COMMANDS = new Set(
   'starts probe itself does has is was and or in on of to for by keeps reads writes makes takes can must will needs'.split(
     ' ',
@@ -39,7 +39,7 @@ const withoutComments = (code: string): string =>
 
 interface Named {
   readonly commands: readonly string[];
-  /** With the value that stands behind an equals sign. */
+  /** With the value after an equals sign. */
   readonly options: readonly (readonly [name: string, value: string | undefined])[];
   readonly variables: readonly string[];
   readonly scripts: readonly string[];
@@ -92,8 +92,7 @@ it('names no command, option, variable or script in a message that does not exis
 });
 
 it('names no command, variable or script in the manual that does not exist', () => {
-  // Options of the manual are looked at with the pages themselves; other programs' are named there
-  // too.
+  // docs.test.ts checks the options in the manual, which also names other programs' options.
   const unknown = PAGES.flatMap((page) =>
     unknownIn({ ...namedIn(codeIn(text(page))), options: [] }).map((each) => `${page}: ${each}`),
   );
@@ -115,7 +114,7 @@ function isProse(word: string): boolean {
   return ['does', 'or', 'and', 'to', 'in', 'is', 'says', 'the', 'for', 'with', 'goes'].includes(word);
 }
 
-/** In backticks, in fences, or indented: what is there to be typed. */
+/** What is there to be typed: text in backticks, in fences, or indented. */
 function codeIn(page: string): string {
   return [...page.matchAll(/```.*?```|`[^`\n]+`|^ {4,}.+$/gs)].map(([code]) => code).join('\n');
 }

@@ -1,7 +1,4 @@
-/**
- * What the packages ask of the Node that npm runs with, and what the manual says of it, are the
- * same.
- */
+/** The packages and the manual ask for the same Node. */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 

@@ -6,8 +6,8 @@ export interface AwaitOptions {
 }
 
 /**
- * Looks again until `probe` gives something truthy, and gives that back. The bound is a safety net,
- * not an assertion.
+ * Calls `probe` until it returns something truthy, and returns that. The time limit is a safety
+ * net, not an assertion.
  */
 export async function awaitUntil<T>(
   what: string,

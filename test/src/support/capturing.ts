@@ -22,7 +22,7 @@ export interface RunningCapture {
 const level = (process.env.WAYBILL_TEST_LOG ?? 'silent') as 'silent';
 const ownLogger: Logger = createLogger({ level });
 
-/** A capture in this process, with small commits so that little data makes many. */
+/** A capture in this process. Its commits are small, so little data makes many. */
 export function startCapture(
   source: MongoConnection,
   bucket: Bucket,
@@ -38,13 +38,13 @@ export function startCapture(
       maxAwaitMs: 100,
       allowEmpty: true,
       newStream: true,
-      // What a test calls killed lives on in this process.
+      // A capture that a test calls killed lives on in this process.
       takeOver: true,
       ...settings,
     },
     { source, bucket, logger, metrics: createMetrics(), stats, signal: controller.signal },
   );
-  // A failure is met by whoever waits for the end; until then it must not end the process.
+  // Whoever waits for the end sees a failure. Until then it must not end the process.
   ended.catch(() => undefined);
   return {
     stats,
@@ -61,14 +61,14 @@ export function connectSource(uri: string): Promise<MongoConnection> {
 }
 
 /**
- * The source, with something done before each reading of its clock: a capture does so when it
- * proves how far it is.
+ * The source, with `then` called before each reading of its clock. A capture reads it to prove how
+ * far it is.
  */
 export function atClockReadings(source: MongoConnection, then: () => Promise<void>): MongoConnection {
   return beforeCommands(source, (command) => (command.find === 'clock' ? then() : undefined));
 }
 
-/** The connection, with something done before commands. */
+/** The connection, with `then` called before each command. */
 export function beforeCommands(
   connection: MongoConnection,
   then: (command: Readonly<Record<string, unknown>>) => Promise<void> | undefined,
@@ -94,9 +94,7 @@ export function caughtUp(bucket: Bucket): Promise<Milestone> {
   );
 }
 
-/**
- * A write that can be told from all others: once it is in the stream, so is everything before it.
- */
+/** A write that is unlike all others: once it is in the stream, so is everything before it. */
 export async function mark(db: Db, bucket: Bucket): Promise<void> {
   const { insertedId } = await db.collection('marks').insertOne({ at: Date.now() });
   const bytes = Buffer.from(insertedId.id);

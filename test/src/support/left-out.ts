@@ -4,7 +4,7 @@ export type Suite = () => void;
 /** Finds a program, or fails and says why it cannot be had. */
 export type Program = () => Promise<unknown>;
 
-/** Why one of these programs cannot be had, or undefined where all of them can. */
+/** Why one of these programs can't be had, or undefined if all can. */
 export async function whyMissing(programs: readonly Program[]): Promise<string | undefined> {
   for (const find of programs) {
     try {
@@ -17,8 +17,8 @@ export async function whyMissing(programs: readonly Program[]): Promise<string |
 }
 
 /**
- * The suite; or, where something that it needs is missing, a line that says so. In CI (`CI` set)
- * that is a failure.
+ * The suite. If something that it needs is missing, a line says so instead; in CI (`CI` set) that
+ * is a failure.
  */
 export function describeOrLeaveOut(name: string, missing: string | undefined, suite: Suite): void {
   if (missing === undefined) {

@@ -18,13 +18,13 @@ import { load } from './run-load.ts';
 import { type ServerKind, type TestServers, uniqueName } from './servers.ts';
 
 export interface Scenario {
-  /** Before 6.0 a view that is created is not seen. */
+  /** Before 6.0 the stream doesn't show that a view is created. */
   readonly since60?: boolean;
   /** Relative to the database; none: the whole of it. */
   readonly include?: readonly string[] | undefined;
   readonly before: (db: Db) => Promise<void>;
   readonly meanwhile: (db: Db) => Promise<void>;
-  /** In the place of what the capture would find. */
+  /** Instead of what the capture would find. */
   readonly inventory?: (db: Db, source: MongoConnection) => Promise<CollectionDefinition[]>;
   readonly after?: (db: Db) => Promise<void>;
 }
@@ -60,8 +60,8 @@ export const over = (db: Db, from: string, to: string) =>
 export const collation = { locale: 'en', strength: 2 };
 
 /**
- * Captures and loads what the scenario does, and expects the source's documents and structure on
- * the target.
+ * Captures and loads what the scenario does. Expects the source's documents and structure on the
+ * target.
  */
 export async function migrated(
   { source: { uri: sourceUri }, target: { uri: targetUri } }: TestServers,
@@ -91,8 +91,8 @@ export async function migrated(
     }
     await target.client.db('waybill').dropDatabase();
     await load({ bucketUrl: folder.url, targetUri, until: 'caught-up', allowDrop: true });
-    // Before 6.0 changes of structure are not all seen, and other versions write the same thing in
-    // other ways.
+    // Before 6.0 the stream shows not all changes of structure, and versions write the same
+    // definition in different ways.
     const structure = kind === 'current';
     expect(await compareDeployments(sourceUri, targetUri, { databases: [database], structure })).toEqual([]);
   } finally {
@@ -102,8 +102,8 @@ export async function migrated(
 }
 
 /**
- * As a capture leaves it that was killed when it had opened the change stream, before it listed
- * anything.
+ * The state that a capture leaves if it is killed after it opened the change stream and before it
+ * listed anything.
  */
 async function streamFromNow(
   bucket: Bucket,

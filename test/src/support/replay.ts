@@ -8,7 +8,7 @@ import { EMPTY_STATE, foldCommit, type StreamState } from '@waybill/shared/manif
 import { readChangeSegment, readSnapshotSegment } from '@waybill/shared/segment/read/reader';
 import type { TestClient } from './raw.ts';
 
-/** Documents by their `_id`'s exact bytes. */
+/** Documents by the exact bytes of their `_id`. */
 export type Documents = Map<string, Buffer>;
 
 export interface Replayed {
@@ -20,9 +20,8 @@ export interface Replayed {
 }
 
 /**
- * Everything that a stream holds, applied in the simplest way there is: snapshot, then commit by
- * commit, record by record in the order of sequences. It knows nothing of lanes, batches or
- * coalescing.
+ * Applies everything in a stream in the simplest way: the snapshot, then commit by commit, record
+ * by record in the order of sequences. It knows nothing of lanes, batches or coalescing.
  */
 export async function replayStream(bucket: Bucket, prefix: string): Promise<Replayed> {
   let state = EMPTY_STATE;
@@ -73,7 +72,7 @@ function applyRecord(collections: Map<string, Documents>, record: DataRecord): v
 function applyDdl(collections: Map<string, Documents>, uuids: Map<string, string>, event: DdlEvent): void {
   switch (event.operation) {
     case 'create': {
-      // Another collection than the one that had the name starts empty, as it does on a target.
+      // A new collection of that name starts empty, as on a target.
       const uuid = event.collectionUuid;
       if (uuid !== null && uuids.get(event.namespace) !== uuid) {
         collections.delete(event.namespace);
@@ -115,7 +114,7 @@ function idOf(document: Uint8Array): string {
   return `${id.type}:${Buffer.from(id.bytes).toString('latin1')}`;
 }
 
-/** What differs between a replayed stream and the collections of a database now, one line each. */
+/** The differences between a replayed stream and a database's collections now, one line each. */
 export async function differences(
   replayed: Replayed,
   client: TestClient,

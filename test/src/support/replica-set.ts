@@ -9,7 +9,7 @@ const MEMBERS = 3;
 /** Short, so that a test sees many elections. */
 const SETTINGS = { electionTimeoutMillis: 1500, heartbeatIntervalMillis: 500 };
 
-/** Several members on this machine, which elect a new primary when theirs goes. */
+/** Several members on this machine. They elect a new primary when they lose theirs. */
 export class ReplicaSet implements AsyncDisposable {
   readonly name: string;
   readonly #members: Member[];
@@ -43,11 +43,11 @@ export class ReplicaSet implements AsyncDisposable {
     return `mongodb://${this.#members.map(({ host }) => host).join()}/?replicaSet=${this.name}`;
   }
 
-  /** The primary gives up its office in good order. */
+  /** The primary steps down in good order. */
   async stepDown(): Promise<void> {
     await awaitUntil('a primary steps down', async () => {
       const primary = await this.#primary();
-      // Refused while no other member has caught up.
+      // The server refuses while no other member has caught up.
       return primary.admin({ replSetStepDown: 4, secondaryCatchUpPeriodSecs: 2 }).then(
         () => true,
         () => false,
@@ -56,10 +56,7 @@ export class ReplicaSet implements AsyncDisposable {
     await this.#primary();
   }
 
-  /**
-   * The primary's process dies; once another one is elected it comes back, and finds that it was
-   * replaced.
-   */
+  /** Kills the primary's process. Once another member is elected, it comes back as a secondary. */
   async killPrimary(): Promise<void> {
     const primary = await this.#primary();
     await primary.kill();
@@ -67,7 +64,7 @@ export class ReplicaSet implements AsyncDisposable {
     await primary.restart();
   }
 
-  /** Straight to a member that holds data and is not the primary. */
+  /** A direct connection to a member that holds data and isn't the primary. */
   async secondaryUri(): Promise<string> {
     return `mongodb://${(await this.#secondary()).host}/?directConnection=true`;
   }

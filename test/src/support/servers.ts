@@ -35,7 +35,8 @@ export async function startServer(
 }
 
 /**
- * With every shard's no-op it shows that a change stream is past a time; ten seconds by default.
+ * Each shard's no-op shows that a change stream is past a time. The server's default is ten
+ * seconds.
  */
 const NOOPS = ['--setParameter', 'periodicNoopIntervalSecs=1'];
 
@@ -46,8 +47,8 @@ export async function startShardedCluster(): Promise<RunningCluster> {
 
 /**
  * A suite that needs servers: `await describeWithServer('name', (servers) => { it(…) })` at the top
- * level of a test file. Where no server can be had the suite is left out and says why; in CI (`CI`
- * set) it fails instead.
+ * level of a test file. If no server can be had, the suite is left out and says why; in CI (`CI`
+ * set) it fails.
  */
 export async function describeWithServer(
   name: string,

@@ -56,13 +56,12 @@ export interface StreamBuilderOptions {
   readonly images?: 'lookup' | 'none';
   readonly format?: SegmentEntry['format'];
   readonly sourceTopology?: StreamIdentity['sourceTopology'];
-  /** Identity of the cluster. Default: of none that there is. */
+  /** The cluster's identity. Default: that of no real cluster. */
   readonly source?: string;
 }
 
 /**
- * Writes a stream into a bucket with the product's own writers, from what a test says that the
- * source did.
+ * Writes a stream into a bucket with the product's own writers. The test says what the source did.
  */
 export class StreamBuilder {
   readonly bucket: Bucket;
@@ -113,7 +112,7 @@ export class StreamBuilder {
     return formatClusterTime(clusterTime(this.#seconds, 1));
   }
 
-  /** Collections with their documents, and the end of the snapshot unless it is to stay open. */
+  /** Collections with their documents, then the end of the snapshot unless it is to stay open. */
   async snapshot(collections: readonly BuiltCollection[], { complete = true } = {}): Promise<SegmentEntry[]> {
     const definitions = collections.map((collection) => this.#define(collection, true));
     await this.commit({ collections: definitions, milestones: [this.#milestone('snapshot-started')] });

@@ -8,7 +8,10 @@ import * as b from './bson/bytes.ts';
 import { testClient } from './raw.ts';
 import type { TestServers } from './servers.ts';
 
-/** One verification in this process. Little patience, since most tests plant what never settles. */
+/**
+ * One verification in this process. It waits only a little: most tests plant differences that never
+ * settle.
+ */
 export async function verify(
   servers: { readonly source: { readonly uri: string }; readonly target: { readonly uri: string } },
   include: readonly string[],
@@ -22,7 +25,7 @@ export async function verify(
   return await runVerify({ settleMs: 200, ...settings }, deps);
 }
 
-/** Everything that a report says is not the same, one line each. */
+/** Every difference in a report, one line each. */
 export function linesOf({ collections, structure, differences }: VerifyReport): string[] {
   return [
     ...structure.map(
@@ -46,7 +49,7 @@ const tail = (namespace: string): string => namespace.slice(namespace.indexOf('.
 
 export const row = (id: b.Value, ...fields: readonly b.Field[]): Buffer => b.document(['_id', id], ...fields);
 
-/** Documents whose ids are the numbers from `from` on. */
+/** Documents with consecutive numbers as ids, starting at `from`. */
 export const numbered = (count: number, value: (index: number) => b.Value, from = 0): Buffer[] =>
   Array.from({ length: count }, (_, index) => row(b.int32(from + index), ['v', value(from + index)]));
 
@@ -56,7 +59,7 @@ export interface Planted {
   readonly target: readonly Buffer[];
 }
 
-/** One collection on both sides, each with documents of its own. */
+/** One collection on both sides, with different documents. */
 export async function plant(
   servers: TestServers,
   database: string,

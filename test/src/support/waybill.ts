@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /**
- * The real command as a child process: the pinned node on the launcher, which under that node runs
- * the command in its own process. No shell, npm or second process stands in between, so a SIGKILL
- * hits the one that does the work.
+ * The real command as a child process. The pinned node runs the launcher, which under that node
+ * runs the command in its own process. There is no shell, npm or second process between, so a
+ * SIGKILL hits the process that does the work.
  */
 const NODE = fileURLToPath(new URL('../../../node_modules/node/bin/node', import.meta.url));
 const LAUNCHER = fileURLToPath(new URL('../../../cli/bin/waybill.js', import.meta.url));
@@ -21,7 +21,7 @@ export interface CommandResult {
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** A safety net: then it is killed, and `signal` says so. */
+  /** A safety net: after this it is killed, and `signal` says so. */
   readonly timeoutMs?: number;
 }
 
@@ -85,7 +85,7 @@ export async function runWaybill(args: readonly string[], options: RunOptions = 
   return await command.ended;
 }
 
-/** The options of the machine's own environment must not reach the command under test. */
+/** Options in the machine's environment must not reach the command under test. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(

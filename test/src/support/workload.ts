@@ -2,10 +2,7 @@
 export { createShop } from '@waybill/demo/shop/shop';
 export { startWorkload, type Workload } from '@waybill/demo/workload/workload';
 
-/**
- * Printed by every test that makes random choices; give it back in WAYBILL_TEST_SEED to repeat
- * them.
- */
+/** Every test that makes random choices prints it. WAYBILL_TEST_SEED repeats them. */
 export function testSeed(): number {
   const given = process.env.WAYBILL_TEST_SEED;
   const seed = given === undefined ? Math.floor(Math.random() * 1_000_000_000) : Number(given);

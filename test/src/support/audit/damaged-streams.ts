@@ -41,7 +41,7 @@ export interface ChangesOptions {
   readonly spoil?: (record: DataRecord) => DataRecord;
 }
 
-/** Writes what a capture would write, in little. */
+/** Writes what a capture would write, but less of it. */
 export class SampleStream implements AsyncDisposable {
   readonly folder: string;
   readonly bucket: Bucket;
@@ -88,7 +88,7 @@ export class SampleStream implements AsyncDisposable {
     return stream;
   }
 
-  /** The owner; the next one after each restart. */
+  /** The owner's epoch; each restart takes the next one. */
   get writer(): ManifestWriter {
     return this.#writer;
   }

@@ -1,4 +1,4 @@
-/** For tests: one element of every BSON type, with awkward payloads. */
+/** One element of every BSON type, with awkward payloads. */
 import * as build from '@waybill/shared/bson/build';
 import { BsonType, type RawElement } from '@waybill/shared/bson/raw';
 

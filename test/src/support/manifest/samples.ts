@@ -1,4 +1,4 @@
-/** For tests: one of each part of a commit, valid and small. */
+/** One of each part of a commit, valid and small. */
 import type {
   CollectionDefinition,
   CommitBody,

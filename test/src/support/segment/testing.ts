@@ -18,7 +18,7 @@ import avsc from 'avsc';
 import fc from 'fast-check';
 import { placesOf } from '../bson/testing.ts';
 
-/** Objects in memory for the tests of this folder; notes what was asked for. */
+/** Objects in memory; notes what was asked for. */
 export class MemoryBucket implements Bucket {
   readonly url = 'memory:';
   readonly objects = new Map<string, Buffer>();
@@ -80,8 +80,8 @@ const bigLong = avsc.types.LongType.__with({
 });
 
 /**
- * The record as avsc sees it: longs bigints (but for those of a logical type), and the branch of a
- * union named.
+ * The record as avsc sees it: longs are bigints, except those with a logical type, and a union
+ * names its branch.
  */
 export const avscRecord: avsc.Type = avsc.Type.forSchema(schema as avsc.Schema, {
   registry: { long: bigLong },
@@ -140,8 +140,8 @@ export function fromAvsc(value: unknown): DataRecord {
 }
 
 /**
- * Bytes that may be a document or not: to a segment they are opaque. Long ones cross the steps of a
- * varint.
+ * Bytes that may or may not be a document: a segment doesn't look into them. Long ones need longer
+ * varints.
  */
 const opaqueBytes: fc.Arbitrary<Buffer> = fc
   .oneof(
@@ -180,7 +180,7 @@ export const anyRecord: fc.Arbitrary<DataRecord> = fc.record({
   before: nullable,
 });
 
-/** A record with a valid document in it; `sequence` makes it unlike the others. */
+/** A record with a valid document; `sequence` makes it unique. */
 export function sampleRecord(sequence: number, bytes = 100): DataRecord {
   const document = sampleDocument(sequence, bytes);
   return {
@@ -208,7 +208,7 @@ export function sampleDocument(id: number, bytes = 100): Buffer {
   ]);
 }
 
-/** Sequences from 1, dealt to the lanes in turn. */
+/** Sequences from 1, given to the lanes in turn. */
 export function sampleLanes(records: number, lanes: number, bytes?: number): LaneRecords[] {
   const all = Array.from({ length: records }, (_, index) => sampleRecord(index + 1, bytes));
   return Array.from({ length: lanes }, (_, lane) => ({

@@ -5,8 +5,8 @@ import { type CloudKind, startTestStore, type TestStore } from './test-store.ts'
 
 /**
  * A suite that needs object stores: `await describeWithStores('name', ['s3'], () => { it(…) })` at
- * the top level of a test file; the suite starts them itself. Where one cannot be had the suite is
- * left out and says why; in CI it fails.
+ * the top level of a test file. The suite starts the stores itself. If one can't be had, the suite
+ * is left out and says why; in CI it fails.
  */
 export async function describeWithStores(
   name: string,
@@ -17,7 +17,8 @@ export async function describeWithStores(
 }
 
 /**
- * The store of a suite, known in its hooks and tests: started before them and stopped after them.
+ * A suite's store. It starts before the suite's tests and stops after them; hooks and tests may use
+ * it.
  */
 export function suiteStore(kind: CloudKind): () => TestStore {
   let store: TestStore | undefined;

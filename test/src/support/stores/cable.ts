@@ -2,8 +2,8 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
 /**
- * `silent`: connections are taken and stay open, and nothing passes. `refused`: those there are
- * reset, and there are no new ones.
+ * `silent`: it accepts connections and keeps them open, but nothing passes. `refused`: it resets
+ * open connections and accepts no new ones.
  */
 export type CableState = 'whole' | 'silent' | 'refused';
 
@@ -31,8 +31,8 @@ export class Cable implements AsyncDisposable {
   }
 
   /**
-   * From now on, for the connections that there are too. After `silent` they are gone: what was
-   * lost stays lost.
+   * Takes effect at once, also for open connections. After `silent` those are closed: what was lost
+   * stays lost.
    */
   async set(state: CableState): Promise<void> {
     const before = this.#state;

@@ -1,5 +1,5 @@
 /**
- * The proxy itself: what each fault looks like to a client that tries once, and what the store has
+ * Tests the proxy itself: what a client that tries once sees of each fault, and what the store has
  * done by then.
  */
 import {

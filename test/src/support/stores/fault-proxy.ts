@@ -1,7 +1,7 @@
 /**
- * A proxy on the loopback interface between a client and a store, which breaks some of what passes.
- * It draws one fault for a request from a seed; what each does is at FAULTS. Answers are held
- * whole: it is for tests, whose objects are small.
+ * A proxy on the loopback interface, between a client and a store. It draws at most one fault for
+ * each request, from a seed; FAULTS says what each does. It holds whole answers, since the objects
+ * of tests are small.
  */
 import { Agent, createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -26,8 +26,8 @@ export interface FaultProxyOptions {
   /** The longest latency. Default 50. */
   readonly latencyMs?: number;
   /**
-   * How long the connection is silent after a lost answer: one of eight times, otherwise a
-   * twentieth of it. Above the client's time-out it is one. Default 100.
+   * How long the connection stays silent after a lost answer, one time in eight; otherwise a
+   * twentieth of that. Longer than the client's time-out, it is a time-out. Default 100.
    */
   readonly silenceMs?: number;
   /** How long a new object may seem to be missing. Default 200. */
@@ -43,9 +43,9 @@ const REFUSALS: Partial<Record<Fault, RefusalStatus>> = {
 export class FaultProxy implements AsyncDisposable {
   /** Requests that came. */
   requests = 0;
-  /** Of them under way together, at most. */
+  /** The most requests under way at once. */
   mostAtOnce = 0;
-  /** Of answers' bodies, sent whole. */
+  /** Bytes of answers that were sent whole. */
   sentBytes = 0;
   #underWay = 0;
   readonly #options: Required<Omit<FaultProxyOptions, 'protocol' | 'rates'>>;
@@ -122,7 +122,7 @@ export class FaultProxy implements AsyncDisposable {
     else await this.#deliver(exchange, answer, response, fault);
   }
 
-  /** Which faults would be seen here at all. */
+  /** The faults that this request can show. */
   #possible(exchange: Exchange, request: IncomingMessage): Set<Fault> {
     const possible = new Set<Fault>([
       'latency',
@@ -162,7 +162,7 @@ export class FaultProxy implements AsyncDisposable {
   #remember(exchange: Exchange, { body }: Answer): void {
     const written = this.#protocol.written(exchange, body);
     const removed = this.#protocol.removed(exchange);
-    // An object that replaces another one could only be stale as that other one.
+    // An object that replaces another could be stale only as that other one.
     if (written !== undefined && !this.#visible.has(written)) this.#visible.set(written, performance.now());
     if (removed !== undefined) this.#visible.delete(removed);
   }
@@ -189,10 +189,10 @@ export class FaultProxy implements AsyncDisposable {
       fault === 'stale-list'
         ? this.#protocol.withoutObjects(exchange, answer.body, (object) => this.#isNew(object))
         : answer.body;
-    // What is read and is empty can not break off, and must not be announced as more than it is.
+    // An empty answer can't break off, and its length must be right.
     const isNothing = exchange.method === 'GET' && body.length === 0;
     const breaks = !isNothing && (fault === 'reset-in-answer' || fault === 'truncated');
-    // Another answer without a body breaks off as well: its end does not come.
+    // Any other answer without a body breaks off too: its end doesn't come.
     const announced = breaks && body.length === 0 ? 1 : body.length;
     const head = exchange.method === 'HEAD' ? [...answer.headers] : withLength(answer.headers, announced);
     response.writeHead(answer.status, head);

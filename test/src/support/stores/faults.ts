@@ -12,30 +12,31 @@ export const FAULTS = [
   /** The answer's body ends too early, by an orderly end of the connection. */
   'truncated',
   /**
-   * The store has done it, and its answer never comes: the connection is silent for a while, and
-   * then reset.
+   * The store did it, but its answer never comes: the connection stays silent for a while, then is
+   * reset.
    */
   'lost-answer',
-  /** 500, in half the cases from a store that has done what was asked all the same. */
+  /** 500. In half the cases the store did what was asked. */
   'error-500',
   /** 503 SlowDown. */
   'slow-down',
   /** 429. */
   'too-many',
-  /** An object that has just been put for the first time is not there for a reader. */
+  /** A reader doesn't see an object that was just put for the first time. */
   'stale-missing',
-  /** The same for a list. */
+  /** A list doesn't show it. */
   'stale-list',
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
 
-/** Of one request each, 0 to 1; what is not named does not happen. Together at most 1. */
+/**
+ * The share of requests that each fault hits, 0 to 1; together at most 1. What is not named does
+ * not happen.
+ */
 export type FaultRates = Partial<Readonly<Record<Fault, number>>>;
 
-/**
- * A connection that breaks in every way now and then. How stale its store is, is up to the test.
- */
+/** A connection that now and then breaks in every way. The test decides how stale its store is. */
 export const BREAKING: FaultRates = {
   latency: 0.05,
   'reset-before': 0.02,
@@ -48,13 +49,13 @@ export const BREAKING: FaultRates = {
   'too-many': 0.005,
 };
 
-/** These come in bursts: a store that is overloaded stays so for a while. */
+/** These come in bursts: an overloaded store stays overloaded for a while. */
 const BURSTS: ReadonlySet<Fault> = new Set(['error-500', 'slow-down', 'too-many']);
 const LONGEST_BURST = 5;
 
 /**
- * Draws the fault of each request. The same seed gives the same draws; concurrent requests may take
- * them in another order.
+ * Draws a fault for each request. The same seed gives the same draws, but concurrent requests may
+ * take them in another order.
  */
 export class FaultPlan {
   readonly random: Random;
@@ -72,7 +73,7 @@ export class FaultPlan {
     this.#burst = undefined;
   }
 
-  /** One of those that can happen to this request, or none. */
+  /** One of the faults that can happen to this request, or none. */
   draw(possible: ReadonlySet<Fault>): Fault | undefined {
     if (this.#burst && this.#burst.left-- > 0) return this.#burst.fault;
     this.#burst = undefined;

@@ -12,18 +12,16 @@ export interface Answer {
 export interface ForwardOptions {
   readonly upstream: URL;
   readonly agent: Agent;
-  /**
-   * Gives up after so many bytes of the request's body: the store sees a connection that breaks.
-   */
+  /** Stops after this many bytes of the request's body: the store sees a broken connection. */
   readonly cutAfter?: number | undefined;
 }
 
-/** Hop by hop; and `expect`, which is between the client and us. */
+/** Hop-by-hop headers, and `expect`, which concerns only the client and us. */
 const NOT_FORWARDED = new Set(['connection', 'keep-alive', 'expect', 'proxy-connection']);
 
 /**
- * Sends the request on as it comes, with the Host that it came with, since that is signed.
- * Undefined where the store gave no answer, because of the cut, or of the client, or of itself.
+ * Forwards the request with the Host that it came with, since that is signed. Undefined if the
+ * store gave no answer, because of the cut, the client or itself.
  */
 export async function forward(
   incoming: IncomingMessage,

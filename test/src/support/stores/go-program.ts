@@ -5,26 +5,24 @@ import type { ServerBinary } from '@waybill/demo/servers/find';
 import { type RunResult, run } from '@waybill/demo/servers/process';
 import { WaybillError } from '@waybill/shared/base/errors';
 
-/**
- * A server that is published as a Go module. Its own go.sum pins everything that it is built from.
- */
+/** A server that is published as a Go module. Its go.sum pins everything that it is built from. */
 export interface GoProgram {
   readonly program: string;
   readonly module: string;
   readonly version: string;
-  /** Of the module, as `go mod download -json` tells it. */
+  /** The module's, as `go mod download -json` prints it. */
   readonly sum: string;
   /** The package to build, from the module's folder. */
   readonly package: string;
 }
 
-/** Two to three minutes on two cores; more than this is a hang. */
+/** A build takes two to three minutes on two cores. Longer than this is a hang. */
 const BUILD_TIMEOUT_MS = 15 * 60_000;
 
 /**
- * The program, built where it is not in the cache yet. Built in the module's own folder, because
- * there its go.sum and its `replace` lines hold, and in a scratch module they would not.
- * Errors: SERVER_UNAVAILABLE.
+ * The program, built if it isn't in the cache yet. The build runs in the module's own folder, where
+ * its go.sum and `replace` lines apply; in a scratch module they would not. Errors:
+ * SERVER_UNAVAILABLE.
  */
 export async function goProgram(wanted: GoProgram, options: FetchOptions): Promise<ServerBinary> {
   const { program, version } = wanted;

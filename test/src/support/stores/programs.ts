@@ -57,7 +57,7 @@ async function oldMinio(options: FetchOptions): Promise<ServerBinary> {
 const log = (message: string): void => console.log(`stores: ${message}`);
 const binaries = new Map<StoreKind, Promise<ServerBinary>>();
 
-/** The same, looked for once a process. */
+/** The same, found once in each process. */
 export function storeBinary(kind: StoreKind): Promise<ServerBinary> {
   let found = binaries.get(kind);
   if (!found) {

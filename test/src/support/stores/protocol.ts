@@ -1,4 +1,4 @@
-/** What the fault proxy has to know of the language that is spoken through it. */
+/** What the fault proxy must know of a store's protocol. */
 
 export interface Exchange {
   readonly method: string;
@@ -17,7 +17,7 @@ export interface StoreProtocol {
   readonly name: 's3' | 'gcs';
   /** The object whose content or size is asked for. */
   read(exchange: Exchange): string | undefined;
-  /** The object that this request, now that it has succeeded, has made visible. */
+  /** The object that this request, having succeeded, made visible. */
   written(exchange: Exchange, answer: Buffer): string | undefined;
   removed(exchange: Exchange): string | undefined;
   isList(exchange: Exchange): boolean;

@@ -5,19 +5,19 @@ interface Upload {
   confirmed: number;
   /** Its answer to the last chunk. */
   end?: Answer;
-  /** Requests of one upload go one after the other. */
+  /** An upload's requests go one after another. */
   queue: Promise<unknown>;
 }
 
 /**
- * The part of resumable uploads that fake-gcs-server gets wrong: it takes a query for an upload's
- * state for the upload's end, and appends a chunk again that it has. Both are answered here as GCS
- * does it, from what the server confirmed.
+ * Corrects the resumable uploads of fake-gcs-server. It takes a query for an upload's state as the
+ * upload's end, and appends a chunk again that it already has. Both are answered here as GCS does,
+ * from what the server confirmed.
  */
 export class ResumableUploads {
   readonly #uploads = new Map<string, Upload>();
 
-  /** `send` asks the server; an answer that it never gave is undefined. */
+  /** `send` asks the server. Undefined means that it gave no answer. */
   async answer(
     url: URL,
     contentRange: string,

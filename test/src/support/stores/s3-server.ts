@@ -8,7 +8,7 @@ import { storeBinary } from './programs.ts';
 export interface S3Options {
   /** false: a server that does not know `If-None-Match` on writes. Default true. */
   readonly conditions?: boolean;
-  /** Default: a free one. Together with `folder` a killed server comes back as it was. */
+  /** Default: a free one. With the same port and `folder`, a killed server comes back as it was. */
   readonly port?: number;
   /** Where the objects are. Default: a temporary folder that goes away with the server. */
   readonly folder?: string;
@@ -20,11 +20,9 @@ export interface S3Server extends AsyncDisposable {
   readonly region: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /**
-   * What the SDK's default chain reads: credentials and region, and nothing of this machine's own.
-   */
+  /** What the SDK's default chain reads: credentials and region, and nothing of this machine. */
   readonly env: Readonly<Record<string, string>>;
-  /** For a test's own looks at the store, past the code under test. Tries once. */
+  /** Looks at the store without the code under test. Tries once. */
   readonly client: S3Client;
   /** Default: a name that no other test uses. Returns it. */
   createBucket(name?: string): Promise<string>;
@@ -35,7 +33,7 @@ export interface S3Server extends AsyncDisposable {
 }
 
 const REGION = 'us-east-1';
-/** Words that a test can look for in everything that was written. */
+/** Words that a test can find in any output. */
 const ACCESS_KEY_ID = 'PLANTEDACCESSKEY01';
 const SECRET_ACCESS_KEY = 'planted-secret-access-key-0001';
 

@@ -1,5 +1,5 @@
 /**
- * What the stores in tests do, without any code of ours in between: the other suites rest on it.
+ * Shows what the tests' stores do, without any of our code between. The other suites rely on it.
  */
 import {
   CompleteMultipartUploadCommand,

@@ -1,7 +1,6 @@
 /**
- * Actors that use a bucket at once, and what must hold for each of them whatever happens on the
- * way. Each has keys of its own, where it knows exactly what must be there, and all of them race
- * for others.
+ * Actors that use a bucket at once, and what must hold for each of them whatever faults happen.
+ * Each has its own keys, and knows exactly what must be there. All of them race for the other keys.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type { Random } from '@waybill/demo/shop/random';
@@ -24,8 +23,7 @@ const SMALL_BYTES = 64 * 1024;
 const MIB = 1024 * 1024;
 
 /**
- * `unknown`: a put that failed as transient, and that another one's object, or its own, was found
- * after.
+ * `unknown`: the put failed as transient, and afterwards an object was there, its own or another's.
  */
 export interface Attempt {
   readonly body: string;
@@ -40,7 +38,7 @@ export class Actor {
   readonly #random: Random;
   readonly #name: string;
   readonly #races: Races;
-  /** What is there by now; null where nothing is. */
+  /** What is there now, or null. */
   readonly #own = new Map<string, Buffer | null>();
   #round = 0;
 
@@ -105,7 +103,9 @@ export class Actor {
     this.#own.set(key, body);
   }
 
-  /** Put-if-absent where nobody else writes: a refusal is right only if something is there. */
+  /**
+   * Put-if-absent of a key that nobody else writes: a refusal is right only if something is there.
+   */
   async #create(key: string): Promise<void> {
     const before = this.#own.get(key) ?? null;
     const body = this.#body();
@@ -172,7 +172,7 @@ export class Actor {
     this.#own.set(key, null);
   }
 
-  /** All actors go for the same keys in the same order. */
+  /** All actors want the same keys in the same order. */
   async #race(): Promise<void> {
     this.#round += 1;
     const key = `race/${String(this.#round).padStart(6, '0')}`;
@@ -193,7 +193,7 @@ export class Actor {
     return randomBytes(this.#random.int(this.#random.chance(0.1) ? SMALL_BYTES : 500));
   }
 
-  /** A read may be late for a while, and must come right. */
+  /** A read may be stale for a while, but must become right. */
   async #present(key: string, read: () => Promise<boolean>): Promise<void> {
     await awaitUntil(`${key} is there`, () =>
       patiently(read).catch((error: unknown) => {
@@ -212,12 +212,12 @@ export class Actor {
   }
 }
 
-/** What may pass is tried again, as everything that uses a bucket does it. */
+/** Tries transient failures again, as every user of a bucket does. */
 function patiently<T>(call: () => Promise<T>): Promise<T> {
   return retry(call, PATIENCE);
 }
 
-/** Looks, with nothing in the way, whether all that was promised is so. */
+/** Checks, without faults, that everything promised holds. */
 export async function expectKept(bucket: Bucket, actors: readonly Actor[], races: Races): Promise<void> {
   const own = new Map(actors.flatMap((actor) => [...actor.own].filter(([, body]) => body !== null)));
   const listed = (await Array.fromAsync(bucket.list('own/'))).map(({ key }) => key);

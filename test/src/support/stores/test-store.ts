@@ -4,7 +4,7 @@ import { startS3Server } from './s3-server.ts';
 
 export type CloudKind = 's3' | 'gcs';
 
-/** A store of either kind, for suites that hold for both. */
+/** A store of either kind, for suites that test both. */
 export interface TestStore extends AsyncDisposable {
   readonly kind: CloudKind;
   readonly endpoint: string;
@@ -16,8 +16,8 @@ export interface TestStore extends AsyncDisposable {
 }
 
 /**
- * Starts it, and gives its credentials to this process too, where the SDK's default chain looks for
- * them.
+ * Starts it, and sets its credentials in this process's environment, where the SDK's default chain
+ * looks.
  */
 export async function startTestStore(kind: CloudKind): Promise<TestStore> {
   const server = kind === 's3' ? await startS3Server() : await startGcsServer();

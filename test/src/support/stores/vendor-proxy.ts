@@ -1,8 +1,8 @@
 /**
- * A store of Alibaba or Tencent as far as put-if-absent goes, by what their manuals say, in front
- * of a real S3 server: OSS answers 501 to `If-None-Match`, and a header of each vendor's own makes
- * it refuse with 409 where the key is taken. That is decided here, under a lock a key; everything
- * else, signatures included, is the server's.
+ * Makes a real S3 server do put-if-absent as Alibaba's and Tencent's manuals say. OSS answers 501
+ * to `If-None-Match`. Each vendor has a header that makes it answer 409 if the key is taken. The
+ * proxy decides that, under a lock for each key. The server does everything else, signatures
+ * included.
  */
 import { once } from 'node:events';
 import {
@@ -92,7 +92,7 @@ async function exists({ client }: S3Server, bucket: string, key: string): Promis
   );
 }
 
-/** As it came, the host that was signed too. */
+/** Unchanged, with the host that was signed. */
 async function ask(port: number, message: IncomingMessage, body: Buffer): Promise<Answer> {
   const { method, url: path, headers } = message;
   const asked = request({ host: '127.0.0.1', port, method, path, headers, agent: false });
