@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readCommandLine } from './command-line.ts';
 import { COMMANDS } from './commands/commands.ts';
 import { OPTION_SPECS } from './options/options.ts';
+import { formatDefault } from './options/spec/value.ts';
 
 const longest = (text: string): number => Math.max(...text.split('\n').map((line) => line.length));
 /** What yargs lays out; below it stands what is not wrapped. */
@@ -80,7 +81,7 @@ describe.each(COMMANDS)('the help of $name', (command) => {
     const expected = options.map(([name, spec]) => {
       const form =
         spec.choices?.join(' | ') ?? { ...FORMS, connection: 'connection', boolean: '', enum: '' }[spec.type];
-      const byDefault = spec.default ? `default: ${spec.default}` : '';
+      const byDefault = spec.default === undefined ? '' : `default: ${formatDefault(spec)}`;
       const needed = spec.requiredBy?.includes(command.name) ? 'needed' : '';
       const notes = [form, byDefault, needed].filter((note) => note !== '').join(', ');
       return {

@@ -7,6 +7,7 @@ import type { Argv, Options as YargsOptions } from 'yargs';
 import type { Command } from './commands/command.ts';
 import { OPTION_SPECS, OPTIONS } from './options/options.ts';
 import type { OptionSpec, OptionType } from './options/spec/option.ts';
+import { formatDefault } from './options/spec/value.ts';
 
 declare module 'yargs' {
   interface Argv<T> {
@@ -74,7 +75,7 @@ function yargsOption(spec: OptionSpec, command: Command, unfolded: boolean): Yar
 function description(spec: OptionSpec, isNeeded: boolean): string {
   const notes = [
     spec.choices?.join(' | ') ?? FORMS[spec.type],
-    spec.default && `default: ${spec.default}`,
+    spec.default !== undefined && `default: ${formatDefault(spec)}`,
     isNeeded && 'needed',
   ].filter(Boolean);
   return notes.length === 0 ? spec.describe : `${spec.describe} [${notes.join(', ')}]`;

@@ -47,10 +47,10 @@ async function execute(
   { signalsComeTwice = false }: MainOptions,
 ): Promise<number> {
   const options = resolveOptions({ command: command.name, flags, environment: process.env });
-  const format = options['log-format'];
+  const format = options.logFormat;
   const terminal = new Terminal(process.stderr, process.stderr.isTTY === true && format === 'text');
   const logger = createLogger({
-    level: options['log-level'],
+    level: options.logLevel,
     format,
     ...(terminal.canRedraw ? { destination: terminal } : {}),
   });

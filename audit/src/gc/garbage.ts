@@ -25,7 +25,7 @@ export const LEAST_AGE_MS = 60 * 60 * 1000;
 export interface AgeRule {
   /** The store's clock at some moment before the listing. */
   readonly now: number;
-  readonly minAgeMs: number;
+  readonly minAge: number;
 }
 
 /** Unnamed files that stay, and why. */
@@ -45,7 +45,7 @@ export async function* unnamedSegments(
   bucket: Bucket,
   prefix: string,
   named: NamedSegments,
-  { now, minAgeMs }: AgeRule,
+  { now, minAge }: AgeRule,
   kept: Kept,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Garbage> {
@@ -57,7 +57,7 @@ export async function* unnamedSegments(
       continue;
     }
     const isFenced = epoch < named.fencedBelow;
-    const age = isFenced ? minAgeMs : Math.max(minAgeMs, LEAST_AGE_MS);
+    const age = isFenced ? minAge : Math.max(minAge, LEAST_AGE_MS);
     if (now - info.modifiedAt >= age) yield { ...info, kind: 'segment' };
     else {
       kept.young++;
@@ -85,11 +85,11 @@ export async function* staleCheckpoints(
 /** What the probes of processes have left that were killed. */
 export async function* oldProbes(
   bucket: Bucket,
-  { now, minAgeMs }: AgeRule,
+  { now, minAge }: AgeRule,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Garbage> {
   for await (const info of patientList(bucket, PROBE_PREFIX, { signal })) {
-    const isOld = now - info.modifiedAt >= Math.max(minAgeMs, LEAST_AGE_MS);
+    const isOld = now - info.modifiedAt >= Math.max(minAge, LEAST_AGE_MS);
     if (isOld && isProbeKey(info.key)) yield { ...info, kind: 'probe' };
   }
 }

@@ -21,10 +21,7 @@ it('never deletes what a commit names', { timeout: 120_000 }, async () => {
       let done = false;
       const collecting = (async () => {
         do {
-          const report = await runGc(
-            { stream: STREAM, minAgeMs: 0, delete: true },
-            { bucket: stream.bucket },
-          );
+          const report = await runGc({ stream: STREAM, minAge: 0, delete: true }, { bucket: stream.bucket });
           collected += report.count;
         } while (!done);
       })();

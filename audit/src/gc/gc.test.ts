@@ -24,14 +24,14 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
 interface Options {
-  readonly minAgeMs?: number;
+  readonly minAge?: number;
   readonly delete?: boolean;
   readonly bucket?: SampleStream['bucket'];
 }
 
 const collect = (stream: SampleStream, options: Options = {}): Promise<GcReport> => {
-  const { minAgeMs = 0, bucket = stream.bucket } = options;
-  return runGc({ stream: STREAM, minAgeMs, delete: options.delete ?? true }, { bucket });
+  const { minAge = 0, bucket = stream.bucket } = options;
+  return runGc({ stream: STREAM, minAge, delete: options.delete ?? true }, { bucket });
 };
 const keys = ({ items }: GcReport): string[] => items.map(({ key }) => key);
 
@@ -70,7 +70,7 @@ describe('a segment that no commit names', () => {
     await using stream = await SampleStream.whole();
     const key = await orphan(stream, 8 * DAY);
     const before = await files(stream);
-    const report = await collect(stream, { minAgeMs: 7 * DAY, delete: false });
+    const report = await collect(stream, { minAge: 7 * DAY, delete: false });
     expect(report).toMatchObject({ deleted: false, count: 1, unfinishedUploads: null, kept: { young: 0 } });
     expect(report.items).toMatchObject([{ kind: 'segment', key }]);
     expect(report.items[0]!.ageSeconds / 86_400).toBeCloseTo(8, 2);
@@ -82,16 +82,16 @@ describe('a segment that no commit names', () => {
     await using stream = await SampleStream.whole();
     const before = await files(stream);
     const key = await orphan(stream, 8 * DAY);
-    expect(keys(await collect(stream, { minAgeMs: 7 * DAY }))).toEqual([key]);
+    expect(keys(await collect(stream, { minAge: 7 * DAY }))).toEqual([key]);
     expect(await files(stream)).toEqual(before);
     await expectWhole(stream);
-    expect(await collect(stream, { minAgeMs: 7 * DAY })).toMatchObject({ count: 0 });
+    expect(await collect(stream, { minAge: 7 * DAY })).toMatchObject({ count: 0 });
   });
 
   it('stays while it is younger than was asked for', async () => {
     await using stream = await SampleStream.whole();
     await orphan(stream, 6 * DAY);
-    const report = await collect(stream, { minAgeMs: 7 * DAY });
+    const report = await collect(stream, { minAge: 7 * DAY });
     expect(report).toMatchObject({ count: 0, kept: { young: 1, foreign: 0 } });
     expect(report.kept.youngBytes).toBeGreaterThan(0);
   });
@@ -109,7 +109,7 @@ describe('a segment that no commit names', () => {
     await using stream = await SampleStream.whole();
     const key = await orphan(stream);
     await stream.restart();
-    expect(keys(await collect(stream, { minAgeMs: HOUR }))).toEqual([]);
+    expect(keys(await collect(stream, { minAge: HOUR }))).toEqual([]);
     expect(keys(await collect(stream))).toEqual([key]);
   });
 
@@ -160,7 +160,7 @@ describe('the clock of this machine', () => {
     const [young, old] = [await orphan(stream, 2 * DAY), await orphan(stream, 8 * DAY)];
     for (const days of [-30, 30]) {
       vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + days * DAY });
-      const report = await collect(stream, { minAgeMs: 7 * DAY, delete: false });
+      const report = await collect(stream, { minAge: 7 * DAY, delete: false });
       vi.useRealTimers();
       expect(keys(report)).toEqual([old]);
     }
@@ -198,7 +198,7 @@ describe('leftovers', () => {
       await writeCheckpoint(stream.bucket, STREAM, stream.writer.state);
     }
     const before = await readManifest(stream.bucket, STREAM);
-    const report = await collect(stream, { minAgeMs: 7 * DAY });
+    const report = await collect(stream, { minAge: 7 * DAY });
     expect(report.items.map(({ kind, key }) => [kind, Number(key.slice(-25, -5))])).toEqual([
       ['checkpoint', 10],
       ['checkpoint', 11],
@@ -221,7 +221,7 @@ describe('leftovers', () => {
       failed.add(key);
       throw new WaybillError('BUCKET_UNAVAILABLE', 'The store is busy.');
     });
-    const report = await collect(stream, { minAgeMs: 7 * DAY, bucket });
+    const report = await collect(stream, { minAge: 7 * DAY, bucket });
     expect(report.items).toMatchObject([{ kind: 'checkpoint' }]);
     expect(failed).toContain(keys(report)[0]);
   });

@@ -26,14 +26,8 @@ import {
   unnamedSegments,
 } from './garbage.ts';
 import { NamedSegments } from './named-segments.ts';
+import type { GcSettings } from './settings.ts';
 import { storeClock } from './store-clock.ts';
-
-export interface GcSettings {
-  readonly stream: string;
-  readonly minAgeMs: number;
-  /** False: only tells what it would delete. */
-  readonly delete: boolean;
-}
 
 export interface GcDeps extends LogOptions {
   readonly bucket: Bucket;
@@ -72,10 +66,10 @@ const MOST_ITEMS = 1000;
  *   reason
  */
 export async function runGc(settings: GcSettings, deps: GcDeps): Promise<GcReport> {
-  const { stream, minAgeMs } = settings;
+  const { stream, minAge } = settings;
   const { bucket } = deps;
   const { named, surveys } = await NamedSegments.read(bucket, stream, deps);
-  const rule: AgeRule = { now: await storeClock(bucket, deps), minAgeMs };
+  const rule: AgeRule = { now: await storeClock(bucket, deps), minAge };
   const kept: Kept = { young: 0, youngBytes: 0, foreign: 0 };
   const items: GarbageItem[] = [];
   let count = 0;
@@ -91,7 +85,7 @@ export async function runGc(settings: GcSettings, deps: GcDeps): Promise<GcRepor
   return {
     bucket: bucket.url,
     stream,
-    minAgeSeconds: minAgeMs / 1000,
+    minAgeSeconds: minAge / 1000,
     deleted: settings.delete,
     count,
     bytes,
@@ -159,7 +153,7 @@ async function deleteBatch(
 /** Stores compare with this machine's clock: what that is ahead of theirs must not count as age. */
 function removeUnfinished(stream: string, rule: AgeRule, { bucket, signal }: GcDeps): Promise<number> {
   const ahead = Date.now() - rule.now;
-  const olderThanMs = Math.max(rule.minAgeMs, UNFINISHED_AGE_MS) + ahead;
+  const olderThanMs = Math.max(rule.minAge, UNFINISHED_AGE_MS) + ahead;
   return bucket.removeUnfinished(`${streamPrefix(stream)}/`, { olderThanMs, isOurs: isUploadOfOurs, signal });
 }
 

@@ -20,7 +20,7 @@ import type { Change } from '../record/change.ts';
 export interface CollectionReaderOptions {
   readonly connection: MongoConnection;
   readonly lanes: number;
-  readonly commitBytes: number;
+  readonly commitSize: number;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
@@ -85,7 +85,7 @@ export class CollectionReader {
 
   /** False: the collection went away, and all of it may not have been read. */
   async *#read(entry: CatalogEntry, as: ReadAs): AsyncGenerator<SealedChanges, boolean> {
-    const { connection, commitBytes, signal } = this.#options;
+    const { connection, commitSize, signal } = this.#options;
     const reader = readRange(connection, entry.namespace, {
       uuid: entry.uuid,
       natural: entry.capped,
@@ -97,7 +97,7 @@ export class CollectionReader {
     for await (const batch of reader) {
       for (const document of batch.documents) changes.push(this.#change(entry, as, document));
       bytes += batch.bytes;
-      if (bytes < commitBytes) continue;
+      if (bytes < commitSize) continue;
       yield sealed(changes, bytes, as.hold);
       changes = [];
       bytes = 0;

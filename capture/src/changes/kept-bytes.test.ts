@@ -41,7 +41,7 @@ async function waiting(
   replies: readonly { events: PackedChangeEvent[]; bytes: number }[],
 ): Promise<{ ids: number[]; kept: number; counted: number }> {
   const position = { clusterTime: time, resumeToken: null, taken: 0, lastEvent: null };
-  const sealer = new Sealer({ commitBytes: 1e9, transactionBytes: 1e9, intervalMs: 1e9 }, position);
+  const sealer = new Sealer({ commitSize: 1e9, transactionBytes: 1e9, commitInterval: 1e9 }, position);
   const units: PipelineUnit[] = [];
   const known = new KnownCollections([]);
   const intake = new Intake({

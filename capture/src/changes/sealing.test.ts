@@ -48,14 +48,14 @@ const ddl = (namespace: string) => ({
 const token = (name: string): Buffer => Buffer.from(name);
 const start = { clusterTime: clusterTime(100, 0), resumeToken: token('start'), taken: 0, lastEvent: null };
 const sealer = (limits: Partial<ConstructorParameters<typeof Sealer>[0]> = {}): Sealer =>
-  new Sealer({ commitBytes: MIB, transactionBytes: 4 * MIB, intervalMs: 1000, ...limits }, start);
+  new Sealer({ commitSize: MIB, transactionBytes: 4 * MIB, commitInterval: 1000, ...limits }, start);
 
 const ids = (unit: SealedUnit | undefined): number[] =>
   unit?.kind === 'changes' ? unit.changes.map(({ id }) => Buffer.from(id.bytes).readInt32LE()) : [];
 
 describe('Sealer', () => {
   it('seals at the size, with the position of the last event', () => {
-    const subject = sealer({ commitBytes: 250 });
+    const subject = sealer({ commitSize: 250 });
     expect(subject.addChange(change(1, 1), token('a'), 0)).toEqual([]);
     expect(subject.addChange(change(2, 2), token('b'), 0)).toEqual([]);
     const [unit] = subject.addChange(change(2, 3), token('c'), 0);
@@ -70,7 +70,7 @@ describe('Sealer', () => {
   });
 
   it('keeps a transaction together when the size is reached inside it', () => {
-    const subject = sealer({ commitBytes: 250 });
+    const subject = sealer({ commitSize: 250 });
     subject.addChange(change(1, 1), token('a'), 0);
     for (const id of [2, 3, 4]) expect(subject.addChange(inTransaction(2, id), token('t'), 0)).toEqual([]);
     const [unit, ...rest] = subject.addChange(change(3, 5), token('d'), 0);
@@ -80,14 +80,14 @@ describe('Sealer', () => {
   });
 
   it('tells two transactions apart that have one cluster time', () => {
-    const subject = sealer({ commitBytes: 150 });
+    const subject = sealer({ commitSize: 150 });
     subject.addChange(inTransaction(1, 1, 1n), token('a'), 0);
     subject.addChange(inTransaction(1, 2, 1n), token('b'), 0);
     expect(ids(subject.addChange(inTransaction(1, 3, 2n), token('c'), 0)[0])).toEqual([1, 2]);
   });
 
   it('cuts a transaction that is larger than memory allows, and says so', () => {
-    const subject = sealer({ commitBytes: 100, transactionBytes: 300 });
+    const subject = sealer({ commitSize: 100, transactionBytes: 300 });
     subject.addChange(inTransaction(1, 1), token('a'), 0);
     subject.addChange(inTransaction(1, 2), token('b'), 0);
     const [unit] = subject.addChange(inTransaction(1, 3), token('c'), 0);
@@ -142,7 +142,7 @@ describe('Sealer', () => {
 
   it('counts an expected image once a document', () => {
     const subject = new Sealer(
-      { commitBytes: 1250, transactionBytes: 1e9, intervalMs: 1 },
+      { commitSize: 1250, transactionBytes: 1e9, commitInterval: 1 },
       start,
       () => 1000,
     );

@@ -6,10 +6,10 @@ import type { Change } from '../record/change.ts';
 import { hasDocument, sameTransaction } from '../record/documents.ts';
 
 export interface SealingLimits {
-  readonly commitBytes: number;
+  readonly commitSize: number;
   /** A transaction that is larger is cut, and the commit says so. */
   readonly transactionBytes: number;
-  readonly intervalMs: number;
+  readonly commitInterval: number;
 }
 
 /**
@@ -76,7 +76,7 @@ export class Sealer {
     const sealed: SealedUnit[] = [];
     this.#seal(sealed, 'ddl');
     const last = this.#changes.at(-1);
-    if (last && this.#bytes >= this.#limits.commitBytes && !sameTransaction(last, change)) {
+    if (last && this.#bytes >= this.#limits.commitSize && !sameTransaction(last, change)) {
       this.#open = false;
       this.#seal(sealed, 'changes');
     }
@@ -88,7 +88,7 @@ export class Sealer {
     this.#bytes += change.bytes + this.#expectedImage(change);
     this.#open = change.transaction !== null;
     this.#advance(change.clusterTime, token, 'change');
-    const most = this.#open ? this.#limits.transactionBytes : this.#limits.commitBytes;
+    const most = this.#open ? this.#limits.transactionBytes : this.#limits.commitSize;
     if (this.#bytes >= most) this.#seal(sealed, 'changes');
     return sealed;
   }
@@ -132,7 +132,7 @@ export class Sealer {
    */
   dueAt(): number | null {
     if (this.isEmpty || this.#open) return null;
-    return this.#bytes >= this.#limits.commitBytes ? 0 : this.#oldestAt + this.#limits.intervalMs;
+    return this.#bytes >= this.#limits.commitSize ? 0 : this.#oldestAt + this.#limits.commitInterval;
   }
 
   /** Everything buffered. In the middle of a transaction it says so. */

@@ -53,9 +53,9 @@ export function createTailer(parts: TailerParts): Tailing {
   const images = createImages(parts);
   const sealer = new Sealer(
     {
-      commitBytes: settings.commitBytes,
-      transactionBytes: TRANSACTION_COMMITS * settings.commitBytes,
-      intervalMs: settings.commitIntervalMs,
+      commitSize: settings.commitSize,
+      transactionBytes: TRANSACTION_COMMITS * settings.commitSize,
+      commitInterval: settings.commitInterval,
     },
     position,
     (namespace) => images?.expectedBytes(namespace) ?? 0,
@@ -82,7 +82,7 @@ function createImages(parts: TailerParts): ImageLookup | null {
     connection: deps.source,
     concurrency: settings.lookupConcurrency,
     ids: settings.lookupIds,
-    budgetBytes: IMAGE_COMMITS * settings.commitBytes,
+    budgetBytes: IMAGE_COMMITS * settings.commitSize,
     ofUpdates,
     signal: abort,
     onLookup: (documents) => {
@@ -123,8 +123,8 @@ function createIntake(parts: TailerParts, known: KnownCollections, sealer: Seale
   const { identity, filter, committer, position } = stream;
   const { source: connection, logger } = deps;
   const { lanes } = identity;
-  const { commitBytes } = settings;
-  const reader = new CollectionReader({ connection, lanes, commitBytes, logger, signal: stop });
+  const { commitSize } = settings;
+  const reader = new CollectionReader({ connection, lanes, commitSize, logger, signal: stop });
   return new Intake({
     connection,
     identity,

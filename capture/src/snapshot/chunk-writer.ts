@@ -28,7 +28,7 @@ export interface ChunkWriterOptions {
   readonly epoch: number;
   readonly identity: Pick<StreamIdentity, 'format' | 'codec'>;
   readonly level: number | undefined;
-  readonly segmentBytes: number;
+  readonly segmentSize: number;
   readonly t0: ClusterTime;
   readonly commit: (progress: SnapshotProgress) => Promise<void>;
   /** Give up whatever is under way. */
@@ -83,7 +83,7 @@ export class ChunkWriter {
     const segment = this.#segment;
     await segment.append(places);
     if (position) segment.position = position.toString('base64');
-    if (segment.documentBytes >= this.#options.segmentBytes) await this.#seal(segment, false);
+    if (segment.documentBytes >= this.#options.segmentSize) await this.#seal(segment, false);
   }
 
   /** Closes and commits what is open, and does not call the chunk done. */

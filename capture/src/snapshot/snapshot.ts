@@ -26,7 +26,7 @@ export interface SnapshotOptions extends Omit<ChunkOptions, 'commit' | 'connecti
   /** What is to be read: more may be left out than when the collections were listed. */
   readonly filter: NamespaceFilter;
   readonly committer: Committer;
-  readonly chunkBytes: number;
+  readonly chunkSize: number;
   readonly readers: number;
   readonly stats: CaptureStats;
   readonly logger: Logger;
@@ -52,7 +52,7 @@ export async function runSnapshot(options: SnapshotOptions): Promise<void> {
   try {
     readers.add(pending);
     const isTaken = ({ namespace }: CollectionDefinition): boolean => options.filter.matches(namespace);
-    const large = unplanned.filter((each) => isTaken(each) && each.bytes > options.chunkBytes);
+    const large = unplanned.filter((each) => isTaken(each) && each.bytes > options.chunkSize);
     for (const definition of large) readers.add(await planLarge(definition, options));
     const small = unplanned.filter((definition) => !large.includes(definition));
     for (const some of pieces(small, PLANS_IN_COMMIT)) readers.add(await planWhole(some, committer));
@@ -76,7 +76,7 @@ async function planLarge(
   definition: CollectionDefinition,
   options: SnapshotOptions,
 ): Promise<PendingChunk[]> {
-  const { connection, committer, chunkBytes, stop, logger } = options;
+  const { connection, committer, chunkSize, stop, logger } = options;
   const { database, collection: name } = splitNamespace(definition.namespace);
   const planned = {
     database,
@@ -90,7 +90,7 @@ async function planLarge(
   const plans = await retry(
     async () => {
       const { ranges, sampled } = await planRanges(connection, planned, {
-        rangeBytes: chunkBytes,
+        rangeBytes: chunkSize,
         signal: stop,
       });
       if (!(await isBetterNatural(connection, planned, sampled, stop))) {

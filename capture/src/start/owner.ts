@@ -37,7 +37,7 @@ export interface OwnerDeps {
 /** Fulfilled when nobody seems to own the stream any more. @throws STREAM_IN_USE */
 export async function untilOwnerIsGone(
   known: StreamState,
-  { takeOver, ownerSilenceMs }: Pick<CaptureSettings, 'takeOver' | 'ownerSilenceMs'>,
+  { takeOver, ownerSilence }: Pick<CaptureSettings, 'takeOver' | 'ownerSilence'>,
   { bucket, prefix, logger, signal }: OwnerDeps,
 ): Promise<void> {
   let state = known;
@@ -48,12 +48,12 @@ export async function untilOwnerIsGone(
   }
   logger.info('the stream has an owner; waiting until it has been silent for long enough', {
     ...ownerOf(state),
-    silenceMs: ownerSilenceMs,
+    silenceMs: ownerSilence,
   });
   const began = performance.now();
   let heardAt = began;
   for (;;) {
-    await sleep(Math.min(POLL_MS, ownerSilenceMs), signal);
+    await sleep(Math.min(POLL_MS, ownerSilence), signal);
     for await (const next of readCommits(bucket, prefix, { after: state, signal })) {
       state = foldCommit(state, next);
       // Notes are an operator's.
@@ -61,11 +61,11 @@ export async function untilOwnerIsGone(
     }
     const now = performance.now();
     if (hasEnded(state)) return;
-    if (now - heardAt >= ownerSilenceMs) {
+    if (now - heardAt >= ownerSilence) {
       logger.warn('the owner of the stream has been silent; taking over', ownerOf(state));
       return;
     }
-    if (now - began >= PATIENCE * ownerSilenceMs) throw inUse(prefix, state);
+    if (now - began >= PATIENCE * ownerSilence) throw inUse(prefix, state);
   }
 }
 

@@ -33,28 +33,28 @@ export interface CaptureSettings {
    * Otherwise only from an owner that has committed nothing for this long. Above what
    * an idle owner commits in.
    */
-  readonly ownerSilenceMs: number;
+  readonly ownerSilence: number;
   /** When to end by itself. */
   readonly until: 'stopped' | 'snapshot-completed' | 'caught-up';
 
   /** About how much of a collection one chunk covers. */
-  readonly chunkBytes: number;
+  readonly chunkSize: number;
   /** Raw documents in one snapshot segment; a loader holds one compressed segment in memory. */
-  readonly segmentBytes: number;
+  readonly segmentSize: number;
   /** Chunks read at once. Each holds about one segment, compressed, and two batches. */
   readonly readers: number;
   readonly readPreference: 'primary' | 'secondaryPreferred';
   /** Ceiling of the snapshot's reading, bytes of documents a second; null for none. */
-  readonly maxReadBytesPerSecond: number | null;
+  readonly maxReadRate: number | null;
 
   /** A commit of changes is sealed at this size: events and their images. */
-  readonly commitBytes: number;
+  readonly commitSize: number;
   /** A commit of changes is sealed when its oldest event is this old. */
-  readonly commitIntervalMs: number;
+  readonly commitInterval: number;
   /** An idle stream commits its position this often, so that the resume point keeps moving. */
   readonly idleCommitMs: number;
   /**
-   * Sealed commits between reading and the manifest. With {@link commitBytes} it bounds the memory
+   * Sealed commits between reading and the manifest. With {@link commitSize} it bounds the memory
    * of changes.
    */
   readonly commitsInFlight: number;
@@ -72,7 +72,7 @@ export interface CaptureSettings {
 
 const MIB = 1024 * 1024;
 
-export const DEFAULT_CAPTURE_SETTINGS: CaptureSettings = {
+export const CAPTURE_DEFAULTS: CaptureSettings = {
   stream: 'default',
   include: [],
   exclude: [],
@@ -85,15 +85,15 @@ export const DEFAULT_CAPTURE_SETTINGS: CaptureSettings = {
   allowEmpty: false,
   newStream: false,
   takeOver: false,
-  ownerSilenceMs: 15_000,
+  ownerSilence: 15_000,
   until: 'stopped',
-  chunkBytes: 128 * MIB,
-  segmentBytes: 64 * MIB,
+  chunkSize: 128 * MIB,
+  segmentSize: 64 * MIB,
   readers: Math.min(4, Math.max(2, availableParallelism())),
   readPreference: 'primary',
-  maxReadBytesPerSecond: null,
-  commitBytes: 16 * MIB,
-  commitIntervalMs: 1000,
+  maxReadRate: null,
+  commitSize: 16 * MIB,
+  commitInterval: 1000,
   idleCommitMs: 10_000,
   commitsInFlight: 3,
   maxAwaitMs: 250,

@@ -23,15 +23,15 @@ export async function runCutoverCommand(context: CommandContext): Promise<number
   const target = await services.target();
   await confirmWritesStopped(context, source.url);
   const stats = newVerifyStats();
-  const { stream, load, wait: stalledMs } = options;
+  const { stream, load, wait, allowEmpty } = options;
   const settings = {
     stream,
     load,
-    progressDatabase: options['progress-database'] ?? null,
-    stalledMs,
+    progressDatabase: options.progressDatabase ?? null,
+    wait,
     verify: {},
     acceptance,
-    allowEmpty: options['allow-empty'],
+    allowEmpty,
   };
   let progress = showComparing(stats, logger, output.terminal);
   const onUnaccepted = async (found: readonly StructureDifference[]): Promise<boolean> => {

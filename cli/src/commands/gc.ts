@@ -8,8 +8,7 @@ export async function runGcCommand(context: CommandContext): Promise<number> {
   const { options, signal, output } = context;
   await using services = new Services(context);
   const bucket = await services.bucket();
-  const { stream, 'min-age': minAgeMs } = options;
-  const report = await runGc({ stream, minAgeMs, delete: options.delete }, { bucket, signal });
+  const report = await runGc(options, { bucket, signal });
   if (options.json) output.printJson(report);
   else output.print(renderGc(printableData(report), output.paint));
   return 0;

@@ -49,7 +49,7 @@ export class Services implements AsyncDisposable {
   async writableBucket(): Promise<Bucket> {
     const { options, logger, signal } = this.#context;
     const bucket = await this.#open();
-    const unsafeSingleWriter = options['unsafe-single-writer'];
+    const unsafeSingleWriter = options.unsafeSingleWriter;
     const { unfenced } = await probeBucket(bucket, { signal, unsafeSingleWriter });
     if (unfenced !== undefined) {
       logger.warn('fencing is off: two processes on one stream are not told apart', { lacks: unfenced });
@@ -76,17 +76,17 @@ export class Services implements AsyncDisposable {
   /** Where --metrics-port asks for it. Ready: every one of the runs is past its start. */
   async serveMetrics(...runs: readonly RunStats[]): Promise<void> {
     const { options, logger } = this.#context;
-    const port = options['metrics-port'];
+    const port = options.metricsPort;
     if (port === undefined) return;
     const { startMetricsServer } = await import('@waybill/shared/base/metrics-server');
     const server = await startMetricsServer({
       metrics: this.metrics,
       port,
-      host: options['metrics-host'],
+      host: options.metricsHost,
       isReady: () => runs.every((stats) => stats.phase !== 'starting'),
     });
     this.#stack.use(server);
-    logger.info('serving metrics', { host: options['metrics-host'], port: server.port });
+    logger.info('serving metrics', { host: options.metricsHost, port: server.port });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -96,15 +96,15 @@ export class Services implements AsyncDisposable {
 
 export function storeOptions(options: Options): StoreOptions {
   return {
-    endpoint: options['bucket-endpoint'],
-    region: options['bucket-region'],
-    pathStyle: options['bucket-path-style'],
-    kmsKey: options['bucket-kms-key'],
-    storageClass: options['bucket-storage-class'],
-    userProject: options['bucket-user-project'],
-    caFile: options['bucket-ca-file'],
-    timeoutMs: options['bucket-timeout'],
-    unsafeSingleWriter: options['unsafe-single-writer'],
+    endpoint: options.bucketEndpoint,
+    region: options.bucketRegion,
+    pathStyle: options.bucketPathStyle,
+    kmsKey: options.bucketKmsKey,
+    storageClass: options.bucketStorageClass,
+    userProject: options.bucketUserProject,
+    caFile: options.bucketCaFile,
+    timeoutMs: options.bucketTimeout,
+    unsafeSingleWriter: options.unsafeSingleWriter,
   };
 }
 

@@ -1,6 +1,10 @@
-import { DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/start/settings';
+import { GC_DEFAULTS } from '@waybill/audit/gc/settings';
+import { CAPTURE_DEFAULTS } from '@waybill/capture/start/settings';
+import { CUTOVER_DEFAULTS } from '@waybill/load/settings/cutover-settings';
 import { LOAD_DEFAULTS } from '@waybill/load/settings/load-settings';
+import { DEFAULT_TIMEOUT_MS } from '@waybill/shared/bucket/store-options';
 import { describe, expect, it } from 'vitest';
+import { inCode, OPTION_SPECS } from '../options/options.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { captureSettings, loadSettings, untilOf } from './settings.ts';
 
@@ -11,9 +15,32 @@ const options = (more: Record<string, unknown> = {}) =>
     environment: {},
   });
 
+describe('defaults', () => {
+  /** Every setting of every room, under its one name. */
+  const tables: readonly Readonly<Record<string, unknown>>[] = [
+    { ...CAPTURE_DEFAULTS, until: undefined },
+    { ...LOAD_DEFAULTS, until: undefined },
+    CUTOVER_DEFAULTS,
+    GC_DEFAULTS,
+    { bucketTimeout: DEFAULT_TIMEOUT_MS },
+  ];
+  /** Depends on the machine, so that help and manual describe it. */
+  const DESCRIBED = ['readers'];
+
+  it.each([...OPTION_SPECS])('of --%s stand in the settings alone', (name, spec) => {
+    const values = tables.filter((table) => inCode(name) in table).map((table) => table[inCode(name)]);
+    const preset = spec.default ?? (spec.type === 'boolean' ? false : spec.type === 'list' ? [] : undefined);
+    for (const value of values) {
+      if (!DESCRIBED.includes(name)) expect(preset).toEqual(value ?? undefined);
+    }
+    const own = new Set(['log-format', 'log-level', 'metrics-host']);
+    if (spec.default !== undefined && !own.has(name)) expect(values.length, name).toBeGreaterThan(0);
+  });
+});
+
 describe('settings', () => {
   it('are the defaults of the services where nothing is said, as the manual has them', () => {
-    expect(captureSettings(options(), 'stopped')).toEqual(DEFAULT_CAPTURE_SETTINGS);
+    expect(captureSettings(options(), 'stopped')).toEqual(CAPTURE_DEFAULTS);
     expect(loadSettings(options(), { until: null })).toEqual(LOAD_DEFAULTS);
   });
 
@@ -30,6 +57,7 @@ describe('settings', () => {
   it('carry every option', () => {
     const given = options({
       stream: 's',
+      load: 'l',
       include: 'a',
       exclude: 'a.b',
       lanes: '3',
@@ -48,15 +76,31 @@ describe('settings', () => {
       'max-read-rate': '6MiB',
       'commit-size': '7MiB',
       'commit-interval': '8s',
+      indexes: 'last',
+      ddl: 'halt',
+      'allow-drop': true,
+      'progress-database': 'p',
+      workers: '9',
+      'idle-poll': '4s',
+      'batch-records': '10',
+      'batch-size': '1MiB',
     });
-    const changed = Object.entries(captureSettings(given, 'caught-up')).filter(
-      ([name, value]) => value !== DEFAULT_CAPTURE_SETTINGS[name as keyof typeof DEFAULT_CAPTURE_SETTINGS],
+    const namesOf = (settings: object, defaults: object): string[] =>
+      Object.entries(settings)
+        .filter(([name, value]) => value !== defaults[name as keyof typeof defaults])
+        .map(([name]) => name)
+        .sort();
+    // The names of the options themselves, but for those that `run` has no use for.
+    const shared = (defaults: object, ...but: string[]): string[] =>
+      [...OPTION_SPECS.keys()]
+        .map(inCode)
+        .filter((name) => name in defaults && !but.includes(name))
+        .sort();
+    expect(namesOf(captureSettings(given, 'caught-up'), CAPTURE_DEFAULTS)).toEqual(shared(CAPTURE_DEFAULTS));
+    expect(namesOf(loadSettings(given, { until: null }), LOAD_DEFAULTS)).toEqual(
+      shared(LOAD_DEFAULTS, 'include', 'exclude', 'until', 'waitForStream'),
     );
-    expect(changed.map(([name]) => name).sort()).toEqual(
-      'allowEmpty chunkBytes codec commitBytes commitIntervalMs exclude format images include lanes maxReadBytesPerSecond newStream ownerSilenceMs readPreference readers segmentBytes stream takeOver timeSeries until'.split(
-        ' ',
-      ),
-    );
+    expect(shared(CAPTURE_DEFAULTS).length + shared(LOAD_DEFAULTS).length).toBe(35);
   });
 
   it('refuse a codec that the format has not', () => {

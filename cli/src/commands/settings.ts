@@ -1,69 +1,47 @@
 /** From the values of options to the settings of the services, which know nothing of options. */
-import { type CaptureSettings, DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/start/settings';
-import { type LoadSettings, resolveLoadSettings } from '@waybill/load/settings/load-settings';
+import { CAPTURE_DEFAULTS, type CaptureSettings } from '@waybill/capture/start/settings';
+import { LOAD_DEFAULTS, type LoadSettings, resolveLoadSettings } from '@waybill/load/settings/load-settings';
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { Options } from '../options/options.ts';
 
 type Until = NonNullable<Options['until']>;
 
+/** The options that settings have too, under the same names; they may lack a default. */
+type Given<Settings> = {
+  readonly [Name in Exclude<keyof Settings & keyof Options, 'until'>]: Settings[Name] | undefined;
+};
+
+function settingsFrom<Settings extends object>(defaults: Settings, options: Given<Settings>): Settings {
+  const given: Readonly<Record<string, unknown>> = options;
+  const all = Object.entries(defaults).map(([name, value]) => [name, given[name] ?? value]);
+  return Object.fromEntries(all) as Settings;
+}
+
 /** Errors: CONFIG_INVALID for what no single option shows to be wrong. */
 export function captureSettings(options: Options, until: CaptureSettings['until']): CaptureSettings {
-  if (options.codec === (options.format === 'avro' ? 'gzip' : 'deflate')) {
-    throw new WaybillError(
-      'CONFIG_INVALID',
-      `--codec ${options.codec} does not go with --format ${options.format}`,
-      {
-        hint: 'Use zstandard; deflate is for Avro only, gzip for JSON Lines only.',
-      },
-    );
+  const { format, codec } = options;
+  if (codec === (format === 'avro' ? 'gzip' : 'deflate')) {
+    throw new WaybillError('CONFIG_INVALID', `--codec ${codec} does not go with --format ${format}`, {
+      hint: 'Use zstandard; deflate is for Avro only, gzip for JSON Lines only.',
+    });
   }
-  return {
-    ...DEFAULT_CAPTURE_SETTINGS,
-    stream: options.stream,
-    include: options.include,
-    exclude: options.exclude,
-    lanes: options.lanes,
-    format: options.format,
-    codec: options.codec,
-    images: options.images,
-    timeSeries: options['time-series'],
-    allowEmpty: options['allow-empty'],
-    newStream: options['new-stream'],
-    takeOver: options['take-over'],
-    ownerSilenceMs: options['owner-silence'],
-    until,
-    chunkBytes: options['chunk-size'],
-    segmentBytes: options['segment-size'],
-    readers: options.readers ?? DEFAULT_CAPTURE_SETTINGS.readers,
-    readPreference: options['read-preference'],
-    maxReadBytesPerSecond: options['max-read-rate'] ?? null,
-    commitBytes: options['commit-size'],
-    commitIntervalMs: options['commit-interval'],
-  };
+  return { ...settingsFrom(CAPTURE_DEFAULTS, options), until };
 }
 
 /**
- * `--include` and `--exclude` mean the load only where the command loads and does not capture: the
+ * `--include` and `--exclude` mean the load only if the command does not capture as well: the
  * caller says.
  */
 export function loadSettings(
   options: Options,
   given: Pick<LoadSettings, 'until'> & Partial<Pick<LoadSettings, 'include' | 'exclude'>>,
 ): LoadSettings {
+  const { include, exclude } = LOAD_DEFAULTS;
   return resolveLoadSettings({
+    ...settingsFrom<LoadSettings>(LOAD_DEFAULTS, options),
+    include,
+    exclude,
     ...given,
-    streamWaitMs: options['wait-for-stream'],
-    stream: options.stream,
-    load: options.load,
-    allowEmpty: options['allow-empty'],
-    indexes: options.indexes,
-    ddl: options.ddl,
-    allowDrop: options['allow-drop'],
-    progressDatabase: options['progress-database'] ?? null,
-    workers: options.workers,
-    idlePollMs: options['idle-poll'],
-    changeBatchRecords: options['batch-records'],
-    changeBatchBytes: options['batch-size'],
   });
 }
 

@@ -1,12 +1,12 @@
 import { type Side, StatusCollector } from '@waybill/console/collect/collect';
 import type { Status } from '@waybill/console/model/shape';
+import { LOAD_DEFAULTS } from '@waybill/load/settings/load-settings';
 import { hasCode } from '@waybill/shared/base/errors';
 import { sleep } from '@waybill/shared/base/lifecycle';
 import { printableData } from '@waybill/shared/base/printable';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { loadMissing, loadNames } from '@waybill/shared/manifest/names';
 import { createLogUpdate } from 'log-update';
-import { OPTIONS } from '../options/options.ts';
 import type { Room } from '../output/room.ts';
 import { renderStatus } from '../output/status.ts';
 import type { CommandContext } from './command.ts';
@@ -20,15 +20,12 @@ export async function runStatusCommand(context: CommandContext): Promise<number>
   const { options, signal } = context;
   await using services = new Services(context);
   const bucket = await services.bucket();
-  const collector = new StatusCollector(
-    { ...options, progressDatabase: options['progress-database'] },
-    {
-      bucket,
-      source: options.source ? kept(() => services.connect('source', PATIENCE)) : null,
-      target: options.target ? kept(() => services.target(PATIENCE)) : null,
-      signal,
-    },
-  );
+  const collector = new StatusCollector(options, {
+    bucket,
+    source: options.source ? kept(() => services.connect('source', PATIENCE)) : null,
+    target: options.target ? kept(() => services.target(PATIENCE)) : null,
+    signal,
+  });
   if (options.watch) {
     await untilStopped(signal, watch(collector, context));
     return 0;
@@ -71,7 +68,7 @@ async function watch(collector: StatusCollector, context: CommandContext): Promi
  * wrong.
  */
 async function tellLoads(bucket: Bucket, { options, logger, signal }: CommandContext): Promise<void> {
-  if (options.load !== OPTIONS.load.default) throw await loadMissing(bucket, options, signal);
+  if (options.load !== LOAD_DEFAULTS.load) throw await loadMissing(bucket, options, signal);
   const others: string[] = [];
   for await (const name of loadNames(bucket, options.stream, signal)) others.push(name);
   if (others.length > 0) logger.warn('the stream has loads of other names; give --load', { loads: others });

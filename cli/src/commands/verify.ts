@@ -30,7 +30,7 @@ export async function runVerifyCommand(context: CommandContext): Promise<number>
   const target = await services.target();
   const sides = { bucket, source, target, signal };
   const identity = await streamOfSides({ ...sides, streamPrefix: streamPrefix(options.stream) });
-  const progressDatabase = options['progress-database'] ?? null;
+  const progressDatabase = options.progressDatabase ?? null;
   const { log, sight } = await boundLoad({ ...sides, identity, load: options.load, progressDatabase });
   const store = target.progress(sight.progressDatabase);
   const load = new LoadWatch(store, options.load, streamIdentityText(identity));
@@ -49,6 +49,6 @@ export async function runVerifyCommand(context: CommandContext): Promise<number>
   await keepReport({ bucket, stream, load: options.load, logger, signal }, 'verify', report);
   if (report.same) return 0;
   if (!isEmpty(report) || report.structure.some(isDifference)) return EXIT_CODES.difference;
-  if (options['allow-empty'] || (await mayBeEmpty(bucket, options, signal))) return 0;
+  if (options.allowEmpty || (await mayBeEmpty(bucket, options, signal))) return 0;
   throw nothingCompared(report, options);
 }

@@ -43,16 +43,19 @@ type Parsed<S extends OptionSpec> = S['type'] extends 'integer' | 'size' | 'dura
  * Booleans are false and lists empty where nothing is said; what else has no default may be
  * undefined.
  */
-type Resolved<S extends OptionSpec> = S extends { readonly default: string }
+type Resolved<S extends OptionSpec> = S extends { readonly default: string | number }
   ? Parsed<S>
   : S['type'] extends 'boolean' | 'list'
     ? Parsed<S>
     : Parsed<S> | undefined;
 
-/**
- * Typed values by option name: sizes in bytes, durations in milliseconds, connections as Secrets.
- */
-export type Options = { readonly [Name in OptionName]: Resolved<Spec<Name>> };
+/** `commit-interval` is `commitInterval` in code, and in the settings of the half that uses it. */
+export type InCode<Name extends string> = Name extends `${infer First}-${infer Rest}`
+  ? `${First}${Capitalize<InCode<Rest>>}`
+  : Name;
+
+/** Typed values: sizes in bytes, durations in milliseconds, connections as Secrets. */
+export type Options = { readonly [Name in OptionName as InCode<Name>]: Resolved<Spec<Name>> };
 
 /** The table without its literal types. */
 export const OPTION_SPECS: ReadonlyMap<OptionName, OptionSpec> = new Map(
@@ -61,6 +64,10 @@ export const OPTION_SPECS: ReadonlyMap<OptionName, OptionSpec> = new Map(
 
 export function isOptionName(name: string): name is OptionName {
   return Object.hasOwn(OPTIONS, name);
+}
+
+export function inCode(name: OptionName): keyof Options {
+  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase()) as keyof Options;
 }
 
 export function environmentName(name: OptionName): string {

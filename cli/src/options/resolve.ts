@@ -5,7 +5,7 @@
 
 import { Secret } from '@waybill/shared/base/secret';
 import { type Elsewhere, type Environment, isGiven, readElsewhere, rejectUnknownNames } from './elsewhere.ts';
-import { environmentName, OPTION_SPECS, type OptionName, type Options } from './options.ts';
+import { environmentName, inCode, OPTION_SPECS, type OptionName, type Options } from './options.ts';
 import { type ReadFile, readTextFile, readUtf8 } from './read-file.ts';
 import { invalidValue, missing, unreadable } from './refusals.ts';
 import type { CommandName } from './spec/commands.ts';
@@ -40,13 +40,13 @@ export function resolveOptions({ command, flags, environment, readFile = readUtf
   const path = elsewhere.values.config as string | undefined;
   rejectUnknownNames(flags, elsewhere.file, environment, path);
 
-  const result: Partial<Record<OptionName, OptionValue | undefined>> = {};
+  const result: Partial<Record<keyof Options, OptionValue | undefined>> = {};
   for (const [name, spec] of OPTION_SPECS) {
     const isOurs = spec.commands.includes(command);
     const given = isOurs ? find(name, flags, elsewhere, environment) : undefined;
-    if (given) result[name] = value(name, given);
+    if (given) result[inCode(name)] = value(name, given);
     else if (isOurs && spec.requiredBy?.includes(command)) throw missing(name, spec);
-    else result[name] = defaultValue(spec);
+    else result[inCode(name)] = defaultValue(spec);
   }
   return result as Options;
 }
@@ -63,7 +63,10 @@ export function wantsJson(argv: readonly string[], environment: Environment, rea
 }
 
 /** The value of an option that a command's own logic needs. */
-export function required<Name extends OptionName>(options: Options, name: Name): NonNullable<Options[Name]> {
+export function required<Name extends OptionName & keyof Options>(
+  options: Options,
+  name: Name,
+): NonNullable<Options[Name]> {
   const value = options[name];
   if (value === undefined || value === null) throw missing(name, OPTION_SPECS.get(name) as OptionSpec);
   return value;
@@ -128,7 +131,7 @@ function resolveConnection({ raw, where }: Given, environment: Environment, read
 }
 
 function defaultValue(spec: OptionSpec): OptionValue | undefined {
-  if (spec.default !== undefined) return parseValue(spec, spec.default);
+  if (spec.default !== undefined) return spec.default;
   if (spec.type === 'boolean') return false;
   return spec.type === 'list' ? [] : undefined;
 }

@@ -2,9 +2,8 @@
 
 import type { LogFields } from '@waybill/shared/base/logger';
 import { hostsOf } from '@waybill/shared/mongo/driver/uri';
-import { OPTION_SPECS, type Options } from '../options/options.ts';
+import { inCode, OPTION_SPECS, type Options } from '../options/options.ts';
 import type { CommandName } from '../options/spec/commands.ts';
-import { parseValue } from '../options/spec/value.ts';
 
 /** Told beside the options, whether they are given or not. */
 const ALWAYS = ['bucket', 'stream', 'load'] as const;
@@ -28,10 +27,10 @@ export function beginning(command: CommandName, options: Options, version: strin
 function givenOptions(options: Options): Record<string, unknown> {
   const given: Record<string, unknown> = {};
   for (const [name, spec] of OPTION_SPECS) {
-    const value = options[name];
+    const value = options[inCode(name)];
     if (spec.type === 'connection' || (ALWAYS as readonly string[]).includes(name)) continue;
     if (value === undefined || value === false || (Array.isArray(value) && value.length === 0)) continue;
-    if (spec.default === undefined || parseValue(spec, spec.default) !== value) given[name] = value;
+    if (value !== spec.default) given[name] = value;
   }
   return given;
 }

@@ -144,8 +144,8 @@ class ChangesPhase {
     const { bucket, streamPrefix, settings, onReadAgain } = this.#deps;
     const after: LogPoint = this.#start.from;
     if (this.#start.drained) this.#mark('drained', this.#start.head, this.#start.drained);
-    const { pollMs, idlePollMs } = settings;
-    const options = { after, pollMs, idlePollMs, onRetry: onReadAgain, signal: this.#pipeline.signal };
+    const { pollMs, idlePoll } = settings;
+    const options = { after, pollMs, idlePoll, onRetry: onReadAgain, signal: this.#pipeline.signal };
     for await (const item of feed(bucket, streamPrefix, options)) {
       if (item.kind === 'head') await this.#atHead(item.seq);
       else await this.#take(item.next);

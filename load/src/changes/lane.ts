@@ -18,7 +18,7 @@ export interface LaneDeps {
    * one stands there.
    */
   readonly scopeOf: (namespace: string, collectionUuid: Uint8Array | null) => Promise<WriteScope | null>;
-  readonly settings: Pick<LoadSettings, 'changeBatchBytes' | 'changeBatchRecords'>;
+  readonly settings: Pick<LoadSettings, 'batchSize' | 'batchRecords'>;
   readonly stats: LoadStats;
   readonly signal: AbortSignal;
 }
@@ -76,7 +76,7 @@ async function inBatches(
   { writes, ...rest }: Batch,
   write: (batch: Batch) => Promise<readonly Refusal[]>,
 ): Promise<void> {
-  const limits = { records: settings.changeBatchRecords, bytes: settings.changeBatchBytes };
+  const limits = { records: settings.batchRecords, bytes: settings.batchSize };
   for (const batch of batches(writes, limits)) {
     throwIfAborted(signal);
     const refusals = await write({ ...rest, writes: batch });

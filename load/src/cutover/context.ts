@@ -16,7 +16,7 @@ export interface CutoverSettings {
   /** As it was given; null: the one that the load's log tells. */
   readonly progressDatabase: string | null;
   /** A wait in which nothing moves for this long is given up, in milliseconds. */
-  readonly stalledMs: number;
+  readonly wait: number;
   readonly verify: Partial<VerifySettings>;
   /** Differences of structure that may stay. */
   readonly acceptance: Acceptance;

@@ -24,7 +24,7 @@ export async function drain(
   evidence: NonNullable<Milestone['evidence']>,
 ): Promise<Drained> {
   const { bucket, loadPrefix, signal, onStep } = context;
-  const { load, stalledMs } = context.settings;
+  const { load, wait } = context.settings;
   const drained = await drainCapture(context, evidence);
   const time = parseClusterTime(drained.writesStopped)!;
   onStep('waiting for load');
@@ -37,7 +37,7 @@ export async function drain(
       timeOf: (milestone) => String(milestone.evidence?.streamClusterTime ?? ''),
     },
     () => loadStalled(load),
-    { signal, stalledMs, silentMs: async () => (await watch.look(signal)).silentMs },
+    { signal, wait, silentMs: async () => (await watch.look(signal)).silentMs },
   );
   return drained;
 }
@@ -51,7 +51,7 @@ export async function drainCapture(
   evidence: NonNullable<Milestone['evidence']>,
 ): Promise<Drained> {
   const { bucket, source, streamPrefix, signal, onStep } = context;
-  const { stream, stalledMs } = context.settings;
+  const { stream, wait } = context.settings;
   // Before the time is taken: no drain that this log tells of reaches as far, so the wait ends at
   // the very commit that does.
   const from = await readManifest(bucket, streamPrefix, { signal });
@@ -64,7 +64,7 @@ export async function drainCapture(
     streamPrefix,
     { name: 'drained', time, timeOf: ({ clusterTime }) => clusterTime },
     () => captureStalled(stream),
-    { signal, stalledMs, from },
+    { signal, wait, from },
   );
   return { writesStopped, capture };
 }

@@ -29,7 +29,7 @@ async function waitWhile(
   let ended: string | null = null;
   const waiting = waitForMilestone(bucket, 'shop', drained, () => captureStalled('shop'), {
     signal: stop.signal,
-    stalledMs: 1000,
+    wait: 1000,
   }).then(
     ({ milestone }) => milestone.name,
     (error: { readonly code: string }) => error.code,

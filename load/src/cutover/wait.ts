@@ -14,7 +14,7 @@ import { foldCommit, type StreamState } from '@waybill/shared/manifest/state';
 export interface WaitOptions {
   readonly signal: AbortSignal;
   /** A wait in which nothing moves for this long is given up, in milliseconds. */
-  readonly stalledMs: number;
+  readonly wait: number;
   /** Where to follow the log from; default: from its end, with a look at what it tells already. */
   readonly from?: StreamState;
   /**
@@ -51,7 +51,7 @@ export async function waitForMilestone(
   prefix: string,
   wanted: Wanted,
   stalled: () => WaybillError,
-  { signal, stalledMs, from, silentMs }: WaitOptions,
+  { signal, wait, from, silentMs }: WaitOptions,
 ): Promise<Reached> {
   let state = from ?? (await readManifest(bucket, prefix, { signal }));
   const known = state.milestones.findLast((milestone) => tells(milestone, wanted));
@@ -67,7 +67,7 @@ export async function waitForMilestone(
     if (workIn(state) !== before) movedAt = performance.now();
     const silent = await silentMs?.();
     if (typeof silent === 'number') movedAt = Math.max(movedAt, performance.now() - silent);
-    if (performance.now() - movedAt > stalledMs) throw stalled();
+    if (performance.now() - movedAt > wait) throw stalled();
     await sleep(POLL_MS, signal);
   }
 }

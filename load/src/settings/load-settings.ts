@@ -24,7 +24,7 @@ export interface LoadSettings {
   /** A new load may have patterns that name nothing in the stream. */
   readonly allowEmpty: boolean;
   /** How long a stream that is not there yet is waited for. */
-  readonly streamWaitMs: number;
+  readonly waitForStream: number;
   readonly until: LoadUntil | null;
   /**
    * When secondary indexes are built. `last`: once drained, or by cutover. `none`: never, not by
@@ -44,8 +44,8 @@ export interface LoadSettings {
   readonly openSegments: number;
   readonly snapshotBatchDocuments: number;
   readonly snapshotBatchBytes: number;
-  readonly changeBatchRecords: number;
-  readonly changeBatchBytes: number;
+  readonly batchRecords: number;
+  readonly batchSize: number;
   /**
    * Commits are taken together up to this many bytes of documents, so that coalescing wins more
    * when behind.
@@ -58,7 +58,7 @@ export interface LoadSettings {
   /** How often the manifest is looked at when it has nothing new, in milliseconds. */
   readonly pollMs: number;
   /** The same where nothing has changed for long. */
-  readonly idlePollMs: number;
+  readonly idlePoll: number;
   /** Ownership is confirmed this often, in milliseconds. */
   readonly confirmMs: number;
   /**
@@ -78,7 +78,7 @@ export const LOAD_DEFAULTS = {
   include: [],
   exclude: [],
   allowEmpty: false,
-  streamWaitMs: 60_000,
+  waitForStream: 60_000,
   until: null,
   indexes: 'after-snapshot',
   ddl: 'apply',
@@ -88,13 +88,13 @@ export const LOAD_DEFAULTS = {
   openSegments: 2,
   snapshotBatchDocuments: 1000,
   snapshotBatchBytes: 2 * MEBIBYTE,
-  changeBatchRecords: 5000,
-  changeBatchBytes: 8 * MEBIBYTE,
+  batchRecords: 5000,
+  batchSize: 8 * MEBIBYTE,
   windowBytes: 16 * MEBIBYTE,
   windows: 2,
   readAheadBytes: 16 * MEBIBYTE,
   pollMs: 200,
-  idlePollMs: 2000,
+  idlePoll: 2000,
   confirmMs: 2000,
   leaseMs: 5000,
   maxWriteMs: 60_000,

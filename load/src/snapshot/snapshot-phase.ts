@@ -65,7 +65,7 @@ export async function applySnapshot(deps: SnapshotDeps): Promise<SnapshotResult>
     for await (const item of feed(deps.bucket, deps.streamPrefix, {
       after: START,
       pollMs: deps.settings.pollMs,
-      idlePollMs: deps.settings.idlePollMs,
+      idlePoll: deps.settings.idlePoll,
       onRetry: deps.onReadAgain,
       signal: work.signal,
     })) {

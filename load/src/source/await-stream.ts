@@ -14,20 +14,20 @@ import type { LoadSettings } from '../settings/load-settings.ts';
 /** @throws STREAM_MISSING, which names the streams that are there */
 export async function awaitStream(
   bucket: Bucket,
-  { stream, streamWaitMs, pollMs }: LoadSettings,
+  { stream, waitForStream, pollMs }: LoadSettings,
   { logger, signal }: { readonly logger: Logger; readonly signal: AbortSignal },
 ): Promise<StreamIdentity> {
   const began = performance.now();
   for (let isFirst = true; ; isFirst = false) {
     const found = await findStream(bucket, streamPrefix(stream), { signal });
     if (found) return found;
-    const isOver = performance.now() - began >= streamWaitMs;
+    const isOver = performance.now() - began >= waitForStream;
     if (isFirst || isOver) {
       const missing = await streamMissing(bucket, stream, { signal });
       if (isOver) throw missing;
       logger.info('there is no such stream yet; waiting for a capture to begin it', {
         stream,
-        waitMs: streamWaitMs,
+        waitMs: waitForStream,
         hint: missing.hint,
       });
     }

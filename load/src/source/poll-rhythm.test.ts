@@ -10,7 +10,7 @@ function follow(
   until: number,
   changes = true,
 ): { late: number[]; looks: number } {
-  const rhythm = new PollRhythm({ pollMs: 200, idlePollMs: 2000 }, 0);
+  const rhythm = new PollRhythm({ pollMs: 200, idlePoll: 2000 }, 0);
   const late: number[] = [];
   let looks = 0;
   let next = 0;

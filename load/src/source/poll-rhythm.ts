@@ -21,25 +21,25 @@ export interface PollPauses {
   /** Between looks while the stream changes, where nothing better is known. */
   readonly pollMs: number;
   /** The longest, when nothing has changed for long. */
-  readonly idlePollMs: number;
+  readonly idlePoll: number;
 }
 
 /**
  * When to look for the next commit. A capture under load commits once a second: looking often just
  * before and after the moment it is expected, and hardly in between, finds it soon and asks no more
  * often than looking at all times would. Where nothing has changed for long the pauses grow, up to
- * `idlePollMs`: a store bills each look. Times are milliseconds of one monotonic clock.
+ * `idlePoll`: a store bills each look. Times are milliseconds of one monotonic clock.
  */
 export class PollRhythm {
   readonly #pollMs: number;
-  readonly #idlePollMs: number;
+  readonly #idlePoll: number;
   #changedAt: number;
   #lastAt: number | null = null;
   #period: number | null = null;
 
-  constructor({ pollMs, idlePollMs }: PollPauses, now: number) {
+  constructor({ pollMs, idlePoll }: PollPauses, now: number) {
     this.#pollMs = pollMs;
-    this.#idlePollMs = idlePollMs;
+    this.#idlePoll = idlePoll;
     this.#changedAt = now;
   }
 
@@ -59,7 +59,7 @@ export class PollRhythm {
 
   /** How long to wait before the next look. */
   pauseMs(now: number): number {
-    const quiet = Math.min((now - this.#changedAt) * QUIET_SHARE, this.#idlePollMs);
+    const quiet = Math.min((now - this.#changedAt) * QUIET_SHARE, this.#idlePoll);
     return Math.max(this.#pauseByRhythm(now), quiet);
   }
 

@@ -48,7 +48,7 @@ await describeWithServer('requests', (servers) => {
     const loaded = counted(await openBucket(folder.url));
     const capture = startCapture(source, captured.bucket, {
       include: [`${database}.*`],
-      commitIntervalMs: 1000,
+      commitInterval: 1000,
       maxAwaitMs: 250,
     });
     await awaitUntil('the capture has caught up', () => capture.stats.phase === 'changes');

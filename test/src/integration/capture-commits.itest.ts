@@ -25,8 +25,8 @@ for (const kind of KINDS) {
         await db.collection('t').insertOne({ first: true });
         const capture = startCapture(source, bucket, {
           include: [database],
-          commitBytes: 20_000,
-          commitIntervalMs: 10,
+          commitSize: 20_000,
+          commitInterval: 10,
         });
         await caughtUp(bucket);
         for (let round = 0; round < 10; round++) {
@@ -97,8 +97,8 @@ await describeWithServer('commits of large documents', (servers) => {
     const db = client.client.db(database);
     const pad = 'p'.repeat(60_000);
     await db.collection('fat').insertMany(Array.from({ length: 60 }, (_, i) => ({ _id: i as never, pad })));
-    const commitBytes = 100_000;
-    const settings = { include: [database], commitBytes, until: 'caught-up' } as const;
+    const commitSize = 100_000;
+    const settings = { include: [database], commitSize, until: 'caught-up' } as const;
     await startCapture(source, bucket, settings).ended;
     await db.collection('fat').updateMany({}, { $set: { touched: true } });
     await startCapture(source, bucket, settings).ended;
@@ -109,6 +109,6 @@ await describeWithServer('commits of large documents', (servers) => {
     const sizes = replayed.commits.flatMap(({ segments = [] }) =>
       segments.filter((each) => each.kind === 'changes').map(({ documentBytes }) => documentBytes),
     );
-    expect(Math.max(...sizes)).toBeLessThan(3 * commitBytes);
+    expect(Math.max(...sizes)).toBeLessThan(3 * commitSize);
   });
 });

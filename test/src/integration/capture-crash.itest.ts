@@ -62,10 +62,10 @@ await describeWithServer('a capture that crashes', (servers) => {
     }
     const settings = {
       include: [database],
-      chunkBytes: 150_000,
-      segmentBytes: 40_000,
-      commitBytes: 10_000,
-      commitIntervalMs: 5,
+      chunkSize: 150_000,
+      segmentSize: 40_000,
+      commitSize: 10_000,
+      commitInterval: 5,
       until: 'caught-up',
     } as const;
     let crashes = 0;
@@ -99,7 +99,7 @@ await describeWithServer('a capture that crashes', (servers) => {
     );
     const checked = await runFsck({ stream: 'default', deep: true }, { bucket, stats: newFsckStats() });
     expect(checked.findings.filter(({ severity }) => severity === 'damage')).toEqual([]);
-    const { items } = await runGc({ stream: 'default', minAgeMs: 0, delete: true }, { bucket });
+    const { items } = await runGc({ stream: 'default', minAge: 0, delete: true }, { bucket });
     expect(items.filter(({ kind }) => kind === 'segment')).toHaveLength(checked.orphans.count);
     expect(await differences(await replayStream(bucket, 'default'), client, database)).toEqual([]);
   });
@@ -119,9 +119,9 @@ await describeWithServer('a capture that crashes', (servers) => {
       await db.collection('big').insertMany(documents);
       const started = startCapture(source, bucket, {
         include: ['shop'],
-        chunkBytes: 200_000,
-        segmentBytes: 50_000,
-        maxReadBytesPerSecond: 300_000,
+        chunkSize: 200_000,
+        segmentSize: 50_000,
+        maxReadRate: 300_000,
       });
       await awaitUntil('the snapshot is under way', () => started.stats.segments > 2);
       await db.collection('big').updateMany({ i: { $lt: 100 } }, { $set: { before: true } });
@@ -134,7 +134,7 @@ await describeWithServer('a capture that crashes', (servers) => {
     await db.collection('big').updateMany({ i: { $gte: 5900 } }, { $set: { after: true } });
     await awaitUntil('the snapshot is complete', () => capture.stats.phase === 'changes');
     await capture.stop();
-    await startCapture(source, bucket, { include: ['shop'], chunkBytes: 200_000, until: 'caught-up' }).ended;
+    await startCapture(source, bucket, { include: ['shop'], chunkSize: 200_000, until: 'caught-up' }).ended;
     expect(capture.stats.retries).toBeGreaterThan(0);
     expect(await differences(await replayStream(bucket, 'default'), client, 'shop')).toEqual([]);
   });

@@ -48,12 +48,12 @@ await describeWithServer('the owner of a stream', (servers) => {
     await using own = await temporaryBucket();
     const bucket = await openBucket(own.url);
     // Changes are waiting for their commit: no idle position is committed meanwhile.
-    const settings = { include: [database], idleCommitMs: 500, commitIntervalMs: 120_000 };
+    const settings = { include: [database], idleCommitMs: 500, commitInterval: 120_000 };
     const owner = startCapture(source, bucket, settings);
     await caughtUp(bucket);
     await client.client.db(database).collection('a').insertOne({ x: 2 });
     const { logger, lines } = recorder();
-    const polite = { ...settings, takeOver: false, ownerSilenceMs: SILENCE_MS };
+    const polite = { ...settings, takeOver: false, ownerSilence: SILENCE_MS };
     const newcomer = startCapture(source, bucket, polite, logger);
     await expect(newcomer.ended).rejects.toMatchObject({
       code: 'STREAM_IN_USE',
@@ -72,7 +72,7 @@ await describeWithServer('the owner of a stream', (servers) => {
     await using source = await connectSource(servers.source.uri);
     await using own = await temporaryBucket();
     const bucket = await openBucket(own.url);
-    const settings = { include: [database], takeOver: false, ownerSilenceMs: SILENCE_MS };
+    const settings = { include: [database], takeOver: false, ownerSilence: SILENCE_MS };
     await startCapture(source, bucket, { ...settings, until: 'caught-up' }).ended;
     expect(milestoneOf(await readManifest(bucket, 'default'), 'capture-stopped')).toBeDefined();
 

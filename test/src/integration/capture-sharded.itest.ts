@@ -30,8 +30,8 @@ await describeWithServer('capture of a sharded cluster', () => {
     await db.collection('spread').insertMany(documents(3000));
     const capture = startCapture(source, bucket, {
       include: ['shop'],
-      chunkBytes: 100_000,
-      segmentBytes: 50_000,
+      chunkSize: 100_000,
+      segmentSize: 50_000,
     });
     await db.collection('spread').updateMany({ i: { $lt: 300 } }, { $set: { early: true } });
     await db.collection('spread').deleteMany({ i: { $gte: 2900 } });
@@ -70,7 +70,7 @@ await describeWithServer('capture of a sharded cluster', () => {
     await db.collection('gone').insertOne({});
     await db.collection('gone').drop();
     await capture.stop();
-    await startCapture(source, bucket, { include: ['shop'], until: 'caught-up', chunkBytes: 100_000 }).ended;
+    await startCapture(source, bucket, { include: ['shop'], until: 'caught-up', chunkSize: 100_000 }).ended;
     // The milestone is there from before; what was written since is proven by a stream that has
     // passed it.
     const replayed = await replayStream(bucket, 'default');

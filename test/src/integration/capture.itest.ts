@@ -78,9 +78,9 @@ for (const kind of KINDS) {
         const writing = churn(db, stop.signal);
         const capture = startCapture(source, bucket, {
           include: [database],
-          chunkBytes: 100_000,
-          segmentBytes: 50_000,
-          maxReadBytesPerSecond: 800_000,
+          chunkSize: 100_000,
+          segmentSize: 50_000,
+          maxReadRate: 800_000,
         });
         await awaitUntil('the snapshot is under way', () => capture.stats.segments > 2);
         await db.collection('two').rename('deux');
@@ -124,9 +124,9 @@ for (const kind of KINDS) {
           .insertMany(Array.from({ length: 10_000 }, (_, i) => ({ i, pad: 'p'.repeat(100) })));
         const settings = {
           include: [database],
-          chunkBytes: 300_000,
-          segmentBytes: 50_000,
-          maxReadBytesPerSecond: 500_000,
+          chunkSize: 300_000,
+          segmentSize: 50_000,
+          maxReadRate: 500_000,
         };
         const first = startCapture(source, bucket, settings);
         await awaitUntil('some segments are in', () => first.stats.segments >= 3);
@@ -136,7 +136,7 @@ for (const kind of KINDS) {
         await db.collection('big').updateMany({ i: { $lt: 500 } }, { $set: { later: true } });
         await db.collection('big').deleteMany({ i: { $gte: 9900 } });
 
-        const { maxReadBytesPerSecond: _, ...fast } = settings;
+        const { maxReadRate: _, ...fast } = settings;
         const second = await startCapture(source, bucket, { ...fast, until: 'snapshot-completed' }).ended;
         expect(second.ended).toBe('snapshot-completed');
         const replayed = await replayStream(bucket, 'default');

@@ -311,7 +311,7 @@ await describeWithServer('waybill cutover', (servers) => {
     const bucket = await openBucket(folder.url);
     const notes = client.client.db(database).collection('notes');
     await notes.insertOne({ text: 'first' });
-    const capture = startCapture(source, bucket, { include: [database], commitIntervalMs: 10 });
+    const capture = startCapture(source, bucket, { include: [database], commitInterval: 10 });
     const prefix = streamPrefix('default');
     await awaitUntil('the capture has caught up', async () =>
       (await readManifest(bucket, prefix)).milestones.some(({ name }) => name === 'caught-up'),

@@ -117,7 +117,7 @@ await describeWithServer('excluding more at a restart', (servers) => {
     await db.collection('small').insertOne({ n: 1 });
     // More than one reply, and read first.
     for (let n = 0; n < 6; n++) await db.collection('large').insertOne({ pad: 'x'.repeat(3_000_000) });
-    const slow = startCapture(source, bucket, { include: [database], maxReadBytesPerSecond: 1, readers: 1 });
+    const slow = startCapture(source, bucket, { include: [database], maxReadRate: 1, readers: 1 });
     await Promise.race([started(bucket), slow.ended]);
     await slow.stop();
     const settings = { include: [database], exclude: [`${database}.large`], until: 'caught-up' } as const;

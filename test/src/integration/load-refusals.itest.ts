@@ -84,7 +84,7 @@ await describeWithServer('what a load refuses', (servers) => {
   it('refuses a stream without images, and one that is not there', async ({ bucket, run }) => {
     await StreamBuilder.create(bucket.url, { images: 'none' });
     await expect(run()).rejects.toMatchObject({ code: 'FORMAT_UNSUPPORTED' });
-    await expect(run({ stream: 'nowhere', streamWaitMs: 0 })).rejects.toMatchObject({
+    await expect(run({ stream: 'nowhere', waitForStream: 0 })).rejects.toMatchObject({
       code: 'STREAM_MISSING',
     });
   });

@@ -36,7 +36,7 @@ for (const { kind, from, what } of CASES) {
         const bucket = await openBucket(folder.url);
         const db = client.client.db(database);
         const include = ['inside', 'other', 'to'].map((name) => `${database}.${name}`);
-        const settings = { include, commitBytes: 10_000, until: 'caught-up' } as const;
+        const settings = { include, commitSize: 10_000, until: 'caught-up' } as const;
         const documents = Array.from({ length: 300 }, (_, i) => ({ i, pad: 'p'.repeat(100) }));
         await db.collection(from).insertMany(documents);
         await db.collection('other').insertOne({});

@@ -3,7 +3,7 @@
  * with a reason and a way on.
  */
 import { runCapture } from '@waybill/capture/capture';
-import { DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/start/settings';
+import { CAPTURE_DEFAULTS } from '@waybill/capture/start/settings';
 import { createLogger } from '@waybill/shared/base/logger';
 import { createMetrics } from '@waybill/shared/base/metrics';
 import { createCaptureStats } from '@waybill/shared/base/stats';
@@ -136,7 +136,7 @@ await describeWithServer('trouble with a source', (servers) => {
     const said: string[] = [];
     const destination = { write: (line: string) => void said.push(line) };
     const stop = new AbortController();
-    const capturing = runCapture(DEFAULT_CAPTURE_SETTINGS, {
+    const capturing = runCapture(CAPTURE_DEFAULTS, {
       source,
       bucket: await openBucket(folder.url),
       logger: createLogger({ level: 'warn', destination }),

@@ -1,5 +1,5 @@
 import { type CaptureResult, runCapture } from '@waybill/capture/capture';
-import { type CaptureSettings, DEFAULT_CAPTURE_SETTINGS } from '@waybill/capture/start/settings';
+import { CAPTURE_DEFAULTS, type CaptureSettings } from '@waybill/capture/start/settings';
 import { createLogger, type Logger } from '@waybill/shared/base/logger';
 import { createMetrics } from '@waybill/shared/base/metrics';
 import { type CaptureStats, createCaptureStats } from '@waybill/shared/base/stats';
@@ -33,8 +33,8 @@ export function startCapture(
   const stats = createCaptureStats();
   const ended = runCapture(
     {
-      ...DEFAULT_CAPTURE_SETTINGS,
-      commitIntervalMs: 50,
+      ...CAPTURE_DEFAULTS,
+      commitInterval: 50,
       maxAwaitMs: 100,
       allowEmpty: true,
       newStream: true,

@@ -23,8 +23,8 @@ export interface OptionSpec {
   readonly requiredBy?: readonly CommandName[];
   /** Whole sentences, for help and manual. */
   readonly describe: string;
-  /** As somebody would write it; parsed like any other value. */
-  readonly default?: string;
+  /** A constant of the settings that have it; none if it depends on the machine. */
+  readonly default?: string | number;
   readonly choices?: readonly string[];
   /** integer, size, duration: the least and greatest value allowed. */
   readonly min?: number;

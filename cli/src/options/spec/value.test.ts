@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { OptionSpec } from './option.ts';
-import { parseValue } from './value.ts';
+import { formatDefault, parseValue } from './value.ts';
 
 const spec = (type: OptionSpec['type'], more: Partial<OptionSpec> = {}): OptionSpec => ({
   type,
@@ -9,6 +9,20 @@ const spec = (type: OptionSpec['type'], more: Partial<OptionSpec> = {}): OptionS
   commands: [],
   describe: '',
   ...more,
+});
+
+it.each([
+  ['size', 64 * 2 ** 20, '64MiB'],
+  ['size', 1000, '1000'],
+  ['duration', 604_800_000, '7d'],
+  ['duration', 90_000, '90s'],
+  ['duration', 250, '250ms'],
+  ['duration', 0, '0'],
+  ['integer', 5000, '5000'],
+  ['string', 'default', 'default'],
+] as const)('writes a default of %s, %j, as %s', (type, value, written) => {
+  expect(formatDefault(spec(type, { default: value }))).toBe(written);
+  expect(parseValue(spec(type), written)).toBe(value);
 });
 
 describe('parseValue', () => {

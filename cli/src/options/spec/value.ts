@@ -119,3 +119,17 @@ function within(
   if (value > max) throw new ValueError(`${form}, at most ${show(max)}`);
   return value;
 }
+
+/** A default as somebody would write it. */
+export function formatDefault({ type, default: value }: OptionSpec): string | undefined {
+  if (typeof value !== 'number' || value === 0) return value?.toString();
+  if (type === 'size') return inLargestUnit(value, { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }, '');
+  if (type === 'duration')
+    return inLargestUnit(value, { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }, 'ms');
+  return String(value);
+}
+
+function inLargestUnit(value: number, units: Readonly<Record<string, number>>, smallest: string): string {
+  const [unit, size] = Object.entries(units).findLast(([, each]) => value % each === 0) ?? [smallest, 1];
+  return `${value / size}${unit}`;
+}

@@ -1,3 +1,4 @@
+import { DEFAULT_TIMEOUT_MS } from '@waybill/shared/bucket/store-options';
 import { WITH_BUCKET, WRITING } from '../spec/commands.ts';
 import type { OptionSpec } from '../spec/option.ts';
 
@@ -67,7 +68,7 @@ export const BUCKET_OPTIONS = {
     commands: WITH_BUCKET,
     min: 1000,
     max: 600_000,
-    default: '30s',
+    default: DEFAULT_TIMEOUT_MS,
     describe:
       'A request on whose connection nothing comes or goes for this long is given up and tried again.',
   },

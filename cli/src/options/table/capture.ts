@@ -1,3 +1,4 @@
+import { CAPTURE_DEFAULTS } from '@waybill/capture/start/settings';
 import { CAPTURING } from '../spec/commands.ts';
 import type { OptionSpec } from '../spec/option.ts';
 
@@ -10,7 +11,7 @@ export const CAPTURE_OPTIONS = {
     group: 'Capture',
     commands: CAPTURING,
     min: MiB,
-    default: '128MiB',
+    default: CAPTURE_DEFAULTS.chunkSize,
     describe: 'A collection is read in _id ranges of about this size.',
   },
   'segment-size': {
@@ -19,7 +20,7 @@ export const CAPTURE_OPTIONS = {
     commands: CAPTURING,
     min: 64 * 1024,
     max: 512 * MiB,
-    default: '64MiB',
+    default: CAPTURE_DEFAULTS.segmentSize,
     describe: 'A snapshot segment is closed at this many bytes of documents.',
   },
   'commit-size': {
@@ -28,7 +29,7 @@ export const CAPTURE_OPTIONS = {
     commands: CAPTURING,
     min: 64 * 1024,
     max: 512 * MiB,
-    default: '16MiB',
+    default: CAPTURE_DEFAULTS.commitSize,
     describe: 'Changes are committed when this much is buffered.',
   },
   'commit-interval': {
@@ -36,7 +37,7 @@ export const CAPTURE_OPTIONS = {
     group: 'Capture',
     commands: CAPTURING,
     min: 10,
-    default: '1s',
+    default: CAPTURE_DEFAULTS.commitInterval,
     describe: 'Changes are committed at the latest this long after the first of them was read.',
   },
   readers: {
@@ -63,7 +64,7 @@ export const CAPTURE_OPTIONS = {
     group: 'Capture',
     commands: CAPTURING,
     min: 15_000,
-    default: '15s',
+    default: CAPTURE_DEFAULTS.ownerSilence,
     describe:
       'A stream that another capture owns is taken over when that one has committed nothing for this long; at once where it has stopped, or is a dead process of this machine. One that goes on committing keeps the stream.',
   },
@@ -78,7 +79,7 @@ export const CAPTURE_OPTIONS = {
     group: 'Capture',
     commands: CAPTURING,
     choices: ['primary', 'secondaryPreferred'],
-    default: 'primary',
+    default: CAPTURE_DEFAULTS.readPreference,
     describe: 'Which members the snapshot reads from. Changes always follow the majority.',
   },
   'time-series': {
@@ -86,7 +87,7 @@ export const CAPTURE_OPTIONS = {
     group: 'Capture',
     commands: CAPTURING,
     choices: ['refuse', 'snapshot-only'],
-    default: 'refuse',
+    default: CAPTURE_DEFAULTS.timeSeries,
     describe:
       'Time-series collections: refuse them, since change streams do not show what is written to them, or copy what is there and nothing after.',
   },

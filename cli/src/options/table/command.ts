@@ -1,3 +1,5 @@
+import { GC_DEFAULTS } from '@waybill/audit/gc/settings';
+import { CUTOVER_DEFAULTS } from '@waybill/load/settings/cutover-settings';
 import type { OptionSpec } from '../spec/option.ts';
 
 /** What one command or two have to themselves. */
@@ -22,7 +24,7 @@ export const COMMAND_OPTIONS = {
     group: 'Command',
     commands: ['cutover'],
     min: 5000,
-    default: '60s',
+    default: CUTOVER_DEFAULTS.wait,
     describe:
       'Give up when capture or load show no sign of life for this long. However long the rest takes, a cutover waits while they go on.',
   },
@@ -63,7 +65,7 @@ export const COMMAND_OPTIONS = {
     type: 'duration',
     group: 'Command',
     commands: ['gc'],
-    default: '7d',
+    default: GC_DEFAULTS.minAge,
     describe:
       "Keep segments that no commit names while they are younger than this, by the bucket's own clock. What a capture that is not fenced may yet commit stays for an hour in any case.",
   },

@@ -1,3 +1,4 @@
+import { LOAD_DEFAULTS } from '@waybill/load/settings/load-settings';
 import { LOADING, WITH_TARGET } from '../spec/commands.ts';
 import type { OptionSpec } from '../spec/option.ts';
 
@@ -10,7 +11,7 @@ export const LOAD_OPTIONS = {
     group: 'Load',
     commands: LOADING,
     choices: ['after-snapshot', 'last', 'none'],
-    default: 'after-snapshot',
+    default: LOAD_DEFAULTS.indexes,
     describe:
       'When secondary indexes are built: after the snapshot; when the stream is drained; or never, not by the cutover either.',
   },
@@ -19,7 +20,7 @@ export const LOAD_OPTIONS = {
     group: 'Load',
     commands: LOADING,
     choices: ['apply', 'halt', 'ignore'],
-    default: 'apply',
+    default: LOAD_DEFAULTS.ddl,
     describe:
       'What to do with changes of collections and indexes: repeat them, stop before them, or skip them.',
   },
@@ -34,7 +35,7 @@ export const LOAD_OPTIONS = {
     type: 'duration',
     group: 'Load',
     commands: ['load'],
-    default: '60s',
+    default: LOAD_DEFAULTS.waitForStream,
     describe:
       'How long to wait for a stream that is not in the bucket yet, since its capture is just being started.',
   },
@@ -52,7 +53,7 @@ export const LOAD_OPTIONS = {
     commands: LOADING,
     min: 1,
     max: 64,
-    default: '6',
+    default: LOAD_DEFAULTS.workers,
     describe: 'Write commands in flight to the target at once.',
   },
   'idle-poll': {
@@ -60,7 +61,7 @@ export const LOAD_OPTIONS = {
     group: 'Load',
     commands: LOADING,
     min: 200,
-    default: '2s',
+    default: LOAD_DEFAULTS.idlePoll,
     describe:
       'The longest pause between looks for a new commit when nothing has changed for a while; each look is a request that a store bills. While the stream changes it is looked at five times a second.',
   },
@@ -70,7 +71,7 @@ export const LOAD_OPTIONS = {
     commands: LOADING,
     min: 1,
     max: 100_000,
-    default: '5000',
+    default: LOAD_DEFAULTS.batchRecords,
     describe: 'The most change records in one batch.',
   },
   'batch-size': {
@@ -79,7 +80,7 @@ export const LOAD_OPTIONS = {
     commands: LOADING,
     min: 64 * 1024,
     max: 48 * MiB,
-    default: '8MiB',
+    default: LOAD_DEFAULTS.batchSize,
     describe:
       'The most bytes of changed documents in one batch. Above 12 MiB a batch does not go as a transaction, which costs the target more.',
   },

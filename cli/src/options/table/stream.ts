@@ -1,3 +1,4 @@
+import { CAPTURE_DEFAULTS } from '@waybill/capture/start/settings';
 import { MOST_LANES } from '@waybill/shared/manifest/limits';
 import { CAPTURING, FILTERING } from '../spec/commands.ts';
 import type { OptionSpec } from '../spec/option.ts';
@@ -34,7 +35,7 @@ export const STREAM_OPTIONS = {
     group: GROUP,
     commands: CAPTURING,
     choices: ['avro', 'jsonl'],
-    default: 'avro',
+    default: CAPTURE_DEFAULTS.format,
     describe: 'Format of the segments: Avro object containers, or JSON Lines.',
   },
   codec: {
@@ -42,7 +43,7 @@ export const STREAM_OPTIONS = {
     group: GROUP,
     commands: CAPTURING,
     choices: ['zstandard', 'deflate', 'gzip', 'null'],
-    default: 'zstandard',
+    default: CAPTURE_DEFAULTS.codec,
     describe: 'Compression of the segments. deflate: Avro only; gzip: JSON Lines only.',
   },
   lanes: {
@@ -51,7 +52,7 @@ export const STREAM_OPTIONS = {
     commands: CAPTURING,
     min: 1,
     max: MOST_LANES,
-    default: '16',
+    default: CAPTURE_DEFAULTS.lanes,
     describe:
       'Lanes of the changes: how much of a load can ever work on changes side by side. All changes of one document stay in one lane, in order.',
   },
@@ -60,7 +61,7 @@ export const STREAM_OPTIONS = {
     group: GROUP,
     commands: CAPTURING,
     choices: ['lookup', 'post', 'none'],
-    default: 'lookup',
+    default: CAPTURE_DEFAULTS.images,
     describe:
       'Where the whole document beside an update comes from. lookup: read in batches after the event. post: the post-image that the server stores, and a lookup where it stores none. none: left out, and then the stream cannot be loaded.',
   },

@@ -1,3 +1,5 @@
+import { CAPTURE_DEFAULTS } from '@waybill/capture/start/settings';
+import { LOAD_DEFAULTS } from '@waybill/load/settings/load-settings';
 import { WITH_BUCKET, WITH_STREAM, WITH_TARGET } from '../spec/commands.ts';
 import type { OptionSpec } from '../spec/option.ts';
 
@@ -32,7 +34,7 @@ export const WHERE_OPTIONS = {
     type: 'string',
     group: 'Where',
     commands: WITH_STREAM,
-    default: 'default',
+    default: CAPTURE_DEFAULTS.stream,
     describe: 'Name of the stream in the bucket.',
     example: 'shop-2026',
   },
@@ -47,7 +49,7 @@ export const WHERE_OPTIONS = {
     type: 'string',
     group: 'Where',
     commands: WITH_TARGET,
-    default: 'default',
+    default: LOAD_DEFAULTS.load,
     describe: 'Name of the load: one application of a stream to one target.',
     example: 'staging',
   },

@@ -2,6 +2,7 @@
 import { environmentName, OPTION_SPECS, type OptionName } from 'waybill/options/options';
 import { COMMANDS } from 'waybill/options/spec/commands';
 import type { OptionSpec } from 'waybill/options/spec/option';
+import { formatDefault } from 'waybill/options/spec/value';
 
 const FORMS: Readonly<Record<OptionSpec['type'], string>> = {
   string: 'text',
@@ -48,7 +49,8 @@ function cells(name: OptionName, spec: OptionSpec): string[] {
     ? 'all'
     : spec.commands.map((each) => (spec.requiredBy?.includes(each) ? `**${each}**` : each)).join(', ');
   const example = spec.example ? ` Example: \`${spec.example}\`` : '';
-  const byDefault = spec.default ? `\`${spec.default}\`` : spec.type === 'boolean' ? 'no' : '';
+  const written = formatDefault(spec);
+  const byDefault = written ? `\`${written}\`` : spec.type === 'boolean' ? 'no' : '';
   return [flag, form, byDefault, commands, `${spec.describe}${example}`].map((cell) =>
     cell.replaceAll('|', '\\|'),
   );
