@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { EXIT_CODES } from '@waybill/shared/base/errors';
+import { EXIT_CODES } from '@waybill/shared/base/error-codes';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readCommandLine } from './command-line.ts';
 import { COMMANDS } from './commands/commands.ts';

@@ -2,7 +2,7 @@
  * What `--help` prints: all commands, or one with its options, in the groups of docs/options.md.
  */
 
-import { EXIT_CODES } from '@waybill/shared/base/errors';
+import { EXIT_CODES } from '@waybill/shared/base/error-codes';
 import type { Argv, Options as YargsOptions } from 'yargs';
 import type { Command } from './commands/command.ts';
 import { OPTION_SPECS, OPTIONS } from './options/options.ts';

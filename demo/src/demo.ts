@@ -9,7 +9,7 @@ import { openTarget } from '@waybill/load/target/open/open-target';
 import type { VerifyReport } from '@waybill/load/verify/report';
 import { LinkedAbort, sleep, throwIfAborted } from '@waybill/shared/base/lifecycle';
 import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
-import { connect } from '@waybill/shared/mongo/driver/connection';
+import { connect } from '@waybill/shared/mongo/driver/connect';
 import { RawSequence } from '@waybill/shared/mongo/driver/raw-value';
 import { type Application, startApplication } from './application/application-process.ts';
 import { findMongod } from './servers/find.ts';

@@ -6,7 +6,8 @@
 import { COMMIT_RULES, type CommitRule } from '@waybill/shared/manifest/check';
 import type { ChainedCommit } from '@waybill/shared/manifest/codec';
 import type { Commit } from '@waybill/shared/manifest/commit';
-import { applyCommit, EMPTY_STATE, type StreamState } from '@waybill/shared/manifest/state';
+import { applyCommit } from '@waybill/shared/manifest/fold';
+import { EMPTY_STATE, type StreamState } from '@waybill/shared/manifest/state';
 import type { FindingKind, Findings } from './findings.ts';
 
 const RULES = Object.keys(COMMIT_RULES) as CommitRule[];

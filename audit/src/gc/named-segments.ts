@@ -7,12 +7,13 @@ import { hasCode, WaybillError } from '@waybill/shared/base/errors';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { isUnfenced } from '@waybill/shared/manifest/append';
 import { type ChainedCommit, corrupt } from '@waybill/shared/manifest/codec';
+import { foldCommit } from '@waybill/shared/manifest/fold';
 import { readStream } from '@waybill/shared/manifest/identity';
 import { commitKey, loadPrefix, segmentKey, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readCommits } from '@waybill/shared/manifest/log';
 import { loadNames } from '@waybill/shared/manifest/names';
 import type { LogOptions } from '@waybill/shared/manifest/options';
-import { EMPTY_STATE, foldCommit, type StreamState } from '@waybill/shared/manifest/state';
+import { EMPTY_STATE, type StreamState } from '@waybill/shared/manifest/state';
 import { SegmentTable } from '../fsck/segment-table.ts';
 import { type LogSurvey, surveyLog } from '../fsck/survey.ts';
 

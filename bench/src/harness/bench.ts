@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findMongod, findMongoTools, type ServerBinary } from '@waybill/demo/servers/find';
 import { type RunningServer, startMongod } from '@waybill/demo/servers/start';
-import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { connect } from '@waybill/shared/mongo/driver/connect';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import type { Measure } from '../report/measure.ts';
 
 /**

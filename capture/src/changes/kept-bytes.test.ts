@@ -1,6 +1,7 @@
 import { clusterTime } from '@waybill/shared/base/position';
 import { buildDocument, doc, fromObject, string, timestamp } from '@waybill/shared/bson/build';
-import { type PackedChangeEvent, readChangeEvent } from '@waybill/shared/bson/change-event';
+import type { PackedChangeEvent } from '@waybill/shared/bson/change-event';
+import { readChangeEvent } from '@waybill/shared/bson/read-change-event';
 import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import { describe, expect, it } from 'vitest';
 import { KnownCollections } from '../catalog/known-collections.ts';

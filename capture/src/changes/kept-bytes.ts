@@ -1,4 +1,5 @@
-import { type PackedChangeEvent, readChangeEvent } from '@waybill/shared/bson/change-event';
+import type { PackedChangeEvent } from '@waybill/shared/bson/change-event';
+import { readChangeEvent } from '@waybill/shared/bson/read-change-event';
 
 /** What waits for its commit may keep this many times its own bytes alive. */
 const MOST = 2;

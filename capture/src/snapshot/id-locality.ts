@@ -2,8 +2,8 @@ import { hasCode } from '@waybill/shared/base/errors';
 import { array, buildArray, buildDocument, doc } from '@waybill/shared/bson/build';
 import { asBuffer, BsonType, findElement, type RawElement } from '@waybill/shared/bson/raw';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
-import { readAll } from '@waybill/shared/mongo/driver/cursor';
 import { rawDocument } from '@waybill/shared/mongo/driver/raw-value';
+import { readAll } from '@waybill/shared/mongo/driver/read-all';
 import { collectionUuidField } from '@waybill/shared/mongo/facts/collection-identity';
 import type { PlannedCollection } from '@waybill/shared/mongo/read/range-plan';
 

@@ -17,20 +17,20 @@
  */
 
 import { hasCode } from '@waybill/shared/base/errors';
-import { splitNamespace } from '@waybill/shared/base/record';
-import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import type { DocumentPlaces } from '@waybill/shared/bson/document-places';
 import { BsonType, findElement } from '@waybill/shared/bson/raw';
 import { hasServerCode } from '@waybill/shared/mongo/driver/classify';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { openCursor, type RawCursor } from '@waybill/shared/mongo/driver/cursor';
 import { rawDocument } from '@waybill/shared/mongo/driver/raw-value';
-import { collectionUuidField, openByIdentity } from '@waybill/shared/mongo/facts/collection-identity';
+import { collectionUuidField } from '@waybill/shared/mongo/facts/collection-identity';
 import {
-  type RangeOutcome,
-  type ReadRangeOptions,
-  readConcernOf,
-} from '@waybill/shared/mongo/read/range-reader';
+  CollectionReading,
+  type ReadOutcome,
+  type Step,
+} from '@waybill/shared/mongo/read/collection-reading';
+import type { ReadRangeOptions } from '@waybill/shared/mongo/read/range-reader';
+import { readConcernOf } from '@waybill/shared/mongo/read/read-concern';
 
 export interface ReadNaturalOptions
   extends Pick<
@@ -59,86 +59,43 @@ const KEPT_POSITIONS = 4;
  */
 export class NaturalReader implements AsyncIterable<NaturalBatch> {
   readonly #connection: MongoConnection;
-  readonly #database: string;
   readonly #options: ReadNaturalOptions;
-  /** The collection's name now. */
-  #collection: string;
+  readonly #reading: CollectionReading<RawCursor, NaturalBatch>;
   #positions: readonly Uint8Array[];
-  #outcome: RangeOutcome | null = null;
 
   constructor(connection: MongoConnection, namespace: string, options: ReadNaturalOptions = {}) {
     this.#connection = connection;
-    const { database, collection } = splitNamespace(namespace);
-    this.#database = database;
-    this.#collection = collection;
     this.#options = options;
     this.#positions = options.positions ?? [];
+    this.#reading = new CollectionReading(connection, namespace, options, {
+      open: (name) => this.#open(name),
+      read: (cursor) => this.#read(cursor),
+    });
   }
 
   /** Null while it is being read. */
-  get outcome(): RangeOutcome | null {
-    return this.#outcome;
+  get outcome(): ReadOutcome | null {
+    return this.#reading.outcome;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<NaturalBatch> {
-    let open: RawCursor | null = null;
-    try {
-      while (this.#outcome === null) {
-        const step: Step = await this.#step(open);
-        open = step.open;
-        if (step.batch) yield step.batch;
-        else this.#outcome = step.outcome;
-      }
-    } finally {
-      await open?.close();
-    }
+  [Symbol.asyncIterator](): AsyncIterator<NaturalBatch> {
+    return this.#reading[Symbol.asyncIterator]();
   }
 
-  /** The next batch, over as many cursors as it takes. Each success starts the retries afresh. */
-  async #step(open: RawCursor | null): Promise<Step> {
-    const { signal, onRetry } = this.#options;
-    let current = open;
-    return retry(
-      async () => {
-        try {
-          current ??= await this.#open();
-          if (!current) return { open: null, batch: null, outcome: 'dropped' };
-          const batch = await current.next();
-          if (!batch) return { open: current, batch: null, outcome: 'complete' };
-          const position = ownPosition(batch.postBatchResumeToken);
-          if (position) this.#positions = [position, ...this.#positions].slice(0, KEPT_POSITIONS);
-          return {
-            open: current,
-            batch: { places: batch.places, bytes: batch.bytes, position },
-            outcome: null,
-          };
-        } catch (error) {
-          await current?.close();
-          current = null;
-          throw error;
-        }
-      },
-      this.#options.retry ?? DEFAULT_RETRY,
-      { signal, onRetry },
-    );
+  async #read(cursor: RawCursor): Promise<Step<NaturalBatch>> {
+    const batch = await cursor.next();
+    if (!batch) return { batch: null, next: 'complete' };
+    const position = ownPosition(batch.postBatchResumeToken);
+    if (position) this.#positions = [position, ...this.#positions].slice(0, KEPT_POSITIONS);
+    return { batch: { places: batch.places, bytes: batch.bytes, position }, next: 'same cursor' };
   }
 
-  /** Null: the collection is gone. */
-  async #open(): Promise<RawCursor | null> {
-    const { uuid = null, signal } = this.#options;
-    const identity = { database: this.#database, collection: this.#collection, uuid };
-    const found = await openByIdentity(this.#connection, identity, (name) => this.#openUnder(name), signal);
-    if (!found) return null;
-    this.#collection = found.collection;
-    return found.opened;
-  }
-
-  async #openUnder(name: string): Promise<RawCursor> {
+  async #open(name: string): Promise<RawCursor> {
     const { batchBytes, bulk, readPreference, signal, onStartOver } = this.#options;
     const options = { signal, readPreference, targetBatchBytes: batchBytes, bulk, prefetch: true };
     for (;;) {
       try {
-        return await openCursor(this.#connection, this.#database, this.#command(name), options);
+        return await openCursor(this.#connection, this.#reading.database, this.#command(name), options);
       } catch (error) {
         const isOfOtherCopy = hasServerCode(error, 'PositionOfOtherCopy');
         if (this.#positions.length === 0 || (!isOfOtherCopy && !hasServerCode(error, 'KeyNotFound')))
@@ -162,10 +119,6 @@ export class NaturalReader implements AsyncIterable<NaturalBatch> {
     };
   }
 }
-
-type Step =
-  | { readonly open: RawCursor; readonly batch: NaturalBatch; readonly outcome: null }
-  | { readonly open: RawCursor | null; readonly batch: null; readonly outcome: RangeOutcome };
 
 /**
  * A copy, since the reply's memory is used again; null where the token names no record, which is at

@@ -11,7 +11,7 @@
 
 import { hasCode, WaybillError } from '@waybill/shared/base/errors';
 import { type ClusterTime, formatClusterTime } from '@waybill/shared/base/position';
-import { readChangeEvent } from '@waybill/shared/bson/change-event';
+import { readChangeEvent } from '@waybill/shared/bson/read-change-event';
 import type { StreamPosition } from '@waybill/shared/manifest/position';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { openCursor } from '@waybill/shared/mongo/driver/cursor';

@@ -2,8 +2,8 @@
 
 import { throwIfAborted } from '@waybill/shared/base/lifecycle';
 import { fromObject } from '@waybill/shared/bson/build';
-import { readChangeEvent } from '@waybill/shared/bson/change-event';
 import { findElement } from '@waybill/shared/bson/raw';
+import { readChangeEvent } from '@waybill/shared/bson/read-change-event';
 import { readNumber } from '@waybill/shared/bson/values';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { openCursor } from '@waybill/shared/mongo/driver/cursor';

@@ -2,7 +2,7 @@ import { clusterTime } from '@waybill/shared/base/position';
 import { fromObject } from '@waybill/shared/bson/build';
 import { DocumentPlaces } from '@waybill/shared/bson/document-places';
 import { findElement } from '@waybill/shared/bson/raw';
-import type { ServerInfo } from '@waybill/shared/mongo/driver/connection';
+import type { ServerInfo } from '@waybill/shared/mongo/driver/server-info';
 import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import { describe, expect, it } from 'vitest';
 import { optionsHash, serverMatch, streamOptions, streamPipeline } from './stream-options.ts';

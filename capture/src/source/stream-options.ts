@@ -10,8 +10,8 @@ import {
   string,
   timestamp,
 } from '@waybill/shared/bson/build';
-import type { ServerInfo } from '@waybill/shared/mongo/driver/connection';
 import type { RawElement } from '@waybill/shared/mongo/driver/raw-value';
+import type { ServerInfo } from '@waybill/shared/mongo/driver/server-info';
 import type { NamespaceLists } from '@waybill/shared/mongo/facts/namespace-filter';
 
 /** Everything that a resume token depends on. */

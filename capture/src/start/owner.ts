@@ -14,8 +14,9 @@ import { sleep } from '@waybill/shared/base/lifecycle';
 import type { Logger } from '@waybill/shared/base/logger';
 import { isCertainlyDead } from '@waybill/shared/base/process-identity';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
+import { foldCommit } from '@waybill/shared/manifest/fold';
 import { readCommits } from '@waybill/shared/manifest/log';
-import { foldCommit, type StreamState } from '@waybill/shared/manifest/state';
+import type { StreamState } from '@waybill/shared/manifest/state';
 import type { CaptureSettings } from './settings.ts';
 
 /** Beyond {@link CaptureSettings.idleCommitMs}: by then an owner commits, whatever holds it up. */

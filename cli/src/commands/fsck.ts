@@ -1,6 +1,6 @@
 import { runFsck } from '@waybill/audit/fsck/fsck';
 import { newFsckStats } from '@waybill/audit/fsck/stats';
-import { EXIT_CODES } from '@waybill/shared/base/errors';
+import { EXIT_CODES } from '@waybill/shared/base/error-codes';
 import { printableData } from '@waybill/shared/base/printable';
 import { showChecking } from '../output/checking.ts';
 import { renderFsck } from '../output/fsck.ts';

@@ -8,12 +8,8 @@ import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { assertReachable, probeBucket } from '@waybill/shared/bucket/open/probe';
 import type { StoreOptions } from '@waybill/shared/bucket/store-options';
-import {
-  type ConnectOptions,
-  connect,
-  type MongoConnection,
-  type Role,
-} from '@waybill/shared/mongo/driver/connection';
+import { type ConnectOptions, connect } from '@waybill/shared/mongo/driver/connect';
+import type { MongoConnection, Role } from '@waybill/shared/mongo/driver/connection';
 import type { Options } from '../options/options.ts';
 import { required } from '../options/resolve.ts';
 import type { CommandContext } from './command.ts';

@@ -9,7 +9,7 @@ import { mayBeEmpty, nothingCompared } from '@waybill/load/verify/nothing-compar
 import { isDifference, isEmpty } from '@waybill/load/verify/report';
 import { newVerifyStats } from '@waybill/load/verify/settings';
 import { runVerify } from '@waybill/load/verify/verify';
-import { EXIT_CODES } from '@waybill/shared/base/errors';
+import { EXIT_CODES } from '@waybill/shared/base/error-codes';
 import { printableData } from '@waybill/shared/base/printable';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';

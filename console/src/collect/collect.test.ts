@@ -7,7 +7,7 @@ import type { Milestone } from '@waybill/shared/manifest/commit';
 import { createStream } from '@waybill/shared/manifest/identity';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
-import { connect } from '@waybill/shared/mongo/driver/connection';
+import { connect } from '@waybill/shared/mongo/driver/connect';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { StatusCollector } from './collect.ts';
 

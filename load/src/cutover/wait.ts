@@ -8,8 +8,9 @@ import { sleep } from '@waybill/shared/base/lifecycle';
 import { type ClusterTime, parseClusterTime } from '@waybill/shared/base/position';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { Milestone } from '@waybill/shared/manifest/commit';
+import { foldCommit } from '@waybill/shared/manifest/fold';
 import { readCommits, readManifest } from '@waybill/shared/manifest/log';
-import { foldCommit, type StreamState } from '@waybill/shared/manifest/state';
+import type { StreamState } from '@waybill/shared/manifest/state';
 
 export interface WaitOptions {
   readonly signal: AbortSignal;

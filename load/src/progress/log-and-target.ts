@@ -3,10 +3,11 @@
 import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
+import { foldCommit } from '@waybill/shared/manifest/fold';
 import { loadPrefix } from '@waybill/shared/manifest/keys';
 import { readCommits, readManifest } from '@waybill/shared/manifest/log';
 import { loadMissing } from '@waybill/shared/manifest/names';
-import { foldCommit, type StreamState } from '@waybill/shared/manifest/state';
+import type { StreamState } from '@waybill/shared/manifest/state';
 import type { Target } from '../target/target.ts';
 import { streamIdentityText } from './stream-identity.ts';
 import { assertBound, lookAtTarget, settleProgressDatabase, type TargetSight } from './target-bond.ts';

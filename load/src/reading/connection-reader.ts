@@ -11,7 +11,8 @@ import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/facts/cata
 import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time';
 import { duplicateIds } from '@waybill/shared/mongo/read/duplicate-ids';
-import { type RangeBatch, readConcernOf, readRange } from '@waybill/shared/mongo/read/range-reader';
+import { type RangeBatch, readRange } from '@waybill/shared/mongo/read/range-reader';
+import { readConcernOf } from '@waybill/shared/mongo/read/read-concern';
 import type { DocumentReader, FindOptions, RangeOptions } from './document-reader.ts';
 
 export class ConnectionReader implements DocumentReader {

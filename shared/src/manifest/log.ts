@@ -11,10 +11,11 @@ import { lookedForAgain } from '../bucket/known-object.ts';
 import { patientList } from '../bucket/patient-list.ts';
 import { latestCheckpoint } from './checkpoint.ts';
 import { type ChainedCommit, corrupt, decodeCommit } from './codec.ts';
+import { foldCommit } from './fold.ts';
 import { commitKey, manifestPrefix, numberInKey } from './keys.ts';
 import { KnownHead, type LogPoint } from './known-head.ts';
 import { type LogOptions, retried } from './options.ts';
-import { EMPTY_STATE, foldCommit, type StreamState } from './state.ts';
+import { EMPTY_STATE, type StreamState } from './state.ts';
 
 /**
  * Commits fetched at once by a reader that is behind. A commit is a few KiB; a plan may reach a few

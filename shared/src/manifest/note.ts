@@ -4,9 +4,9 @@ import { throwIfAborted } from '../base/lifecycle.ts';
 import type { Bucket } from '../bucket/bucket.ts';
 import { nextCommit, putCommit, signature } from './append.ts';
 import type { Commit, Milestone } from './commit.ts';
+import { foldCommit } from './fold.ts';
 import { readManifest } from './log.ts';
 import type { LogOptions } from './options.ts';
-import { foldCommit } from './state.ts';
 
 export interface NoteOptions extends LogOptions {
   /** This process, for people. */

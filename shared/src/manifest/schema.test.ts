@@ -6,6 +6,7 @@ import { nextCommit } from './append.ts';
 import { checkpointOf } from './checkpoint.ts';
 import { decodeIdentity, encodeCheckpoint, encodeIdentity } from './codec.ts';
 import type * as contract from './commit.ts';
+import { foldCommit } from './fold.ts';
 import { manifestJsonSchemas } from './json-schemas.ts';
 import type {
   chunkPlanSchema,
@@ -20,7 +21,7 @@ import type {
   segmentEntrySchema,
 } from './schema.ts';
 import { sealJson } from './sealed-json.ts';
-import { EMPTY_STATE, foldCommit } from './state.ts';
+import { EMPTY_STATE } from './state.ts';
 
 const committed = (name: string): Record<string, unknown> =>
   JSON.parse(readFileSync(new URL(`../../../schemas/src/${name}`, import.meta.url), 'utf8'));

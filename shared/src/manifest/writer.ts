@@ -18,10 +18,11 @@ import { type EncodedCommit, nextCommit, type PutCommitOptions, putCommit, signa
 import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts';
 import type { ChainedCommit } from './codec.ts';
 import type { Commit, CommitBody } from './commit.ts';
+import { foldCommit } from './fold.ts';
 import { KnownHead } from './known-head.ts';
 import { readCommits, readManifest } from './log.ts';
 import type { LogOptions } from './options.ts';
-import { foldCommit, type StreamState } from './state.ts';
+import type { StreamState } from './state.ts';
 
 export interface AcquireOptions extends LogOptions {
   readonly bucket: Bucket;

@@ -4,11 +4,7 @@
  */
 
 /** Sorted paths of each circle, joined by a space. */
-export const FILE_CIRCLES: readonly string[] = [
-  'shared/src/bucket/s3/put.ts shared/src/bucket/s3/upload.ts',
-  'shared/src/manifest/check.ts shared/src/manifest/state.ts',
-  'shared/src/mongo/driver/connection.ts shared/src/mongo/driver/server-pins.ts',
-];
+export const FILE_CIRCLES: readonly string[] = [];
 
 /** Workspaces whose folders import each other in circles. */
 export const FOLDER_CIRCLES: readonly string[] = [];
@@ -43,19 +39,14 @@ export const DEAD_EXPORTS: readonly string[] = [
 
 /** More than 300 lines, with the lines that they have. */
 export const LONG_FILES: Readonly<Record<string, number>> = {
-  'shared/errors.ts': 367,
-  'shared/change-event.ts': 365,
-  'shared/connection.ts': 348,
-  'shared/cursor.ts': 335,
-  'shared/range-reader.ts': 310,
   'audit/damage.test.ts': 385,
   'audit/gc.test.ts': 312,
   'console/status.test.ts': 332,
-  'test/bson-events.itest.ts': 342,
+  'test/bson-events.itest.ts': 344,
   'test/cli-errors.itest.ts': 303,
   'test/cutover-undone.itest.ts': 322,
   'test/cutover.itest.ts': 347,
-  'test/gcs-network.itest.ts': 333,
+  'test/gcs-network.itest.ts': 334,
   'test/contract.ts': 329,
 };
 

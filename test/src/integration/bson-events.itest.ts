@@ -6,11 +6,13 @@
 import { writeOutcome } from '@waybill/load/target/mongodb/write-outcome';
 import * as build from '@waybill/shared/bson/build';
 import { canonicalKey } from '@waybill/shared/bson/canonical-key';
-import { type ChangeEvent, joinFragments, readChangeEvent } from '@waybill/shared/bson/change-event';
+import type { ChangeEvent } from '@waybill/shared/bson/change-event';
 import { diffDocuments } from '@waybill/shared/bson/diff';
 import { BsonType, type RawElement } from '@waybill/shared/bson/raw';
+import { joinFragments, readChangeEvent } from '@waybill/shared/bson/read-change-event';
 import { deleteStatement, pipelineStatement, replaceStatement } from '@waybill/shared/bson/statement';
-import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { connect } from '@waybill/shared/mongo/driver/connect';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { openCursor } from '@waybill/shared/mongo/driver/cursor';
 import { RawSequence, rawArray, rawDocument } from '@waybill/shared/mongo/driver/raw-value';
 import { Decimal128 } from 'mongodb-4-0';

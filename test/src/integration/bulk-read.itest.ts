@@ -5,7 +5,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
 import { isTransient } from '@waybill/shared/base/errors';
-import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { connect } from '@waybill/shared/mongo/driver/connect';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { openCursor } from '@waybill/shared/mongo/driver/cursor';
 import { readRange } from '@waybill/shared/mongo/read/range-reader';
 import { expect, it } from 'vitest';

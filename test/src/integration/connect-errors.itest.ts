@@ -11,7 +11,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import type { RunningServer } from '@waybill/demo/servers/start';
 import type { WaybillError } from '@waybill/shared/base/errors';
-import { connect } from '@waybill/shared/mongo/driver/connection';
+import { connect } from '@waybill/shared/mongo/driver/connect';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeWithServer, startServer } from '../support/servers.ts';
 import { runWaybill } from '../support/waybill.ts';

@@ -1,7 +1,6 @@
 /**
- * INV-10: from its cutover on a load can write nothing to the target, whatever it was
- * doing: the server refuses it, or the cutover does not end. And that nobody writes to the
- * source is proven behind everything else.
+ * INV-10: from its cutover on a load can write nothing to the target, whatever it was doing: the
+ * server refuses it, or the cutover does not end. That nobody writes to the source is proven last.
  */
 
 import { type CutoverResult, runCutover } from '@waybill/load/cutover/cutover';
@@ -22,7 +21,8 @@ import { loadPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { appendNote } from '@waybill/shared/manifest/note';
 import { milestoneOf } from '@waybill/shared/manifest/state';
-import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { connect } from '@waybill/shared/mongo/driver/connect';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { expect, it } from 'vitest';
 import { awaitUntil } from '../support/await-until.ts';
 import { temporaryBucket } from '../support/bucket.ts';

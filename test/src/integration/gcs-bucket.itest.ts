@@ -9,7 +9,8 @@
 import { createHash } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { type ErrorCode, hasCode, WaybillError } from '@waybill/shared/base/errors';
+import type { ErrorCode } from '@waybill/shared/base/error-codes';
+import { hasCode, WaybillError } from '@waybill/shared/base/errors';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import type { StoreOptions } from '@waybill/shared/bucket/store-options';

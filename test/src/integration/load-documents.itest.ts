@@ -4,7 +4,7 @@
  */
 import { openTarget } from '@waybill/load/target/open/open-target';
 import { buildDocument, doc, double, fromObject, int32, string, timestamp } from '@waybill/shared/bson/build';
-import { connect } from '@waybill/shared/mongo/driver/connection';
+import { connect } from '@waybill/shared/mongo/driver/connect';
 import { expect } from 'vitest';
 import { corpus } from '../corpus/corpus.ts';
 import { awaitUntil } from '../support/await-until.ts';

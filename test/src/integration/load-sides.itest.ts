@@ -12,7 +12,7 @@ import { readManifest } from '@waybill/shared/manifest/log';
 import { appendNote } from '@waybill/shared/manifest/note';
 import { milestoneOf } from '@waybill/shared/manifest/state';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
-import { connect } from '@waybill/shared/mongo/driver/connection';
+import { connect } from '@waybill/shared/mongo/driver/connect';
 import { sourceIdentity } from '@waybill/shared/mongo/facts/source-identity';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { temporaryBucket } from '../support/bucket.ts';

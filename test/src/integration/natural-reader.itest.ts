@@ -6,7 +6,8 @@ import {
   NaturalReader,
   type ReadNaturalOptions,
 } from '@waybill/capture/snapshot/natural-reader';
-import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { connect } from '@waybill/shared/mongo/driver/connect';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { planRanges } from '@waybill/shared/mongo/read/range-plan';
 import type { Collection } from 'mongodb-4-0';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -4,9 +4,11 @@
  */
 
 import { writeOutcome } from '@waybill/load/target/mongodb/write-outcome';
-import { type CommandReply, connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { connect } from '@waybill/shared/mongo/driver/connect';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { openCursor } from '@waybill/shared/mongo/driver/cursor';
 import { RawSequence, rawArray, rawDocument } from '@waybill/shared/mongo/driver/raw-value';
+import type { CommandReply } from '@waybill/shared/mongo/driver/reply';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { array, document, double, type Field, int32, int64, object, string } from '../support/bson/bytes.ts';
 import { describeWithServer, type ServerKind, uniqueName } from '../support/servers.ts';

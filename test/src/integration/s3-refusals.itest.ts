@@ -3,7 +3,8 @@
  * secret with it.
  */
 import { randomUUID } from 'node:crypto';
-import { type ErrorCode, hasCode, type WaybillError } from '@waybill/shared/base/errors';
+import type { ErrorCode } from '@waybill/shared/base/error-codes';
+import { hasCode, type WaybillError } from '@waybill/shared/base/errors';
 import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeWithStores } from '../support/stores/available.ts';

@@ -4,7 +4,8 @@
  */
 import { findElement } from '@waybill/shared/bson/raw';
 import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
-import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { connect } from '@waybill/shared/mongo/driver/connect';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { openCursor } from '@waybill/shared/mongo/driver/cursor';
 import { listCatalog, listDatabases } from '@waybill/shared/mongo/facts/catalog';
 import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';

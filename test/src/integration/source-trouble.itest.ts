@@ -8,7 +8,7 @@ import { createLogger } from '@waybill/shared/base/logger';
 import { createMetrics } from '@waybill/shared/base/metrics';
 import { createCaptureStats } from '@waybill/shared/base/stats';
 import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
-import { connect } from '@waybill/shared/mongo/driver/connection';
+import { connect } from '@waybill/shared/mongo/driver/connect';
 import { expect, it } from 'vitest';
 import { awaitUntil } from '../support/await-until.ts';
 import { temporaryBucket } from '../support/bucket.ts';

@@ -6,7 +6,8 @@
 import type { RunningServer } from '@waybill/demo/servers/start';
 import { openTarget } from '@waybill/load/target/open/open-target';
 import type { LoadTarget } from '@waybill/load/target/target';
-import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { connect } from '@waybill/shared/mongo/driver/connect';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { SERVER_CODES, type ServerCodeName } from '@waybill/shared/mongo/driver/server-codes';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type TestClient, testClient } from '../support/raw.ts';

@@ -1,4 +1,5 @@
-import { connect, type MongoConnection } from '@waybill/shared/mongo/driver/connection';
+import { connect } from '@waybill/shared/mongo/driver/connect';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/facts/catalog';
 import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time';

@@ -2,9 +2,10 @@ import type { DataRecord } from '@waybill/shared/base/record';
 import { findElement } from '@waybill/shared/bson/raw';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { Commit, DdlEvent } from '@waybill/shared/manifest/commit';
+import { foldCommit } from '@waybill/shared/manifest/fold';
 import { segmentKey } from '@waybill/shared/manifest/keys';
 import { readCommits } from '@waybill/shared/manifest/log';
-import { EMPTY_STATE, foldCommit, type StreamState } from '@waybill/shared/manifest/state';
+import { EMPTY_STATE, type StreamState } from '@waybill/shared/manifest/state';
 import { readChangeSegment, readSnapshotSegment } from '@waybill/shared/segment/read/reader';
 import type { TestClient } from './raw.ts';
 

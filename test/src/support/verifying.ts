@@ -2,7 +2,7 @@ import { openTarget } from '@waybill/load/target/open/open-target';
 import type { VerifyReport } from '@waybill/load/verify/report';
 import { newVerifyStats, type VerifySettings } from '@waybill/load/verify/settings';
 import { runVerify } from '@waybill/load/verify/verify';
-import { connect } from '@waybill/shared/mongo/driver/connection';
+import { connect } from '@waybill/shared/mongo/driver/connect';
 import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import * as b from './bson/bytes.ts';
 import { testClient } from './raw.ts';

@@ -2,7 +2,7 @@ import { hasCode, WaybillError } from '@waybill/shared/base/errors';
 import { elements, findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
-import { readAll } from '@waybill/shared/mongo/driver/cursor';
+import { readAll } from '@waybill/shared/mongo/driver/read-all';
 
 /**
  * Upserts and deletes name their document by `_id` alone. A router takes that only for a collection

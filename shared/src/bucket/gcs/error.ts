@@ -3,7 +3,9 @@
  * text of theirs is repeated but codes and names of permissions: a message may hold a URL with an
  * upload's id, or the request for a token.
  */
-import { type ErrorKind, WaybillError } from '../../base/errors.ts';
+
+import type { ErrorKind } from '../../base/error-codes.ts';
+import { WaybillError } from '../../base/errors.ts';
 import { shownKey } from '../key.ts';
 
 export interface Asked {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type ErrorCode, hasCode, WaybillError } from '../../base/errors.ts';
+import type { ErrorCode } from '../../base/error-codes.ts';
+import { hasCode, WaybillError } from '../../base/errors.ts';
 import { isConflict, isTaken, isThrottling, s3Error } from './error.ts';
 
 /** As the SDK makes them of an answer. */

@@ -3,7 +3,9 @@
  * service's answer may quote the request, and with it a session token. Its name, status and request
  * id do.
  */
-import { type ErrorCode, WaybillError } from '../../base/errors.ts';
+
+import type { ErrorCode } from '../../base/error-codes.ts';
+import { WaybillError } from '../../base/errors.ts';
 import { keyInvalid, shownKey } from '../key.ts';
 
 type S3Action = 'write' | 'read' | 'list' | 'delete' | 'look for';

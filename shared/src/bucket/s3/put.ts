@@ -17,14 +17,11 @@ import { sleep, throwIfAborted } from '../../base/lifecycle.ts';
 import { type RetryPolicy, retry } from '../../base/retry.ts';
 import type { CallOptions, PutOptions } from '../bucket.ts';
 import { cutParts } from '../cut-parts.ts';
-import { STORAGE_CLASS_FROM_BYTES, type StoreOptions } from '../store-options.ts';
 import type { S3Calls } from './calls.ts';
 import { bodyChecksum } from './checksum.ts';
-import type { Dialect } from './dialect.ts';
 import { faultOf, isConflict, isTaken, s3Error } from './error.ts';
+import { newObject, type PutRequest, TOKEN } from './put-request.ts';
 import { Upload } from './upload.ts';
-
-const TOKEN = 'waybill-put';
 
 const LOOKS_MS = [0, 100, 400];
 
@@ -36,14 +33,6 @@ const CONFLICT_POLICY: RetryPolicy = {
   maxAttempts: 10,
   maxElapsedMs: 30_000,
 };
-
-export interface PutRequest extends PutOptions {
-  readonly key: string;
-  readonly token: string;
-  readonly dialect: Dialect;
-  /** The header that makes the put conditional. */
-  readonly header: readonly [string, string] | undefined;
-}
 
 export async function putObject(
   calls: S3Calls,
@@ -89,26 +78,6 @@ async function putWhole(calls: S3Calls, request: PutRequest, body: Uint8Array): 
     ...newObject(calls.store, request.token, body.length),
   };
   await decided(calls, request, () => calls.send(new PutObjectCommand(input), { header, signal, budget }));
-}
-
-/** What an object is made with. */
-function newObject({ kmsKey, storageClass }: StoreOptions, token: string, bytes: number): NewObject {
-  return {
-    Metadata: { [TOKEN]: token },
-    ContentType: 'application/octet-stream',
-    ...(kmsKey !== undefined && { ServerSideEncryption: 'aws:kms' as const, SSEKMSKeyId: kmsKey }),
-    // The service knows its classes; the SDK's list of names is only AWS's.
-    ...(storageClass !== undefined &&
-      bytes >= STORAGE_CLASS_FROM_BYTES && { StorageClass: storageClass as 'STANDARD' }),
-  };
-}
-
-export interface NewObject {
-  readonly Metadata: Record<string, string>;
-  readonly ContentType: string;
-  readonly ServerSideEncryption?: 'aws:kms';
-  readonly SSEKMSKeyId?: string;
-  readonly StorageClass?: 'STANDARD';
 }
 
 /** Runs the request that makes the object visible, and finds out what has come of it. */

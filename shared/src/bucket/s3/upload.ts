@@ -18,7 +18,7 @@ import type { Part } from '../cut-parts.ts';
 import type { S3Calls } from './calls.ts';
 import { bodyChecksum, crc32Base64 } from './checksum.ts';
 import { s3Error } from './error.ts';
-import type { NewObject, PutRequest } from './put.ts';
+import type { NewObject, PutRequest } from './put-request.ts';
 
 /** Parts on their way at once: with the one being filled, the memory of an upload. */
 const PARTS_AT_ONCE = 2;

@@ -4,7 +4,9 @@
  * of documents, so they are stripped. Both drivers are in play, hence names and codes and never
  * `instanceof` of a driver's class.
  */
-import { type ErrorCode, type ErrorDetails, WaybillError } from '../../base/errors.ts';
+
+import type { ErrorCode } from '../../base/error-codes.ts';
+import { type ErrorDetails, WaybillError } from '../../base/errors.ts';
 import { redact } from '../../base/secret.ts';
 import {
   isAuthenticationCode,

@@ -8,15 +8,11 @@
  * before it: memory for two batches.
  */
 
-import { WaybillError } from '../../base/errors.ts';
 import { LinkedAbort } from '../../base/lifecycle.ts';
-import type { ClusterTime } from '../../base/position.ts';
-import { type RetryPolicy, retry } from '../../base/retry.ts';
-import { DocumentPlaces } from '../../bson/document-places.ts';
-import { asBuffer, findElement } from '../../bson/raw.ts';
-import type { CommandReply, MongoConnection, ReadPreference, Session } from './connection.ts';
-import { cursorError, isLostCursor } from './cursor-failure.ts';
-import { replyOperationTime } from './reply.ts';
+import type { MongoConnection, ReadPreference, Session } from './connection.ts';
+import { type CursorBatch, parseReply } from './cursor-batch.ts';
+import { cursorError } from './cursor-failure.ts';
+import type { CommandReply } from './reply.ts';
 
 export interface CursorOptions {
   readonly signal?: AbortSignal | undefined;
@@ -38,26 +34,6 @@ export interface CursorOptions {
    * is asked for.
    */
   readonly bulk?: boolean | undefined;
-}
-
-export interface CursorBatch {
-  /**
-   * Slices of the reply's bytes: they live as long as the longest-held of them. Made when first
-   * asked for.
-   */
-  readonly documents: Buffer[];
-  /** The same without the slices. */
-  readonly places: DocumentPlaces;
-  /** The documents as the raw BSON array they came in; see eachDocument. */
-  readonly array: Buffer;
-  readonly count: number;
-  /** Bytes of the documents. */
-  readonly bytes: number;
-  /** Raw BSON document; null where the server sends none (anything but a change stream). */
-  readonly postBatchResumeToken: Buffer | null;
-  readonly operationTime: ClusterTime | null;
-  /** The server has closed the cursor: no batch follows. */
-  readonly done: boolean;
 }
 
 const DEFAULT_FIRST_BATCH = 101;
@@ -91,44 +67,6 @@ export async function openCursor(
     await session.end();
     throw cursorError(error);
   }
-}
-
-/**
- * Of what is read in one go: a few, soon after one another. Elections and the like
- * are for the caller to wait out.
- */
-const REOPENINGS: RetryPolicy = {
-  initialMs: 10,
-  maxMs: 500,
-  factor: 2,
-  jitter: 0.5,
-  maxAttempts: 10,
-  maxElapsedMs: 30_000,
-};
-
-/** A short reading, of one cursor: where that is lost it begins anew. */
-export function readAgainIfLost<T>(read: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  return retry(read, REOPENINGS, { signal, retryable: isLostCursor });
-}
-
-/**
- * All that a short command with a cursor gives, from one cursor. Copies: slices would keep whole
- * replies alive for as long as one of the documents lives.
- */
-export function readAll(
-  connection: MongoConnection,
-  database: string,
-  command: Readonly<Record<string, unknown>>,
-  options: Pick<CursorOptions, 'signal'> = {},
-): Promise<Buffer[]> {
-  return readAgainIfLost(async () => {
-    await using cursor = await openCursor(connection, database, command, options);
-    const found: Buffer[] = [];
-    for (let batch = await cursor.next(); batch; batch = await cursor.next()) {
-      for (const document of batch.documents) found.push(Buffer.from(document));
-    }
-    return found;
-  }, options.signal);
 }
 
 export class RawCursor implements AsyncDisposable {
@@ -264,72 +202,4 @@ export class RawCursor implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-interface ParsedReply {
-  readonly id: bigint;
-  readonly collection: string;
-  readonly batch: CursorBatch;
-}
-
-function parseReply(reply: CommandReply, batchName: 'firstBatch' | 'nextBatch'): ParsedReply {
-  const cursor = reply.cursor;
-  const id = Buffer.isBuffer(cursor) ? findElement(cursor, 'id') : undefined;
-  const array = Buffer.isBuffer(cursor) ? findElement(cursor, batchName) : undefined;
-  if (!Buffer.isBuffer(cursor) || !id || !array) {
-    throw new WaybillError('MONGO_COMMAND_FAILED', `the server's reply has no cursor with a ${batchName}`);
-  }
-  const token = findElement(cursor, 'postBatchResumeToken');
-  const cursorId = asBuffer(id.bytes).readBigInt64LE(0);
-  return {
-    id: cursorId,
-    collection: collectionOf(cursor),
-    batch: new ReplyBatch(
-      asBuffer(array.bytes),
-      token ? asBuffer(token.bytes) : null,
-      replyOperationTime(reply),
-      cursorId === 0n,
-    ),
-  };
-}
-
-class ReplyBatch implements CursorBatch {
-  readonly array: Buffer;
-  readonly places: DocumentPlaces;
-  readonly postBatchResumeToken: Buffer | null;
-  readonly operationTime: ClusterTime | null;
-  readonly done: boolean;
-  #documents: Buffer[] | null = null;
-
-  constructor(array: Buffer, token: Buffer | null, operationTime: ClusterTime | null, done: boolean) {
-    this.array = array;
-    this.places = DocumentPlaces.ofArray(array);
-    this.postBatchResumeToken = token;
-    this.operationTime = operationTime;
-    this.done = done;
-  }
-
-  get count(): number {
-    return this.places.count;
-  }
-
-  get bytes(): number {
-    return this.places.bytes;
-  }
-
-  get documents(): Buffer[] {
-    this.#documents ??= this.places.toArray();
-    return this.#documents;
-  }
-}
-
-/**
- * `ns` of the reply: for database-wide aggregates and listCollections it is what getMore has to
- * name.
- */
-function collectionOf(cursor: Buffer): string {
-  const ns = findElement(cursor, 'ns');
-  if (!ns) return '';
-  const text = asBuffer(ns.bytes).toString('utf8', 4, ns.bytes.length - 1);
-  return text.slice(text.indexOf('.') + 1);
 }

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { describeError } from '../../base/logger.ts';
 import { redact } from '../../base/secret.ts';
-import { connect } from './connection.ts';
+import { connect } from './connect.ts';
 import { directUri } from './server-pins.ts';
 import { hostsOf } from './uri.ts';
 

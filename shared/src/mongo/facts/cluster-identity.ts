@@ -14,7 +14,7 @@ import { hasCode } from '../../base/errors.ts';
 import { asBuffer, findElement } from '../../bson/raw.ts';
 import { serverCode } from '../driver/classify.ts';
 import type { MongoConnection } from '../driver/connection.ts';
-import { readAll } from '../driver/cursor.ts';
+import { readAll } from '../driver/read-all.ts';
 import { isNotSupportedCode } from '../driver/server-codes.ts';
 
 export interface ClusterIdentity {

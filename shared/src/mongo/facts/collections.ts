@@ -2,7 +2,7 @@
 import { nameText } from '../../bson/name-text.ts';
 import { asBuffer, elements } from '../../bson/raw.ts';
 import type { MongoConnection } from '../driver/connection.ts';
-import { readAll } from '../driver/cursor.ts';
+import { readAll } from '../driver/read-all.ts';
 
 export interface CollectionInfo {
   readonly name: string;

@@ -2,7 +2,8 @@
 import { hasCode, WaybillError } from '../../base/errors.ts';
 import type { ClusterTime } from '../../base/position.ts';
 import { hasServerCode } from '../driver/classify.ts';
-import type { CommandReply, MongoConnection } from '../driver/connection.ts';
+import type { MongoConnection } from '../driver/connection.ts';
+import type { CommandReply } from '../driver/reply.ts';
 import { replyOperationTime } from '../driver/reply.ts';
 
 export interface OperationTimeOptions {

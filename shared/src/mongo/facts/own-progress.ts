@@ -10,7 +10,7 @@ import { DEFAULT_RETRY, retry } from '../../base/retry.ts';
 import { findElement } from '../../bson/raw.ts';
 import { readString } from '../../bson/values.ts';
 import type { MongoConnection } from '../driver/connection.ts';
-import { readAll } from '../driver/cursor.ts';
+import { readAll } from '../driver/read-all.ts';
 import { listDatabases } from './catalog.ts';
 import type { NamespaceFilter } from './namespace-filter.ts';
 

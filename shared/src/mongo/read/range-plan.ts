@@ -5,7 +5,8 @@
  */
 import { hasCode } from '../../base/errors.ts';
 import type { MongoConnection } from '../driver/connection.ts';
-import { openCursor, readAgainIfLost } from '../driver/cursor.ts';
+import { openCursor } from '../driver/cursor.ts';
+import { readAgainIfLost } from '../driver/read-all.ts';
 import type { CatalogEntry } from '../facts/catalog.ts';
 import { collectionUuidField } from '../facts/collection-identity.ts';
 

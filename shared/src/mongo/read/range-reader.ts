@@ -18,20 +18,24 @@
 
 import { WaybillError } from '../../base/errors.ts';
 import type { ClusterTime } from '../../base/position.ts';
-import { splitNamespace } from '../../base/record.ts';
-import { DEFAULT_RETRY, type RetryPolicy, retry } from '../../base/retry.ts';
-import { buildDocument, maxKey, string, timestamp } from '../../bson/build.ts';
+import { buildDocument, maxKey } from '../../bson/build.ts';
 import type { DocumentPlaces } from '../../bson/document-places.ts';
 import { BsonType, findElement, type RawElement } from '../../bson/raw.ts';
 import type { MongoConnection, ReadPreference } from '../driver/connection.ts';
 import { openCursor, type RawCursor } from '../driver/cursor.ts';
-import { type RawField, rawDocument } from '../driver/raw-value.ts';
-import { collectionUuidField, openByIdentity } from '../facts/collection-identity.ts';
+import { rawDocument } from '../driver/raw-value.ts';
+import { collectionUuidField } from '../facts/collection-identity.ts';
+import {
+  type Closable,
+  CollectionReading,
+  type ReadingOptions,
+  type ReadOutcome,
+  type Step,
+} from './collection-reading.ts';
 import type { Range } from './range-plan.ts';
+import { readConcernOf } from './read-concern.ts';
 
-export interface ReadRangeOptions extends Partial<Range> {
-  /** Follow this collection under any name; null or absent: whatever has the name. */
-  readonly uuid?: Uint8Array | null | undefined;
+export interface ReadRangeOptions extends ReadingOptions, Partial<Range> {
   /** Go on after this one: raw BSON whose `_id` counts (`{_id: …}` or a whole document). */
   readonly after?: Uint8Array | null | undefined;
   /**
@@ -51,9 +55,6 @@ export interface ReadRangeOptions extends Partial<Range> {
    * cost.
    */
   readonly bulk?: boolean | undefined;
-  readonly retry?: RetryPolicy | undefined;
-  readonly onRetry?: ((error: unknown, attempt: number, delayMs: number) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Documents in order; never empty. */
@@ -78,22 +79,6 @@ export class RangeBatch {
   }
 }
 
-/** Of a command that reads nothing older than `notBefore`, where that is given. */
-export function readConcernOf(level: 'majority' | 'local', notBefore: ClusterTime | undefined): RawField {
-  return rawDocument(
-    buildDocument([
-      ['level', string(level)],
-      ...(notBefore === undefined ? [] : [['afterClusterTime', timestamp(notBefore)] as const]),
-    ]),
-  );
-}
-
-/**
- * dropped: the collection of that uuid is not in its database any more, so the range may be
- * incomplete.
- */
-export type RangeOutcome = 'complete' | 'dropped';
-
 /** `namespace` is `database.collection`, by the name that is known for it. */
 export function readRange(
   connection: MongoConnection,
@@ -109,11 +94,8 @@ export function readRange(
  */
 export class RangeReader implements AsyncIterable<RangeBatch> {
   readonly #connection: MongoConnection;
-  readonly #database: string;
   readonly #options: ReadRangeOptions;
-  /** The collection's name now. */
-  #collection: string;
-  #outcome: RangeOutcome | null = null;
+  readonly #reading: CollectionReading<OpenRange, RangeBatch>;
   /** `{_id: …}` of the last document handed out, or where the caller's previous reading ended. */
   #after: Buffer | null;
   /** All but a document whose `_id` is MaxKey has been read. */
@@ -121,88 +103,55 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
 
   constructor(connection: MongoConnection, namespace: string, options: ReadRangeOptions) {
     this.#connection = connection;
-    const { database, collection } = splitNamespace(namespace);
-    this.#database = database;
-    this.#collection = collection;
     this.#options = options;
     this.#after = options.after ? idDocument(options.after) : null;
+    this.#reading = new CollectionReading(connection, namespace, options, {
+      open: (name) => this.#open(name),
+      read: (open) => this.#read(open),
+      isAtEnd: () => this.#nothingFollows(),
+    });
   }
 
   /** Null while it is being read. */
-  get outcome(): RangeOutcome | null {
-    return this.#outcome;
+  get outcome(): ReadOutcome | null {
+    return this.#reading.outcome;
   }
 
   /** The name under which it was last found. */
   get collection(): string {
-    return this.#collection;
+    return this.#reading.collection;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<RangeBatch> {
-    let open: OpenRange | null = null;
-    try {
-      while (this.#outcome === null) {
-        const step: Step = await this.#step(open);
-        open = step.open;
-        if (step.outcome) this.#outcome = step.outcome;
-        if (step.batch) yield step.batch;
-      }
-    } finally {
-      await open?.close();
-    }
+  [Symbol.asyncIterator](): AsyncIterator<RangeBatch> {
+    return this.#reading[Symbol.asyncIterator]();
   }
 
-  /** The next batch, over as many cursors as it takes. Each success starts the retries afresh. */
-  async #step(open: OpenRange | null): Promise<Step> {
-    const { signal, onRetry } = this.#options;
-    let current = open;
-    return retry(
-      async () => {
-        try {
-          if (!current && this.#nothingFollows()) return { open: null, batch: null, outcome: 'complete' };
-          current ??= await this.#open();
-          if (!current) return { open: null, batch: null, outcome: 'dropped' };
-          return await this.#read(current);
-        } catch (error) {
-          await current?.close();
-          current = null;
-          throw error;
-        }
-      },
-      this.#options.retry ?? DEFAULT_RETRY,
-      { signal, onRetry },
-    );
-  }
-
-  async #read(open: OpenRange): Promise<Step> {
-    const { cursor } = open;
-    const batch = await cursor.next();
-    if (!batch) {
-      await cursor.close();
-      return { open: null, batch: null, outcome: this.#afterLast(open) };
-    }
+  async #read(open: OpenRange): Promise<Step<RangeBatch>> {
+    const batch = await open.cursor.next();
+    if (!batch) return { batch: null, next: this.#afterLast(open) };
     const { skipped, skip } = this.#skip(batch.places, open.skip);
+    open.skip = skip;
     const places = batch.places.after(skipped);
-    if (places.count === 0) return { open: { ...open, skip }, batch: null, outcome: null };
+    if (places.count === 0) return { batch: null, next: 'same cursor' };
     // The id alone, copied: a slice would keep its whole reply alive.
     this.#after = idDocument(places.at(places.count - 1));
-    return { open: { ...open, skip }, batch: new RangeBatch(places), outcome: null };
+    return { batch: new RangeBatch(places), next: 'same cursor' };
   }
 
   /**
    * A cursor is at its end: whether the range is, too. If not, what the next cursor is to read has
    * been set.
    */
-  #afterLast(open: OpenRange): RangeOutcome | null {
+  #afterLast(open: OpenRange): 'new cursor' | 'complete' {
     if (open.skip === 'searching') {
       // The document to go on after was overwritten while we looked for it; what is there now is
       // all newer.
       this.#after = null;
-      return null;
+      return 'new cursor';
     }
     if (!open.endsBeforeMaxKey) return 'complete';
     this.#maxKeyOnly = true;
-    return null;
+    return 'new cursor';
   }
 
   /**
@@ -220,20 +169,10 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
     return { skipped: places.count, skip };
   }
 
-  /** Null: the collection is gone. */
-  async #open(): Promise<OpenRange | null> {
-    const { uuid = null, signal } = this.#options;
-    const identity = { database: this.#database, collection: this.#collection, uuid };
-    const found = await openByIdentity(this.#connection, identity, (name) => this.#openUnder(name), signal);
-    if (!found) return null;
-    this.#collection = found.collection;
-    return found.opened;
-  }
-
-  async #openUnder(name: string): Promise<OpenRange> {
+  async #open(name: string): Promise<OpenRange> {
     const { batchBytes, bulk, readPreference, signal, natural, lower, upper } = this.#options;
     if (!this.#after && idType(lower) === BsonType.maxKey) this.#maxKeyOnly = true;
-    const cursor = await openCursor(this.#connection, this.#database, this.#command(name), {
+    const cursor = await openCursor(this.#connection, this.#reading.database, this.#command(name), {
       signal,
       readPreference,
       targetBatchBytes: batchBytes,
@@ -286,17 +225,10 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
  */
 type Skip = 'none' | 'first' | 'searching';
 
-interface OpenRange {
+interface OpenRange extends Closable {
   readonly cursor: RawCursor;
-  readonly skip: Skip;
+  skip: Skip;
   readonly endsBeforeMaxKey: boolean;
-  close(): Promise<void>;
-}
-
-interface Step {
-  readonly open: OpenRange | null;
-  readonly batch: RangeBatch | null;
-  readonly outcome: RangeOutcome | null;
 }
 
 function idDocument(document: Uint8Array): Buffer {

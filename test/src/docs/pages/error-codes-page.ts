@@ -1,5 +1,5 @@
 /** docs/error-codes.md, from the table of error codes. */
-import { ERROR_CODES, type ErrorKind, EXIT_CODES } from '@waybill/shared/base/errors';
+import { ERROR_CODES, type ErrorKind, EXIT_CODES } from '@waybill/shared/base/error-codes';
 
 const KIND_MEANINGS: Readonly<Record<ErrorKind, string>> = {
   usage: 'the command line, a configuration key, or what they name is wrong',
@@ -20,7 +20,7 @@ export function renderErrorCodesPage(): string {
   );
   return `# Error codes
 
-This page is made from \`shared/src/base/errors.ts\` by \`npm run docs:generate\`; a test holds the two together.
+This page is made from \`shared/src/base/error-codes.ts\` by \`npm run docs:generate\`; a test holds the two together.
 
 An error on stderr says what happened, its code, what it concerns, and what to do next; with \`--json\` or
 \`--log-format json\` the same as one JSON object. The exit code follows from the code's kind. A capture or a load that is

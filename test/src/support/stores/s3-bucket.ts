@@ -1,5 +1,6 @@
 import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
-import { type ErrorCode, hasCode } from '@waybill/shared/base/errors';
+import type { ErrorCode } from '@waybill/shared/base/error-codes';
+import { hasCode } from '@waybill/shared/base/errors';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { Dialect } from '@waybill/shared/bucket/s3/dialect';
 import { openS3 } from '@waybill/shared/bucket/s3/open-s3';

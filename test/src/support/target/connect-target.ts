@@ -1,6 +1,6 @@
 import { openTarget } from '@waybill/load/target/open/open-target';
 import type { Target } from '@waybill/load/target/target';
-import { connect } from '@waybill/shared/mongo/driver/connection';
+import { connect } from '@waybill/shared/mongo/driver/connect';
 
 /** A target with a connection of its own: `await using target = await connectTarget(uri)`. */
 export async function connectTarget(uri: string): Promise<Target & AsyncDisposable> {

@@ -13,7 +13,8 @@ import { nextCommit } from './append.ts';
 import { checkpointOf, stateOf } from './checkpoint.ts';
 import { decodeCheckpoint, encodeCheckpoint } from './codec.ts';
 import type { Commit, CommitBody, DdlEvent } from './commit.ts';
-import { EMPTY_STATE, foldCommit, MILESTONES_PER_NAME, milestoneOf, type StreamState } from './state.ts';
+import { foldCommit, MILESTONES_PER_NAME } from './fold.ts';
+import { EMPTY_STATE, milestoneOf, type StreamState } from './state.ts';
 
 const author = (state: StreamState) => ({ epoch: Math.max(1, state.epoch), writer: 'w', attempt: 'a' });
 const add = (state: StreamState, body: CommitBody): StreamState =>

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { clusterTime } from '../base/position.ts';
 import { binary, date, fromObject, int64, nullValue, type Plain, timestamp, uuid } from './build.ts';
-import { joinFragments, readChangeEvent } from './change-event.ts';
 import { elements } from './raw.ts';
+import { joinFragments, readChangeEvent } from './read-change-event.ts';
 
 const invalid = expect.objectContaining({ code: 'DOCUMENT_INVALID' });
 const time = clusterTime(1_700_000_000, 3);

@@ -1,0 +1,168 @@
+/**
+ * What a log says, folded commit by commit. Pure: no I/O, no clock; a commit either fits the state
+ * before it in every way or is refused as corrupt, so a reader and a writer agree on what may stand
+ * in a log.
+ *
+ * The state is bounded but for what the snapshot itself consists of: its segments, chunks and
+ * collections. Change segments are only counted; whoever applies them reads the commits.
+ */
+
+import { checkCommit } from './check.ts';
+import { type ChainedCommit, corrupt } from './codec.ts';
+import type { Commit, Milestone } from './commit.ts';
+import { followDdl } from './follow-ddl.ts';
+import type { ChunkState, StreamState, StructureChange, Totals } from './state.ts';
+
+/**
+ * Enough for a time line; restarts and catching up can go on for years. One per collection is kept
+ * beyond it.
+ */
+export const MILESTONES_PER_NAME = 32;
+
+/** The inventory comes within seconds; a source that has none to give makes no list without end. */
+const EARLY_DDL = 1000;
+
+/**
+ * The state after the next commit. @throws MANIFEST_CORRUPT naming the commit and what does not fit
+ */
+export function foldCommit(state: StreamState, next: ChainedCommit): StreamState {
+  const { commit } = next;
+  const fault = checkCommit(state, commit);
+  if (fault !== undefined) throw corrupt(`commit ${commit.seq}`, fault);
+  return applyCommit(state, next);
+}
+
+/**
+ * The same without asking whether it fits: only for looking at what is damaged. Nobody applies what
+ * comes of it.
+ */
+export function applyCommit(state: StreamState, { commit, hash }: ChainedCommit): StreamState {
+  const snapshotSegments = commit.segments?.filter((segment) => segment.kind === 'snapshot') ?? [];
+  return {
+    seq: commit.seq,
+    hash,
+    epoch: commit.epoch,
+    writer: commit.note ? state.writer : commit.writer,
+    at: commit.at,
+    position: commit.position ?? state.position,
+    lastSequence: lastSequenceOf(state, commit),
+    partialTransaction: partialAfter(state, commit),
+    reading: commit.reading === undefined ? state.reading : commit.reading,
+    ...foldCollections(state, commit),
+    chunks: foldChunks(state.chunks, commit),
+    snapshotSegments:
+      snapshotSegments.length === 0
+        ? state.snapshotSegments
+        : [...state.snapshotSegments, ...snapshotSegments],
+    milestones: foldMilestones(state.milestones, commit.milestones),
+    totals: foldTotals(state.totals, commit),
+  };
+}
+
+function lastSequenceOf(state: StreamState, commit: Commit): number {
+  const inSegments = commit.segments?.findLast((segment) => segment.kind === 'changes')?.lastSequence;
+  return commit.lastSequence ?? inSegments ?? state.lastSequence;
+}
+
+function partialAfter(state: StreamState, commit: Commit): boolean {
+  if (commit.partialTransaction) return true;
+  const hasChanges = commit.segments?.some((segment) => segment.kind === 'changes') ?? false;
+  return hasChanges || commit.ddl !== undefined ? false : state.partialTransaction;
+}
+
+/**
+ * A definition beside DDL describes what the DDL left; only the others belong to T0, and there the
+ * first holds.
+ */
+function foldCollections(
+  state: StreamState,
+  { ddl, collections: defined }: Commit,
+): Pick<StreamState, 'collections' | 'currentCollections' | 'ddlBeforeInventory'> {
+  const { collections, currentCollections, ddlBeforeInventory: earlier } = state;
+  if (ddl) {
+    const change = { ddl, collections: defined ?? [] };
+    return {
+      collections,
+      currentCollections: followStructure(currentCollections, change),
+      ddlBeforeInventory: earlier && [...earlier, change].slice(-EARLY_DDL),
+    };
+  }
+  if (!defined) return { collections, currentCollections, ddlBeforeInventory: earlier };
+  const inventory = new Map(collections);
+  for (const definition of defined) {
+    if (!inventory.has(definition.namespace)) inventory.set(definition.namespace, definition);
+  }
+  let current: StreamState['currentCollections'] = new Map([
+    ...(earlier?.length ? [] : currentCollections),
+    ...defined.map((definition) => [definition.namespace, definition] as const),
+  ]);
+  for (const change of earlier ?? []) current = followStructure(current, change);
+  return { collections: inventory, currentCollections: current, ddlBeforeInventory: null };
+}
+
+function followStructure(
+  before: StreamState['currentCollections'],
+  { ddl, collections }: StructureChange,
+): StreamState['currentCollections'] {
+  const current = new Map(before);
+  for (const event of ddl) followDdl(current, event);
+  for (const definition of collections) current.set(definition.namespace, definition);
+  return current;
+}
+
+/** Copies the maps of the namespaces that the commit touches, no other. */
+function foldChunks(before: StreamState['chunks'], commit: Commit): StreamState['chunks'] {
+  if (!commit.plan && !commit.chunks) return before;
+  const chunks = new Map(before);
+  const touched = new Map<string, Map<number, ChunkState>>();
+  const of = (namespace: string): Map<number, ChunkState> => {
+    const known = touched.get(namespace) ?? new Map(before.get(namespace));
+    touched.set(namespace, known);
+    chunks.set(namespace, known);
+    return known;
+  };
+  for (const plan of commit.plan ?? []) of(plan.namespace).set(plan.chunk, { ...plan, progress: null });
+  for (const progress of commit.chunks ?? []) {
+    const known = of(progress.namespace);
+    // The check has made sure that the chunk is planned.
+    known.set(progress.chunk, { ...known.get(progress.chunk)!, progress });
+  }
+  return chunks;
+}
+
+function foldMilestones(
+  before: readonly Milestone[],
+  added: readonly Milestone[] | undefined,
+): readonly Milestone[] {
+  if (!added || added.length === 0) return before;
+  const milestones = [...before];
+  for (const milestone of added) {
+    milestones.push(milestone);
+    if (milestone.name === 'collection-completed') continue;
+    const same = milestones.filter(({ name }) => name === milestone.name);
+    // The first of a name stays: when it began. The one after it goes.
+    if (same.length > MILESTONES_PER_NAME) milestones.splice(milestones.indexOf(same[1]!), 1);
+  }
+  return milestones;
+}
+
+function foldTotals(before: Totals, commit: Commit): Totals {
+  const totals = { ...before };
+  totals.commits++;
+  totals.ddlEvents += commit.ddl?.length ?? 0;
+  totals.milestones += commit.milestones?.length ?? 0;
+  for (const { kind, records, bytes, documentBytes } of commit.segments ?? []) {
+    if (kind === 'snapshot') {
+      totals.snapshotSegments++;
+      totals.snapshotRecords += records;
+      totals.snapshotBytes += bytes;
+      totals.snapshotDocumentBytes += documentBytes;
+    } else {
+      totals.changeSegments++;
+      totals.changeRecords += records;
+      totals.changeBytes += bytes;
+      totals.changeDocumentBytes += documentBytes;
+    }
+  }
+  return totals;
+}
