@@ -96,8 +96,8 @@ export interface TargetStructure {
   /** Raw BSON of each listIndexes entry that is built; none for a missing collection or a view. */
   indexes(namespace: string): Promise<readonly Buffer[]>;
   isEmpty(namespace: string): Promise<boolean>;
-  /** False where a collection or view of that name exists already. */
-  create(namespace: string, options: Fields, tag: WriteTag): Promise<boolean>;
+  /** One that stands there by that name stays as it is: look first whose it is. */
+  create(namespace: string, options: Fields, tag: WriteTag): Promise<void>;
   /**
    * False where it is gone. Another collection of that name stays, where the server has uuids
    * (6.0).

@@ -68,10 +68,10 @@ export class MongodbStructure implements TargetStructure {
     return (await this.all(database, find)).length === 0;
   }
 
-  async create(namespace: string, options: Fields, tag: WriteTag): Promise<boolean> {
+  async create(namespace: string, options: Fields, tag: WriteTag): Promise<void> {
     const { database, collection } = splitNamespace(namespace);
     const command = { create: collection, ...rawFields(options) };
-    return this.#unless(['NamespaceExists'], database, command, tag);
+    await this.#unless(['NamespaceExists'], database, command, tag);
   }
 
   async drop({ namespace, uuid }: TargetCollection, tag: WriteTag): Promise<boolean> {

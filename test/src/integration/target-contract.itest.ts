@@ -1,0 +1,38 @@
+/** Every kind of server that can be had here keeps the contract of a target. */
+import type { RunningCluster } from '@waybill/demo/servers/cluster';
+import type { RunningServer } from '@waybill/demo/servers/start';
+import { afterAll, beforeAll } from 'vitest';
+import { describeWithServer, startServer, startShardedCluster } from '../support/servers.ts';
+import { targetContract } from '../support/target/contract/contract.ts';
+
+const ALL = { fences: true, showsWrites: true, hasTime: true, convertsToUnique: true };
+
+await describeWithServer('a replica set of the current version', (servers) => {
+  targetContract(() => servers.target.uri, ALL);
+});
+
+await describeWithServer(
+  'a replica set of the oldest version',
+  (servers) => {
+    targetContract(() => servers.target.uri, { ...ALL, showsWrites: false, convertsToUnique: false });
+  },
+  { target: 'oldest' },
+);
+
+await describeWithServer('a sharded cluster', () => {
+  let cluster: RunningCluster;
+  beforeAll(async () => {
+    cluster = await startShardedCluster();
+  });
+  afterAll(() => cluster?.stop());
+  targetContract(() => cluster.uri, { ...ALL, fences: false });
+});
+
+await describeWithServer('a server without a replica set', () => {
+  let server: RunningServer;
+  beforeAll(async () => {
+    server = await startServer();
+  });
+  afterAll(() => server?.stop());
+  targetContract(() => server.uri, { ...ALL, fences: false, hasTime: false });
+});
