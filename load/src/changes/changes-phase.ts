@@ -12,27 +12,22 @@ import { interrupted, LinkedAbort } from '@waybill/shared/base/lifecycle';
 import type { RetryOptions } from '@waybill/shared/base/retry';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { ChainedCommit } from '@waybill/shared/manifest/codec';
-import type {
-  CollectionDefinition,
-  Commit,
-  Milestone,
-  StreamIdentity,
-} from '@waybill/shared/manifest/commit';
+import type { Commit, DdlEvent, Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
 import type { LogPoint } from '@waybill/shared/manifest/log';
 import { timeOf } from '@waybill/shared/manifest/position';
 import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { Writer } from '../apply/writer.ts';
-import type { BarrierProgress, LaneCursor, Progress } from '../progress/progress.ts';
-import type { LoadSettings } from '../settings/load-settings.ts';
+import { type BarrierProgress, isBehind, type LaneCursor, type Progress } from '../progress/progress.ts';
+import type { LoadSettings, Moment } from '../settings/load-settings.ts';
 import { feed } from '../source/feed.ts';
-import { ensureCollection, wantedOf } from '../structure/collections.ts';
 import { attempt, type StructureContext } from '../structure/context.ts';
-import { applyDdl } from '../structure/ddl.ts';
-import { buildIndexes } from '../structure/indexes.ts';
 import type { RestoredIndexes } from '../structure/restored-indexes.ts';
 import { Expectation } from './expectation.ts';
+import { type Mark, Marks } from './marks.ts';
+import { assertNotPast, cursorAt, isReached, isUpTo, lastSequence, type Share, shareOf } from './moment.ts';
 import { Pipeline } from './pipeline.ts';
 import { Scopes } from './scopes.ts';
+import { StructureChanges } from './structure-changes.ts';
 import { cursorAfter, WindowBuilder } from './window.ts';
 
 export interface ChangesDeps {
@@ -47,6 +42,8 @@ export interface ChangesDeps {
   readonly settings: LoadSettings;
   readonly onReadAgain: RetryOptions['onRetry'];
   readonly signal: AbortSignal;
+  /** Stops there, also inside a commit. Null: at a mark. */
+  readonly moment: Moment | null;
   /** Called in order, once everything up to there is applied and recorded. True ends the phase. */
   readonly reached: (mark: Mark, cursor: LaneCursor) => Promise<boolean>;
 }
@@ -63,14 +60,6 @@ export interface ChangesStart {
   readonly head: number;
   readonly caughtUp: boolean;
   readonly drained: Milestone | undefined;
-}
-
-/** A place in the stream that somebody waits for. */
-export interface Mark {
-  readonly kind: 'caught-up' | 'drained' | 'closed';
-  readonly seq: number;
-  /** The stream's milestone, where it is one. */
-  readonly milestone: Milestone | undefined;
 }
 
 /** Applies changes until a mark ends the phase, and returns its kind. Rejects when stopped. */
@@ -91,12 +80,12 @@ class ChangesPhase {
   readonly #end: LinkedAbort;
   readonly #pipeline: Pipeline;
   readonly #scopes: Scopes;
+  readonly #structure: StructureChanges;
+  readonly #marks: Marks;
   #builder: WindowBuilder;
   #cursor: LaneCursor;
-  #marks: Mark[] = [];
   #caughtUp: boolean;
   #waitsForCaughtUp = true;
-  #endedBy: Mark['kind'] | null = null;
 
   constructor(deps: ChangesDeps, start: ChangesStart) {
     this.#deps = deps;
@@ -105,8 +94,10 @@ class ChangesPhase {
     this.#cursor = start.from;
     this.#builder = new WindowBuilder(start.from);
     this.#caughtUp = start.caughtUp;
+    this.#marks = new Marks(deps.reached);
     const { bucket, streamPrefix, identity, structure, settings, writer, onRefused, onReadAgain } = deps;
     this.#scopes = new Scopes(structure, identity);
+    this.#structure = new StructureChanges(deps, start.barrier);
     this.#pipeline = new Pipeline({
       bucket,
       streamPrefix,
@@ -124,12 +115,13 @@ class ChangesPhase {
       bytes: settings.windowBytes,
       scopeOf: (namespace, collectionUuid) => this.#scopes.of(namespace, collectionUuid),
       advance: (end) => this.#advance(end),
+      onOpenImages: (documents) => this.#tellOpenImages(documents),
       signal: this.#end.signal,
     });
   }
 
   get endedBy(): Mark['kind'] | null {
-    return this.#endedBy;
+    return this.#marks.endedBy;
   }
 
   get failure(): { readonly error: unknown } | undefined {
@@ -141,54 +133,101 @@ class ChangesPhase {
   }
 
   async run(): Promise<never> {
-    const { bucket, streamPrefix, settings, onReadAgain } = this.#deps;
-    const after: LogPoint = this.#start.from;
-    if (this.#start.drained) this.#mark('drained', this.#start.head, this.#start.drained);
+    const { bucket, streamPrefix, settings, onReadAgain, moment } = this.#deps;
+    const { from, cursors, head, drained } = this.#start;
+    if (moment) {
+      assertNotPast(moment, cursors);
+      if (isReached(moment, from)) await this.#endAtMoment();
+    }
+    if (drained) this.#marks.add('drained', head, drained);
+    const after: LogPoint = from;
     const { pollMs, idlePoll } = settings;
     const options = { after, pollMs, idlePoll, onRetry: onReadAgain, signal: this.#pipeline.signal };
     for await (const item of feed(bucket, streamPrefix, options)) {
       if (item.kind === 'head') await this.#atHead(item.seq);
-      else await this.#take(item.next);
+      else await this.#take(item.next, moment);
     }
     throw new Error('a feed has no end');
   }
 
-  async #take(next: ChainedCommit): Promise<void> {
+  async #take(next: ChainedCommit, moment: Moment | null): Promise<void> {
     const { commit } = next;
+    const { end } = this.#builder;
     this.#observe(commit);
-    if (commit.ddl) {
-      await this.#applyBarrier(next);
-    } else {
-      for (const definition of commit.collections ?? []) await this.#ensureDefined(definition);
-      this.#pipeline.expect(commit);
-      if (!this.#builder.hasRoomFor(next, this.#deps.settings.windowBytes)) await this.#dispatch();
-      this.#builder.add(next);
-    }
-    for (const milestone of commit.milestones ?? []) {
+    const share = moment === null ? 'whole' : shareOf(commit, moment, end);
+    if (moment !== null && share !== 'whole') return this.#takePart(next, moment, share);
+    if (commit.ddl) await this.#applyBarrier(next, commit.ddl);
+    else await this.#takeChanges(next);
+    this.#takeMilestones(commit);
+    if (moment === null || !isReached(moment, this.#builder.end)) return;
+    if (!this.#builder.isEmpty) await this.#dispatch();
+    await this.#endAtMoment();
+  }
+
+  async #takeChanges(next: ChainedCommit): Promise<void> {
+    const { commit } = next;
+    await this.#structure.ensureDefined(commit.collections);
+    this.#pipeline.expect(commit);
+    if (!this.#builder.hasRoomFor(next, this.#deps.settings.windowBytes)) await this.#dispatch();
+    this.#builder.add(next);
+  }
+
+  #takeMilestones({ seq, milestones = [] }: Commit): void {
+    for (const milestone of milestones) {
       if (milestone.name === 'caught-up') this.#caughtUp = true;
-      if (milestone.name === 'drained') this.#mark('drained', commit.seq, milestone);
-      if (milestone.name === 'stream-closed') this.#mark('closed', commit.seq, milestone);
+      if (milestone.name === 'drained') this.#marks.add('drained', seq, milestone);
+      if (milestone.name === 'stream-closed') this.#marks.add('closed', seq, milestone);
       if (milestone.name === 'history-lost') {
         this.#deps.structure.logger.warn(
           'the capture lost its place in the source: this stream cannot go on',
-          {
-            clusterTime: milestone.clusterTime,
-          },
+          { clusterTime: milestone.clusterTime },
         );
       }
     }
   }
 
+  /**
+   * The commit in which the moment lies, or the first one after it. The cursor stays at the commit
+   * before: a structure change of this one that is done is noted with the barrier, and a change
+   * with the cursor's sequence.
+   */
+  async #takePart(next: ChainedCommit, moment: Moment, share: Share): Promise<void> {
+    const { commit } = next;
+    if (!this.#builder.isEmpty) await this.#dispatch();
+    await this.#pipeline.drain();
+    const before = this.#builder.end;
+    if (share === 'part' && commit.ddl) {
+      await this.#applyEvents(
+        commit.seq,
+        commit.ddl.filter((event) => isUpTo(moment, event)),
+      );
+    }
+    let sequence = before.sequence;
+    if (share === 'part' && !commit.ddl) {
+      await this.#structure.ensureDefined(commit.collections);
+      const search = { ...this.#deps, signal: this.#pipeline.signal };
+      sequence = Math.max(sequence, await lastSequence(search, commit, moment, before));
+    }
+    this.#builder.addPart(next, cursorAt(moment, before, sequence));
+    await this.#dispatch();
+    await this.#endAtMoment();
+  }
+
+  async #endAtMoment(): Promise<void> {
+    await this.#pipeline.drain();
+    this.#marks.add('moment', this.#cursor.seq);
+    await this.#checkMarks();
+  }
+
   async #atHead(seq: number): Promise<void> {
     if (!this.#builder.isEmpty) await this.#dispatch();
     if (this.#caughtUp && this.#waitsForCaughtUp) {
-      // The head at a moment after the capture had caught up: having passed it is having been
-      // caught up.
+      // The capture had caught up before this head was read, so whoever passes it has caught up.
       this.#waitsForCaughtUp = false;
-      this.#mark('caught-up', seq, undefined);
+      this.#marks.add('caught-up', seq);
     }
     // With nothing under way no cursor will come that could do this.
-    if (this.#marks.length > 0 && this.#cursor.seq >= seq) {
+    if (!this.#marks.isEmpty && this.#cursor.seq >= seq) {
       await this.#pipeline.drain();
       await this.#checkMarks();
     }
@@ -198,46 +237,31 @@ class ChangesPhase {
     await this.#pipeline.dispatch(this.#builder.take());
   }
 
-  async #applyBarrier(next: ChainedCommit): Promise<void> {
-    const { structure, restored, progress, settings } = this.#deps;
-    const { seq, ddl = [], collections = [] } = next.commit;
+  async #applyBarrier(next: ChainedCommit, events: readonly DdlEvent[]): Promise<void> {
+    const { settings } = this.#deps;
+    const { seq, collections = [] } = next.commit;
     if (!this.#builder.isEmpty) await this.#dispatch();
     await this.#pipeline.drain();
-    const { barrier } = this.#start;
-    const done = barrier.seq === seq ? barrier.done : 0;
-    for (const [index, event] of ddl.entries()) {
-      if (index < done) continue;
-      await restored.freeAll(event.namespace, event.to ?? event.namespace);
-      await applyDdl(structure, event);
-      await attempt(structure, () => progress.markBarrier({ seq, done: index + 1 }));
-    }
-    this.#scopes.clear();
-    if (settings.ddl === 'apply') for (const definition of collections) await this.#ensureDefined(definition);
+    await this.#applyEvents(seq, events);
+    if (settings.ddl === 'apply') await this.#structure.ensureDefined(collections);
     const end = cursorAfter(this.#cursor, next);
     this.#builder = new WindowBuilder(end);
     await this.#advance(end);
   }
 
-  /**
-   * A collection that came after T0, of a source that tells no options with its events. The
-   * inventory's own definitions were taken care of by the snapshot, and what became of those
-   * collections since is the events' to tell.
-   */
-  async #ensureDefined(definition: CollectionDefinition): Promise<void> {
-    const { structure, settings } = this.#deps;
-    if (definition.snapshot || !structure.takes(definition.namespace)) return;
-    if (structure.registry.get(definition.namespace)) return;
-    await ensureCollection(structure, wantedOf(definition));
-    if (settings.indexes === 'after-snapshot') await buildIndexes(structure, definition.namespace);
+  async #applyEvents(seq: number, events: readonly DdlEvent[]): Promise<void> {
+    await this.#structure.applyEvents(seq, events);
+    this.#scopes.clear();
   }
 
   async #advance(end: LaneCursor): Promise<void> {
     const { progress, structure } = this.#deps;
-    // A lane may be past this already: a crash came while the cursors were being written.
-    const behind = [...this.#start.cursors.keys()].filter((lane) => this.#start.cursors[lane]!.seq < end.seq);
-    if (behind.length > 0) {
-      const cursors = new Map(behind.map((lane) => [lane, end]));
-      await attempt(structure, () => progress.advance(cursors));
+    const { cursors } = this.#start;
+    // A crash while the cursors were being written may have left a lane ahead: it stays there.
+    const others = [...cursors.keys()].filter((lane) => !isBehind(end, cursors[lane]!));
+    if (others.length > 0) {
+      const moved = new Map(others.map((lane) => [lane, end]));
+      await attempt(structure, () => progress.advance(moved));
     }
     this.#cursor = end;
     structure.stats.sequence = end.sequence;
@@ -245,17 +269,8 @@ class ChangesPhase {
     await this.#checkMarks();
   }
 
-  #mark(kind: Mark['kind'], seq: number, milestone: Milestone | undefined): void {
-    this.#marks.push({ kind, seq, milestone });
-  }
-
   async #checkMarks(): Promise<void> {
-    while (!this.#endedBy) {
-      const index = this.#marks.findIndex(({ seq }) => seq <= this.#cursor.seq);
-      if (index < 0) return;
-      const [mark] = this.#marks.splice(index, 1) as [Mark];
-      if (!(await this.#deps.reached(mark, this.#cursor))) continue;
-      this.#endedBy = mark.kind;
+    if (await this.#marks.check(this.#cursor)) {
       this.#end.abort(interrupted('what the load was to reach is reached'));
     }
   }
@@ -265,5 +280,12 @@ class ChangesPhase {
     stats.streamSequence = commit.lastSequence ?? stats.streamSequence;
     const position = timeOf(commit.position);
     if (position !== null) stats.streamWatermark = position;
+  }
+
+  #tellOpenImages(documents: number): void {
+    this.#deps.structure.logger.warn(
+      'the stream does not hold the state of some documents at this moment: they stay as they were before',
+      { documents },
+    );
   }
 }

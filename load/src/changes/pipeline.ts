@@ -1,11 +1,10 @@
 /**
  * Windows on their way through the lanes.
  *
- *   read:    window 1 │ window 2 │ window 3 …            one after the other, a bounded number
- *   ahead lane a:           │ 1 ── 2 ──│── 3
- *   lane b:           │ 1 ───────│─ 2 ── 3               each at its own pace, in order (INV-3)
- *   cursor:                      │   1     2    3        when all lanes are through, in order
- *   (INV-6)
+ *   read ahead:  window 1 │ window 2 │ window 3 …    one after the other, a bounded number
+ *   lane a:               │ 1 ── 2 ──│── 3
+ *   lane b:               │ 1 ───────│─ 2 ── 3       each at its own pace, in order (INV-3)
+ *   cursor:                          │   1     2  3  when all lanes are through, in order (INV-6)
  *
  * After a failure no lane takes up anything new and no cursor moves; what is in flight ends. A
  * crash anywhere repeats the windows whose cursor was not written.
@@ -33,13 +32,14 @@ export interface PipelineDeps extends Omit<LaneDeps, 'signal'> {
   readonly takes: Takes;
   readonly stats: LoadStats;
   readonly onReadAgain: RetryOptions['onRetry'];
+  readonly onOpenImages: (documents: number) => void;
   /** By lane, as they were when this run began. */
   readonly cursors: readonly LaneCursor[];
   /** Windows under way at once. */
   readonly windows: number;
   /** Bytes of changes that wait for or are in their lane; with more, reading pauses. */
   readonly bytes: number;
-  /** Every lane is through a window: its cursor is to be written. */
+  /** Writes the cursor, once every lane is through a window. */
   readonly advance: (end: LaneCursor) => Promise<void>;
   readonly signal: AbortSignal;
 }

@@ -44,4 +44,18 @@ describe('WindowBuilder', () => {
     builder.add(next);
     expect(builder.take()).toMatchObject({ segments: [], bytes: 0 });
   });
+
+  it('ends inside a commit where it is told to, and leaves the segments behind that out', () => {
+    const builder = new WindowBuilder({ ...START, seq: 3, sequence: 9 });
+    const entry = (first: number) =>
+      ({ kind: 'changes', key: `s${first}`, firstSequence: first, documentBytes: 8 }) as SegmentEntry;
+    const end = { ...START, seq: 3, sequence: 12 };
+    builder.addPart(commit(4, 0, { segments: [entry(10), entry(12), entry(13)] }), end);
+    const window = builder.take();
+    expect(window.segments).toMatchObject([
+      { seq: 4, through: 12, entry: { key: 's10' } },
+      { seq: 4, through: 12, entry: { key: 's12' } },
+    ]);
+    expect([window.end, builder.end]).toEqual([end, end]);
+  });
 });

@@ -1,16 +1,15 @@
-/**
- * Consecutive commits of the stream that are applied together. Pure: what to take into one, and
- * what it asks for.
- */
-
+/** Consecutive commits of the stream that are applied together. Pure. */
 import type { ChainedCommit } from '@waybill/shared/manifest/codec';
 import type { SegmentEntry } from '@waybill/shared/manifest/commit';
 import { timeOf } from '@waybill/shared/manifest/position';
 import type { LaneCursor } from '../progress/progress.ts';
 
 export interface WindowSegment {
+  /** Of its commit. */
   readonly seq: number;
   readonly entry: SegmentEntry;
+  /** Records after this sequence are left for later. */
+  readonly through?: number | undefined;
 }
 
 /** What is applied as one: every lane's last states over all of its commits. */
@@ -36,7 +35,12 @@ export class WindowBuilder {
     return this.#isEmpty;
   }
 
-  /** Whether a commit may still be added without the window holding more than that many bytes. */
+  /** The cursor after everything added so far, in this window or an earlier one. */
+  get end(): LaneCursor {
+    return this.#end;
+  }
+
+  /** Whether the window, with that commit added, holds no more than that many bytes. */
   hasRoomFor({ commit }: ChainedCommit, bytes: number): boolean {
     return this.#isEmpty || this.#bytes + changeBytes(commit.segments) <= bytes;
   }
@@ -51,7 +55,18 @@ export class WindowBuilder {
     this.#isEmpty = false;
   }
 
-  /** The window so far; what is added from here on belongs to the next one. */
+  /** Adds a commit's records up to the cursor's sequence. The window ends at that cursor. */
+  addPart({ commit }: ChainedCommit, end: LaneCursor): void {
+    for (const entry of commit.segments ?? []) {
+      if (entry.kind !== 'changes' || (entry.firstSequence ?? 0) > end.sequence) continue;
+      this.#segments.push({ seq: commit.seq, entry, through: end.sequence });
+      this.#bytes += entry.documentBytes;
+    }
+    this.#end = end;
+    this.#isEmpty = false;
+  }
+
+  /** The window so far; what is added later belongs to the next one. */
   take(): Window {
     const window = { segments: this.#segments, bytes: this.#bytes, end: this.#end };
     this.#segments = [];
@@ -61,7 +76,7 @@ export class WindowBuilder {
   }
 }
 
-/** Where a lane is that has applied everything up to and with that commit. */
+/** The cursor of a lane that has applied everything up to and with that commit. */
 export function cursorAfter(before: LaneCursor, { commit, hash }: ChainedCommit): LaneCursor {
   const inSegments = commit.segments?.findLast(({ kind }) => kind === 'changes')?.lastSequence;
   const position = timeOf(commit.position);

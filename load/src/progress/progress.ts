@@ -8,9 +8,10 @@
  *    late changes none either, also where the server does not refuse it.
  * 3. A finished segment is a fact whoever states it: all of its documents are on the target. So it
  *    is not fenced.
- * 4. A cursor's unit is a whole commit. A crash between a batch and its cursor repeats commits,
- *    which ends in the same state: every batch sets last states of documents, and the batches after
- *    it are repeated too.
+ * 4. A cursor's unit is a whole commit. A load that stopped at a moment inside one leaves its
+ *    cursor at the commit before; the cursor's sequence names the last record applied. A crash
+ *    between a batch and its cursor repeats commits, which ends in the same state: every batch sets
+ *    last states of documents, and the batches after it are repeated too.
  */
 
 import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/base/position';
@@ -20,9 +21,12 @@ import { fencedError } from '../target/fenced.ts';
 import type { ProgressChange, ProgressDocument, ProgressStore } from '../target/progress-store.ts';
 import { laneId, lanePrefix, segmentId, segmentPrefix, stateId } from './keys.ts';
 
-/** Everything of a lane up to and with this commit is applied. */
+/**
+ * Everything of a lane up to and with this commit is applied, and of the next commit every record
+ * up to the sequence.
+ */
 export interface LaneCursor extends LogPoint {
-  /** The stream's last sequence as of that commit. */
+  /** The stream's last sequence as of that commit, or a later one inside the next commit. */
   readonly sequence: number;
   /** The stream's position as of that commit: the lane's watermark. */
   readonly clusterTime: ClusterTime | null;
@@ -105,7 +109,7 @@ export class Progress {
     await this.#fenced(
       [...cursors].map(([lane, cursor]) => ({
         id: laneId(load, lane),
-        when: { seq: { $lte: cursor.seq } },
+        when: { seq: { $lte: cursor.seq }, sequence: { $lte: cursor.sequence } },
         set: cursorFields(cursor),
       })),
     );
@@ -170,8 +174,12 @@ export async function readProgress(
 /** The cursor that all lanes have reached. */
 export function slowest(cursors: Iterable<LaneCursor>): LaneCursor {
   let slowest: LaneCursor | undefined;
-  for (const cursor of cursors) if (!slowest || cursor.seq < slowest.seq) slowest = cursor;
+  for (const cursor of cursors) if (!slowest || isBehind(cursor, slowest)) slowest = cursor;
   return slowest ?? START;
+}
+
+export function isBehind(one: LaneCursor, other: LaneCursor): boolean {
+  return one.seq < other.seq || (one.seq === other.seq && one.sequence < other.sequence);
 }
 
 function cursorFields(cursor: LaneCursor): ProgressChange['set'] {

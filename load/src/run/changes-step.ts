@@ -1,7 +1,8 @@
 import { hasCode } from '@waybill/shared/base/errors';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf } from '@waybill/shared/manifest/state';
-import { applyChanges, type Mark } from '../changes/changes-phase.ts';
+import { applyChanges } from '../changes/changes-phase.ts';
+import type { Mark } from '../changes/marks.ts';
 import type { LaneCursor, LoadedProgress } from '../progress/progress.ts';
 import { CutoverWatch } from './cutover-watch.ts';
 import { buildAll } from './indexes-step.ts';
@@ -30,6 +31,13 @@ export async function changesStep(
   }
 }
 
+const OUTCOMES = {
+  'caught-up': 'caught-up',
+  drained: 'drained',
+  closed: 'stream-closed',
+  moment: 'moment-reached',
+} as const satisfies Record<Mark['kind'], LoadResult['outcome']>;
+
 async function apply(
   context: RunContext,
   tools: WriteTools,
@@ -56,6 +64,7 @@ async function apply(
       settings,
       onReadAgain,
       signal,
+      moment: typeof settings.until === 'object' ? settings.until : null,
       reached: (mark, cursor) => reach(context, mark, cursor),
     },
     {
@@ -67,7 +76,7 @@ async function apply(
       head: head.seq,
     },
   );
-  return mark === 'closed' ? 'stream-closed' : mark;
+  return OUTCOMES[mark];
 }
 
 /** Records a mark that all lanes have reached. True where the load ends there. */
@@ -85,6 +94,7 @@ async function reach(context: RunContext, mark: Mark, cursor: LaneCursor): Promi
       await milestones.recordDrained(mark.milestone);
       break;
     case 'closed':
+    case 'moment':
       return true;
   }
   return settings.until === mark.kind;

@@ -22,10 +22,15 @@ export interface LoadDeps {
 }
 
 export interface LoadResult {
-  /**
-   * Why it ended: what `until` asked for, a request to stop, its cutover, or the end of the stream.
-   */
-  readonly outcome: 'snapshot-applied' | 'caught-up' | 'drained' | 'stopped' | 'cut-over' | 'stream-closed';
+  /** Why it ended: `until`'s own, a request to stop, its cutover, or the end of the stream. */
+  readonly outcome:
+    | 'snapshot-applied'
+    | 'caught-up'
+    | 'drained'
+    | 'moment-reached'
+    | 'stopped'
+    | 'cut-over'
+    | 'stream-closed';
   readonly epoch: number;
   /** Everything up to here is applied. */
   readonly sequence: number;

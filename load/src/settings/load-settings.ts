@@ -1,10 +1,18 @@
 import { WaybillError } from '@waybill/shared/base/errors';
+import type { ClusterTime } from '@waybill/shared/base/position';
+
+/**
+ * A moment of the stream, the last record included: the one of that sequence, or the last one of
+ * that cluster time. It may lie inside a commit. All records of a transaction carry the time of its
+ * commit, so a cluster time never splits one; a sequence names one record, and may.
+ */
+export type Moment = { readonly sequence: number } | { readonly clusterTime: ClusterTime };
 
 /**
  * Where a load stops by itself. `drained`: everything up to the stream's `drained` milestone is
- * applied; cutover waits for it. Null: never, it follows the stream until it is stopped.
+ * applied; cutover waits for it.
  */
-export type LoadUntil = 'snapshot-applied' | 'caught-up' | 'drained';
+export type LoadUntil = 'snapshot-applied' | 'caught-up' | 'drained' | Moment;
 
 /**
  * What a load does, with everything resolved; {@link resolveLoadSettings} fills in the defaults.
@@ -25,6 +33,7 @@ export interface LoadSettings {
   readonly allowEmpty: boolean;
   /** How long a stream that is not there yet is waited for. */
   readonly waitForStream: number;
+  /** Null: it follows the stream until it is stopped. */
   readonly until: LoadUntil | null;
   /**
    * When secondary indexes are built. `last`: once drained, or by cutover. `none`: never, not by

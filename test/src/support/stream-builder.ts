@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { clusterTime, formatClusterTime } from '@waybill/shared/base/position';
+import { type ClusterTime, clusterTime, formatClusterTime } from '@waybill/shared/base/position';
 import type { DataRecord, DocumentOrigin, Operation } from '@waybill/shared/base/record';
 import { buildDocument, fromObject, type Plain } from '@waybill/shared/bson/build';
 import { laneOf } from '@waybill/shared/bson/canonical-key';
@@ -48,6 +48,8 @@ export interface BuiltChange {
   readonly id: RawElement;
   readonly document?: Buffer | null;
   readonly origin?: DocumentOrigin;
+  /** Of its cluster time within the commit's second. Default: 1. */
+  readonly increment?: number;
 }
 
 export interface StreamBuilderOptions {
@@ -112,6 +114,11 @@ export class StreamBuilder {
     return formatClusterTime(clusterTime(this.#seconds, 1));
   }
 
+  /** A cluster time of the second that the last commit came in. */
+  at(increment: number): ClusterTime {
+    return clusterTime(this.#seconds, increment);
+  }
+
   /** Collections with their documents, then the end of the snapshot unless it is to stay open. */
   async snapshot(collections: readonly BuiltCollection[], { complete = true } = {}): Promise<SegmentEntry[]> {
     const definitions = collections.map((collection) => this.#define(collection, true));
@@ -155,7 +162,7 @@ export class StreamBuilder {
 
   /** One commit of changes, in the order given. */
   async changes(changes: readonly BuiltChange[], extra: CommitBody = {}): Promise<Commit> {
-    const time = this.tick();
+    this.tick();
     const byLane = new Map<number, DataRecord[]>();
     const single = new Set(
       [...this.#collections.values()].filter((c) => c.singleLane).map((c) => c.namespace),
@@ -181,18 +188,26 @@ export class StreamBuilder {
     return this.commit({
       segments: [{ ...entry, key }],
       lastSequence: this.#sequence,
-      position: { clusterTime: time, resumeToken: null, options: 'test' },
+      position: { clusterTime: entry.lastClusterTime!, resumeToken: null, options: 'test' },
       ...extra,
     });
   }
 
-  #record({ operation, namespace, uuid, id, document = null, origin }: BuiltChange): DataRecord {
+  #record({
+    operation,
+    namespace,
+    uuid,
+    id,
+    document = null,
+    origin,
+    increment = 1,
+  }: BuiltChange): DataRecord {
     return {
       sequence: ++this.#sequence,
       operation,
       namespace,
       collectionUuid: uuid === undefined ? null : Buffer.from(uuid, 'hex'),
-      clusterTime: clusterTime(this.#seconds, 1),
+      clusterTime: this.at(increment),
       wallTime: null,
       transaction: null,
       documentKey: buildDocument([['_id', id]]),
