@@ -1,11 +1,11 @@
-/** What a collection or view is after a change of structure that the server tells of. Pure. */
+/** A collection or view after a structure change that the server tells of. Pure. */
 import { elements, findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
 import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
 import { modifiedIndex, modifiedOptions } from '@waybill/shared/mongo/facts/coll-mod';
 import { indexesOf } from './definition.ts';
 
-/** Null where the event leaves no other definition than a rename or a drop of the name does. */
+/** Null if the event changes no more than the name, or the collection is gone. */
 export function definitionAfter(
   before: CollectionDefinition,
   { operation, description }: DdlEvent,
@@ -17,7 +17,7 @@ export function definitionAfter(
   const list = findElement(said, 'indexes');
   const told = list ? [...elements(list.bytes)].map(({ bytes }) => Buffer.from(bytes)) : [];
   const names = new Set(told.map(nameOf));
-  // Several shards tell of the same index.
+  // Several shards tell of one index.
   const others = indexesOf(before).filter((index) => !names.has(nameOf(index)));
   return withIndexes(before, operation === 'createIndexes' ? [...others, ...told] : others);
 }

@@ -1,6 +1,6 @@
 /**
- * From what a stream says that collections and views are to what the source lists, as structure
- * changes in the form in which servers from 6.0 send them. Pure.
+ * The difference between the collections that a stream tells of and those that the source lists, as
+ * structure changes in the form of servers from 6.0. Pure.
  */
 
 import type { ClusterTime } from '@waybill/shared/base/position';
@@ -20,7 +20,7 @@ import { creation, indexesDescription, leaving, synthetic } from './synthetic-dd
 
 export interface DefinitionChanges {
   readonly ddl: readonly ToldDdl[];
-  /** What differs and cannot be told by an event. */
+  /** Differences that no event can tell. */
   readonly left: readonly LeftDifference[];
 }
 
@@ -30,13 +30,13 @@ export interface LeftDifference {
 }
 
 const VALIDATION = ['validator', 'validationLevel', 'validationAction'];
-/** Of an index; everything else takes a new one. */
+/** What can be changed in an index; everything else takes a new index. */
 const MODIFIABLE: ReadonlySet<string> = new Set(['expireAfterSeconds', 'hidden']);
 
 /**
- * Views that are gone or changed go first and come last: they stand on collections and on each
- * other, and one that changes in place might stand for a moment on itself. A collection that is not
- * listed is left: its end is an event on every server.
+ * Views that are gone or changed are dropped first and created last: they depend on collections and
+ * on each other, and a view that changes in place might for a moment depend on itself. A collection
+ * that is not listed is left alone: every server tells of its end.
  */
 export function definitionChanges(
   known: readonly CollectionDefinition[],
@@ -73,7 +73,7 @@ export function definitionChanges(
   return { ddl: [...dropped, ...changed, ...views], left };
 }
 
-/** Indexes that go make room for those that come, whose keys or names may be the same. */
+/** Indexes are dropped first, since new ones may have their keys or names. */
 function collectionChanges(
   before: CollectionDefinition,
   now: CollectionDefinition,
@@ -98,7 +98,7 @@ function optionDifferences(before: CollectionDefinition, now: CollectionDefiniti
   return differing(optionFields(bytesOf(before.options)), optionFields(bytesOf(now.options)));
 }
 
-/** The options of a collMod, and the names of those that it does not have or cannot change. */
+/** The options for a collMod, and the names of options that it cannot change. */
 function modifiedOptions(
   before: CollectionDefinition,
   now: CollectionDefinition,
@@ -112,7 +112,7 @@ function modifiedOptions(
     const action = findElement(options, 'validationAction') ?? string('error');
     fields.push(['validator', validator], ['validationLevel', level], ['validationAction', action]);
   }
-  // Of a clustered collection.
+  // A clustered collection has this option.
   if (differences.includes('expireAfterSeconds')) {
     fields.push(['expireAfterSeconds', findElement(options, 'expireAfterSeconds') ?? string('off')]);
   }
@@ -122,7 +122,7 @@ function modifiedOptions(
 
 interface IndexChanges {
   readonly gone: readonly Buffer[];
-  /** The `index` of one collMod each. */
+  /** The `index` field of one collMod each. */
   readonly modified: readonly Field[][];
   readonly come: readonly Buffer[];
 }
@@ -145,7 +145,7 @@ function indexChanges(before: CollectionDefinition, now: CollectionDefinition): 
   return { gone, modified, come: [...come.values()] };
 }
 
-/** Servers before 5.1 give no index an expiry by collMod, and none takes it away. */
+/** Before 5.1 collMod cannot give an index an expiry, and no server can take it away. */
 function canModify(before: Fields, now: Fields, differences: readonly string[]): boolean {
   const expires = before.has('expireAfterSeconds') && now.has('expireAfterSeconds');
   return differences.every((name) => MODIFIABLE.has(name) && (name !== 'expireAfterSeconds' || expires));

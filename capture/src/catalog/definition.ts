@@ -5,7 +5,7 @@ import type { CatalogEntry } from '@waybill/shared/mongo/facts/catalog';
 
 const base64 = (bytes: Uint8Array): string => asBuffer(bytes).toString('base64');
 
-/** A listed collection or view, under the name that it had at T0. */
+/** The definition of a listed collection or view, under the name that it had at T0. */
 export function definitionOf(
   entry: CatalogEntry,
   namespace: string,
@@ -26,7 +26,7 @@ export function definitionOf(
   };
 }
 
-/** What a `create` event says: the options, with the `_id` index among them. */
+/** The definition that a `create` event tells: its options, with the `_id` index among them. */
 export function definitionOfCreate(
   namespace: string,
   uuid: string | null,
@@ -55,7 +55,7 @@ export function definitionOfCreate(
   };
 }
 
-/** The reverse: a collection or view as the `operationDescription` of a `create` event. */
+/** The inverse: the `operationDescription` of a `create` event. */
 export function createDescription(definition: CollectionDefinition): Buffer {
   const options = Buffer.from(definition.options, 'base64');
   const fields: Field[] = [...elements(options)].map((element): Field => [element.nameBytes, element]);
@@ -75,7 +75,7 @@ export function isIdIndex(index: Uint8Array): boolean {
   return name !== undefined && textOf(name) === '_id_';
 }
 
-/** `create` of a time-series collection: a view on its buckets. */
+/** Whether a `create` makes a time-series collection, which is a view on its buckets. */
 export function isTimeSeriesCreate(description: Uint8Array | null): boolean {
   if (description === null) return false;
   const viewOn = findElement(description, 'viewOn');
@@ -83,7 +83,7 @@ export function isTimeSeriesCreate(description: Uint8Array | null): boolean {
   return ofBuckets || findElement(description, 'timeseries') !== undefined;
 }
 
-/** Its changes are not in any change stream. */
+/** No change stream has its changes. */
 export function isTimeSeries({ options }: CollectionDefinition): boolean {
   return findElement(Buffer.from(options, 'base64'), 'timeseries') !== undefined;
 }

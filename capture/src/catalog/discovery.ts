@@ -1,4 +1,4 @@
-/** What there is to copy, as of T0. */
+/** Which collections there are to copy, as of T0. */
 
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { Logger } from '@waybill/shared/base/logger';
@@ -25,11 +25,11 @@ export interface DiscoveryOptions {
 }
 
 /**
- * The captured collections and views under the names they had at T0. The listing is made after T0;
- * what happened in between is read from the stream, which is then read again from T0 by the tailer:
- * a few seconds of it, and none of it kept.
+ * The captured collections and views under the names they had at T0. They are listed after T0, and
+ * the stream tells what happened in between. That is a few seconds of it; the tailer reads it again
+ * from T0.
  *
- * Errors: SOURCE_UNSUPPORTED naming every collection that cannot be captured.
+ * Errors: SOURCE_UNSUPPORTED, which names every collection that cannot be captured.
  */
 export async function discover(
   start: StreamStart,
@@ -48,7 +48,7 @@ export async function discover(
   const definitions: CollectionDefinition[] = [];
   for (const entry of listed) {
     const atT0 = names.get(entry.namespace);
-    // Born after T0, or renamed into the captured names since: the stream brings it.
+    // It was created after T0, or renamed into the captured names since: the stream brings it.
     if (atT0 === null || atT0 === undefined || !filter.matches(atT0)) continue;
     definitions.push(definitionOf(entry, atT0, true));
   }
@@ -60,7 +60,7 @@ export async function discover(
   return definitions;
 }
 
-/** An empty answer is what we wait for here. */
+/** Short, since an empty answer ends the reading. */
 const END_AWAIT_MS = 20;
 
 async function structureChanges(
@@ -88,8 +88,8 @@ async function structureChanges(
     }
     const time = batch.time ?? batch.events.at(-1)?.clusterTime ?? 0n;
     if (time > until) return found;
-    // An idle replica set says no later time. What the listing saw may be ahead of what a majority
-    // has, and then the end is before it.
+    // An idle replica set gives no later time. The listing may be ahead of what a majority has, and
+    // then the stream ends before it.
     const isThere = batch.time === null || batch.time >= until;
     if (!isSharded && batch.reachedEnd && isThere) return found;
   }

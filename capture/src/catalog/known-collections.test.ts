@@ -31,13 +31,13 @@ describe('KnownCollections', () => {
     known.apply(event('rename', 's.a', 's.b'));
     expect(known.get('s.a')).toBeUndefined();
     expect(known.get('s.b')).toMatchObject({ namespace: 's.b', singleLane: true });
-    expect(known.isSingleLane('s.b')).toBe(true);
+    expect(known.get('s.b')?.singleLane ?? false).toBe(true);
   });
 
   it('forgets what an unknown collection was renamed over', () => {
     const known = new KnownCollections([definition('s.b', true)]);
     known.apply(event('rename', 's.unknown', 's.b'));
-    expect(known.isSingleLane('s.b')).toBe(false);
+    expect(known.get('s.b')?.singleLane ?? false).toBe(false);
   });
 
   it('forgets what is dropped', () => {

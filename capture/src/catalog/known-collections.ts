@@ -3,16 +3,16 @@ import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/co
 import { followDdl } from '@waybill/shared/manifest/follow-ddl';
 
 /**
- * The captured collections under their names as of the place that the change stream has been read
- * to. It decides lanes, tells phantom drops from real ones, and knows what a name means on servers
- * whose events carry no uuid.
+ * The captured collections, under the names that they have at the place in the change stream that
+ * has been read. Lanes follow from it, drops of copies are told from real ones by it, and it says
+ * what a name means on servers whose events carry no uuid.
  */
 export class KnownCollections {
   readonly #byName = new Map<string, CollectionDefinition>();
   readonly #takenOver = new Set<string>();
   #revision = 0;
 
-  /** @param areCertain false: some of the uuids may be of a move that fails yet. */
+  /** @param areCertain false: some uuids may come from a move that can still fail */
   constructor(definitions: Iterable<CollectionDefinition>, areCertain = true) {
     for (const definition of definitions) {
       this.#byName.set(definition.namespace, definition);
@@ -20,7 +20,7 @@ export class KnownCollections {
     }
   }
 
-  /** Another one after each change that the stream has brought, once all of it is known here. */
+  /** Changes with each structure change of the stream, once all of it is known here. */
   get revision(): number {
     return this.#revision;
   }
@@ -33,31 +33,26 @@ export class KnownCollections {
     return this.#byName.get(namespace);
   }
 
-  /** Changes of it go whole to one lane: a collation that is not simple, or capped. */
-  isSingleLane(namespace: string): boolean {
-    return this.#byName.get(namespace)?.singleLane ?? false;
-  }
-
   set(definition: CollectionDefinition): void {
     this.#byName.set(definition.namespace, definition);
     this.#revision++;
   }
 
   /**
-   * It goes on under this definition's uuid. Not final: the move that made that may fail, and its
-   * copy be dropped.
+   * The collection goes on under this definition's uuid.
+   * @param final false: the move that made the uuid may fail, and its copy be dropped
    */
   takeOver(definition: CollectionDefinition, final: boolean): void {
     this.set(definition);
     if (definition.uuid !== null && !final) this.#takenOver.add(definition.uuid);
   }
 
-  /** The uuid stands for the name since a move, which may have failed. */
+  /** The name has the uuid from a move, which may have failed. */
   isTakenOver(uuid: string): boolean {
     return this.#takenOver.has(uuid);
   }
 
-  /** Has any collection in the database; views do not count. */
+  /** Whether the database has any collection; views do not count. */
   livesIn(database: string): boolean {
     for (const { namespace, type } of this.#byName.values()) {
       if (type === 'collection' && splitNamespace(namespace).database === database) return true;

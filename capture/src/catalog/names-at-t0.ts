@@ -1,7 +1,7 @@
 import { splitNamespace } from '@waybill/shared/base/record';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
 
-/** A collection as it was listed. */
+/** A listed collection. */
 export interface Listed {
   readonly namespace: string;
   /** Hex, or null for views. */
@@ -9,22 +9,22 @@ export interface Listed {
 }
 
 /**
- * Maps a listing back to the moment T0: for each listed namespace the name that its collection had
- * at T0, or null where it was born after T0. Collections that existed at T0 and are gone do not
- * appear; the stream has their end.
+ * Maps a listing back to T0: for each listed namespace the name that its collection had at T0, or
+ * null if it was created after T0. Collections that existed at T0 and are gone do not appear; the
+ * stream has their end.
  *
  * `events` are the structure changes between T0 and the listing, in stream order, and perhaps some
- * after it: a listing is not of one moment, so an event may or may not be visible in it. Where
- * events carry the collection's uuid (from 6.0) they are followed by uuid, which is right in either
- * case; views have none, are never renamed, and are new where they were created. Before 6.0 they
- * are undone by name from the end; an event that the listing did not see yet is recognised by what
- * it would have left behind. A creation is not seen at all there: such a collection counts as if it
- * had been at T0, which is harmless, since its snapshot is repaired by its own events like any
- * other.
+ * after it. A listing is not of one moment, so it may or may not show an event.
  *
- * A sharded cluster also creates a collection whose name is in use: movePrimary makes it anew on
- * another shard, with all of its documents and a new uuid. Whether the name was in use at T0 cannot
- * be known, so there a creation only counts behind a drop.
+ *   - From 6.0 events carry the collection's uuid and are followed by it, which is right in either
+ *     case. Views have no uuid and are never renamed; a view with a `create` is new.
+ *   - Before 6.0 events are undone by name, from the end. What an event would have left behind
+ *     tells whether the listing saw it. No event tells of a creation: such a collection counts as
+ *     if it had existed at T0. That does no harm, since its own events repair its snapshot.
+ *
+ * A sharded cluster also creates a collection whose name is in use: movePrimary makes it again on
+ * another shard, with all its documents and a new uuid. Nobody can know whether the name was in use
+ * at T0, so there a creation counts only after a drop.
  */
 export function namesAtT0(
   listing: readonly Listed[],
@@ -38,7 +38,7 @@ export function namesAtT0(
 }
 
 function followUuids(listing: readonly Listed[], events: readonly DdlEvent[]): Map<string, string | null> {
-  /** uuid → name at T0, of collections that the events tell something about. */
+  /** uuid → name at T0, for collections that the events tell of. */
   const before = new Map<string, string | null>();
   const newViews = new Set<string>();
   for (const { operation, collectionUuid, namespace } of events) {
@@ -57,11 +57,11 @@ function followUuids(listing: readonly Listed[], events: readonly DdlEvent[]): M
 }
 
 /**
- * Leaves out creations of names that no event has freed. The drop of a copy that a move left behind
+ * Leaves out creations of names that no event has freed. A drop of a copy that a move has left
  * frees nothing.
  */
 function withoutMoves(events: readonly DdlEvent[]): DdlEvent[] {
-  /** Name → the uuid that has it now, as far as events tell; null where it is free. */
+  /** Name → the uuid that has it now, as far as events tell; null if it is free. */
   const holders = new Map<string, string | null>();
   return events.filter(({ operation, namespace, to, collectionUuid }) => {
     const holder = holders.get(namespace);
@@ -80,13 +80,13 @@ function withoutMoves(events: readonly DdlEvent[]): DdlEvent[] {
 }
 
 function undoByName(listing: readonly Listed[], events: readonly DdlEvent[]): Map<string, string | null> {
-  /** Name at the moment we have gone back to → the listed namespace that it became. */
+  /** Name at the moment that we have gone back to → the listed namespace that it became. */
   let names = new Map(listing.map(({ namespace }) => [namespace, namespace]));
   const result = new Map<string, string | null>(listing.map(({ namespace }) => [namespace, null]));
   for (const event of events.toReversed()) {
     switch (event.operation) {
       case 'drop':
-        // What has the name now came after the drop.
+        // The collection with that name now came after the drop.
         names.delete(event.namespace);
         break;
       case 'dropDatabase':
@@ -96,8 +96,8 @@ function undoByName(listing: readonly Listed[], events: readonly DdlEvent[]): Ma
         const to = event.to ?? '';
         const listed = names.get(to);
         names.delete(to);
-        // Whatever has the old name now came after the rename; unless nothing has the new name: not
-        // listed yet.
+        // The collection with the old name now came after the rename. But if none has the new name,
+        // the listing did not see the rename.
         if (listed !== undefined) {
           names.delete(event.namespace);
           names.set(event.namespace, listed);

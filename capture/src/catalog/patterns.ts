@@ -1,7 +1,7 @@
 /**
- * What `--include` and `--exclude` come to on this source. A misspelt pattern is the most likely
- * way to a stream that is complete and holds nothing: it is refused before anything is written,
- * and told when it becomes so later.
+ * What `--include` and `--exclude` match on this source. A misspelt pattern easily leads to a stream
+ * that is complete and empty. It is refused before anything is written; if it stops matching later,
+ * the log says so.
  */
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { Logger } from '@waybill/shared/base/logger';
@@ -26,7 +26,7 @@ export interface PatternOptions {
 
 const MOST_NAMED = 10;
 
-/** Of a new stream. @throws CONFIG_PATTERN_UNMATCHED */
+/** For a new stream. @throws CONFIG_PATTERN_UNMATCHED */
 export async function checkPatterns(
   definitions: readonly CollectionDefinition[],
   options: PatternOptions,
@@ -34,8 +34,8 @@ export async function checkPatterns(
   const { filter, source, logger, signal, allowEmpty } = options;
   const taken = definitions.map(({ namespace }) => namespace);
   const names = await listNames(source, (database) => filter.mayMatchDatabase(database), signal);
-  // By the names of T0 or by those of now: between the two a collection may have been made, or
-  // renamed.
+  // The names of T0 count and those of now: a collection may have been created or renamed between
+  // the two.
   const unmatched = unmatchedPatterns(filter.include, [...taken, ...names]);
   if (unmatched.length > 0) {
     const all = await listNames(source, () => true, signal);
@@ -97,7 +97,7 @@ type Collections = ReadonlyMap<string, CollectionDefinition>;
 
 const ENDS_NAME: ReadonlySet<DdlEvent['operation']> = new Set(['drop', 'dropDatabase', 'rename']);
 
-/** Says when a pattern that named something names nothing any more. */
+/** Warns when a pattern that matched something no longer matches anything. */
 export class PatternWatch {
   readonly #filter: NamespaceFilter;
   readonly #patterns: readonly (readonly [text: string, pattern: Pattern])[];
@@ -109,10 +109,7 @@ export class PatternWatch {
     this.#logger = logger;
   }
 
-  /**
-   * At a start that goes on. Says the scope too; what of the source is left out was
-   * named when the stream began.
-   */
+  /** When a stream goes on. Logs the scope too; what it leaves out was named when it began. */
   look(collections: Collections): void {
     tellScope(this.#filter, [...collections.values()], [], this.#logger);
     for (const [text, pattern] of this.#patterns) this.#tell(text, pattern, collections);

@@ -1,6 +1,4 @@
-/**
- * Structure changes that no server has sent, in the form in which servers from 6.0 send them. Pure.
- */
+/** Structure changes that no server has sent, in the form of servers from 6.0. Pure. */
 
 import { type ClusterTime, formatClusterTime } from '@waybill/shared/base/position';
 import { array, buildArray, buildDocument, doc } from '@waybill/shared/bson/build';
@@ -33,8 +31,8 @@ export function synthetic(
 }
 
 /**
- * What makes a collection or view as it is: a `create`, and a `createIndexes` where there are more
- * than the `_id` index.
+ * The structure changes that make a collection or view as it is: a `create`, and a `createIndexes`
+ * if it has more than the `_id` index.
  */
 export function creation(definition: CollectionDefinition, time: ClusterTime): ToldDdl[] {
   const { namespace, uuid } = definition;
@@ -47,15 +45,15 @@ export function creation(definition: CollectionDefinition, time: ClusterTime): T
 }
 
 /**
- * The definition stands beside the last of them: a commit may end between two, and until it has all
- * of them a crash must not leave it said that they were told.
+ * The definition comes with the last event. A commit may end between two events, and a crash there
+ * must not leave a definition whose events were not all told.
  */
 export function leaving(events: readonly DdlEvent[], definition: CollectionDefinition): ToldDdl[] {
   const last = events.length - 1;
   return events.map((event, at) => ({ event, definition: at === last ? definition : null }));
 }
 
-/** Of `createIndexes` and `dropIndexes`. */
+/** The description of `createIndexes` and `dropIndexes`. */
 export function indexesDescription(indexes: readonly Uint8Array[]): Buffer {
   return buildDocument([['indexes', array(buildArray(indexes.map(doc)))]]);
 }

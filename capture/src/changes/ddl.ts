@@ -9,22 +9,24 @@ import type { KnownCollections } from '../catalog/known-collections.ts';
 
 /** What a structure event means for the stream. */
 export type DdlDecision =
-  /** Recorded as it is. `definition` is what a create left. */
+  /** Recorded as it is. `definition` is what a create has left. */
   | { readonly kind: 'record'; readonly event: DdlEvent; readonly definition: CollectionDefinition | null }
   /**
-   * The collection has to be read whole behind the events: it comes into the stream, or may have
+   * The whole collection has to be read after the events: it comes into the stream, or may have
    * been mistaken for another.
    */
   | { readonly kind: 'reread'; readonly before: readonly DdlEvent[]; readonly namespace: string }
   /**
-   * The same collection, put elsewhere in the cluster under a new uuid: read whole behind what is
-   * there already. Nothing is dropped, since what was deleted meanwhile is in the stream. `final`
-   * is false where the move may still fail.
+   * The same collection at another place in the cluster, under a new uuid: it is read whole over
+   * what is there already. Nothing is dropped, since the stream has what was deleted meanwhile.
+   * `final` is false if the move may still fail.
    */
   | { readonly kind: 'moved'; readonly namespace: string; readonly uuid: string; readonly final: boolean }
-  /** A drop that may be of a copy: on a sharded cluster, moving data drops what is left behind. */
+  /**
+   * A drop that may be of a copy: on a sharded cluster, moving data drops what it leaves behind.
+   */
   | { readonly kind: 'doubtful-drop'; readonly event: DdlEvent }
-  /** Changes no data and nothing that a target has, or is not captured. */
+  /** Not captured, or it changes no data and nothing that a target has. */
   | { readonly kind: 'ignore'; readonly reason: string };
 
 export interface DdlContext {
@@ -32,11 +34,11 @@ export interface DdlContext {
   readonly known: KnownCollections;
   readonly isSharded: boolean;
   readonly timeSeries: 'refuse' | 'snapshot-only';
-  /** Every collection of that database is captured. */
+  /** Whether every collection of the database is captured. */
   readonly isWholeDatabase: (database: string) => boolean;
 }
 
-/** How data lies in a sharded cluster, not what it is. */
+/** These place data in a sharded cluster, and leave it as it is. */
 const PLACEMENT: ReadonlySet<string> = new Set([
   'shardCollection',
   'refineCollectionShardKey',
@@ -58,8 +60,8 @@ export function decideDdl(event: ChangeEvent, context: DdlContext): DdlDecision 
   if (operationType === 'invalidate') return ignore('the server ends the stream; it is opened again behind');
   if (PLACEMENT.has(operationType)) return ignore('it only places data');
   if (operationType === 'reshardCollection') {
-    // The data is the same, and lies in a new collection with a new uuid: images of updates before
-    // it were not found.
+    // The same data is now in a new collection with a new uuid, so images of updates before it were
+    // not found.
     return decideReshard(event, context);
   }
   const ddl = asDdlEvent(event);
@@ -75,9 +77,9 @@ export function decideDdl(event: ChangeEvent, context: DdlContext): DdlDecision 
   }
   const { namespace } = ddl;
   if (operationType === 'dropDatabase') {
-    // The drops of its collections have come before it.
+    // The drops of its collections came before it.
     if (!context.isWholeDatabase(namespace)) return ignore('only some of its collections are captured');
-    // Then one of the drops was not believed, or what came after it has been read.
+    // If so, one of the drops was not believed, or its collection has been read again.
     if (context.isSharded && context.known.livesIn(namespace)) return ignore('it still has collections');
     return record(ddl);
   }
@@ -98,8 +100,8 @@ function decideCreate(event: ChangeEvent, ddl: DdlEvent, context: DdlContext): D
   if (isEncryptedCreate(description)) throw unsupported(namespace, 'uses queryable encryption');
   const known = context.known.get(namespace);
   if (known && known.uuid !== null && known.uuid === collectionUuid) return ignore('it is known already');
-  // A name is free before it is given again, and its drop is in the stream; unless movePrimary
-  // makes the collection anew.
+  // A name is dropped before it is given again, and the drop is in the stream. Only movePrimary
+  // makes a collection anew under its name.
   const isMoved = context.isSharded && known?.type === 'collection' && known.uuid !== null;
   if (isMoved && collectionUuid !== null) {
     return { kind: 'moved', namespace, uuid: collectionUuid, final: false };
@@ -120,16 +122,18 @@ function decideReshard(event: ChangeEvent, { filter, known }: DdlContext): DdlDe
   if (!filter.matches(namespace)) return ignore('not captured');
   const element = event.operationDescription && findElement(event.operationDescription, 'reshardUUID');
   if (!element || !known.get(namespace)) return { kind: 'reread', before: [], namespace };
-  // Binary: length and subtype stand before the sixteen bytes.
+  // A binary value: length and subtype come before the sixteen bytes.
   const uuid = asBuffer(element.bytes).toString('hex', 5);
   return { kind: 'moved', namespace, uuid, final: true };
 }
 
 /**
- * Inside the captured namespaces a rename is recorded; out of them it is a drop; into them the
- * collection has to be read. Where events carry no uuid (before 6.0) images were looked up by name
- * and may be another collection's, so it is read there too. So is what convertToCapped puts in the
- * place of a collection: the stream does not show the documents that it copies.
+ * A rename inside the captured namespaces is recorded; out of them it is a drop; into them the
+ * collection has to be read. It is also read again
+ *
+ *   - if events carry no uuid (before 6.0): images were looked up by name, and may be another
+ *     collection's
+ *   - if convertToCapped has replaced it: the stream does not show the documents that it copied
  */
 function decideRename(event: ChangeEvent, ddl: DdlEvent, context: DdlContext): DdlDecision {
   const to = event.to ?? '';
@@ -138,8 +142,8 @@ function decideRename(event: ChangeEvent, ddl: DdlEvent, context: DdlContext): D
   if (!from && !into) return ignore('not captured');
   if (!into) return record({ ...withoutTo(ddl), operation: 'drop', description: null });
   if (!from) {
-    // Whatever had the name gives way, also what we do not know: one that was gone before the
-    // inventory may have changes in the stream.
+    // The collection that had the name goes, even if we do not know it: it may have been gone
+    // before the inventory, and have changes in the stream.
     const drop: DdlEvent = {
       ...withoutTo(ddl),
       operation: 'drop',

@@ -1,7 +1,7 @@
 /**
- * Whether a `drop` that a sharded cluster sends means what it says. Moving an unsharded collection
- * to another shard makes it anew there, with a new uuid, and drops the old copy; or the new one, if
- * the move fails. Pure.
+ * Decides whether a `drop` on a sharded cluster is real. Moving an unsharded collection to another
+ * shard makes it again there, with a new uuid, and drops the old copy; if the move fails, it drops
+ * the new one. Pure.
  */
 
 import { splitNamespace } from '@waybill/shared/base/record';
@@ -11,9 +11,9 @@ import type { KnownCollections } from '../catalog/known-collections.ts';
 import type { DdlDecision } from './ddl.ts';
 
 /**
- * `listed` is the database's catalog of now, so later than the event. What cannot be told apart is
- * both dropped and read: with a real drop the documents are early and their own events repair them;
- * with a moved copy's they are what would be missing.
+ * `listed` is the catalog of the database now, so it is later than the event. If the two cases
+ * cannot be told apart, the collection is dropped and read again. After a real drop the documents
+ * are early, and their own events repair them; after the drop of a copy they would be missing.
  */
 export function judgeDrop(
   event: DdlEvent,
@@ -26,15 +26,15 @@ export function judgeDrop(
   const hex = (uuid: Buffer | null): string | null => uuid?.toString('hex') ?? null;
   const standing = listed.find(({ name }) => name === collection);
   if (standing?.type !== 'collection') {
-    // Its rename is still to come in the stream.
+    // If so, its rename is still to come in the stream.
     const isElsewhere = expected !== null && listed.some(({ uuid }) => hex(uuid) === expected);
     return isElsewhere && expected !== dropped ? only('a copy of a collection') : recorded(event);
   }
   const uuid = hex(standing.uuid);
-  // The uuid we know is from the stream, or from the inventory: what it names has lived on until
-  // now.
+  // The uuid that we know comes from the stream or the inventory, so its collection has lived on
+  // until now.
   if (uuid === dropped || (uuid !== null && uuid === expected)) return only('a copy of a collection');
-  // A copy that is left is dropped after its successor was created, so this is no copy.
+  // A copy is dropped only after its successor was created, so this is none.
   if (dropped !== null && dropped === expected && !known.isTakenOver(dropped)) return recorded(event);
   return { kind: 'reread', before: [event], namespace };
 }

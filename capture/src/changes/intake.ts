@@ -1,4 +1,7 @@
-/** Events into commits: what is captured, in which lane, and what changes of structure mean. */
+/**
+ * Turns events into units to commit: what is captured, in which lane, and what a structure change
+ * means.
+ */
 
 import type { Logger } from '@waybill/shared/base/logger';
 import { splitNamespace } from '@waybill/shared/base/record';
@@ -30,11 +33,11 @@ export interface IntakeOptions {
   readonly ddl: DdlContext;
   readonly sealer: Sealer;
   readonly inStream: InStreamReader;
-  /** Where events carry no uuid there are no `create` events either. */
+  /** Servers whose events carry no uuid send no `create` events either. */
   readonly hasUuids: boolean;
   /**
-   * Events at this position's cluster time, this many, have been captured before: the stream could
-   * not start behind them.
+   * The position from which the stream starts again at its cluster time. So many events of that
+   * time, as it counts, have been captured before.
    */
   readonly repeated: StreamPosition | null;
   readonly logger: Logger;
@@ -51,7 +54,7 @@ interface After {
 
 export class Intake {
   readonly #options: IntakeOptions;
-  /** Whether a namespace is captured. As many entries as the source has names. */
+  /** Whether a namespace is captured; one entry for each name that the source has. */
   readonly #included = new Map<string, boolean>();
   /** Hashes of namespaces. */
   readonly #names = new Map<string, number>();
@@ -91,11 +94,10 @@ export class Intake {
   }
 
   /**
-   * A collection that is seen for the first time on a server without `create` events: its options
-   * and indexes are asked for, and recorded as if it had been created here. Should it have been
-   * dropped meanwhile, or dropped and made anew, then what we find is nothing or the later one's
-   * options; but then the drop is still to come in the stream, and after it the name is unknown
-   * again and is asked for again. The last of them gets what it has.
+   * On a server without `create` events, a collection that is seen for the first time: its options
+   * and indexes are read from the source, and recorded as if it had been created here. If it was
+   * dropped meanwhile, or dropped and made again, we find nothing or the options of the later one.
+   * The drop is then still to come in the stream; after it the name is unknown, and is read again.
    */
   async #introduce(namespace: string, event: PackedChangeEvent, now: number): Promise<SealedUnit[]> {
     const { sealer, inStream } = this.#options;
@@ -180,7 +182,7 @@ export class Intake {
   }
 
   /**
-   * The definition becomes known together with the position: after a crash before that, the next
+   * The definition becomes known together with the position. After a crash before that, the next
    * start reads the whole collection again.
    */
   async *#reread(decision: Reread, event: PackedChangeEvent, at: After): AsyncGenerator<PipelineUnit> {

@@ -1,14 +1,14 @@
 import type { PackedChangeEvent } from '@waybill/shared/bson/change-event';
 import { readChangeEvent } from '@waybill/shared/bson/read-change-event';
 
-/** What waits for its commit may keep this many times its own bytes alive. */
+/** What waits for its commit may keep this many times its own bytes in memory. */
 const MOST = 2;
 
 /**
- * Events are places in the reply that brought them, so one that waits for its commit keeps the
- * whole reply alive. Where only a small part of a reply is kept, that part is copied, into one
- * piece of memory: then what waits is what is counted (INV-8), whatever else the source tells of.
- * The copy costs less than having received the reply did.
+ * Events are places in the reply that brought them, so an event that waits for its commit keeps the
+ * whole reply in memory. If only a small part of a reply is kept, that part is copied into one
+ * piece of memory. Then the memory in use is the memory that is counted (INV-8). The copy costs
+ * less than receiving the reply did.
  */
 export function inOwnBytes(
   events: readonly PackedChangeEvent[],
@@ -18,7 +18,7 @@ export function inOwnBytes(
   let kept = 0;
   for (const event of events) if (isKept(event)) kept += event.size;
   if (kept === 0 || kept * MOST >= replyBytes) return events;
-  // Not from the pool, which others share.
+  // Not from the pool, whose memory others share.
   const own = Buffer.allocUnsafeSlow(kept);
   let at = 0;
   return events.map((event) => {

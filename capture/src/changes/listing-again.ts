@@ -1,17 +1,16 @@
 /**
- * Servers before 6.0 tell of no created collection or view, and of no change of indexes and
- * options; later ones tell of none that comes to nothing, such as an index that was being built
- * when it was listed. So the source is listed again where it matters, and what differs from what
- * the stream says is recorded as if the server had sent it.
+ * Lists the source again, and records differences from what the stream says as if the server had
+ * sent them. Servers before 6.0 tell of no created collection or view, and of no change of indexes
+ * or options. Later servers do not tell of a change that came to nothing, such as an index that was
+ * being built when it was listed.
  *
- * A listing is of no one moment and the stream goes on meanwhile, so it counts only where the
- * stream, having passed the listing's end, has brought no change of structure since before its
- * beginning: then what is known and what was listed are of the same collections, and every drop and
- * rename that comes later in the stream came later on the source. The differences are committed at
- * that very place.
+ * A listing is not of one moment, and the stream goes on meanwhile. So it counts only if the
+ * stream, when it has passed the end of the listing, has brought no structure change since before
+ * its beginning. Then the known and the listed collections are the same, and every drop or rename
+ * that comes later in the stream came later on the source. The differences are committed at that
+ * very place.
  *
- * Repeatable after a crash anywhere: what was committed is part of what is known, and the rest
- * differs still.
+ * A crash anywhere does no harm: what was committed is known, and the rest still differs.
  */
 
 import { abortable } from '@waybill/shared/base/lifecycle';
@@ -39,8 +38,8 @@ export interface ListingAgainOptions {
 }
 
 /**
- * Collections that come and go all the time must not hold up a cutover, which compares the
- * structure itself in the end.
+ * A cutover must not wait for ever while collections come and go: it compares the structure itself
+ * in the end.
  */
 const ATTEMPTS = 10;
 
@@ -63,7 +62,7 @@ export class ListingAgain {
     );
   }
 
-  /** False: the stream has brought a change of structure meanwhile. */
+  /** False: the stream has brought a structure change meanwhile. */
   async #once(): Promise<boolean> {
     const { connection, filter, known, tailer, signal } = this.#options;
     const { revision } = known;
@@ -82,7 +81,7 @@ export class ListingAgain {
     const { known, logger } = this.#options;
     const definitions = listed
       .filter((entry) => this.#canCome(entry))
-      // Of a time series nothing but what is there at the start is captured.
+      // Only the documents that a time series has at the start are captured.
       .map(
         (entry) =>
           (entry.type === 'timeseries' && known.get(entry.namespace)) ||
@@ -107,8 +106,8 @@ export class ListingAgain {
   }
 
   /**
-   * What is refused at a start is refused by leaving it out here: the writes have stopped, none of
-   * its documents has been captured, and verify names it before anything is cut over.
+   * A start refuses such a collection. Here it is left out: writes have stopped, none of its
+   * documents has been captured, and verify names it before anything is cut over.
    */
   #canCome({ namespace, type }: CatalogEntry): boolean {
     const { known, logger } = this.#options;

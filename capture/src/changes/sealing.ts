@@ -7,7 +7,7 @@ import { hasDocument, sameTransaction } from '../record/documents.ts';
 
 export interface SealingLimits {
   readonly commitSize: number;
-  /** A transaction that is larger is cut, and the commit says so. */
+  /** A larger transaction is cut, and the commit says so. */
   readonly transactionBytes: number;
   readonly commitInterval: number;
 }
@@ -15,33 +15,32 @@ export interface SealingLimits {
 /**
  * Collects events in stream order and cuts them into commits.
  *
- * A cut lies between two transactions (events of one cluster time, session and number stay
- * together), unless the transaction alone is larger than memory allows. That the last buffered
- * transaction is over is known from what follows: an event that is not of it, or a position that
- * lies after it. Structure changes stand alone: they close the changes before them, and are closed
- * by the next change.
+ * A cut is between two transactions, unless one transaction is larger than memory allows. Events of
+ * one cluster time, session and number are one transaction. The last buffered transaction is over
+ * when an event follows that is not of it, or a position that is after it. Structure changes stand
+ * alone: they close the changes before them, and the next change closes them.
  *
- * Invariant: the units that come out hold every event that went in, once, in order, and a unit's
- * position lies after its last event and before the next unit's first one.
+ * Invariant: the units that come out hold every event that went in, once and in order. The position
+ * of a unit is after its last event and before the first event of the next unit.
  */
 export class Sealer {
   readonly #limits: SealingLimits;
   readonly #imageBytes: (namespace: string) => number;
   #changes: Change[] = [];
-  /** Hashes of updated documents: enough for an expectation. */
+  /** Hashes of updated documents; exact enough to estimate bytes. */
   #updated = new Set<number>();
   #ddl: ToldDdl[] = [];
   #bytes = 0;
   #oldestAt = 0;
   #position: StreamPosition;
-  /** Where the unit that is being filled began. */
+  /** The position before the unit that is being filled. */
   #before: StreamPosition;
-  /** The last buffered transaction may go on in the next event. */
+  /** The next event may belong to the last buffered transaction. */
   #open = false;
 
   /**
-   * @param imageBytes the expected size of an updated document's image; images count before they
-   *   are here.
+   * @param imageBytes the expected size of an updated document's image. Images count before they
+   *   have been read.
    */
   constructor(
     limits: SealingLimits,
@@ -62,12 +61,12 @@ export class Sealer {
     return this.#changes.length === 0 && this.#ddl.length === 0;
   }
 
-  /** Nothing buffered may go on in what follows: a seal now cuts no transaction. */
+  /** A seal now cuts no transaction. */
   get isAtBoundary(): boolean {
     return !this.#open;
   }
 
-  /** After everything that was added, or before it where nothing is buffered. */
+  /** After everything that was added; if nothing is buffered, before what comes next. */
   get position(): StreamPosition {
     return this.#position;
   }
@@ -93,7 +92,10 @@ export class Sealer {
     return sealed;
   }
 
-  /** `at` null: the event is made up by us, and the position stays before the one that made us. */
+  /**
+   * @param at null: we have made the event up, and the position stays before the event that it
+   *   belongs to
+   */
   addDdl(
     event: DdlEvent,
     definition: CollectionDefinition | null,
@@ -111,15 +113,15 @@ export class Sealer {
   }
 
   /**
-   * An event that is not captured: the position goes on, and a transaction before it may be over.
+   * An event that is not captured: the position moves on, and a transaction before it may be over.
    */
   skip(time: bigint, token: Uint8Array): void {
     this.#advance(time, token, 'event');
   }
 
   /**
-   * The whole batch is in: `token` lies after it. A time after the last event's tells that the last
-   * transaction is over; so does an answer that the stream has nothing more.
+   * The whole batch has been added, and `token` is after it. The last transaction is over if the
+   * time is after the last event's, or if the stream had nothing more.
    */
   batchEnded(token: Uint8Array, time: bigint | null, reachedEnd: boolean): void {
     if (reachedEnd || (time !== null && time > this.#position.clusterTime)) this.#open = false;
@@ -127,15 +129,15 @@ export class Sealer {
   }
 
   /**
-   * When the buffer must be sealed for its age or size, on the clock of `now`; null while there is
-   * nothing or no boundary.
+   * When age or size requires a seal, on the clock of `now`. Null while nothing is buffered, or a
+   * transaction is open.
    */
   dueAt(): number | null {
     if (this.isEmpty || this.#open) return null;
     return this.#bytes >= this.#limits.commitSize ? 0 : this.#oldestAt + this.#limits.commitInterval;
   }
 
-  /** Everything buffered. In the middle of a transaction it says so. */
+  /** Everything buffered. Within a transaction the unit says so. */
   sealAll(): SealedUnit[] {
     const sealed: SealedUnit[] = [];
     this.#seal(sealed, 'changes');
@@ -185,7 +187,7 @@ export class Sealer {
   }
 }
 
-/** A token that lies in a reply would keep all of it alive as long as the commit waits. */
+/** The token is part of a reply, and would keep all of it in memory while the commit waits. */
 function inOwnBytes(position: StreamPosition): StreamPosition {
   const { resumeToken } = position;
   return resumeToken === null ? position : { ...position, resumeToken: Buffer.from(resumeToken) };

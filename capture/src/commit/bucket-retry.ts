@@ -11,8 +11,8 @@ export interface RetryNoticeDeps {
 }
 
 /**
- * What is said and counted of each call to the bucket that is tried again: a capture that waits for
- * it says why.
+ * Logs and counts each call to the bucket that is tried again, so that people see why a capture
+ * waits.
  */
 export function bucketRetryNotice({
   stats,

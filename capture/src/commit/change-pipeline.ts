@@ -1,11 +1,11 @@
 /**
- * From sealed commits to the manifest: images | sequences | encode and upload | commit. Images of
- * one commit are looked up while the one before is encoded and uploaded; sequences are given out
- * and commits are made strictly in order.
+ * Takes units to the manifest: images | sequences | encode and upload | commit. The images of one
+ * commit are looked up while the commit before is encoded and uploaded. Sequences are given out and
+ * commits are made strictly in order.
  *
- * At most `inFlight` sealed commits are in here; `push` waits for room, and so does the reading. A
- * crash at any await leaves at most garbage files: position, sequence and segment become visible in
- * one commit (INV-6).
+ * At most `inFlight` units are in here; `push` waits for room, and so does the reading. A crash at
+ * any await leaves at most files that no commit names: position, sequences and segment become
+ * visible in one commit (INV-6).
  */
 import type { Logger } from '@waybill/shared/base/logger';
 import type { CaptureStats } from '@waybill/shared/base/stats';
@@ -30,12 +30,12 @@ export interface PipelineOptions {
   readonly logger: Logger;
   /** Seconds of one commit, upload included. */
   readonly observeCommit: (seconds: number) => void;
-  /** Called once; whoever reads for us should stop. */
+  /** Called once, so that the reading stops. */
   readonly onFailure: (error: unknown) => void;
 }
 
 interface Order {
-  /** Sequences of everything before have been given out. */
+  /** Everything before has its sequences. */
   readonly numbered: Promise<void>;
   readonly committed: Promise<void>;
 }
@@ -56,8 +56,8 @@ export class ChangePipeline {
   }
 
   /**
-   * Takes the next unit; fulfilled when there is room for another. Rejects once anything has
-   * failed.
+   * Takes the next unit. Fulfilled when there is room for another; rejects once anything has
+   * failed. Only the handover calls it.
    */
   async push(unit: PipelineUnit): Promise<void> {
     while (this.#failure === null && this.#running >= this.#options.inFlight) await this.#room.promise;
@@ -76,13 +76,13 @@ export class ChangePipeline {
     );
   }
 
-  /** Everything pushed is committed. */
+  /** Fulfilled when everything pushed is committed. */
   async drain(): Promise<void> {
     await this.#last.committed;
     if (this.#failure !== null) throw this.#failure.error;
   }
 
-  /** The first failure ends everything: nothing after it is committed. */
+  /** The first failure ends everything: nothing is committed after it. */
   #fail(error: unknown): void {
     if (this.#failure === null) {
       this.#failure = { error };
@@ -119,7 +119,7 @@ export class ChangePipeline {
     const definition = readAgain?.definition;
     return {
       position: committer.position(position),
-      // Beside structure changes, though there are none: definitions alone would belong to the
+      // With an empty list of structure changes: a definition by itself would belong to the
       // inventory.
       ...(definition && { ddl: [], collections: [definition] }),
       ...(readAgain && committer.state.reading && { reading: null }),
@@ -142,7 +142,7 @@ export class ChangePipeline {
     await before.numbered;
     const result = await attaching;
     if (result.kind === 'too-large') {
-      // Rare, and one after the other then: the memory of images is what is being bounded.
+      // This is rare, and done one after the other, since the memory of images is the limit.
       await before.committed;
       await this.#runCut(unit);
       onNumbered();
@@ -173,7 +173,7 @@ export class ChangePipeline {
     return images.attach(unit.changes, last.clusterTime, unbounded);
   }
 
-  /** In commit order: what the commit itself explains comes before what it leaves to explain. */
+  /** In commit order; what explains missing images comes before new ones. */
   #number(unit: SealedChanges, { missing }: ImageResult & { kind: 'attached' }): void {
     for (const change of unit.changes) {
       change.sequence = ++this.#sequence;
@@ -202,7 +202,7 @@ export class ChangePipeline {
   }
 }
 
-/** What the structure changes of one commit left of the collections that they created. */
+/** The definitions that the structure changes of one commit leave. */
 function definitionsAfter(ddl: readonly ToldDdl[]): CollectionDefinition[] {
   const left = new Map<string, CollectionDefinition>();
   for (const { event, definition } of ddl) {

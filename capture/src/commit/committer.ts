@@ -14,13 +14,13 @@ import type { PatternWatch } from '../catalog/patterns.ts';
 import { milestone } from './milestone.ts';
 
 /**
- * What one snapshot reader has finished: a segment and how far its chunk is with it, in one commit
- * or not at all.
+ * What one snapshot reader has finished: a segment and its chunk's progress, in one commit or not
+ * at all.
  */
 export interface SnapshotProgress {
   readonly segment: SegmentEntry | null;
   readonly chunk: ChunkProgress;
-  /** It was the last chunk of its collection. */
+  /** The chunk is the last of its collection. */
   readonly completesCollection?: boolean;
 }
 
@@ -30,13 +30,13 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Segments in one commit, so that it stays a few KiB. */
+/** Segments in one commit, which keeps a commit at a few KiB. */
 const PROGRESS_IN_COMMIT = 40;
 
 /**
  * The one way into the manifest. Commits are serial; the writer itself queues them. Progress of the
- * snapshot that comes while a commit is under way is taken together, so thousands of small
- * collections do not make thousands of commits.
+ * snapshot that comes while a commit is under way goes into the next one together, so thousands of
+ * small collections do not make thousands of commits.
  */
 export class Committer {
   readonly #writer: ManifestWriter;
@@ -55,7 +55,7 @@ export class Committer {
     readonly logger: Logger;
     readonly optionsHash: string;
     readonly patterns: PatternWatch;
-    /** Ends a commit under way, whose outcome is then unknown; nothing is committed after it. */
+    /** Ends a commit under way, whose outcome is then unknown. Nothing is committed after it. */
     readonly giveUp: AbortSignal;
   }) {
     this.#writer = options.writer;
@@ -108,7 +108,7 @@ export class Committer {
     return commit;
   }
 
-  /** Fulfilled when the progress stands in the manifest, perhaps with that of others. */
+  /** Fulfilled when the progress is in the manifest, perhaps with that of other chunks. */
   commitProgress(progress: SnapshotProgress): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ progress, resolve, reject });
@@ -142,7 +142,7 @@ export class Committer {
 
   #together(progress: readonly SnapshotProgress[]): CommitBody {
     const segments = progress.map(({ segment }) => segment).filter((segment) => segment !== null);
-    // Of one chunk the latest counts: its segments lie in order in the same commit.
+    // The latest progress of a chunk counts: the same commit has all its segments, in order.
     const chunks = new Map(progress.map(({ chunk }) => [`${chunk.chunk} ${chunk.namespace}`, chunk]));
     const { lastSequence } = this.#writer.state;
     const milestones = progress

@@ -4,8 +4,8 @@ import { sameTransaction } from '../record/documents.ts';
 import type { SealedChanges } from './units.ts';
 
 /**
- * Cuts a sealed commit whose images would be too large for memory: near the middle, between
- * transactions where there is such a place. A commit of one change comes back as it is.
+ * Cuts a commit whose images are too large for memory, near the middle and if possible between
+ * transactions. A commit of one change comes back as it is.
  */
 export function cutInHalf(unit: SealedChanges): SealedChanges[] {
   const { changes } = unit;
@@ -21,8 +21,8 @@ export function cutInHalf(unit: SealedChanges): SealedChanges[] {
 }
 
 /**
- * The number of changes before the cut: the boundary of transactions nearest to the middle, or the
- * middle.
+ * The number of changes before the cut: at the boundary of transactions nearest to the middle, or
+ * else in the middle.
  */
 function cutPlace(changes: readonly Change[]): number {
   const middle = Math.ceil(changes.length / 2);
@@ -36,7 +36,8 @@ function cutPlace(changes: readonly Change[]): number {
 }
 
 /**
- * The position after the change before `at`. Documents read in the stream have none of their own.
+ * The position after the change before `at`. Documents that were read in the stream have no
+ * position of their own.
  */
 function positionAt({ changes, before }: SealedChanges, at: number): StreamPosition {
   const last = changes[at - 1]!;

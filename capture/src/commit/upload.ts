@@ -17,9 +17,8 @@ export interface UploadOptions {
 }
 
 /**
- * Encodes and uploads one run of changes, whole, before any commit names it (BF-1). A crash leaves
- * a file that no commit names: garbage. The name is new each time, so an upload that is repeated
- * never meets another's.
+ * Encodes and uploads one run of changes as a whole, before any commit names it (BF-1). A crash
+ * leaves a file that no commit names. Each name is new, so a repeated upload never meets another's.
  */
 export async function uploadChanges(
   changes: readonly Change[],

@@ -1,65 +1,64 @@
 /**
- * Images of updated documents, read after the events: one find a collection and thousand ids,
- * instead of the server's own lookup event by event, which is about fifty times as slow.
+ * Reads the images of updated documents after the events, with one find for a collection and a
+ * thousand ids. The server's own lookup goes event by event and is about fifty times as slow.
  *
- * An image is of the event's own collection or there is none: from 6.0 the find names the
- * collection's uuid, and follows it to the name it has now. Before 6.0 the name is all there is; a
- * rename seen later has the collection read again (see ddl.ts). The find is a majority read not
- * older than the commit's last event, so an image is never older than the update it belongs to.
+ * An image comes from the event's own collection, or there is none. From 6.0 the find names the
+ * collection's uuid, and follows it to the name it has now. Before 6.0 there is only the name; if a
+ * rename comes later, the collection is read again (see ddl.ts). The find is a majority read that
+ * is not older than the commit's last event, so an image is never older than its update.
  */
 
 import type { ClusterTime } from '@waybill/shared/base/position';
 import { splitNamespace } from '@waybill/shared/base/record';
 import { retry } from '@waybill/shared/base/retry';
-import { array, buildArray, buildDocument, doc, string, timestamp } from '@waybill/shared/bson/build';
-import { documentHash, namespaceHash } from '@waybill/shared/bson/canonical-key';
-import { eachDocument, locateElement, type RawElement } from '@waybill/shared/bson/raw';
+import { namespaceHash } from '@waybill/shared/bson/canonical-key';
+import type { RawElement } from '@waybill/shared/bson/raw';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { openCursor } from '@waybill/shared/mongo/driver/cursor';
-import { rawDocument } from '@waybill/shared/mongo/driver/raw-value';
 import { replyOperationTime } from '@waybill/shared/mongo/driver/reply';
-import { collectionUuidField, openByIdentity } from '@waybill/shared/mongo/facts/collection-identity';
+import { openByIdentity } from '@waybill/shared/mongo/facts/collection-identity';
 import PQueue from 'p-queue';
 import type { Change } from '../record/change.ts';
 import { DocumentTable } from '../record/document-table.ts';
-import { namesShardKey, setImage } from '../record/documents.ts';
 import { refuseDuplicates } from '../source/duplicate-ids.ts';
 import { type ImageWants, planImages } from './image-plan.ts';
+import {
+  attachFound,
+  findCommand,
+  LookupRun,
+  type Missing,
+  markMissing,
+  ShardedFinds,
+} from './lookup-run.ts';
 
 export interface ImageOptions {
   readonly connection: MongoConnection;
-  /** Finds at once. */
+  /** How many finds run at once. */
   readonly concurrency: number;
   /** Ids in one find. */
   readonly ids: number;
-  /** Images of one commit, bytes; past it the commit has to be cut. */
+  /** Bytes of images in one commit; past it the commit has to be cut. */
   readonly budgetBytes: number;
-  /** False: only deletes that name a shard key are looked for. */
+  /** False: only deletes that name a shard key need a lookup. */
   readonly ofUpdates: boolean;
   readonly signal: AbortSignal;
   readonly onLookup?: (documents: number) => void;
 }
 
-export interface Missing {
-  readonly change: Change;
-  /** The source's operation time at the lookup. */
-  readonly lookedUpAt: ClusterTime;
-}
-
 export type ImageResult =
   | { readonly kind: 'attached'; readonly missing: readonly Missing[]; readonly bytes: number }
-  /** No change was touched for good: cut the commit and attach again. */
+  /** The changes are as before: cut the commit and attach again. */
   | { readonly kind: 'too-large' };
 
-/** Bytes of ids after which a find has enough; one id may have 16 MiB by itself. */
+/** A find with this many bytes of ids takes no more; a single id may have 16 MiB. */
 const ID_BYTES = 1024 * 1024;
-/** Weight of the newest size in the running mean. */
+/** Weight of the newest size in the moving average. */
 const NEWEST = 0.2;
 
 export class ImageLookup {
   readonly #options: ImageOptions;
   readonly #queue: PQueue;
-  /** Mean bytes of a document by namespace: how much a commit will grow by its images. */
+  /** Mean bytes of a document by namespace, to tell how much a commit grows by its images. */
   readonly #sizes = new Map<string, number>();
 
   constructor(options: ImageOptions) {
@@ -72,11 +71,12 @@ export class ImageLookup {
   }
 
   /**
-   * Attaches images to the updates of one commit: `lookup`, `superseded` or `missing`. `asOf` is
-   * the last event's cluster time. With `unbounded` the budget does not count: a commit that can
-   * not be cut further. A delete that names a shard key gets the document that has its `_id` under
-   * another one, if there is any.
-   * @throws SOURCE_DUPLICATE_ID where there are two
+   * Gives each update of one commit its image: `lookup`, `superseded` or `missing`. A delete that
+   * names a shard key gets the document with the same `_id` under another shard key, if there is
+   * one.
+   * @param asOf the last event's cluster time
+   * @param unbounded the budget does not count, since the commit cannot be cut further
+   * @throws SOURCE_DUPLICATE_ID if there are two such documents
    */
   async attach(changes: readonly Change[], asOf: ClusterTime, unbounded = false): Promise<ImageResult> {
     const wants = planImages(changes, this.#options.ofUpdates);
@@ -148,14 +148,14 @@ export class ImageLookup {
       if (run.isOver) return [];
       if (batch.count > 0) this.#learn(part.namespace, batch.bytes / batch.count);
       attachFound(batch.array, waiting, namespaceHash(part.namespace), sharded);
-      // What a closed cursor has given is all; asking again costs a round trip.
+      // A closed cursor has given everything; asking again costs a round trip.
       if (batch.done) break;
     }
     markMissing(part, run, lookedUpAt);
     return sharded.twice;
   }
 
-  /** Where the collection is gone, and its drop in the stream. */
+  /** For a collection that is gone, and whose drop is in the stream. */
   async #now(run: LookupRun): Promise<ClusterTime> {
     const { connection, signal } = this.#options;
     const reply = await connection.command('admin', { ping: 1 }, { signal });
@@ -168,91 +168,7 @@ export class ImageLookup {
   }
 }
 
-/**
- * What a lost cursor had brought stays: it was read after the event, like what its successor
- * brings.
- */
-function markMissing(part: ImageWants, run: LookupRun, lookedUpAt: ClusterTime): void {
-  for (const change of part.changes) {
-    // A delete is expected to find nothing.
-    if (change.documentOrigin === 'lookup' || change.operation === 'delete') continue;
-    change.documentOrigin = 'missing';
-    run.missing.push({ change, lookedUpAt });
-  }
-}
-
-/**
- * Gives every document of a reply to the change that waits for it. An id that is equal to the
- * server but not in bytes belongs to a later document: ours is missing.
- */
-function attachFound(
-  array: Buffer,
-  waiting: DocumentTable,
-  ofNamespace: number,
-  sharded: ShardedFinds,
-): void {
-  eachDocument(array, (start) => {
-    const id = locateElement(array, start, ID);
-    if (id === undefined) return;
-    const hash = documentHash(ofNamespace, id.type, array, id.start, id.end);
-    const change = waiting.find(hash, id.type, array, id.start, id.end);
-    if (change === undefined) return;
-    if (namesShardKey(change)) sharded.add(change);
-    setImage(change, array, start);
-    change.documentOrigin = 'lookup';
-  });
-}
-
-/** Changes whose `_id` may stand on several shards, as one reading finds them. */
-class ShardedFinds {
-  readonly #found = new Set<Change>();
-  /** Ids of those that were found more than once. */
-  readonly twice: RawElement[] = [];
-
-  add(change: Change): void {
-    if (this.#found.has(change)) this.twice.push(change.id);
-    this.#found.add(change);
-  }
-}
-
-/** What an image may be looked up for: its document is the lookup's, or null. */
+/** Its document, if it has one, came from the lookup. */
 function isOfLookup({ operation, documentOrigin }: Change): boolean {
   return operation === 'delete' || (operation === 'update' && documentOrigin !== 'postImage');
-}
-
-const ID = Buffer.from('_id');
-
-function findCommand(
-  connection: MongoConnection,
-  collection: string,
-  { changes, collectionUuid }: ImageWants,
-  asOf: ClusterTime,
-): Record<string, unknown> {
-  const ids = array(buildArray(changes.map(({ id }) => id)));
-  const readConcern = buildDocument([
-    ['level', string('majority')],
-    ['afterClusterTime', timestamp(asOf)],
-  ]);
-  return {
-    find: collection,
-    filter: rawDocument(buildDocument([['_id', doc(buildDocument([['$in', ids]]))]])),
-    readConcern: rawDocument(readConcern),
-    ...collectionUuidField(connection.server, collectionUuid),
-  };
-}
-
-class LookupRun {
-  readonly asOf: ClusterTime;
-  readonly missing: Missing[] = [];
-  readonly #budget: number;
-  bytes = 0;
-
-  constructor(asOf: ClusterTime, budget: number) {
-    this.asOf = asOf;
-    this.#budget = budget;
-  }
-
-  get isOver(): boolean {
-    return this.bytes > this.#budget;
-  }
 }

@@ -2,27 +2,26 @@ import type { Change } from '../record/change.ts';
 import { DocumentTable } from '../record/document-table.ts';
 import { hasDocument, isSameUuid, namesShardKey } from '../record/documents.ts';
 
-/** Documents of one collection to read for one commit. */
+/** The documents of one collection to read for one commit. */
 export interface ImageWants {
   /** The collection's name at the time of the events. */
   readonly namespace: string;
   readonly collectionUuid: Uint8Array | null;
-  /** One change a document, in stream order: updates, and deletes that name a shard key. */
+  /** One change for a document, in stream order: updates, and deletes that name a shard key. */
   readonly changes: Change[];
 }
 
 /**
- * Decides where the image of each update of one commit comes from, and marks those that need none
- * of their own: an update that is followed by any other change of the same document in the same
- * commit is superseded, since no reader stops inside a commit. What stays are the last updates of
- * their documents; they are returned by collection.
+ * Decides which images of one commit to look up, by collection:
  *
- * So are deletes that name a shard key, where they are the last of their `_id`: what they delete
- * may stand under another shard key (see decisions/0018).
+ *   - the last update of each document. An earlier one is marked `superseded`: another change of
+ *     the document follows in the same commit, and no reader stops inside a commit.
+ *   - a delete that names a shard key, if it is the last change of its `_id`: the document may
+ *     exist under another shard key (see decisions/0018).
  *
- * Updates that carry an image already (a stored post-image) keep it.
+ * An update that brought a stored post-image keeps it.
  *
- * @param ofUpdates false: updates have no images, and are left as they are
+ * @param ofUpdates false: updates have no images, and stay as they are
  */
 export function planImages(changes: readonly Change[], ofUpdates = true): ImageWants[] {
   const wants = new Wants();
@@ -44,7 +43,7 @@ export function planImages(changes: readonly Change[], ofUpdates = true): ImageW
 }
 
 class Wants {
-  /** A name may have belonged to several collections within one commit. */
+  /** Within one commit a name may have belonged to several collections. */
   readonly #byName = new Map<string, Change[][]>();
   #last: Change[] | null = null;
 

@@ -4,19 +4,19 @@ import { splitNamespace } from '@waybill/shared/base/record';
 interface MissingImage {
   readonly identity: string;
   readonly namespace: string;
-  /** The source's operation time at the lookup: the explanation happened by then. */
+  /** The source's operation time at the lookup; the explanation had happened by then. */
   readonly lookedUpAt: ClusterTime;
 }
 
 /**
- * Updates whose document a lookup did not find. Each must be explained by a later event: a delete
- * of that document, or a drop, rename or dropDatabase that took its collection away. By the
- * operation time of the lookup the explanation had happened, so once the stream is past that time
- * without one, a document has been lost and capture must stop.
+ * Updates whose document a lookup did not find. A later event must explain each: a delete of the
+ * document, or a drop, rename or dropDatabase that took its collection away. The explanation had
+ * happened by the operation time of the lookup. If the stream passes that time without one, a
+ * document has been lost and capture must stop.
  *
- * Fed in commit order, with the commit's own events before its own missing ones: an explanation
- * never lies in the past of the update. Bounded: past the limit the oldest entries go unchecked,
- * and are counted.
+ * Fed in commit order, with a commit's own events before its missing images: an explanation never
+ * comes before the update. Bounded: past the limit the oldest entries go unchecked, and are
+ * counted.
  */
 export class MissingImages {
   readonly #limit: number;
@@ -31,13 +31,13 @@ export class MissingImages {
     return this.#waiting.size;
   }
 
-  /** Entries given up for want of room. */
+  /** How many entries were dropped for lack of room. */
   get unchecked(): number {
     return this.#unchecked;
   }
 
   add(identity: string, namespace: string, lookedUpAt: ClusterTime): void {
-    // Insertion order is the order of lookups, so a repeated one goes to the end.
+    // The map is kept in the order of lookups, so a repeated entry goes to the end.
     this.#waiting.delete(identity);
     this.#waiting.set(identity, { identity, namespace, lookedUpAt });
     if (this.#waiting.size <= this.#limit) return;
@@ -46,15 +46,12 @@ export class MissingImages {
     this.#unchecked++;
   }
 
-  /** A delete, or any later state of the document that came with its event. */
+  /** A delete of the document explains it. */
   explainDocument(identity: string): void {
     this.#waiting.delete(identity);
   }
 
-  /**
-   * The collection, or with a bare name the whole database, was dropped, renamed, or replaced by a
-   * rename.
-   */
+  /** The collection was dropped, renamed, replaced or read again. A bare name means the database. */
   explainNamespace(name: string): void {
     const database = !name.includes('.');
     for (const { identity, namespace } of this.#waiting.values()) {
@@ -63,10 +60,10 @@ export class MissingImages {
     }
   }
 
-  /** The stream has been read up to here. Gives an entry that nothing explained, or null. */
+  /** An entry that nothing explained up to `streamTime`, where the stream is now; or null. */
   overdue(streamTime: ClusterTime): { namespace: string; since: string } | null {
     for (const { namespace, lookedUpAt } of this.#waiting.values()) {
-      // The oldest lookup comes first; lookups that ran side by side may be swapped, which only
+      // The oldest lookup comes first. Lookups that ran side by side may be swapped, which only
       // delays the finding.
       if (lookedUpAt >= streamTime) return null;
       return { namespace, since: formatClusterTime(lookedUpAt) };

@@ -4,10 +4,10 @@ import type { ClusterTime } from '@waybill/shared/base/position';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
 import type { Change } from '../record/change.ts';
 import { documentIdentity } from '../record/documents.ts';
-import type { Missing } from './image-lookup.ts';
+import type { Missing } from './lookup-run.ts';
 import { MissingImages } from './missing-images.ts';
 
-/** What takes away the collection that had the name; a create tells that it is gone. */
+/** These take away the collection that had the name; a create tells that it is gone. */
 const ENDS_COLLECTION: ReadonlySet<DdlEvent['operation']> = new Set([
   'create',
   'drop',
@@ -47,7 +47,7 @@ export class MissingWatch {
 
   add(missing: readonly Missing[]): void {
     for (const { change, lookedUpAt } of missing) {
-      // A capped collection overflows without a word on older servers.
+      // On older servers a capped collection removes documents without an event.
       if (change.capped) continue;
       this.#missing.add(documentIdentity(change.namespace, change.id), change.namespace, lookedUpAt);
     }

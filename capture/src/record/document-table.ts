@@ -2,22 +2,22 @@ import type { Change } from './change.ts';
 import { hasId, isSameDocument } from './documents.ts';
 
 /**
- * Changes by document, by their hashes: no key has to be made for any of them. Its size is fixed
- * from the start.
+ * Changes by document. It works with their hashes and makes no keys. Its size is fixed from the
+ * start.
  */
 export class DocumentTable {
   readonly #slots: Int32Array;
   readonly #mask: number;
   readonly #changes: Change[] = [];
 
-  /** @param most changes that may be added */
+  /** @param most how many changes may be added */
   constructor(most: number) {
     const size = 2 ** Math.ceil(Math.log2(Math.max(8, most * 2)));
     this.#slots = new Int32Array(size);
     this.#mask = size - 1;
   }
 
-  /** False where there is one of the same document already; then it stays. */
+  /** False if there is a change of the same document already, which then stays. */
   add(change: Change): boolean {
     let slot = spread(change.hash) & this.#mask;
     for (;;) {
@@ -43,7 +43,7 @@ export class DocumentTable {
   }
 }
 
-/** The low bits alone depend on the low bits of what was hashed. */
+/** Needed because the low bits of a hash depend only on the low bits of its input. */
 function spread(hash: number): number {
   return hash ^ (hash >>> 15) ^ (hash >>> 7);
 }

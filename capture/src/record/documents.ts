@@ -1,4 +1,4 @@
-/** Which document a change is of, and what it has of it. */
+/** Which document a change belongs to, and its image. */
 
 import { asBuffer, type RawElement } from '@waybill/shared/bson/raw';
 import type { Change } from './change.ts';
@@ -8,7 +8,7 @@ export function hasDocument(change: Change): boolean {
   return change instanceof EventChange ? change.imageAt >= 0 : change.document !== null;
 }
 
-/** The image of a change: the document that starts at `start` of `source`. */
+/** Gives the change its image: the document that starts at `start` of `source`. */
 export function setImage(change: Change, source: Buffer, start: number): void {
   if (change instanceof EventChange) {
     change.imageSource = source;
@@ -18,12 +18,12 @@ export function setImage(change: Change, source: Buffer, start: number): void {
   }
 }
 
-/** What `{_id: …}` has around the value: its length, the type, the name, and its end. */
+/** Bytes of `{_id: …}` around the value: length, type, name and end. */
 const ID_ONLY_BYTES = 10;
 
 /**
- * The key holds a shard key beside the `_id`: another document of that `_id` may stand on another
- * shard, or this one under another shard key. A document's `_id` alone is its key everywhere else.
+ * Whether the key holds a shard key beside the `_id`. Then another shard may have another document
+ * of that `_id`, or this one under another shard key. Everywhere else the `_id` alone is the key.
  */
 export function namesShardKey(change: Change): boolean {
   if (change instanceof EventChange) {
@@ -32,7 +32,7 @@ export function namesShardKey(change: Change): boolean {
   return change.documentKey.length > change.id.bytes.length + ID_ONLY_BYTES;
 }
 
-/** Whether the change's `_id` is exactly the value that lies in `b` from `start` to `end`. */
+/** Whether the change's `_id` is exactly the value in `b` from `start` to `end`. */
 export function hasId(change: Change, type: number, b: Uint8Array, start: number, end: number): boolean {
   if (change instanceof EventChange) {
     return change.idType === type && sameBytes(change.source, change.idAt, change.idEnd, b, start, end);
@@ -42,8 +42,8 @@ export function hasId(change: Change, type: number, b: Uint8Array, start: number
 }
 
 /**
- * Both are of the same document of the same name. Exact bytes of `_id`: see
- * {@link documentIdentity}.
+ * Both belong to the same document of the same name. The bytes of `_id` are compared: see {@link
+ * documentIdentity}.
  */
 export function isSameDocument(a: Change, b: Change): boolean {
   if (a.hash !== b.hash || a.namespace !== b.namespace) return false;
@@ -74,9 +74,8 @@ function sameBytes(
 }
 
 /**
- * One document of one collection, as a key of maps. Exact bytes of `_id`: ids that are equal to the
- * server but differ in bytes never live at the same time, and between them lies a delete of the one
- * that was there.
+ * A document of a collection as a key of maps, by the exact bytes of `_id`. Ids that are equal to
+ * the server but differ in bytes never exist at the same time; there is a delete between them.
  */
 export function documentIdentity(namespace: string, id: RawElement): string {
   const { bytes } = id;

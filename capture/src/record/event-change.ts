@@ -5,21 +5,21 @@ import { documentAt, millisecondsAt, type PackedChangeEvent } from '@waybill/sha
 import { asBuffer, invalidDocument, locateElement, type RawElement } from '@waybill/shared/bson/raw';
 import type { Change } from './change.ts';
 
-/** What an event takes in memory beside its bytes, about. */
+/** About what an event takes in memory beside its bytes. */
 const ENVELOPE_BYTES = 512;
 const ID = Buffer.from('_id');
 
 export interface ChangeTraits {
   readonly namespaceHash: number;
-  /** What the lane follows from; null: from the document. */
+  /** The hash that decides the lane; null: the document's. */
   readonly laneHash: number | null;
   readonly lanes: number;
   readonly capped: boolean;
 }
 
 /**
- * The change of an event, in the event's own bytes: tens of thousands of these wait at once, so
- * each is one small object, and the event itself is let go.
+ * The change of an event, as places in the event's own bytes. Tens of thousands of these wait at
+ * once, so each is one small object, and the event itself is dropped.
  */
 export class EventChange implements Change, PackedBytes {
   readonly source: Buffer;

@@ -7,16 +7,16 @@ import { readAll } from '@waybill/shared/mongo/driver/read-all';
 import { collectionUuidField } from '@waybill/shared/mongo/facts/collection-identity';
 import type { PlannedCollection } from '@waybill/shared/mongo/read/range-plan';
 
-/** Pairs looked at; fewer tell too little. */
+/** How many pairs are looked at; fewer say too little. */
 const MOST_PAIRS = 100;
 const LEAST_PAIRS = 20;
-/** Half of them run against the rest where `_id`s are random, none where they grow with time. */
+/** With random `_id`s half of the pairs run against the rest; if `_id`s grow with time, none do. */
 const SCATTERED_SHARE = 0.2;
 
 /**
- * Whether documents that follow each other by `_id` lie all over the collection: random UUIDs,
- * hashes, a tenant in front. Told from the record ids, which grow in the order of insertion, of a
- * few documents.
+ * Whether documents that follow each other by `_id` are scattered over the collection: with random
+ * UUIDs, hashes, or a tenant in front. The record ids of a few documents tell, since they grow in
+ * the order of insertion.
  * @param ids documents `{_id: …}` in the order of the `_id` index, spread over the collection
  */
 export async function isScattered(
@@ -33,7 +33,7 @@ export async function isScattered(
     const up = places.filter((place, index) => index > 0 && place > places[index - 1]!).length;
     return Math.min(up, pairs - up) / pairs > SCATTERED_SHARE;
   } catch (error) {
-    // Dropped or renamed since it was listed, or a server that shows no record ids: reading by
+    // It was dropped or renamed since it was listed, or the server shows no record ids. Reading by
     // `_id` is always right.
     if (hasCode(error, 'MONGO_COMMAND_FAILED')) return false;
     throw error;
@@ -41,7 +41,7 @@ export async function isScattered(
 }
 
 /**
- * In the order of the `_id` index; none where the collection is clustered by `_id`, since the two
+ * In the order of the `_id` index. None if the collection is clustered by `_id`, since the two
  * orders are one.
  */
 async function recordIds(

@@ -4,11 +4,11 @@ import type { SnapshotSegmentWriter } from '@waybill/shared/segment/write/snapsh
 
 type Summary = Awaited<ReturnType<SnapshotSegmentWriter['finish']>>;
 
-/** A writer and the put that takes its bytes. */
+/** A segment writer, and the put that takes its bytes. */
 export class OpenSegment implements OpenCount {
   readonly key: string;
   readonly part: number;
-  /** In natural order: after its last document. */
+  /** In natural order: the position after its last document. */
   position: string | null = null;
   readonly #writer: SnapshotSegmentWriter;
   readonly #put: Promise<void>;
@@ -18,7 +18,7 @@ export class OpenSegment implements OpenCount {
     this.key = key;
     this.part = part;
     this.#put = put;
-    // Whoever appends or finishes must not wait for a consumer that is gone.
+    // Neither append nor finish may wait for a consumer that is gone.
     put.catch((error: unknown) => writer.abort(error));
   }
 
@@ -34,15 +34,15 @@ export class OpenSegment implements OpenCount {
     return this.#orPutFailure(this.#writer.append(documents));
   }
 
-  /** Fulfilled when the object is in the bucket, whole. */
+  /** Fulfilled when the whole object is in the bucket. */
   async finish(): Promise<Summary> {
     const [summary] = await Promise.all([this.#orPutFailure(this.#writer.finish()), this.#put]);
     return summary;
   }
 
   /**
-   * A put that fails leaves its body before it says why, and of the body one hears only that: the
-   * reason is the put's to tell.
+   * When a put fails, its body stream ends first, with a generic error. Reports the put's own error
+   * instead.
    */
   async #orPutFailure<T>(writing: Promise<T>): Promise<T> {
     try {

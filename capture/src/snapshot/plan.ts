@@ -2,7 +2,7 @@ import type { ChunkPlan, ChunkProgress, CollectionDefinition } from '@waybill/sh
 import type { StreamState } from '@waybill/shared/manifest/state';
 import type { Range } from '@waybill/shared/mongo/read/range-plan';
 
-/** One chunk that is not done, and where it goes on. */
+/** A chunk that is not done, and where to go on with it. */
 export interface PendingChunk {
   readonly definition: CollectionDefinition;
   readonly plan: ChunkPlan;
@@ -15,11 +15,11 @@ export interface PendingChunk {
 export interface SnapshotWork {
   /** Collections without chunks, largest first. */
   readonly unplanned: readonly CollectionDefinition[];
-  /** Chunks of planned ones that are not done, those of larger collections first. */
+  /** Chunks of planned collections that are not done, those of larger collections first. */
   readonly pending: readonly PendingChunk[];
 }
 
-/** What the snapshot still has to do, from the manifest alone. */
+/** What the snapshot still has to do. The manifest alone tells. */
 export function snapshotWork(state: StreamState): SnapshotWork {
   const collections = [...state.collections.values()]
     .filter((definition) => definition.snapshot)
@@ -55,9 +55,7 @@ export function chunkPlans(namespace: string, ranges: readonly Range[]): ChunkPl
   }));
 }
 
-/**
- * The whole collection as one chunk, by `_id`; or in natural order, where that spares the server.
- */
+/** The whole collection as one chunk: by `_id`, or in natural order if that spares the server. */
 export function wholePlan(namespace: string, natural = false): ChunkPlan {
   return { namespace, chunk: 0, lower: null, upper: null, ...(natural && { natural }) };
 }

@@ -11,8 +11,8 @@ export class RateLimit {
   }
 
   /**
-   * Waits until these bytes fit under the ceiling. They have been read already, so the next ones
-   * wait for them.
+   * Waits until these bytes fit under the ceiling. They have been read already, so they delay the
+   * next ones.
    */
   async take(bytes: number, signal: AbortSignal): Promise<void> {
     if (this.#bytesPerMs === null) return;

@@ -1,10 +1,10 @@
 /**
  * The change stream as batches of events: one raw aggregate on `admin` for the whole cluster, and
  * its getMores. The driver's ChangeStream is not used: it turns every event into objects, and may
- * step back after an error it resumes from.
+ * step back after an error.
  *
- * Invariants: every event comes once and in order, over any number of reopenings; the position that
- * reopening uses is always after the last event handed out and never inside a split one.
+ * Invariants, over any number of reopenings: every event comes once and in order. The position for
+ * reopening is always after the last event handed out, and never inside a split event.
  */
 
 import { hasCode, isTransient, WaybillError } from '@waybill/shared/base/errors';
@@ -29,12 +29,12 @@ export interface EventBatch {
   readonly events: readonly PackedChangeEvent[];
   /** Bytes of the events. */
   readonly bytes: number;
-  /** Goes on after the whole batch; null inside a split event. */
+  /** The position after the whole batch; null inside a split event. */
   readonly token: Uint8Array | null;
-  /** The token's cluster time, where the token tells. */
+  /** The token's cluster time, if the token tells it. */
   readonly time: ClusterTime | null;
   readonly operationTime: ClusterTime | null;
-  /** The server looked and had nothing more: not the opening reply, which has not looked. */
+  /** The server has looked and had nothing more. The opening reply has not looked. */
   readonly reachedEnd: boolean;
   /** Number of the request that fetched it; see {@link ChangeStreamReader.requests}. */
   readonly request: number;
@@ -44,7 +44,7 @@ export interface ReaderOptions {
   readonly connection: MongoConnection;
   readonly stream: StreamOptions;
   readonly start: StreamStart;
-  /** Of the last event before the start; null where none is known. */
+  /** Cluster time of the last event before the start; null if none is known. */
   readonly lastEvent: ClusterTime | null;
   readonly awaitMs: number;
   readonly logger: Logger;
@@ -52,17 +52,15 @@ export interface ReaderOptions {
   readonly onRetry?: (error: unknown) => void;
 }
 
-/** An election takes seconds, a maintenance minutes; after that a person must know. */
+/** An election takes seconds and a maintenance minutes; after that a person must know. */
 const RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 600_000 };
 /**
- * Larger ones keep more memory, and us waiting for the first and the server for us; they save no
- * work.
+ * Larger batches take more memory and save no work. We would wait for the first batch, and then the
+ * server for us.
  */
 const BATCH_BYTES = 2 * 1024 * 1024;
 
-/**
- * Events below which a batch came early: the next request waits a little, so that one brings more.
- */
+/** A batch with fewer events came early: the next request waits a little and brings more. */
 export const SMALL_BATCH = 200;
 
 export class ChangeStreamReader implements AsyncDisposable {
@@ -71,7 +69,7 @@ export class ChangeStreamReader implements AsyncDisposable {
   #start: StreamStart;
   #lastEvent: ClusterTime | null;
   #hasOpened = false;
-  /** Pieces of a split event whose last piece has not come. */
+  /** Pieces of a split event whose last piece is still to come. */
   #pieces: Buffer[] = [];
   #requests = 0;
   /** Number of the request that was sent ahead. */
@@ -83,15 +81,15 @@ export class ChangeStreamReader implements AsyncDisposable {
     this.#lastEvent = options.lastEvent;
   }
 
-  /** Requests sent so far. What is known now can be asked of batches with a larger number. */
+  /** How many requests have been sent. A batch with a larger number can prove what is known now. */
   get requests(): number {
     return this.#requests;
   }
 
   /**
-   * The next batch; the first one is the opening's and mostly empty. Passing failures are retried
-   * here for ten minutes. Errors: SOURCE_HISTORY_LOST, SOURCE_EVENT_TOO_LARGE, MONGO_*, or the
-   * signal's reason. One call at a time.
+   * The next batch; the first one is the opening's and mostly empty. Failures that may pass are
+   * retried here for ten minutes. Errors: SOURCE_HISTORY_LOST, SOURCE_EVENT_TOO_LARGE, MONGO_*, or
+   * the signal's reason. One call at a time.
    * @param awaitMs how long the server may hold a request that has nothing to give
    */
   async next(awaitMs = this.#options.awaitMs): Promise<EventBatch> {
@@ -106,7 +104,7 @@ export class ChangeStreamReader implements AsyncDisposable {
     });
   }
 
-  /** A failure is told by what it means for the stream. */
+  /** Errors say what they mean for the stream. */
   async #fetchOrClose(awaitMs: number): Promise<EventBatch> {
     try {
       return await this.#fetch(awaitMs);
@@ -127,7 +125,7 @@ export class ChangeStreamReader implements AsyncDisposable {
   async close(): Promise<void> {
     const cursor = this.#cursor;
     this.#cursor = null;
-    // Pieces come again with the event they belong to, since the position is before it.
+    // The pieces come again with their event, since the position is before it.
     this.#pieces = [];
     this.#ahead = null;
     await cursor?.close();
@@ -144,7 +142,7 @@ export class ChangeStreamReader implements AsyncDisposable {
     this.#cursor ??= await this.#open();
     const batch = await this.#cursor.next(awaitMs);
     if (batch && !batch.done && batch.count >= SMALL_BATCH) {
-      // Before anything is read of this one: the server alone sets the pace.
+      // Ask before this batch is worked on: then the server alone sets the pace.
       this.#cursor.askAhead(awaitMs);
       this.#ahead = ++this.#requests;
     }
@@ -182,7 +180,7 @@ export class ChangeStreamReader implements AsyncDisposable {
     const cursor = await openCursor(connection, 'admin', command, {
       signal,
       awaitMs,
-      // Finding the place in a long oplog is slow enough; do not wait for a first event there.
+      // Finding the place in a long oplog is slow enough; do not also wait for a first event.
       firstBatchSize: 0,
       targetBatchBytes: BATCH_BYTES,
     });
@@ -191,8 +189,8 @@ export class ChangeStreamReader implements AsyncDisposable {
   }
 
   /**
-   * Whoever goes on after a failure may meet a source that was put back meanwhile; whoever starts
-   * has asked.
+   * The source may have been put back to an older state during a failure. A start has asked for
+   * that already.
    */
   async #assertSameHistory(): Promise<void> {
     const { connection, stream, signal } = this.#options;
@@ -218,7 +216,7 @@ export class ChangeStreamReader implements AsyncDisposable {
     const last = events.at(-1);
     if (last) this.#lastEvent = last.clusterTime;
     const token = inside ? null : (batch.postBatchResumeToken ?? last?.resumeToken ?? null);
-    // Inside a split event the last whole event is where it can go on.
+    // Inside a split event it can go on after the last whole event.
     const restart = token ?? last?.resumeToken;
     if (restart) this.#start = { at: 'token', token: restart };
     else if (this.#start.at === 'now' && batch.operationTime !== null) {

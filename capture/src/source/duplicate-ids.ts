@@ -4,10 +4,7 @@ import type { RawElement } from '@waybill/shared/bson/raw';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { type CollectionOfIds, duplicateIds } from '@waybill/shared/mongo/read/duplicate-ids';
 
-/**
- * Looks again at ids that a reading met twice. @throws SOURCE_DUPLICATE_ID where one of them stays
- * so
- */
+/** Looks again at ids that a read met twice. @throws SOURCE_DUPLICATE_ID if one of them stays so */
 export async function refuseDuplicates(
   connection: MongoConnection,
   of: CollectionOfIds,

@@ -1,12 +1,12 @@
 /**
- * Whether a source is where a stream left it. A token of the stream's end is no proof: a source
- * that was put back to an older state, and has been written to since, goes on behind such a token
- * as if nothing had been between.
+ * Whether a source is where a stream left it. A token proves nothing: if a source was put back to
+ * an older state and has been written to since, it goes on after the token as if nothing had
+ * happened.
  *
- * The last event is. What the change stream gave at that time stands in the oplog as long as there
- * is the history that it was part of, and an oplog that has another one has nothing at the very
- * second and increment. Where the oplog no longer reaches back that far, or the time is not known,
- * the source's clock alone is compared: it never goes back.
+ * The last event proves it. The oplog has an event at its second and increment as long as it keeps
+ * that part of the history; another history has nothing at that very time. If the oplog no longer
+ * reaches back that far, or the time is not known, only the source's clock is compared: it never
+ * goes back.
  */
 
 import { hasCode, WaybillError } from '@waybill/shared/base/errors';
@@ -20,12 +20,13 @@ import { resumeTokenTime } from './resume-token.ts';
 import { classifyStreamError } from './stream-errors.ts';
 import { type StreamOptions, streamPipeline } from './stream-options.ts';
 
-/** Batches without an event in which the end of the look is awaited. */
+/** How many batches without an event are read. */
 const LOOKS = 30;
 const AWAIT_MS = 1000;
 
 /**
- * For a start: one attempt; `now` is the source's clock. @throws SOURCE_HISTORY_CHANGED, MONGO_*
+ * For a start, with the source's clock as `now`. One attempt. @throws SOURCE_HISTORY_CHANGED,
+ * MONGO_*
  */
 export async function assertSameHistory(
   connection: MongoConnection,
@@ -39,8 +40,7 @@ export async function assertSameHistory(
 }
 
 /**
- * For a capture that runs, which may have to do without a clock that a majority confirms. One
- * attempt.
+ * For a running capture, which may have no clock that a majority confirms. One attempt.
  * @throws SOURCE_HISTORY_CHANGED, MONGO_*
  */
 export async function assertHoldsEvent(
@@ -53,7 +53,7 @@ export async function assertHoldsEvent(
   if (found !== 'unknown' && found !== time) throw changed(time);
 }
 
-/** At that time or later; `none` where the source has been read past it without one. */
+/** The time of the first event at `time` or later; `none` if the source has been read past it. */
 async function firstEventFrom(
   time: ClusterTime,
   connection: MongoConnection,
@@ -76,7 +76,7 @@ async function firstEventFrom(
       const [document] = batch.documents;
       if (document) {
         const event = readChangeEvent(document);
-        // A piece of a split event need not tell its time.
+        // A piece of a split event may lack its time.
         return resumeTokenTime(event.resumeToken) ?? event.clusterTime;
       }
       const { postBatchResumeToken: token } = batch;

@@ -1,4 +1,6 @@
-/** Whose event it is that the source cannot send: its errors do not say. */
+/**
+ * Finds the collection of an event that the source cannot send, since its errors do not name it.
+ */
 
 import { throwIfAborted } from '@waybill/shared/base/lifecycle';
 import { fromObject } from '@waybill/shared/bson/build';
@@ -12,14 +14,14 @@ import { isAtLeast } from '@waybill/shared/mongo/driver/server-info';
 import { type StreamOptions, type StreamStart, streamPipeline } from './stream-options.ts';
 
 const MESSAGE_BYTES = 16 * 1024 * 1024;
-/** How often a server counts a token into each message that it makes of one event. */
+/** How many times a server counts the token in each message that it makes of one event. */
 const TOKEN_SHARES = 3;
-/** Behind the position the event is among the first few; an answer is worth no more than this. */
+/** The event is among the first few after the position; a longer search is not worth it. */
 const MOST_EVENTS = 10_000;
 const AWAIT_MS = 200;
 
 /**
- * The events after the position again, without what makes them large; null where none of them
+ * Reads the events after the position again, without what makes them large. Null if none of them
  * explains it.
  */
 export async function namespaceOfLargeEvent(
@@ -38,7 +40,7 @@ export async function namespaceOfLargeEvent(
     await using cursor = await openCursor(connection, 'admin', command, options);
     let seen = 0;
     for (let batch = await cursor.next(); batch && seen < MOST_EVENTS; batch = await cursor.next()) {
-      // The opening's has none.
+      // The opening batch has none.
       if (seen++ > 0 && batch.count === 0) break;
       seen += batch.count;
       for (const document of batch.documents) {
@@ -49,7 +51,7 @@ export async function namespaceOfLargeEvent(
       }
     }
   } catch {
-    // That the event is too large is said in either case.
+    // Whether it is found or not, the caller reports that the event is too large.
     throwIfAborted(signal);
   }
   return null;

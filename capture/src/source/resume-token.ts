@@ -1,15 +1,16 @@
 import { type ClusterTime, clusterTime } from '@waybill/shared/base/position';
 
-/** In the key string that a token's hex spells, the type byte of a timestamp. */
+/** The type byte of a timestamp in the key string that a token's hex spells. */
 const TIMESTAMP_TYPE = '82';
 /** Size, element type, `_data` with its zero, length of the string. */
 const HEX_OFFSET = 4 + 1 + 6 + 4;
 
 /**
- * The cluster time in front of a resume token, or null where the token is not of the form every
- * server since 4.0 makes. Tokens stay opaque otherwise, and are never compared. It is needed
- * because a stream without events tells in no other way how far it has looked: the operationTime of
- * a reply may be newer than what the cursor has scanned.
+ * The cluster time in front of a resume token; null if the token has not the form that every server
+ * since 4.0 makes. Tokens stay opaque otherwise, and are never compared.
+ *
+ * A stream without events tells in no other way how far it has looked: the operationTime of a reply
+ * may be newer than what the cursor has scanned.
  */
 export function resumeTokenTime(token: Uint8Array): ClusterTime | null {
   const bytes = Buffer.from(token.buffer, token.byteOffset, token.byteLength);

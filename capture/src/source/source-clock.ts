@@ -14,7 +14,7 @@ const NOTICE_MS = 5_000;
 
 /**
  * A time at or after every write that the source acknowledged before the call. A majority must
- * answer; while none does, the log says so.
+ * confirm it; while none does, the log says so.
  */
 export async function sourceTime({ connection, logger, signal }: SourceClock): Promise<ClusterTime> {
   const notice = setInterval(

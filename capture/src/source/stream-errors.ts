@@ -7,7 +7,8 @@ import {
 } from '@waybill/shared/mongo/driver/server-codes';
 
 /**
- * What an error of the change stream means; errors that say nothing special come back as they are.
+ * What an error means for the change stream; an error without a special meaning comes back as it
+ * is.
  */
 export function classifyStreamError(error: unknown): unknown {
   const code = serverCode(error);
@@ -38,7 +39,7 @@ export function classifyStreamError(error: unknown): unknown {
   return error;
 }
 
-/** `namespace`: whose event it is, where that could be found out. */
+/** @param namespace the collection of the event; null if it was not found */
 export function eventTooLarge(cause: unknown, namespace: string | null): WaybillError {
   const leaveOut = namespace === null ? 'that collection' : `the collection: --exclude ${namespace}`;
   return new WaybillError(

@@ -16,20 +16,20 @@ import type { NamespaceLists } from '@waybill/shared/mongo/facts/namespace-filte
 
 /** Everything that a resume token depends on. */
 export interface StreamOptions {
-  /** DDL events with uuids; from 6.0. */
+  /** Structure events, and uuids; from 6.0. */
   readonly showExpandedEvents: boolean;
   /** Events beyond 16 MiB come in pieces; from 6.0.9 and 7.0. */
   readonly splitLargeEvents: boolean;
   /** Ask for stored post-images. */
   readonly postImages: boolean;
   /**
-   * The server's own filter, as a $match; null takes everything. What it lets through is filtered
-   * again here.
+   * The filter that the server applies, as a $match; null takes everything. Its results are
+   * filtered again here.
    */
   readonly match: { readonly [name: string]: Plain } | null;
 }
 
-/** Where a stream starts. Token: after it; it may be an invalidate's. Time: at it, inclusive. */
+/** Where a stream starts: after a token, which may be an invalidate's; or at a time, inclusive. */
 export type StreamStart =
   | { readonly at: 'now' }
   | { readonly at: 'token'; readonly token: Uint8Array }
@@ -47,19 +47,20 @@ export function streamOptions(server: ServerInfo, wishes: StreamWishes): StreamO
   return {
     showExpandedEvents: major >= 6,
     splitLargeEvents: major >= 7 || (major === 6 && (minor > 0 || patch >= 9)),
-    // From 6.0; before, a collection can store none.
+    // From 6.0; before that, no collection can store one.
     postImages: wishes.images === 'post' && major >= 6,
     match: serverMatch(wishes.included, wishes.excluded),
   };
 }
 
 /**
- * A $match for included names where all of them are plain, or whole databases: lists of whole
- * names, which the server turns into a filter on its oplog. Regular expressions are evaluated event
- * by event, and cost the source half as much again and more where most events match; so wildcards
- * are left to us. `to` lets renames into the list through. Documents of excluded names are not sent
- * at all, so that one which the server cannot send does not matter; what becomes of their
- * collections is, since a rename may bring one in.
+ * A $match for the server, made of whole names and whole databases. The server turns these into a
+ * filter on its oplog. It evaluates regular expressions event by event: if most events match, that
+ * costs the source half as much again and more. So wildcards are left to us.
+ *
+ * `to` lets renames into the list through. Documents of excluded names are not sent, so it does not
+ * matter if the server cannot send one. Structure events of excluded collections are sent, since a
+ * rename may bring one in.
  */
 export function serverMatch(
   included: NamespaceLists | null,
@@ -83,7 +84,7 @@ function isOf({ databases, namespaces }: NamespaceLists): { readonly [name: stri
   if (databases.length > 0) {
     either.push({ 'ns.db': { $in: databases } }, { 'to.db': { $in: databases } });
   }
-  // A dropDatabase names no collection; the drops of its collections come before it by themselves.
+  // A dropDatabase names no collection, but the drops of its collections come before it.
   if (namespaces.length > 0) either.push({ ns: { $in: namespaces } }, { to: { $in: namespaces } });
   // It has no namespace, and the server ends the stream with it.
   either.push({ operationType: 'invalidate' });
@@ -97,8 +98,8 @@ export function optionsHash(options: StreamOptions): string {
 }
 
 /**
- * The aggregate's `pipeline`, as raw BSON: tokens stay the bytes they are. `more`: stages after the
- * filter.
+ * The aggregate's `pipeline` as raw BSON, which leaves tokens as they are.
+ * @param more stages after the filter
  */
 export function streamPipeline(
   options: StreamOptions,
@@ -110,7 +111,7 @@ export function streamPipeline(
   if (options.showExpandedEvents) fields.push(['showExpandedEvents', boolean(true)]);
   if (options.postImages) fields.push(['fullDocument', string('whenAvailable')]);
   if (start.at === 'token') {
-    // startAfter (from 4.2) takes every token, resumeAfter none of an invalidate.
+    // startAfter (from 4.2) takes every token; resumeAfter takes none of an invalidate.
     const { wireVersion } = server;
     fields.push([wireVersion >= 8 ? 'startAfter' : 'resumeAfter', doc(start.token)]);
   }
@@ -118,7 +119,7 @@ export function streamPipeline(
   const stages = [buildDocument([['$changeStream', doc(buildDocument(fields))]])];
   if (options.match) stages.push(fromObject({ $match: options.match }));
   stages.push(...more);
-  // The last stage there may be.
+  // It must be the last stage.
   if (options.splitLargeEvents) stages.push(fromObject({ $changeStreamSplitLargeEvent: {} }));
   return buildArray(stages.map(doc));
 }

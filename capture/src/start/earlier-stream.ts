@@ -7,8 +7,8 @@ import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import { listOwnProgress } from '@waybill/shared/mongo/facts/own-progress';
 
 /**
- * A stream that does not tell progress from a user's data leaves both out: that is fixed for its
- * life, and should be known.
+ * Streams of earlier versions cannot tell progress from a user's data and leave both out. That
+ * stays so for their life, and people should know.
  */
 export async function tellWhatIsTakenForProgress(
   identity: StreamIdentity,

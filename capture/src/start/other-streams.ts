@@ -1,6 +1,5 @@
 /**
- * The streams that a bucket has of the same source: a new one beside them is most likely a misspelt
- * name.
+ * Streams of the same source in the bucket. A new one beside them is most likely a misspelt name.
  */
 
 import { hasCode, WaybillError } from '@waybill/shared/base/errors';
@@ -37,7 +36,7 @@ export async function assertOnlyStream(
   );
 }
 
-/** One that cannot be read is nobody's to go on with, and no reason to refuse another. */
+/** Nobody can go on with a stream that cannot be read, so it is no reason to refuse another. */
 async function isOf(
   bucket: Bucket,
   name: string,

@@ -1,12 +1,11 @@
 /**
- * Who captures a stream before us, and whether it is still at work. Only manners: what keeps two
- * captures apart is the fence, and that holds however this decides.
+ * Finds out who captured a stream before us, and whether that process is still at work. This is
+ * only courtesy: the fence keeps two captures apart, whatever is decided here.
  *
- * A live owner commits every twelve seconds at least, so one that has committed nothing for longer
- * is gone, cut off from the bucket, or suspended; if it comes back it is fenced. The silence is
- * measured by our own clock from when we began to look on: no clocks of two machines are compared.
- * At once, without a wait, goes an owner that said that it had stopped, and a process of this
- * machine that is gone.
+ * A live owner commits at least every twelve seconds. One that has been silent for longer is gone,
+ * cut off from the bucket, or suspended; if it comes back, it is fenced. Our own clock measures the
+ * silence, from when we began to watch: clocks of two machines are never compared. There is no wait
+ * if the owner said that it has stopped, or was a process of this machine that is gone.
  */
 
 import { WaybillError } from '@waybill/shared/base/errors';
@@ -19,12 +18,12 @@ import { readCommits } from '@waybill/shared/manifest/log';
 import type { StreamState } from '@waybill/shared/manifest/state';
 import type { CaptureSettings } from './settings.ts';
 
-/** Beyond {@link CaptureSettings.idleCommitMs}: by then an owner commits, whatever holds it up. */
+/** Within {@link CaptureSettings.idleCommitMs} and this an owner commits, whatever holds it up. */
 export const SIGN_OF_LIFE_MS = 2000;
 const POLL_MS = 500;
 /**
- * One that is still seen at work after so many times the silence keeps its stream: until
- * then it may be about to stop.
+ * An owner that still commits after this many times the silence keeps its stream; until then it may
+ * be about to stop.
  */
 const PATIENCE = 2;
 
@@ -57,7 +56,7 @@ export async function untilOwnerIsGone(
     await sleep(Math.min(POLL_MS, ownerSilence), signal);
     for await (const next of readCommits(bucket, prefix, { after: state, signal })) {
       state = foldCommit(state, next);
-      // Notes are an operator's.
+      // A note comes from an operator.
       if (!next.commit.note) heardAt = performance.now();
     }
     const now = performance.now();
@@ -78,10 +77,7 @@ function hasEnded({ milestones }: StreamState): boolean {
   return typeof process === 'string' && isCertainlyDead(process);
 }
 
-/**
- * How long ago that was is by the clocks of both machines: said to people, and nothing is decided
- * by it.
- */
+/** For people only: the seconds come from the clocks of both machines, and decide nothing. */
 function ownerOf({ writer, at }: StreamState): {
   readonly owner: string;
   readonly secondsSinceCommit: number;

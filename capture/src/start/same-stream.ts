@@ -1,6 +1,6 @@
 /**
- * Whether a capture may go on with a stream that is there: the same source, and the options
- * that are fixed for its life.
+ * Whether a capture may go on with an existing stream: it must have the same source, and the
+ * options that are fixed for its life.
  */
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
@@ -50,8 +50,8 @@ export function assertSame(identity: StreamIdentity, wanted: NewStream, cluster:
 }
 
 /**
- * What is excluded stays so: of what happened to it meanwhile the stream knows nothing. More may
- * be excluded at any start.
+ * An excluded collection stays excluded: the stream does not know what has happened to it
+ * meanwhile. More may be excluded at any start.
  * @throws STREAM_OPTIONS_CHANGED
  */
 export function assertExcludesAsMuch(

@@ -2,8 +2,8 @@ import { availableParallelism } from 'node:os';
 import type { SegmentEntry, StreamIdentity } from '@waybill/shared/manifest/commit';
 
 /**
- * What a capture needs to know, resolved: the command line, files and environment end before this.
- * Sizes in bytes, times in milliseconds.
+ * What a capture needs to know. Command line, files and environment have been resolved. Sizes are
+ * in bytes, times in milliseconds.
  */
 export interface CaptureSettings {
   readonly stream: string;
@@ -14,24 +14,23 @@ export interface CaptureSettings {
   readonly lanes: number;
   readonly format: StreamIdentity['format'];
   readonly codec: SegmentEntry['codec'];
-  /** Level of the codec; undefined is the codec's own default for us. */
+  /** Level of the codec; undefined takes our default for the codec. */
   readonly compressionLevel: number | undefined;
   /**
    * Where the document of an update comes from. lookup: read by identity after the event. post: the
-   * server's stored post-image, and a lookup where the collection stores none. none: the delta
-   * alone.
+   * server's stored post-image, or a lookup if the collection stores none. none: only the delta.
    */
   readonly images: StreamIdentity['images'];
   readonly timeSeries: 'refuse' | 'snapshot-only';
-  /** A new stream may take nothing, or have patterns that name nothing. */
+  /** A new stream may be empty, or have patterns that match nothing. */
   readonly allowEmpty: boolean;
   /** A new stream may begin beside others of the same source. */
   readonly newStream: boolean;
-  /** Take the stream from whoever captures it, at work or not. */
+  /** Take the stream from its owner, even if that is at work. */
   readonly takeOver: boolean;
   /**
-   * Otherwise only from an owner that has committed nothing for this long. Above what
-   * an idle owner commits in.
+   * Without takeOver: take it from an owner that has been silent for this long, which is longer
+   * than the commits of an idle owner are apart.
    */
   readonly ownerSilence: number;
   /** When to end by itself. */
@@ -41,31 +40,30 @@ export interface CaptureSettings {
   readonly chunkSize: number;
   /** Raw documents in one snapshot segment; a loader holds one compressed segment in memory. */
   readonly segmentSize: number;
-  /** Chunks read at once. Each holds about one segment, compressed, and two batches. */
+  /** How many chunks are read at once. Each takes about one compressed segment and two batches. */
   readonly readers: number;
   readonly readPreference: 'primary' | 'secondaryPreferred';
-  /** Ceiling of the snapshot's reading, bytes of documents a second; null for none. */
+  /** Most bytes of documents that the snapshot reads in a second; null for no limit. */
   readonly maxReadRate: number | null;
 
-  /** A commit of changes is sealed at this size: events and their images. */
+  /** A commit of changes is sealed at this size, images included. */
   readonly commitSize: number;
   /** A commit of changes is sealed when its oldest event is this old. */
   readonly commitInterval: number;
   /** An idle stream commits its position this often, so that the resume point keeps moving. */
   readonly idleCommitMs: number;
   /**
-   * Sealed commits between reading and the manifest. With {@link commitSize} it bounds the memory
-   * of changes.
+   * How many sealed commits may be between reading and the manifest. With {@link commitSize} it
+   * bounds the memory of changes.
    */
   readonly commitsInFlight: number;
   /** How long the server may hold a getMore that has nothing to give. */
   readonly maxAwaitMs: number;
-  /** Finds at once, and ids in one, when images are looked up. */
+  /** For the lookup of images: finds at once, and ids in one find. */
   readonly lookupConcurrency: number;
   readonly lookupIds: number;
   /**
-   * Updates whose document was not found and whose explanation is still to come; older ones go
-   * unchecked.
+   * How many updates without a document may wait for their explanation; older ones go unchecked.
    */
   readonly missingLimit: number;
 }
