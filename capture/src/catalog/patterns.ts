@@ -1,7 +1,7 @@
 /**
- * What `--include` and `--exclude` match on this source. A misspelt pattern easily leads to a stream
- * that is complete and empty. It is refused before anything is written; if it stops matching later,
- * the log says so.
+ * What `--include` and `--exclude` match on this source. A misspelt pattern easily leads to a
+ * stream that is complete and empty. It is refused before anything is written; if it stops matching
+ * later, the log says so.
  */
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { Logger } from '@waybill/shared/base/logger';

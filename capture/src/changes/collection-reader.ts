@@ -73,11 +73,11 @@ export class CollectionReader {
     const { namespace } = as;
     for (let entry = first; ; entry = await find()) {
       if (!entry) {
-        logger.info('a collection is gone before it could be read', { namespace });
+        logger.info('a collection was gone before it could be read', { namespace });
         return;
       }
       const { documents } = entry;
-      logger.info('reading a collection behind a change of structure', { namespace, documents });
+      logger.info('reading a collection after a structure change', { namespace, documents });
       if (yield* this.#read(entry, as)) return;
       await sleep(MOVING_MS, signal);
     }

@@ -58,7 +58,7 @@ export class ListingAgain {
       logger.info('collections came or went while they were listed again', { attempt });
     }
     logger.warn(
-      'collections come and go on the source; changes of structure that it does not tell of may be missing, and verify shows them',
+      'collections come and go on the source; structure changes that it does not report may be missing, and verify shows them',
     );
   }
 
@@ -90,12 +90,12 @@ export class ListingAgain {
     const { ddl, left } = definitionChanges(known.all(), definitions, position.clusterTime);
     for (const { namespace, what } of left) {
       logger.warn(
-        'a collection is not what the stream says, and no event can tell: repeat it on the target',
+        'a collection differs from what the stream says, and no event can tell of it; change it on the target by hand',
         { namespace, differs: what },
       );
     }
     for (const { event, definition } of ddl) {
-      logger.info('a change of structure that the source did not tell of', {
+      logger.info('recorded a structure change that the source did not report', {
         operation: event.operation,
         namespace: event.namespace,
       });
@@ -112,7 +112,7 @@ export class ListingAgain {
   #canCome({ namespace, type }: CatalogEntry): boolean {
     const { known, logger } = this.#options;
     if (type !== 'timeseries' || known.get(namespace)) return true;
-    logger.warn('a time-series collection has come that is not captured', { namespace });
+    logger.warn('a new time-series collection is not captured', { namespace });
     return false;
   }
 }

@@ -23,6 +23,6 @@ export function bucketRetryNotice({
     stats.retries++;
     noteBucketFailure(stats, delayMs);
     metrics.retries.inc({ code: error instanceof WaybillError ? error.code : 'INTERNAL' });
-    logger.warnThrottled('a call to the bucket is tried again', { err: error, attempt, delayMs });
+    logger.warnThrottled('a call to the bucket failed; trying again', { err: error, attempt, delayMs });
   };
 }

@@ -51,7 +51,7 @@ export class MissingImages {
     this.#waiting.delete(identity);
   }
 
-  /** The collection was dropped, renamed, replaced or read again. A bare name means the database. */
+  /** The collection was dropped, renamed, replaced or read again. A bare name is a database. */
   explainNamespace(name: string): void {
     const database = !name.includes('.');
     for (const { identity, namespace } of this.#waiting.values()) {

@@ -64,7 +64,7 @@ export class MissingWatch {
     if (overdue === null) return;
     throw new WaybillError(
       'SOURCE_IMAGE_UNEXPLAINED',
-      `a document of ${overdue.namespace} that was updated is not there, and no delete, drop or rename explains it`,
+      `an updated document of ${overdue.namespace} is missing, and no delete, drop or rename explains it`,
       {
         hint: 'Compare the collection with `waybill verify`. If it differs, start a new stream; and please report this.',
         context: { namespace: overdue.namespace, since: overdue.since },

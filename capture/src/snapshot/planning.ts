@@ -43,7 +43,9 @@ export async function planLarge(
       if (!(await isBetterNatural(connection, planned, sampled, stop))) {
         return chunkPlans(definition.namespace, ranges);
       }
-      logger.info('its _ids are scattered; it is read in natural order', { namespace: definition.namespace });
+      logger.info('reading a collection in natural order, since its _ids are scattered', {
+        namespace: definition.namespace,
+      });
       return [wholePlan(definition.namespace, true)];
     },
     DEFAULT_RETRY,

@@ -96,9 +96,9 @@ function changed(time: ClusterTime): WaybillError {
   const at = formatClusterTime(time);
   return new WaybillError(
     'SOURCE_HISTORY_CHANGED',
-    `the source does not hold the change at ${at} that the stream went on from: it was put back to an older state, or is a copy of one`,
+    `the source does not have the change at ${at}, the stream's last: it was put back to an older state, or is a copy of one`,
     {
-      hint: 'Take a new stream (another --stream, with --new-stream), which begins with a new snapshot, and load it into an empty target: what the old one brought may hold changes that the source no longer has.',
+      hint: 'Start a new stream (another --stream, with --new-stream), which takes a new snapshot, and load it into an empty target: the old stream may hold changes that the source no longer has.',
       context: { clusterTime: at },
     },
   );

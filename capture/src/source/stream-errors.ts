@@ -28,7 +28,7 @@ export function classifyStreamError(error: unknown): unknown {
   if (code === SERVER_CODES.QueryFeatureNotAllowed) {
     return new WaybillError(
       'SOURCE_UNSUPPORTED',
-      'the feature compatibility version of the source is one that has no change stream of a whole cluster',
+      'the feature compatibility version of the source is too old for a change stream of the whole cluster',
       {
         hint: "Raise it on the source: db.adminCommand({ setFeatureCompatibilityVersion: '4.0' }) with a server of 4.0. After that the source cannot go back to the version before.",
         context: { serverCode: code },

@@ -30,7 +30,7 @@ export async function openNow(
   const { token, time, operationTime } = await reader.next();
   const clusterTime = time ?? operationTime;
   if (clusterTime === null) {
-    throw new WaybillError('SOURCE_UNSUPPORTED', 'the source tells no cluster time with its change stream', {
+    throw new WaybillError('SOURCE_UNSUPPORTED', 'the change stream of the source has no cluster time', {
       hint: 'Sources are replica sets and sharded clusters of MongoDB 4.0.7 or later.',
     });
   }

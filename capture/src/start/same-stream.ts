@@ -17,9 +17,9 @@ export function assertSame(identity: StreamIdentity, wanted: NewStream, cluster:
   if (!isKnown && cluster.unread.length > 0) {
     throw new WaybillError(
       'MONGO_UNAUTHORIZED',
-      `the source's user may not read what tells whether this is the cluster of the stream ${stream} (${cluster.unread.join(', ')})`,
+      `the source's user may not read what identifies the cluster of stream ${stream} (${cluster.unread.join(', ')})`,
       {
-        hint: 'Give the user the privileges back that it had when the stream was created; clusterMonitor and readAnyDatabase on admin have them all.',
+        hint: 'Give the user the privileges that it had when the stream was created; clusterMonitor and readAnyDatabase on admin have them all.',
         context: { stream, unread: cluster.unread.join(',') },
       },
     );
@@ -27,7 +27,7 @@ export function assertSame(identity: StreamIdentity, wanted: NewStream, cluster:
   if (!isKnown) {
     throw new WaybillError(
       'STREAM_FOREIGN_SOURCE',
-      `the stream ${stream} in the bucket belongs to another source cluster than the one given`,
+      `stream ${stream} in the bucket belongs to another source cluster than the one given`,
       {
         hint: 'Check --source. To capture this cluster, choose another --stream or --bucket.',
         context: { stream, inBucket: identity.source, given: wanted.source },
@@ -41,9 +41,9 @@ export function assertSame(identity: StreamIdentity, wanted: NewStream, cluster:
   const was = changed.map((name) => `--${name} ${String(identity[name]) || '(none)'}`).join(' ');
   throw new WaybillError(
     'STREAM_OPTIONS_CHANGED',
-    `options that are fixed for the life of a stream differ from what ${stream} was created with: ${changed.join(', ')}`,
+    `stream ${stream} was created with other options, and these cannot be changed: ${changed.join(', ')}`,
     {
-      hint: `Give it what it was created with: ${was}. For other options choose another --stream, with --new-stream.`,
+      hint: `Give it the options that it was created with: ${was}. For other options choose another --stream, with --new-stream.`,
       context: { stream, options: changed.join(',') },
     },
   );
@@ -64,7 +64,7 @@ export function assertExcludesAsMuch(
   const { stream } = identity;
   throw new WaybillError(
     'STREAM_OPTIONS_CHANGED',
-    `--exclude lacks something that the stream ${stream} leaves out`,
+    `--exclude lacks something that stream ${stream} leaves out`,
     {
       hint: `Give --exclude ${before.join()}, and more if you like. To take in what is left out choose another --stream, with --new-stream.`,
       context: { stream, options: 'exclude' },

@@ -101,7 +101,7 @@ export async function startStream(settings: CaptureSettings, deps: StartDeps): P
   });
   await removeLeftovers(prefix, deps);
   if (!tokenFits)
-    logger.warn('the change stream has other options than before; it starts at its cluster time');
+    logger.warn('the change stream has other options than before, so it starts at its cluster time');
   const { options } = plan;
   return { identity, prefix, filter, options, writer, committer, t0, position, start, isNew };
 }
