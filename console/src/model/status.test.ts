@@ -1,115 +1,9 @@
 import type { LoadedProgress } from '@waybill/load/progress/progress';
 import { clusterTime } from '@waybill/shared/base/position';
-import type {
-  CollectionDefinition,
-  Milestone,
-  SegmentEntry,
-  StreamIdentity,
-} from '@waybill/shared/manifest/commit';
+import type { Milestone } from '@waybill/shared/manifest/commit';
 import { EMPTY_STATE, type StreamState } from '@waybill/shared/manifest/state';
+import { inSnapshot, milestone, segment, status, T } from '@waybill/test/support/statuses';
 import { describe, expect, it } from 'vitest';
-import { renderStatus } from 'waybill/output/status';
-import { type StatusInput, statusOf } from './status.ts';
-
-const AT = Date.parse('2026-11-20T10:00:00Z');
-const at = (seconds: number) => new Date(AT + seconds * 1000).toISOString();
-const T = Math.floor(AT / 1000);
-
-const identity: StreamIdentity = {
-  formatVersion: 1,
-  features: [],
-  stream: 'default',
-  createdAt: at(0),
-  source: 'abc',
-  sourceTopology: 'replicaSet',
-  lanes: 2,
-  format: 'avro',
-  codec: 'zstandard',
-  include: [],
-  exclude: [],
-  images: 'lookup',
-};
-
-const milestone = (name: Milestone['name'], seconds: number, sequence = 0): Milestone => ({
-  name,
-  at: at(seconds),
-  clusterTime: `${T + seconds}:1`,
-  sequence,
-});
-
-const collection = (namespace: string, more: Partial<CollectionDefinition> = {}): CollectionDefinition => ({
-  namespace,
-  type: 'collection',
-  uuid: null,
-  options: '',
-  indexes: [],
-  singleLane: false,
-  capped: false,
-  documents: 1000,
-  bytes: 10_000,
-  snapshot: true,
-  ...more,
-});
-
-const segment = (namespace: string, records: number, documentBytes: number): SegmentEntry => ({
-  kind: 'snapshot',
-  key: `${namespace}-${records}`,
-  format: 'avro',
-  codec: 'zstandard',
-  bytes: documentBytes / 2,
-  records,
-  sha256: '',
-  documentBytes,
-  namespace,
-});
-
-const chunk = (namespace: string, number: number, records: number | null, more = {}) => ({
-  namespace,
-  chunk: number,
-  lower: null,
-  upper: null,
-  progress:
-    records === null ? null : { namespace, chunk: number, lastId: null, records, done: true, ...more },
-});
-
-const byNumber = <T extends { chunk: number }>(...chunks: T[]) =>
-  new Map(chunks.map((each) => [each.chunk, each]));
-
-const inSnapshot: StreamState = {
-  ...EMPTY_STATE,
-  seq: 7,
-  epoch: 2,
-  writer: 'host-1',
-  at: at(100),
-  position: { clusterTime: `${T + 90}:3`, resumeToken: null, options: '' },
-  lastSequence: 50,
-  collections: new Map(
-    [
-      collection('shop.orders'),
-      collection('shop.small', { documents: 10, bytes: 100 }),
-      collection('shop.gone'),
-      collection('shop.view', { type: 'view', snapshot: false, documents: 0, bytes: 0 }),
-    ].map((each) => [each.namespace, each]),
-  ),
-  chunks: new Map([
-    ['shop.orders', byNumber(chunk('shop.orders', 0, 400), chunk('shop.orders', 1, null))],
-    ['shop.gone', byNumber(chunk('shop.gone', 0, 0, { skipped: true }))],
-  ]),
-  snapshotSegments: [segment('shop.orders', 400, 5050)],
-  milestones: [milestone('snapshot-started', 0)],
-  totals: { ...EMPTY_STATE.totals, snapshotSegments: 1, snapshotBytes: 2525, changeRecords: 50 },
-};
-
-const status = (more: Partial<StatusInput> = {}) =>
-  statusOf({
-    bucket: '/b',
-    identity,
-    stream: inSnapshot,
-    load: null,
-    sourceTime: null,
-    now: AT + 103_000,
-    ...more,
-  });
 
 describe('statusOf a capture', () => {
   it('tells each collection apart', () => {
@@ -238,9 +132,6 @@ describe('statusOf a load', () => {
       snapshotSegmentsTotal: 1,
     });
     expect(taken.collections.map(({ applied }) => applied)).toEqual([300, null, null, null]);
-    expect(renderStatus(taken, (_style, text) => text)).toContain(
-      'takes --include shop.orders --exclude shop.s*',
-    );
     expect(status({ stream, load }).load).toMatchObject({ include: [], snapshotSegmentsTotal: 2 });
   });
 
@@ -249,84 +140,5 @@ describe('statusOf a load', () => {
       ['capture', 'snapshot-started'],
       ['load', 'load-started'],
     ]);
-  });
-});
-
-describe('renderStatus', () => {
-  const plain = (_style: unknown, text: string) => text;
-
-  it('shows a snapshot under way', () => {
-    expect(renderStatus(status(), plain)).toMatchInlineSnapshot(`
-      "stream default  /b
-      source replicaSet abc, avro zstandard, 2 lanes
-
-      capture  snapshot  50 %, 400 of 1,010 documents, about 1m 40s left, 50 changes, watermark 13.0 s old, 2.5 KiB in 1 segments, last commit 3.0 s ago
-      load     none of this name
-
-      collection   state    captured     of    bytes  chunks
-      shop.orders  copying       400  1,000  4.9 KiB     1/2
-      shop.small   waiting         0     10      0 B     0/0
-      shop.gone    skipped         0      0      0 B     1/1
-      shop.view    view            0      0      0 B     0/0
-
-      time (UTC)           by       milestone         cluster time  sequence
-      2026-11-20 10:00:00  capture  snapshot-started  1795168800:1         0"
-    `);
-  });
-
-  it('doubts a capture that has been silent', () => {
-    expect(renderStatus(status({ now: AT + 200_000 }), plain)).toContain(
-      'last commit 1m 40s ago, not running?',
-    );
-  });
-
-  const cutOver = {
-    ...EMPTY_STATE,
-    seq: 4,
-    milestones: [milestone('load-started', 1), milestone('cutover', 60)],
-  };
-  const done = { name: 'default', log: cutOver, progress: null };
-
-  it('shows a finished migration as finished, however long ago its capture ended', () => {
-    const over = { ...inSnapshot, milestones: [milestone('snapshot-completed', 1)] };
-    const text = renderStatus(
-      status({ stream: over, load: done, now: AT + 9_000_000, sourceTime: clusterTime(T + 9000, 1) }),
-      plain,
-    );
-    expect(text).toContain('load     cutover  finished at 2026-11-20 10:01:00 UTC: the target is on its own');
-    expect(text).not.toMatch(/not running|lag|give --target/);
-  });
-
-  it('tells which side gave no answer, beside what the bucket knows', () => {
-    const unreachable = [
-      { side: 'target', code: 'MONGO_UNREACHABLE', message: 'nobody at db:27017', hint: 'Is it up?' },
-    ] as const;
-    const text = renderStatus(
-      status({ unreachable, load: { ...done, log: { ...cutOver, milestones: [] } } }),
-      plain,
-    );
-    expect(text).toContain('target   no answer  MONGO_UNREACHABLE: nobody at db:27017\n         Is it up?');
-    expect(text).toContain('400 of 1,010 documents');
-    expect(text).toContain('its progress stands on the target');
-  });
-
-  it.each([24, 12])('keeps its top on a terminal of 80 columns and %i rows', (rows) => {
-    const collections = Array.from({ length: 60 }, (_, index) => collection(`shop.c${index}`));
-    const milestones = Array.from({ length: 50 }, (_, index) => milestone('caught-up', index));
-    const stream = {
-      ...inSnapshot,
-      collections: new Map(collections.map((each) => [each.namespace, each])),
-      milestones,
-    };
-    const lines = renderStatus(status({ stream }), plain, { rows, columns: 80 }).split('\n');
-    const height = lines.reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / 80)), 0);
-    // The cursor stays on the line below.
-    expect(height).toBeLessThan(rows);
-    expect(height).toBeGreaterThan(rows - 4);
-    expect(lines[0]).toBe('stream default  /b');
-    if (rows < 24) return;
-    const shown = lines.filter((line) => line.startsWith('shop.c')).length;
-    expect(lines).toContain(`and ${60 - shown} more`);
-    expect(lines.at(-1)).toContain('10:00:49');
   });
 });
