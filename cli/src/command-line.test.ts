@@ -162,7 +162,7 @@ describe('mistakes', () => {
     ],
     [
       ['capture', '--include', 'a', 'b'],
-      'CONFIG_INVALID: waybill capture takes no argument b | Options begin with --; a list is',
+      'CONFIG_INVALID: waybill capture takes no argument b | Options begin with --. Separate the items',
     ],
     [['capture', 'extra', '--nonsense'], 'CONFIG_INVALID: waybill capture takes no argument extra |'],
     [['capture', '--', '--json'], 'CONFIG_INVALID: waybill capture takes no argument --json |'],
@@ -218,7 +218,7 @@ describe('waybill, run', () => {
   ])('%j shows the command', async (argv) => {
     const { stdout, stderr } = await waybill(...argv);
     expect(stderr).toBe('');
-    expect(stdout).toContain('waybill gc [options]\n\nList what a stream has in its bucket');
+    expect(stdout).toContain('waybill gc [options]\n\nList what a stream no longer needs');
     expect(stdout).toContain('waybill gc --bucket /data/waybill --delete');
   });
 });

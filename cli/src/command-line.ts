@@ -124,14 +124,17 @@ function refuse(message: string, { positionals, flags }: Words, commands: readon
   const command = knownCommand(first, commands);
   if (excess !== undefined) {
     throw new WaybillError('CONFIG_INVALID', `waybill ${first} takes no argument ${excess}`, {
-      hint: 'Options begin with --; a list is given with commas and without spaces.',
+      hint: 'Options begin with --. Separate the items of a list by commas, without spaces.',
     });
   }
   for (const name of flags) rejectUnknownFlag(name, command);
-  if (command && message.startsWith('Invalid values:')) return;
-  throw new WaybillError('CONFIG_INVALID', command ? message : 'no command is given', {
-    hint: 'waybill --help lists them; waybill demo shows everything at work.',
-  });
+  if (!command) {
+    throw new WaybillError('CONFIG_INVALID', 'no command is given', {
+      hint: 'waybill --help lists them; waybill demo shows everything at work.',
+    });
+  }
+  if (message.startsWith('Invalid values:')) return;
+  throw new WaybillError('CONFIG_INVALID', message, { hint: `See waybill ${command.name} --help.` });
 }
 
 const OF_YARGS = ['help', 'h', 'version', '$0'];

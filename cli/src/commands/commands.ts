@@ -1,20 +1,17 @@
-/**
- * What commands there are. Each one's code is loaded only when it is run: none waits for what the
- * others stand on.
- */
+/** All commands. The code of a command is loaded when it runs, so that none waits for another's. */
 import type { Command } from './command.ts';
 
 export const COMMANDS: readonly Command[] = [
   {
     name: 'demo',
-    describe: 'Show everything at work, with servers and data of its own.',
-    examples: [['$0 demo --keep', 'leave servers and files for a look around']],
+    describe: 'Show everything at work, with its own servers and data.',
+    examples: [['$0 demo --keep', 'keep servers and files for a look around']],
     stopsCleanly: false,
     run: async (context) => (await import('./demo.ts')).runDemoCommand(context),
   },
   {
     name: 'capture',
-    describe: 'Write the snapshot and all changes of a source into a bucket.',
+    describe: 'Copy a snapshot and all changes of a source into a bucket.',
     examples: [
       [
         '$0 capture --source env:SOURCE --bucket /data/waybill',
@@ -22,7 +19,7 @@ export const COMMANDS: readonly Command[] = [
       ],
       [
         '$0 capture --source env:SOURCE --bucket /data/waybill --include shop --until caught-up',
-        'one database, then stop',
+        'copy one database, then stop',
       ],
     ],
     stopsCleanly: true,
@@ -30,7 +27,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'load',
-    describe: 'Apply a stream in a bucket to a target.',
+    describe: 'Apply a stream from a bucket to a target.',
     examples: [
       [
         '$0 load --bucket /data/waybill --target env:TARGET',
@@ -45,10 +42,10 @@ export const COMMANDS: readonly Command[] = [
     name: 'run',
     describe: 'Capture and load in one process.',
     examples: [
-      ['$0 run -c waybill.yaml', 'source, bucket, target and everything else from a file'],
+      ['$0 run -c waybill.yaml', 'take source, bucket, target and the rest from a file'],
       [
         '$0 run --source env:SOURCE --bucket /data/waybill --target env:TARGET --until caught-up',
-        'a copy as of now',
+        'copy everything as of now, then stop',
       ],
     ],
     stopsCleanly: true,
@@ -56,9 +53,9 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'list',
-    describe: 'List the streams of a bucket, and their loads.',
+    describe: 'List the streams of a bucket and their loads.',
     examples: [
-      ['$0 list --bucket /data/waybill', 'streams, sources, loads, and how far they are'],
+      ['$0 list --bucket /data/waybill', 'show streams, sources, loads, and how far they are'],
       ['$0 list --bucket /data/waybill --json', 'for scripts'],
     ],
     stopsCleanly: false,
@@ -68,7 +65,7 @@ export const COMMANDS: readonly Command[] = [
     name: 'status',
     describe: 'Show phase, progress, lag and milestones of a stream and its load.',
     examples: [
-      ['$0 status --bucket /data/waybill --target env:TARGET --watch', 'redrawn every two seconds'],
+      ['$0 status --bucket /data/waybill --target env:TARGET --watch', 'redraw every two seconds'],
       ['$0 status --bucket /data/waybill --json', 'for scripts'],
     ],
     stopsCleanly: true,
@@ -76,11 +73,11 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'verify',
-    describe: 'Compare source and target, document for document.',
+    describe: 'Compare source and target, document by document.',
     examples: [
       [
         '$0 verify --source env:SOURCE --bucket /data/waybill --target env:TARGET --report differences.json',
-        'exit code 3 where they differ',
+        'exit code 3 if they differ',
       ],
     ],
     stopsCleanly: false,
@@ -88,11 +85,11 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'cutover',
-    describe: 'End the migration: wait until all is applied, finish indexes, verify, record it.',
+    describe: 'End the migration: wait until everything is applied, finish indexes, verify, record it.',
     examples: [
       [
         '$0 cutover --source env:SOURCE --bucket /data/waybill --target env:TARGET --yes',
-        'writes to the source have stopped',
+        'after writes to the source have stopped',
       ],
     ],
     stopsCleanly: false,
@@ -100,24 +97,27 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'fsck',
-    describe: 'Prove a stream in a bucket whole, or name what is damaged. Changes nothing.',
+    describe: 'Check a stream in a bucket, and name what is damaged. Changes nothing.',
     examples: [
       [
         '$0 fsck --bucket /data/waybill',
-        'chain, sizes, sequences, orphans; exit code 3 where there is damage',
+        'check chain, sizes, sequences, orphans; exit code 3 if anything is damaged',
       ],
-      ['$0 fsck --bucket /data/waybill --deep --json', 'every hash and every record, for scripts'],
+      ['$0 fsck --bucket /data/waybill --deep --json', 'check every hash and every record, for scripts'],
     ],
     stopsCleanly: false,
     run: async (context) => (await import('./fsck.ts')).runFsckCommand(context),
   },
   {
     name: 'gc',
-    describe: 'List what a stream has in its bucket that nothing needs any more; --delete deletes it.',
+    describe: 'List what a stream no longer needs in its bucket; --delete deletes it.',
     examples: [
-      ['$0 gc --bucket /data/waybill', 'what would be deleted, and how much that is'],
+      ['$0 gc --bucket /data/waybill', 'show what would be deleted, and how much that is'],
       ['$0 gc --bucket /data/waybill --delete', 'delete what is older than seven days'],
-      ['$0 gc --bucket /data/waybill --min-age 0 --delete', 'all that no capture can commit any more'],
+      [
+        '$0 gc --bucket /data/waybill --min-age 0 --delete',
+        'delete everything that no capture can commit any more',
+      ],
     ],
     stopsCleanly: false,
     run: async (context) => (await import('./gc.ts')).runGcCommand(context),

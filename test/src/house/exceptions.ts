@@ -41,7 +41,6 @@ export const DEAD_EXPORTS: readonly string[] = [
 export const LONG_FILES: Readonly<Record<string, number>> = {
   'audit/damage.test.ts': 385,
   'audit/gc.test.ts': 312,
-  'console/status.test.ts': 332,
   'test/bson-events.itest.ts': 344,
   'test/cli-errors.itest.ts': 303,
   'test/cutover-undone.itest.ts': 322,

@@ -5,14 +5,14 @@ import type { OptionSpec } from '../spec/option.ts';
 const GROUP =
   'Bucket (S3 and Google Cloud Storage; credentials come from the environment, as for their own tools)';
 
-/** How the bucket is reached and written, where it is not a folder. */
+/** How to reach and write a bucket that is not a folder. */
 export const BUCKET_OPTIONS = {
   'bucket-endpoint': {
     type: 'string',
     group: GROUP,
     commands: WITH_BUCKET,
     describe:
-      'URL of the service that speaks S3 or the API of Google Cloud Storage: MinIO, Ceph, R2, OSS, COS, an emulator, a private endpoint. Default: AWS or Google.',
+      'URL of the service, if it is not AWS or Google itself: MinIO, Ceph, R2, OSS, COS, an emulator or a private endpoint.',
     example: 'https://minio.example:9000',
   },
   'bucket-region': {
@@ -20,7 +20,7 @@ export const BUCKET_OPTIONS = {
     group: GROUP,
     commands: WITH_BUCKET,
     describe:
-      "S3: the bucket's region. Default: AWS_REGION or the profile's region, otherwise us-east-1. R2 wants auto.",
+      'S3: the region of the bucket. Default: AWS_REGION, then the region of the AWS profile, then us-east-1. R2 wants auto.',
     example: 'eu-central-1',
   },
   'bucket-path-style': {
@@ -28,14 +28,14 @@ export const BUCKET_OPTIONS = {
     group: GROUP,
     commands: WITH_BUCKET,
     describe:
-      "S3: put the bucket's name into the path of each request instead of the host's name. Done by itself where the endpoint is an IP address or localhost.",
+      'S3: put the name of the bucket into the path of the URL instead of the host name. Always on if the endpoint is an IP address or localhost.',
   },
   'bucket-kms-key': {
     type: 'string',
     group: GROUP,
     commands: [...WRITING, 'gc'],
     describe:
-      'Encrypt new objects with this key: the ARN or id of an AWS KMS key, or the resource name of a Google Cloud KMS key. Default: as the bucket is set up.',
+      'Encrypt new objects with this key: the ARN or id of an AWS KMS key, or the resource name of a Google Cloud KMS key. Default: the encryption of the bucket.',
     example: 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab',
   },
   'bucket-storage-class': {
@@ -43,7 +43,7 @@ export const BUCKET_OPTIONS = {
     group: GROUP,
     commands: WRITING,
     describe:
-      "Storage class of new objects of 128 KiB and more; smaller ones, such as the manifest's, keep the bucket's own. Default: as the bucket is set up.",
+      'Storage class of new objects of 128 KiB and more. Smaller objects, such as those of the manifest, keep the class of the bucket. Default: the class of the bucket.',
     example: 'STANDARD_IA',
   },
   'bucket-user-project': {
@@ -51,7 +51,7 @@ export const BUCKET_OPTIONS = {
     group: GROUP,
     commands: WITH_BUCKET,
     describe:
-      'Google Cloud Storage: the project that pays for requests to a requester-pays bucket. S3: any value agrees to pay as the requester.',
+      'Google Cloud Storage: the project that pays for requests to a requester-pays bucket. S3: any value agrees to pay.',
     example: 'acme-billing',
   },
   'bucket-ca-file': {
@@ -59,7 +59,7 @@ export const BUCKET_OPTIONS = {
     group: GROUP,
     commands: WITH_BUCKET,
     describe:
-      "A PEM file of certificate authorities to trust for the bucket's endpoint, besides those of the system.",
+      'A PEM file of certificate authorities to trust for the endpoint, in addition to those of the system.',
     example: '/etc/ssl/private-ca.pem',
   },
   'bucket-timeout': {
@@ -69,14 +69,13 @@ export const BUCKET_OPTIONS = {
     min: 1000,
     max: 600_000,
     default: DEFAULT_TIMEOUT_MS,
-    describe:
-      'A request on whose connection nothing comes or goes for this long is given up and tried again.',
+    describe: 'Give up a request, and try again, when its connection has been silent for this long.',
   },
   'unsafe-single-writer': {
     type: 'boolean',
     group: GROUP,
     commands: WRITING,
     describe:
-      'Use a store that has no put-if-absent all the same. Two processes on one stream are then not told apart and can destroy it: you make sure that there is only one. The log and the manifest say so.',
+      'Use a store that lacks put-if-absent. Waybill then cannot tell two processes on one stream apart, and they can destroy it: you must make sure that only one runs. The log and the manifest record this.',
   },
 } as const satisfies Readonly<Record<string, OptionSpec>>;

@@ -4,7 +4,7 @@ import type { OptionSpec } from '../spec/option.ts';
 
 const MiB = 2 ** 20;
 
-/** How the source is read, and when what was read is committed. */
+/** How to read the source, and when to commit. */
 export const CAPTURE_OPTIONS = {
   'chunk-size': {
     type: 'size',
@@ -12,7 +12,7 @@ export const CAPTURE_OPTIONS = {
     commands: CAPTURING,
     min: MiB,
     default: CAPTURE_DEFAULTS.chunkSize,
-    describe: 'A collection is read in _id ranges of about this size.',
+    describe: 'Read a collection in _id ranges of about this size.',
   },
   'segment-size': {
     type: 'size',
@@ -21,7 +21,7 @@ export const CAPTURE_OPTIONS = {
     min: 64 * 1024,
     max: 512 * MiB,
     default: CAPTURE_DEFAULTS.segmentSize,
-    describe: 'A snapshot segment is closed at this many bytes of documents.',
+    describe: 'Close a snapshot segment at this many bytes of documents.',
   },
   'commit-size': {
     type: 'size',
@@ -30,7 +30,7 @@ export const CAPTURE_OPTIONS = {
     min: 64 * 1024,
     max: 512 * MiB,
     default: CAPTURE_DEFAULTS.commitSize,
-    describe: 'Changes are committed when this much is buffered.',
+    describe: 'Commit changes when this much is buffered.',
   },
   'commit-interval': {
     type: 'duration',
@@ -38,7 +38,7 @@ export const CAPTURE_OPTIONS = {
     commands: CAPTURING,
     min: 10,
     default: CAPTURE_DEFAULTS.commitInterval,
-    describe: 'Changes are committed at the latest this long after the first of them was read.',
+    describe: 'Commit a change at the latest this long after it was read.',
   },
   readers: {
     type: 'integer',
@@ -47,7 +47,7 @@ export const CAPTURE_OPTIONS = {
     min: 1,
     max: 64,
     describe:
-      'Chunks of the snapshot that are read side by side. Default: 2 to 4, by the number of processors.',
+      'Number of chunks that the snapshot reads at once. Default: 2 to 4, by the number of processors.',
     example: '8',
   },
   'max-read-rate': {
@@ -55,8 +55,7 @@ export const CAPTURE_OPTIONS = {
     group: 'Capture',
     commands: CAPTURING,
     min: 64 * 1024,
-    describe:
-      'The snapshot reads no more than this many bytes of documents a second. Default: as fast as it goes.',
+    describe: 'The most bytes of documents that the snapshot reads in a second. Default: no limit.',
     example: '20MiB',
   },
   'owner-silence': {
@@ -66,13 +65,14 @@ export const CAPTURE_OPTIONS = {
     min: 15_000,
     default: CAPTURE_DEFAULTS.ownerSilence,
     describe:
-      'A stream that another capture owns is taken over when that one has committed nothing for this long; at once where it has stopped, or is a dead process of this machine. One that goes on committing keeps the stream.',
+      'Take over the stream of another capture that has committed nothing for this long. If that capture has stopped, or was a process of this machine and is gone, take over at once. A capture that goes on committing keeps its stream.',
   },
   'take-over': {
     type: 'boolean',
     group: 'Capture',
     commands: CAPTURING,
-    describe: 'Take the stream from another capture at once, though it may be at work. That one ends.',
+    describe:
+      'Take over the stream of another capture at once, even if that capture is running. It ends then.',
   },
   'read-preference': {
     type: 'enum',
@@ -80,7 +80,7 @@ export const CAPTURE_OPTIONS = {
     commands: CAPTURING,
     choices: ['primary', 'secondaryPreferred'],
     default: CAPTURE_DEFAULTS.readPreference,
-    describe: 'Which members the snapshot reads from. Changes always follow the majority.',
+    describe: 'Members that the snapshot reads from. Changes always follow the majority.',
   },
   'time-series': {
     type: 'enum',
@@ -89,6 +89,6 @@ export const CAPTURE_OPTIONS = {
     choices: ['refuse', 'snapshot-only'],
     default: CAPTURE_DEFAULTS.timeSeries,
     describe:
-      'Time-series collections: refuse them, since change streams do not show what is written to them, or copy what is there and nothing after.',
+      'Change streams do not show writes to time-series collections. refuse: do not start if there are any. snapshot-only: copy what is there, and nothing that is written later.',
   },
 } as const satisfies Readonly<Record<string, OptionSpec>>;

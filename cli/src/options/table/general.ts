@@ -1,21 +1,21 @@
 import { COMMANDS } from '../spec/commands.ts';
 import type { OptionSpec } from '../spec/option.ts';
 
-/** Settings file, output, log and metrics. */
+/** Configuration file, output, log and metrics. */
 export const GENERAL_OPTIONS = {
   config: {
     type: 'string',
     group: 'General',
     commands: COMMANDS,
     alias: 'c',
-    describe: 'A YAML file whose keys are the names of these options. Default: none.',
+    describe: 'A YAML file whose keys are the names of these options.',
     example: 'waybill.yaml',
   },
   json: {
     type: 'boolean',
     group: 'General',
     commands: COMMANDS,
-    describe: 'Print results, and errors, as JSON.',
+    describe: 'Print results and errors as JSON.',
   },
   'log-format': {
     type: 'enum',
@@ -31,7 +31,7 @@ export const GENERAL_OPTIONS = {
     commands: COMMANDS,
     choices: ['debug', 'info', 'warn', 'error', 'silent'],
     default: 'info',
-    describe: 'The least severe lines to log.',
+    describe: 'Log lines of this level and above.',
   },
   'metrics-port': {
     type: 'integer',
@@ -39,7 +39,7 @@ export const GENERAL_OPTIONS = {
     commands: ['capture', 'load', 'run'],
     max: 65_535,
     describe:
-      'Serve Prometheus metrics, /healthz and /readyz on this port; 0 takes a free one. Default: not served.',
+      'Serve Prometheus metrics, /healthz and /readyz on this port. 0 picks a free one. Default: off.',
     example: '9464',
   },
   'metrics-host': {
@@ -47,7 +47,7 @@ export const GENERAL_OPTIONS = {
     group: 'General',
     commands: ['capture', 'load', 'run'],
     default: '127.0.0.1',
-    describe: 'Address that the metrics are served on.',
+    describe: 'Address to serve metrics on.',
     example: '0.0.0.0',
   },
 } as const satisfies Readonly<Record<string, OptionSpec>>;

@@ -4,7 +4,7 @@ import type { OptionSpec } from '../spec/option.ts';
 
 const MiB = 2 ** 20;
 
-/** How the target is written. */
+/** How to write the target. */
 export const LOAD_OPTIONS = {
   indexes: {
     type: 'enum',
@@ -13,7 +13,7 @@ export const LOAD_OPTIONS = {
     choices: ['after-snapshot', 'last', 'none'],
     default: LOAD_DEFAULTS.indexes,
     describe:
-      'When secondary indexes are built: after the snapshot; when the stream is drained; or never, not by the cutover either.',
+      'When to build secondary indexes. after-snapshot: after the snapshot. last: when the stream is drained. none: never, not even at the cutover.',
   },
   ddl: {
     type: 'enum',
@@ -22,14 +22,14 @@ export const LOAD_OPTIONS = {
     choices: ['apply', 'halt', 'ignore'],
     default: LOAD_DEFAULTS.ddl,
     describe:
-      'What to do with changes of collections and indexes: repeat them, stop before them, or skip them.',
+      'What to do with changes of collections and indexes: apply them, halt before them, or ignore them.',
   },
   'allow-drop': {
     type: 'boolean',
     group: 'Load',
     commands: LOADING,
     describe:
-      'Repeat drops of collections and databases on the target too; without it the load stops and asks.',
+      'Apply drops of collections and databases too. Without this option the load stops at a drop, so that you can decide.',
   },
   'wait-for-stream': {
     type: 'duration',
@@ -37,14 +37,14 @@ export const LOAD_OPTIONS = {
     commands: ['load'],
     default: LOAD_DEFAULTS.waitForStream,
     describe:
-      'How long to wait for a stream that is not in the bucket yet, since its capture is just being started.',
+      'How long to wait for a stream that is not in the bucket yet because its capture is still starting.',
   },
   'progress-database': {
     type: 'string',
     group: 'Load',
     commands: WITH_TARGET,
     describe:
-      'Database on the target in which the load keeps its progress. Default: waybill. Choose another where the data has a database of that name. Fixed when the load is first started.',
+      'Database on the target that holds the progress of the load. Default: waybill. Choose another if your data has a database of that name. Fixed when the load first starts.',
     example: 'waybill_progress',
   },
   workers: {
@@ -54,7 +54,7 @@ export const LOAD_OPTIONS = {
     min: 1,
     max: 64,
     default: LOAD_DEFAULTS.workers,
-    describe: 'Write commands in flight to the target at once.',
+    describe: 'Number of write commands in flight to the target.',
   },
   'idle-poll': {
     type: 'duration',
@@ -63,7 +63,7 @@ export const LOAD_OPTIONS = {
     min: 200,
     default: LOAD_DEFAULTS.idlePoll,
     describe:
-      'The longest pause between looks for a new commit when nothing has changed for a while; each look is a request that a store bills. While the stream changes it is looked at five times a second.',
+      'The longest pause between two looks for a new commit while nothing changes. Each look is a request that a store bills. While the stream changes, the load looks five times a second.',
   },
   'batch-records': {
     type: 'integer',
@@ -82,6 +82,6 @@ export const LOAD_OPTIONS = {
     max: 48 * MiB,
     default: LOAD_DEFAULTS.batchSize,
     describe:
-      'The most bytes of changed documents in one batch. Above 12 MiB a batch does not go as a transaction, which costs the target more.',
+      'The most bytes of changed documents in one batch. Above 12 MiB a batch is not a transaction, which costs the target more.',
   },
 } as const satisfies Readonly<Record<string, OptionSpec>>;

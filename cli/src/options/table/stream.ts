@@ -5,14 +5,14 @@ import type { OptionSpec } from '../spec/option.ts';
 
 const GROUP = 'Stream (fixed when it is created)';
 
-/** What a stream is made of: fixed when it is created. */
+/** What a stream consists of. */
 export const STREAM_OPTIONS = {
   include: {
     type: 'list',
     group: GROUP,
     commands: FILTERING,
     describe:
-      'Namespaces to take: shop, shop.orders, shop.*, with * for any text. Repeat it or divide by commas. Default: all. For load: of those in the stream; fixed when the load is first started.',
+      'Namespaces to take: shop, shop.orders, shop.*, where * stands for any text. Separate them by commas, or repeat the option. Default: all. For load: which namespaces of the stream; fixed when the load first starts.',
     example: 'shop.orders,crm.*',
   },
   exclude: {
@@ -20,7 +20,7 @@ export const STREAM_OPTIONS = {
     group: GROUP,
     commands: FILTERING,
     describe:
-      'Namespaces to leave out, in the same forms; wins over --include. May grow at a later start of capture.',
+      'Namespaces to leave out, in the same forms. Wins over --include. A later start of capture may exclude more.',
     example: 'shop.sessions',
   },
   'allow-empty': {
@@ -28,7 +28,7 @@ export const STREAM_OPTIONS = {
     group: GROUP,
     commands: [...FILTERING, 'verify', 'cutover'],
     describe:
-      'capture, run, load: begin although a pattern names nothing yet, and record that. verify, cutover: succeed although there is nothing to compare.',
+      'capture, run, load: start even though a pattern matches nothing yet, and record that. verify, cutover: succeed even though there is nothing to compare.',
   },
   format: {
     type: 'enum',
@@ -36,7 +36,7 @@ export const STREAM_OPTIONS = {
     commands: CAPTURING,
     choices: ['avro', 'jsonl'],
     default: CAPTURE_DEFAULTS.format,
-    describe: 'Format of the segments: Avro object containers, or JSON Lines.',
+    describe: 'Format of the segments: Avro object containers or JSON Lines.',
   },
   codec: {
     type: 'enum',
@@ -44,7 +44,7 @@ export const STREAM_OPTIONS = {
     commands: CAPTURING,
     choices: ['zstandard', 'deflate', 'gzip', 'null'],
     default: CAPTURE_DEFAULTS.codec,
-    describe: 'Compression of the segments. deflate: Avro only; gzip: JSON Lines only.',
+    describe: 'Compression of the segments. deflate goes with Avro only, gzip with JSON Lines only.',
   },
   lanes: {
     type: 'integer',
@@ -54,7 +54,7 @@ export const STREAM_OPTIONS = {
     max: MOST_LANES,
     default: CAPTURE_DEFAULTS.lanes,
     describe:
-      'Lanes of the changes: how much of a load can ever work on changes side by side. All changes of one document stay in one lane, in order.',
+      'Number of lanes for changes. A load applies at most this many lanes at once. All changes of one document stay in one lane, in order.',
   },
   images: {
     type: 'enum',
@@ -63,6 +63,6 @@ export const STREAM_OPTIONS = {
     choices: ['lookup', 'post', 'none'],
     default: CAPTURE_DEFAULTS.images,
     describe:
-      'Where the whole document beside an update comes from. lookup: read in batches after the event. post: the post-image that the server stores, and a lookup where it stores none. none: left out, and then the stream cannot be loaded.',
+      'Where the full document of an update comes from. lookup: read in batches after the event. post: the post-image that the server stores, or a lookup if it stores none. none: left out; such a stream cannot be loaded.',
   },
 } as const satisfies Readonly<Record<string, OptionSpec>>;

@@ -3,7 +3,7 @@ import { LOAD_DEFAULTS } from '@waybill/load/settings/load-settings';
 import { WITH_BUCKET, WITH_STREAM, WITH_TARGET } from '../spec/commands.ts';
 import type { OptionSpec } from '../spec/option.ts';
 
-/** What every command is about: from where, through which bucket, to where, under which names. */
+/** Source, bucket and target, and the names of stream and load. */
 export const WHERE_OPTIONS = {
   source: {
     type: 'connection',
@@ -11,7 +11,7 @@ export const WHERE_OPTIONS = {
     commands: ['capture', 'run', 'status', 'verify', 'cutover'],
     requiredBy: ['capture', 'run', 'verify', 'cutover'],
     describe:
-      'Connection string of the source, a replica set or a sharded cluster. env:NAME or file:/path keeps it out of the process list.',
+      'Connection string of the source: a replica set or a sharded cluster. Give env:NAME or file:/path to keep it out of the process list.',
     example: 'mongodb://source.example:27017/?replicaSet=rs0',
   },
   bucket: {
@@ -19,7 +19,7 @@ export const WHERE_OPTIONS = {
     group: 'Where',
     commands: WITH_BUCKET,
     requiredBy: WITH_BUCKET,
-    describe: 'The bucket: a folder or its file:// URL, s3://bucket/prefix, or gs://bucket/prefix.',
+    describe: 'The bucket: a folder, file:///path, s3://bucket/prefix or gs://bucket/prefix.',
     example: 's3://acme-migration/shop',
   },
   target: {
@@ -27,7 +27,8 @@ export const WHERE_OPTIONS = {
     group: 'Where',
     commands: WITH_TARGET,
     requiredBy: ['load', 'run', 'verify', 'cutover'],
-    describe: 'Connection string of the target. env:NAME or file:/path keeps it out of the process list.',
+    describe:
+      'Connection string of the target. Give env:NAME or file:/path to keep it out of the process list.',
     example: 'env:TARGET_URI',
   },
   stream: {
@@ -43,14 +44,14 @@ export const WHERE_OPTIONS = {
     group: 'Where',
     commands: ['capture', 'run'],
     describe:
-      'Begin a new stream although the bucket has others of this source. Without it that is refused, since the name is most likely misspelt.',
+      'Start a new stream even though the bucket already has others of this source. Without this option Waybill refuses, since the name is probably misspelt.',
   },
   load: {
     type: 'string',
     group: 'Where',
     commands: WITH_TARGET,
     default: LOAD_DEFAULTS.load,
-    describe: 'Name of the load: one application of a stream to one target.',
+    describe: 'Name of the load. A load applies one stream to one target.',
     example: 'staging',
   },
 } as const satisfies Readonly<Record<string, OptionSpec>>;

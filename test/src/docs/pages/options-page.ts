@@ -31,14 +31,25 @@ const INTRODUCTION = `# Options
 
 This page is made from \`cli/src/options/options.ts\` by \`npm run docs:generate\`; a test holds the two together.
 
-Every option can be given as a flag (\`--chunk-size 64MiB\`), as an environment variable
-(\`${environmentName('chunk-size')}=64MiB\`), or as a key of the YAML file that \`--config\` names (\`chunk-size: 64MiB\`).
-A flag wins over the environment, the environment over the file, the file over the default. An option, a key
-or a variable \`WAYBILL_…\` that does not exist is an error. Other variables that are read: \`WAYBILL_DEBUG\` (stacks beside every error),
-\`WAYBILL_CACHE\` (a folder for what was fetched or compiled), \`WAYBILL_MONGOD\` (the server that demo and tests run).
+You can give every option as a flag (\`--chunk-size 64MiB\`), as an environment variable
+(\`${environmentName('chunk-size')}=64MiB\`), or as a key of the YAML file that \`--config\` names
+(\`chunk-size: 64MiB\`). A flag wins over the environment, the environment over the file, and the file
+over the default.
 
-A connection string may be given as \`env:NAME\` (the value of that environment variable) or \`file:/path\` (the content
-of that file), so that it does not show in the process list.
+A flag must belong to the command. The environment and the file may serve several commands, so they
+may hold options of other commands. Any name that no command knows is an error, with a suggestion:
+a flag, a key of the file, or a variable \`WAYBILL_…\`. An empty variable counts as not set.
+
+Three variables are no options: \`WAYBILL_DEBUG\` (print stacks with every error), \`WAYBILL_CACHE\` (the
+folder for downloads and compiled code) and \`WAYBILL_MONGOD\` (the server that demo and tests run).
+
+Give a connection string as \`env:NAME\` (the value of that environment variable) or \`file:/path\` (the
+content of that file) to keep it out of the process list.
+
+\`waybill completion\` prints a script that completes commands, options and choices in bash, or in zsh
+if that is your shell. Add it to your \`~/.bashrc\` or \`~/.zshrc\`.
+
+**Bold** commands need the option.
 `;
 
 function cells(name: OptionName, spec: OptionSpec): string[] {
@@ -51,7 +62,7 @@ function cells(name: OptionName, spec: OptionSpec): string[] {
   const example = spec.example ? ` Example: \`${spec.example}\`` : '';
   const written = formatDefault(spec);
   const byDefault = written ? `\`${written}\`` : spec.type === 'boolean' ? 'no' : '';
-  return [flag, form, byDefault, commands, `${spec.describe}${example}`].map((cell) =>
+  return [flag, form, byDefault, commands, `${spec.describe.replaceAll('<', '&lt;')}${example}`].map((cell) =>
     cell.replaceAll('|', '\\|'),
   );
 }
