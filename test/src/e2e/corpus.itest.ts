@@ -1,7 +1,6 @@
 /**
- * The odd documents, and every kind of collection and index, from source to target byte for byte
- * (INV-1): as a snapshot, and as changes, through both formats, from the current server and from
- * 4.0.
+ * The odd documents, and every kind of collection and index, reach the target byte for byte
+ * (INV-1): as a snapshot and as changes, in both formats, from the current server and from 4.0.
  */
 import { expect, it } from 'vitest';
 import { type InsertOptions, insertCorpus } from '../corpus/corpus.ts';
@@ -13,8 +12,8 @@ interface Variant {
   readonly source: ServerKind;
   readonly format: 'avro' | 'jsonl';
   /**
-   * One load follows all along; the other begins when all is captured, so that it coalesces what it
-   * can.
+   * One load follows from the beginning. The other begins when everything is captured, so it
+   * coalesces what it can.
    */
   readonly load: 'beside' | 'afterwards';
 }

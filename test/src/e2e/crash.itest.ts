@@ -1,7 +1,7 @@
 /**
- * INV-2: an application writes without pause, capture and load are killed at random moments, and
- * what the target ends with is the source, byte for byte. The seed decides about data, writes and
- * kills; the moments that it hits are the machine's.
+ * INV-2: an application writes without pause while capture and load are killed at random moments.
+ * The target ends equal to the source, byte for byte. The seed decides data, writes and kills; the
+ * machine decides which moments the kills hit.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '@waybill/demo/shop/random';
@@ -18,7 +18,7 @@ interface Variant {
   readonly orders: number;
   /** Of each side. */
   readonly kills: number;
-  /** Change streams of servers before 6.0 tell nothing of indexes and options. */
+  /** Before 6.0, change streams say nothing about indexes and options. */
   readonly structure: boolean;
 }
 
@@ -58,7 +58,7 @@ async function survive({ orders, kills: each, structure }: Variant, servers: Tes
   await using migration = await Migration.create({
     servers,
     databases: [database],
-    // Slow and in small pieces, so that kills meet the snapshot as well.
+    // Slow and in small pieces, so kills hit the snapshot too.
     capture: ['--chunk-size', '1MiB', '--segment-size', '1MiB', '--max-read-rate', '1MiB'],
     load: ['--allow-drop', '--batch-records', '50'],
   });
@@ -106,7 +106,7 @@ async function survive({ orders, kills: each, structure }: Variant, servers: Tes
   );
   expect(found).toEqual([]);
   expect(kills.length).toBeGreaterThanOrEqual(2 * each);
-  // The larger shop takes longer than one capture lives.
+  // The larger shop takes longer to read than one capture lives.
   if (structure) expect(phases.snapshot).toBeGreaterThan(0);
   expect(phases.changes).toBeGreaterThan(0);
   expect(totals.ddlEvents).toBeGreaterThan(0);
@@ -117,8 +117,8 @@ interface ComeAndGo extends AsyncDisposable {
 }
 
 /**
- * Collections that are made, filled, renamed over one another and dropped, since the shop's own are
- * never dropped.
+ * Creates and fills collections, renames them over each other and drops them, since the shop's own
+ * are never dropped.
  */
 function comeAndGo(uri: string, database: string, seed: number, structure: boolean): ComeAndGo {
   const random = new Random(seed);

@@ -1,6 +1,6 @@
 /**
- * INV-7: what is damaged, truncated, foreign or of a later format is found and named before
- * anything of it reaches the target, and nothing that follows it does.
+ * INV-7: a load finds and names what is damaged, truncated, foreign or of a later format, before
+ * anything of it or after it reaches the target.
  */
 import { createHash } from 'node:crypto';
 import { cp, readFile, writeFile } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import { describeWithServer, uniqueName } from '../support/servers.ts';
 import { type CommandResult, runWaybill, spawnWaybill } from '../support/waybill.ts';
 import { StoredStream, seal } from './stored-stream.ts';
 
-/** Stands in documents and their `_id`s, and must never be printed. */
+/** In documents and their `_id`s. It must never be printed. */
 const SECRET = 'PLANTED-VALUE';
 const DOCUMENTS = 400;
 
@@ -261,7 +261,7 @@ await describeWithServer('a load of a damaged stream', (servers) => {
     await awaitUntil('the load has caught up', () => load.stderr.includes('milestone=caught-up'));
     const before = await stored();
     expect(before.things).toMatch(/^300 /);
-    // The change segment of an earlier commit once more: of the right form, but it does not chain.
+    // The change segment of an earlier commit again: its form is right, but it doesn't chain.
     const earlier = JSON.parse(await readFile(stream.commitPath((await changes(stream)).seq), 'utf8'));
     const { checksum: _, ...commit } = earlier;
     await writeFile(stream.commitPath(seq), seal({ ...commit, seq, previous: '00'.repeat(32) }));

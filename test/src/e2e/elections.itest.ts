@@ -1,7 +1,7 @@
 /**
- * Source and target are replica sets of three members that lose their primaries, in good order and
- * by crashes, during the snapshot and during changes: capture and load go on by themselves, and the
- * target ends with the source, byte for byte.
+ * Source and target are replica sets of three members. They lose their primaries by stepping down
+ * and by crashes, during the snapshot and during changes. Capture and load go on by themselves, and
+ * the target ends equal to the source, byte for byte.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '@waybill/demo/shop/random';
@@ -38,7 +38,7 @@ await describeWithServer('elections', () => {
     const [early, late] = [random.int(2), random.int(2)];
     const sides = [source, target] as const;
     await sleep(random.int(1500));
-    // During the snapshot: 12 MB at one a second, at most.
+    // During the snapshot, which reads 12 MB at no more than one a second.
     await sides[early]!.stepDown();
     await sides[1 - early]!.killPrimary();
     const state = await migration.stream();
@@ -80,8 +80,8 @@ interface Order {
 }
 
 /**
- * Writes all the time, as an application does: where an election costs it a write it goes on with
- * the next one.
+ * Writes all the time, as an application does. If an election costs it a write, it goes on with the
+ * next one.
  */
 class Application implements AsyncDisposable {
   readonly #orders: Collection<Order>;
@@ -129,7 +129,7 @@ class Application implements AsyncDisposable {
         await this.#write();
         this.#done++;
       } catch {
-        // Also what was done all the same, and is now there already.
+        // Also a write that was done in spite of its error, so the document is there already.
         this.#failed++;
       }
       await sleep(this.#random.int(10));

@@ -1,7 +1,6 @@
 /**
- * INV-4: of two captures on a stream, and of two loads of one name, exactly one goes on, and the
- * other says so and exits 4. One that sleeps through being taken over, and wakes up, does no harm
- * either.
+ * INV-4: if two captures share a stream, or two loads a name, exactly one goes on. The other says
+ * so and exits 4. One that is taken over while it sleeps does no harm when it wakes up.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '@waybill/demo/shop/random';
@@ -100,8 +99,8 @@ await describeWithServer('two at once', (servers) => {
     await migration.must('load', '--until', 'caught-up');
     await changeAll(6);
     await migration.captured();
-    // In small batches, one at a time, so that it is stopped with most of them still to send.
-    // The larger ones go as transactions.
+    // Small batches, one at a time: when it is stopped, it still has most of them to send. The
+    // larger ones go as transactions.
     const records = random.pick(['5', '20']);
     const sleeper = migration.start('load', '--batch-records', records, '--workers', '1');
     await said(sleeper, AT_WORK);
@@ -117,7 +116,7 @@ await describeWithServer('two at once', (servers) => {
   });
 });
 
-/** Of two that run the one that goes on; the other has ended as fenced. */
+/** The one of two commands that goes on; the other has ended as fenced. */
 async function onlyOneGoesOn(both: readonly RunningCommand[], code: string): Promise<RunningCommand> {
   const ended = await awaitUntil('one of them ends', () => both.find((command) => !command.isRunning));
   await expectFenced(ended, code);

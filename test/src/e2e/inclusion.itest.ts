@@ -1,7 +1,7 @@
 /**
- * Some collections of a database are captured, and others are not; and collections move between the
- * two by being renamed, while they are written to. What is included ends as on the source, and
- * nothing else comes to the target.
+ * Some collections of a database are captured, others are not. Renames move collections between the
+ * two while they are written to. What is included ends as on the source, and nothing else reaches
+ * the target.
  */
 import type { Db, Document } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
@@ -11,7 +11,7 @@ import { AT_WORK, Migration, said } from './migration.ts';
 
 interface Variant {
   readonly source: ServerKind;
-  /** Lists of names become a filter in the change stream, patterns do not. */
+  /** Lists of names become a filter in the change stream; patterns don't. */
   readonly include: (database: string) => readonly string[];
   readonly how: string;
 }
@@ -71,7 +71,7 @@ async function migrate({ include }: Variant, servers: TestServers): Promise<void
   // Out and back, and changed meanwhile.
   await rename('in_d', 'out_d');
   await rename('out_d', 'in_d');
-  // In the place of one that was captured.
+  // In place of a captured one.
   await rename('out_e', 'in_e', true);
   await rename('in_secret', 'in_g');
   await rename('out_g', 'in_secret');
@@ -109,7 +109,7 @@ async function fill(db: Db, name: string, documents: number): Promise<void> {
   await created.createIndex({ n: 1 });
 }
 
-/** Updates whose images are still to be looked up when the name is another already. */
+/** Updates whose images are looked up when the collection already has another name. */
 async function touch(db: Db, name: string): Promise<void> {
   const collection = db.collection<Document & { _id: number }>(name);
   await collection.updateMany({ n: { $lt: 20 } }, { $set: { touchedAs: name }, $inc: { touched: 1 } });

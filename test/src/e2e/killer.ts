@@ -18,21 +18,21 @@ export interface KillerOptions {
   /** At least. */
   readonly kills: number;
   /**
-   * Asked when it was killed so often: kills go on until it says yes, to four times as many.
-   * Default: yes.
+   * Asked after this many kills: they go on until it says yes, up to four times as many. Default:
+   * yes.
    */
   readonly enough?: () => boolean;
-  /** What it says when it has begun with its work. */
+  /** What it logs when its work begins. */
   readonly begun: RegExp;
   /** Longest life from then on, in milliseconds. */
   readonly maxLifeMs: number;
-  /** Some die within milliseconds of saying one of these, so that rare moments are met too. */
+  /** Some die within milliseconds of logging one of these, so kills hit rare moments too. */
   readonly moments: readonly RegExp[];
 }
 
 /**
- * Starts a command and kills it with SIGKILL, again and again; never runs two at once. Throws where
- * one ends by itself: a restart after any kill must go on.
+ * Starts a command and kills it with SIGKILL, again and again, never two at once. Throws if one
+ * ends by itself: a restart after any kill must go on.
  */
 export async function killAgainAndAgain(options: KillerOptions): Promise<Kill[]> {
   const { who, start, random, kills, enough = () => true } = options;
@@ -45,13 +45,13 @@ export async function killAgainAndAgain(options: KillerOptions): Promise<Kill[]>
     if (!command.isRunning) throw new Error(`${who} ended by itself: ${ending(await command.ended)}`);
     command.kill('SIGKILL');
     done.push({ who, after, during: lastSaid(await command.ended) });
-    // Now and then nobody is at work for a while.
+    // Now and then, nothing runs for a while.
     if (random.chance(0.2)) await sleep(random.int(400));
   }
   return done;
 }
 
-/** A few die while they start; most go to work first. */
+/** A few die while they start; most begin their work first. */
 const DIES_STARTING = 0.12;
 const STARTING_MS = 1500;
 const LONGEST_START_MS = 30_000;

@@ -1,6 +1,6 @@
 /**
- * INV-8: memory is bounded by settings, not by data. Four times the data, as a snapshot and as
- * changes, takes capture and load to a peak that is much the same.
+ * INV-8: settings bound the memory, not data. With four times the data, as a snapshot and as
+ * changes, capture and load peak at about the same memory.
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -48,7 +48,7 @@ await describeWithServer('memory', (shared) => {
       });
       const documents = Math.floor(bytes / 2 / DOCUMENT_BYTES);
       const fill = (collection: string): Promise<void> => fillWith(source, database, collection, documents);
-      // Half of it is there before, the other half comes as changes while nobody captures.
+      // Half of the data is there before; the other half is written while no capture runs.
       await fill('before');
       const snapshot = {
         capture: await peak(migration.start('capture', '--until', 'caught-up')),
@@ -120,8 +120,7 @@ function document(n: number): Buffer {
 }
 
 /**
- * Peak of its resident memory. The kernel keeps the peak, so the last look before the end is
- * enough.
+ * The peak of its resident memory. The kernel keeps it, so one look just before the end is enough.
  */
 async function peak(command: RunningCommand): Promise<number> {
   let kib = 0;

@@ -45,7 +45,9 @@ export interface MigrationOptions {
 
 type Name = 'capture' | 'load' | 'run' | 'verify' | 'cutover' | 'status' | 'fsck';
 
-/** One stream in a bucket of its own and one load of it, driven by the command as a user would. */
+/**
+ * One stream in its own bucket, and one load of it. The real command drives both, as a user would.
+ */
 export class Migration implements AsyncDisposable {
   /** The bucket, as `--bucket` takes it; a path where it is a folder. */
   readonly folder: string;
@@ -70,7 +72,7 @@ export class Migration implements AsyncDisposable {
   }
 
   static async create(options: MigrationOptions): Promise<Migration> {
-    // The target's progress of earlier tests stays; a load of a name of its own does not meet it.
+    // The target keeps the progress of earlier tests. A load with its own name doesn't meet it.
     const name = `load-${options.databases[0]}`.slice(0, 60);
     const { place } = options;
     if (place) {
@@ -86,7 +88,7 @@ export class Migration implements AsyncDisposable {
     const { servers, databases, include = databases, capture = [], load = [], place } = this.#options;
     const source = ['--source', servers.source.uri];
     const target = ['--target', servers.target.uri, '--load', this.#name];
-    // Some begin before there is anything to take.
+    // Some tests start before there is anything to capture.
     const captured = ['--include', include.join(','), '--allow-empty', ...capture];
     const parts: Record<Name, readonly string[]> = {
       capture: [...source, ...captured],
@@ -113,7 +115,7 @@ export class Migration implements AsyncDisposable {
     return runWaybill(this.args(name, ...more), { ...options, env: { ...env, ...options.env } });
   }
 
-  /** Runs it and insists on success; its standard output. */
+  /** Runs the command, which must succeed, and returns its standard output. */
   async must(name: Name, ...more: readonly string[]): Promise<string> {
     return succeeded(name, await this.run(name, more)).stdout;
   }
@@ -126,7 +128,7 @@ export class Migration implements AsyncDisposable {
     return readManifest(this.bucket, loadPrefix('default', this.#name));
   }
 
-  /** Waits for a milestone of the stream; a command given that ends before is an error. */
+  /** Waits for a milestone of the stream. It is an error if one of the commands ends first. */
   async reached(milestone: MilestoneName, ...alive: readonly RunningCommand[]): Promise<void> {
     await awaitUntil(`the stream has reached ${milestone}`, async () => {
       for (const command of alive) if (!command.isRunning) throw await endedEarly(command);
@@ -135,8 +137,8 @@ export class Migration implements AsyncDisposable {
   }
 
   /**
-   * Waits until all that the source has acknowledged so far is in the bucket; a capture must be
-   * running.
+   * Waits until everything that the source has acknowledged so far is in the bucket. A capture must
+   * be running.
    */
   async captured(): Promise<void> {
     await using client = await testClient(this.#options.servers.source.uri);
@@ -150,9 +152,9 @@ export class Migration implements AsyncDisposable {
   }
 
   /**
-   * Writes have stopped: with both sides running cuts over and stops them. Then source and target
-   * are the same in documents and structure, for the product's own verification and for the tests'
-   * comparison.
+   * After writes have stopped: starts both sides, cuts over and stops them. Then source and target
+   * must be the same in documents and structure, both for the product's verification and for the
+   * tests' comparison.
    */
   async finish(): Promise<string[]> {
     const sides = [this.start('capture'), this.start('load')] as const;
@@ -166,7 +168,7 @@ export class Migration implements AsyncDisposable {
 
   async #cutover(sides: readonly RunningCommand[]): Promise<void> {
     const cutover = this.start('cutover');
-    // A side that ends by itself would leave the cutover waiting for it.
+    // If a side ends by itself, the cutover waits for it in vain.
     const early = sides.map(async (side) => {
       // A load ends well when it sees its cutover, just before the cutover itself.
       if ((await side.ended).exitCode === 0) return cutover.ended;
@@ -197,7 +199,7 @@ export function succeeded(what: string, result: CommandResult): CommandResult {
   return result;
 }
 
-/** What capture and load say when they are past their start. */
+/** What capture and load log when they are past their start. */
 export const AT_WORK = /new stream|stream goes on|load taken over/;
 
 /** Waits until a command has logged it. */

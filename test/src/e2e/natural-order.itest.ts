@@ -1,7 +1,7 @@
 /**
- * A collection whose random `_id`s have it read in natural order, by a capture that is killed again
- * and again, while an application inserts, deletes and brings back what it deleted: the target ends
- * with the source, byte for byte.
+ * A capture reads a collection in natural order, because its `_id`s are random. It is killed again
+ * and again, while an application inserts, deletes, and inserts again what it deleted. The target
+ * ends equal to the source, byte for byte.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '@waybill/demo/shop/random';
@@ -62,10 +62,10 @@ await describeWithServer('a capture in natural order', (servers) => {
     const chunk = chunks.get(`${database}.items`)!;
     expect([...chunk.values()]).toMatchObject([{ natural: true, progress: { done: true } }]);
     expect(chunk.get(0)!.progress!.positions!.length).toBeGreaterThan(1);
-    // The first one at least died in the midst of it.
+    // At least the first one died in the middle of it.
     expect(cutShort).not.toBe(0);
-    // It went on where it was: with a beginning for each kill it would have read several times as
-    // much.
+    // It went on where it was. If each kill had made it begin again, it would have read several
+    // times as much.
     expect(totals.snapshotRecords).toBeLessThan(2 * DOCUMENTS);
   }, 240_000);
 });
@@ -106,7 +106,7 @@ function writing(client: MongoClient, database: string, ids: Binary[], seed: num
       else if (change === 1) await items.deleteOne({ _id });
       else if (change === 2) await items.insertOne({ _id: randomId(random), round });
       else {
-        // It lies behind the reader now, or once more in front of it.
+        // Now it is behind the reader, or again in front of it.
         await items.deleteOne({ _id });
         await items.insertOne({ _id, round });
       }

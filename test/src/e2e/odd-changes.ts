@@ -10,7 +10,7 @@ export interface OddChanges {
   readonly reinserted: number;
 }
 
-/** By the bytes of `_id`, so that no driver has a say in it. */
+/** By the bytes of `_id`, so no driver interprets it. */
 const byId = (id: b.Value): b.Value => b.object(['_id', b.object(['$eq', id])]);
 
 const update = (id: b.Value, change: b.Value): Buffer => b.document(['q', byId(id)], ['u', change]);
@@ -83,8 +83,8 @@ export async function changeOddContent(client: TestClient, database: string): Pr
 }
 
 /**
- * In one group at most one `_id` is alive at a time; each makes room for the next. Ends in another
- * one than it began with.
+ * At most one `_id` of a group exists at a time; each makes room for the next. A group ends with
+ * another one than it began with.
  */
 export async function moveThroughEqualIds(
   client: TestClient,

@@ -1,8 +1,8 @@
 /**
- * INV-3: for each document the target passes through states in the source's order. A change stream
- * of the target tells what an observer there sees: while one load runs every document only moves
- * forward; one that was killed may have the next one repeat its last batches, which then move
- * forward again.
+ * INV-3: each document on the target passes through its states in the source's order. A change
+ * stream of the target shows what an observer sees there. While one load runs, every document only
+ * moves forward. After a kill, the next load may repeat the last batches, which then move forward
+ * again.
  */
 
 import { Random } from '@waybill/demo/shop/random';
@@ -16,7 +16,7 @@ import { Migration } from './migration.ts';
 
 const DOCUMENTS = 60;
 const RESTARTS = 3;
-/** Documents whose number has this remainder by four are changed in all ways. */
+/** Documents whose number has this remainder modulo four are changed in all ways. */
 const MIXED = 3;
 
 await describeWithServer('order', (servers) => {
@@ -109,7 +109,7 @@ interface Step {
   readonly n: number;
 }
 
-/** What goes backwards, or stays, in one run. */
+/** The documents that go backwards, or stand still, in one run. */
 function backwards(run: readonly Step[]): string[] {
   const at = new Map<number, number>();
   const found: string[] = [];
@@ -125,7 +125,7 @@ async function observe(database: Db) {
   const stream = database.watch([], { maxAwaitTimeMS: 100 });
   const runs: Step[][] = [[]];
   let seen = 0;
-  // Opens the cursor: what is written from here on is seen.
+  // Opens the cursor: it sees everything written from here on.
   await stream.tryNext();
   const reading = (async () => {
     for await (const event of stream) {

@@ -1,7 +1,7 @@
 /**
  * INV-6 and INV-5: whenever a capture is killed, its position and the last `_id`s of its chunks are
- * not ahead of what its segments hold; and a commit that a reader can see is there whole. The
- * driver's own change stream, opened before, is the second opinion on what happened on the source.
+ * not ahead of its segments, and every commit that a reader can see is complete. The driver's own
+ * change stream, opened before, shows independently what happened on the source.
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,7 +1,7 @@
 /**
- * What the target refuses stops the load, with the record named and no value of any document in
- * what it says; and once the cause is gone the same command goes on where it was. Nothing is
- * dropped in silence.
+ * A document that the target refuses stops the load. The error names the record and shows no value
+ * of any document. Once the cause is removed, the same command goes on where it was. Nothing is
+ * dropped silently.
  */
 import type { Db, Document, IndexSpecification } from 'mongodb-4-0';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ import { describeWithServer, uniqueName } from '../support/servers.ts';
 import type { CommandResult } from '../support/waybill.ts';
 import { ending, Migration, said } from './migration.ts';
 
-/** Stands in ids and values; no output may hold it. */
+/** In ids and values. No output may contain it. */
 const SECRET = 'PLANTED-VALUE';
 const CAUGHT_UP = ['--until', 'caught-up'] as const;
 
@@ -22,9 +22,7 @@ interface Refusal {
   readonly document: Document;
 }
 
-/**
- * Indexes that stand on the target already, and what they do not take; servers like to quote it.
- */
+/** Indexes that the target already has, and what they refuse. Servers tend to quote it. */
 const INDEXES: readonly Refusal[] = [
   { what: 'a geo index', index: { place: '2dsphere' }, options: {}, document: { place: { type: SECRET } } },
   { what: 'a plane index', index: { place: '2d' }, options: {}, document: { place: [SECRET, 1] } },

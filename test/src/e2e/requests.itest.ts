@@ -1,8 +1,7 @@
 /**
- * How often a stream asks its bucket, at the settings that everybody has: what a cloud bills.
- * Nothing is listed while following, an idle stream asks seldom, and one in use asks by the commit
- * and not by the change. WAYBILL_TEST_SECONDS makes the counts of docs/costs.md, from longer than
- * the few seconds here.
+ * Counts the requests that a cloud bills, at default settings. Following a stream lists nothing, an
+ * idle stream asks seldom, and a stream in use asks for each commit, not for each change. The
+ * counts of docs/costs.md come from a longer run, with WAYBILL_TEST_SECONDS.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,7 +22,7 @@ import { describeWithServer, uniqueName } from '../support/servers.ts';
 import { connectTarget } from '../support/target/connect-target.ts';
 
 const SECONDS = Number(process.env.WAYBILL_TEST_SECONDS ?? 12);
-/** After so much silence the pauses of a load have reached their bound of two seconds. */
+/** After this much silence, a load's pauses have reached their bound of two seconds. */
 const QUIET_MS = 45_000;
 const EVENTS_A_SECOND = 2000;
 const HOUR = 3600;
@@ -94,8 +93,8 @@ await describeWithServer('requests', (servers) => {
     const { 'capture, idle': idleCapture, 'load, idle': idleLoad } = measured;
     // A segment and a commit a second; now and then a checkpoint.
     expect(busyCapture?.put).toBeLessThanOrEqual(2 * SECONDS + 4);
-    // The stream is looked at about five times a second, the load's own log once, and each commit
-    // is read.
+    // A load looks at the stream about five times a second, at its own log once, and reads each
+    // commit.
     expect(busyLoad?.get).toBeLessThanOrEqual(10 * SECONDS);
     expect(busyLoad?.put).toBe(0);
     // A position every ten seconds.
@@ -116,7 +115,7 @@ function counted(inner: Bucket): { readonly bucket: Bucket; take(): Counts } {
   });
   // It stands for a store that bills each read.
   Object.defineProperty(bucket, 'looksAreFree', { value: false });
-  // Following a stream is without lists: one that came would bill as a write.
+  // Following a stream makes no lists. A list bills as a write.
   bucket.list = (prefix, options) => {
     counts.put++;
     return inner.list(prefix, options);

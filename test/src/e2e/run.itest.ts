@@ -50,7 +50,7 @@ await describeWithServer('waybill run', (servers) => {
     const { operations } = await workload.stop();
     const cutover = await migration.run('cutover');
     expect(cutover.exitCode, ending(cutover)).toBe(0);
-    // Once more: it was done, and says so.
+    // Again: it was done, and says so.
     expect((await migration.run('cutover')).exitCode).toBe(0);
     run.kill('SIGTERM');
     const ended = await run.ended;

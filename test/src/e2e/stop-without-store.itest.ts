@@ -1,7 +1,6 @@
 /**
- * A stop that is asked for while the store is away, refusing or silent: what cannot be committed is
- * given up soon, the exit code says that this was a stop, and what was given up comes with the next
- * start.
+ * Stops while the store is away, refusing or silent. What can't be committed is given up soon, the
+ * exit code says that this was a stop, and the next start captures again what was given up.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -19,7 +18,7 @@ import { ending, Migration, said } from './migration.ts';
 const KIB = 1 << 10;
 /** From SIGTERM to the end of the process, at most. */
 const SOON_MS = 15_000;
-/** What a stop does is the same for every store; only how a call is broken off is a store's own. */
+/** A stop does the same for every store. Only the way to abort a call differs. */
 const CASES = [
   { kind: 's3', following: ['refused', 'silent'], reading: ['silent'] },
   { kind: 'gcs', following: ['silent'], reading: ['refused'] },
@@ -80,7 +79,7 @@ for (const { kind, following, reading } of CASES) {
         await insert(database, 1000, 1000);
         await sleep(3000);
         await stopped([capture, load], `${kind} ${away}, changes`);
-        expect(capture.stderr).toMatch(/read again.*seconds=\d/);
+        expect(capture.stderr).toMatch(/reads again.*seconds=\d/);
         await cable.set('whole');
         expect(await migration.finish()).toEqual([]);
       });
@@ -89,7 +88,7 @@ for (const { kind, following, reading } of CASES) {
         await using cable = await Cable.start(store.endpoint);
         const database = uniqueName(`away_${kind}`);
         await insert(database, 0, 600, 64 * KIB);
-        // Parts of a segment are in the store already, and others are on their way.
+        // Some parts of a segment are in the store, others are on their way.
         await using migration = await moving(cable, database, ['--max-read-rate', '8MiB']);
         const capture = migration.start('capture');
         await said(capture, /snapshot-started/);

@@ -1,5 +1,5 @@
 /**
- * Two captures on one prefix of a real store, again and again: one goes on, the other is fenced,
+ * Two captures share one prefix of a real store, again and again: one goes on, the other is fenced,
  * and the stream stays whole.
  */
 
@@ -48,7 +48,7 @@ for (const kind of ['s3', 'gcs'] as const) {
 
         const bucket = await open();
         const checked = await runFsck({ stream: STREAM, deep: true }, { bucket, stats: newFsckStats() });
-        // What a fenced capture had uploaded and could not commit is garbage, and no damage.
+        // What a fenced capture uploaded and could not commit is garbage, not damage.
         expect(checked.findings.filter(({ kind }) => kind !== 'orphan')).toEqual([]);
         const replayed = await replayStream(bucket, STREAM);
         expect(await differences(replayed, client, database)).toEqual([]);
@@ -91,10 +91,7 @@ function keepWriting(client: TestClient, database: string): AsyncDisposable {
   };
 }
 
-/**
- * Waits until one has been fenced, then stops the other, which must end well. Gives the number of
- * those.
- */
+/** Waits until one is fenced, then stops the others. Returns how many ended well. */
 async function oneIsFenced(captures: readonly RunningCapture[]): Promise<number> {
   const ends = captures.map(({ ended }) => ended.then(() => 'ended', fenced));
   expect(await Promise.race(ends)).toBe('fenced');

@@ -1,6 +1,6 @@
 /**
- * Thousands of operations on a real store with a connection that breaks in every way: the bucket's
- * contract holds.
+ * The bucket's contract holds over thousands of operations on a real store, whose connection breaks
+ * in every way.
  */
 
 import { Random } from '@waybill/demo/shop/random';
@@ -53,7 +53,7 @@ for (const kind of ['s3', 'gcs'] as const) {
       proxy.set({});
       const quiet = await openBucket(url, { store: { endpoint: store().endpoint } });
       await expectKept(quiet, actors, races);
-      // Nobody writes any more, so what is unfinished was given up.
+      // Nobody writes any more, so unfinished uploads were given up.
       const abandoned = await quiet.removeUnfinished('', { olderThanMs: 0, isOurs: () => true });
       expect(await quiet.removeUnfinished('', { olderThanMs: 0, isOurs: () => true })).toBe(0);
       const results = [...races.values()].flat().map(({ result }) => result);

@@ -1,7 +1,7 @@
 /**
- * A source in use moves through S3 and through Google Cloud Storage, behind a connection that
- * breaks all the time, while captures take the stream from each other: the target ends the same,
- * and every commit that was made is in the log.
+ * A source in use moves through S3 and through Google Cloud Storage, over a connection that breaks
+ * all the time, while captures take the stream over from each other. The target ends the same, and
+ * every commit is in the log.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
@@ -22,7 +22,7 @@ const RACES = 3;
 const RATES: FaultRates = {
   ...BREAKING,
   'reset-in-request': 0.1,
-  // Few: a store that is stale often is refused by the probe, as it should be.
+  // Few: the probe rightly refuses a store that is often stale.
   'stale-missing': 0.03,
   'stale-list': 0.03,
 };

@@ -74,7 +74,7 @@ await describeWithServer('a capture that crashes', (servers) => {
       let dead = false;
       const crashing = new FaultyBucket(bucket, ({ operation }) => {
         if (operation !== 'put') return;
-        // Once dead, nothing more is written, as with a process that is gone.
+        // Once dead, it writes nothing more, as a process that has ended.
         if (!dead && --callsLeft <= 0) dead = true;
         if (dead) throw new WaybillError('INTERNAL', 'crash');
       });

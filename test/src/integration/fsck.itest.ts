@@ -12,7 +12,7 @@ import { type TestClient, testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
 import { runWaybill, spawnWaybill } from '../support/waybill.ts';
 
-/** Stands in documents and their `_id`s, and must never be printed. */
+/** In documents and their `_id`s. It must never be printed. */
 const SECRET = 'PLANTED-VALUE';
 const DAY_MS = 86_400_000;
 

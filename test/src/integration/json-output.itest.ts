@@ -1,6 +1,6 @@
 /**
- * What scripts and log collectors read: one object a line, what runs in the first one, and a
- * version and a time in every result.
+ * What scripts and log collectors read: one object a line, the first one says what runs, and every
+ * result has a version and a time.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

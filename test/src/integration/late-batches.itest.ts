@@ -59,7 +59,7 @@ for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[
 
       /**
        * Sends a batch that is lost on its way, and repeats it. Another batch ends in between, so
-       * that the repetition does not take the very session of the first attempt by chance.
+       * the repetition doesn't happen to take the first attempt's session.
        */
       async function lose(send: () => Promise<unknown>, marker = 'things'): Promise<HeldMessage> {
         const held = wire.hold(marker);

@@ -171,7 +171,7 @@ await describeWithServer(
         let callsLeft = round;
         const crashing = new FaultyBucket(bucket, ({ operation, moment }) => {
           if (operation !== 'put' || moment !== 'before') return;
-          // Once dead, nothing more is written, as with a process that is gone.
+          // Once dead, it writes nothing more, as a process that has ended.
           if (--callsLeft < 0) throw new WaybillError('INTERNAL', 'crash');
         });
         const capture = startCapture(source, crashing, settings);
@@ -228,7 +228,7 @@ await describeWithServer(
         return [...currentCollections.keys()].map((name) => name.slice(database.length + 1)).sort();
       };
 
-      // Listed, and gone or under another name before the listing counts.
+      // Listed, but dropped or renamed before the listing counts.
       await db.createCollection('passing');
       await db.createCollection('unnamed');
       listings = 0;
@@ -241,8 +241,8 @@ await describeWithServer(
       expect(listings).toBe(2);
       expect(await created()).toEqual(['named', 'still']);
 
-      // The operator's word is wrong, and stays so: it ends, and what it could not tell is told
-      // after the next word.
+      // The operator says that writes have stopped, but they have not. The capture ends, and tells
+      // the rest after the operator says so again.
       listings = 0;
       meanwhile = async () => {
         await db.createCollection(`empty_${listings}`);
@@ -267,7 +267,7 @@ await describeWithServer(
   { source: 'oldest' },
 );
 
-/** Says that writes have stopped, and waits for the answer. */
+/** Says that writes have stopped, and waits for the milestone. */
 async function drained(source: MongoConnection, bucket: Bucket): Promise<void> {
   const time = await sayStopped(source, bucket);
   await awaitUntil('it is drained', () => isDrained(bucket, time));

@@ -1,5 +1,5 @@
 /**
- * Segments that are whole in the bucket and come damaged: a load goes on after one such read, and
+ * Segments that are whole in the bucket but arrive damaged: a load goes on after one such read, and
  * stops after two, with nothing applied.
  */
 
@@ -22,7 +22,7 @@ import { connectTarget } from '../support/target/connect-target.ts';
 const SNAPSHOT = '/segments/snapshot/';
 const CHANGES = '/segments/changes/';
 
-/** So many reads of each object whose key has the word bring one flipped bit. */
+/** This many reads of each object whose key contains the word flip one bit. */
 class DamagingBucket extends FaultyBucket {
   readonly #word: string;
   readonly #times: number;

@@ -1,7 +1,4 @@
-/**
- * What a load makes of a stream: snapshot and changes byte for byte, again and again, and beside a
- * rival.
- */
+/** A load applies snapshot and changes byte for byte: once, repeated, and beside a rival. */
 import { openTarget } from '@waybill/load/target/open/open-target';
 import { buildDocument, doc, double, fromObject, int32, string, timestamp } from '@waybill/shared/bson/build';
 import { connect } from '@waybill/shared/mongo/driver/connect';
@@ -94,7 +91,7 @@ await describeWithServer('load', (servers) => {
       order(int32(2), 22),
     ];
     await expectStored(expected);
-    // As a crash before any progress was written would leave it: everything applied, nothing
+    // The state after a crash before any progress was written: everything applied, nothing
     // recorded.
     const progress = client.client.db('waybill').collection<{ _id: string }>('progress');
     await progress.deleteMany({ _id: /\/(segment|lane|state)/ });

@@ -1,6 +1,5 @@
 /**
- * A part of a stream, migrated by the command, and who else keeps to the load's filter: verify,
- * status and cutover.
+ * The command migrates a part of a stream; verify, status and cutover keep to the load's filter.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
@@ -19,7 +18,7 @@ await describeWithServer('a part of a stream, migrated', (servers) => {
       await db.collection(name).insertMany([1, 2, 3].map((n) => ({ _id: n as never, n })));
       await db.collection(name).createIndex({ n: 1 }, { unique: true });
     }
-    // Somebody else's, in the place of what the load does not take.
+    // Somebody else's collection, under the name of one that the load doesn't take.
     await there.collection('logs').insertOne({ theirs: true });
     await using migration = await Migration.create({ servers, databases: [database] });
     const capture = migration.start('capture');
@@ -68,7 +67,7 @@ await describeWithServer('a part of a stream, migrated', (servers) => {
         `takes --include ${database} --exclude ${database}.logs`,
       );
 
-      // Writes to what the load does not take are no reason against its cutover.
+      // Writes to what the load doesn't take don't prevent its cutover.
       const done = await migration.run('cutover', ['--json']);
       expect(done.exitCode, done.stderr).toBe(0);
       expect(JSON.parse(done.stdout).restored.map(({ index }: { index: string }) => index)).toEqual([

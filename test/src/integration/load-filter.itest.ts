@@ -196,7 +196,7 @@ await describeWithServer('a load with a filter', (servers) => {
       await moved(orders, old);
       await stream.changes([put(old, one(2))]);
       await stream.milestone('caught-up');
-      // Changes outside are nothing to halt at, and drops there need no leave.
+      // Changes outside don't stop it, and drops there need no --allow-drop.
       await expect(run({ include: [shop], ddl: 'halt' })).rejects.toMatchObject({
         code: 'TARGET_DDL_HALTED',
         message: expect.stringContaining(orders),

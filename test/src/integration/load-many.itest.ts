@@ -1,4 +1,4 @@
-/** Many small collections: what each waits for is waited for side by side. */
+/** Many small collections: the load waits for them side by side. */
 import { fromObject } from '@waybill/shared/bson/build';
 import { expect, it } from 'vitest';
 import { temporaryBucket } from '../support/bucket.ts';
@@ -30,8 +30,8 @@ await describeWithServer('a load of many small collections', () => {
       documents: [fromObject({ _id: number, a: 1 })],
     }));
     await stream.snapshot(collections);
-    // The first few are held by the server. One after the other, the second would
-    // come when the first is let go.
+    // The server holds the first few. If they came one after another, the second would come only
+    // after the first is released.
     const data = { failCommands: [command], blockConnection: true, blockTimeMS: BLOCK_MS };
     const failCommand = { configureFailPoint: 'failCommand', mode: { times: SIDE_BY_SIDE }, data };
     await client.command('admin', failCommand);

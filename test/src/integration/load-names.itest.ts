@@ -1,4 +1,4 @@
-/** Which collection a change belongs to, where several had its name one after the other. */
+/** Finds the collection that a change belongs to if several had its name, one after another. */
 import { fromObject, int32 } from '@waybill/shared/bson/build';
 import { expect } from 'vitest';
 import { temporaryBucket } from '../support/bucket.ts';

@@ -1,6 +1,6 @@
 /**
- * A load has one target for its life, and that is not its source: who says otherwise is
- * refused before anything else.
+ * A load keeps one target for its life, and the target is not its source. Anything else is refused
+ * first.
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';

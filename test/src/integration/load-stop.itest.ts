@@ -1,4 +1,4 @@
-/** A stop that is asked for while a load records a milestone in a bucket that does not take it. */
+/** Stops a load while it records a milestone in a bucket that doesn't accept it. */
 
 import { runLoad } from '@waybill/load/load';
 import { resolveLoadSettings } from '@waybill/load/settings/load-settings';

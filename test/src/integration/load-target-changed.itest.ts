@@ -1,6 +1,6 @@
 /**
- * What a load finds at its start: what it had written is gone from the target, or the bucket
- * holds less than it has applied.
+ * A load finds at its start that the target lost what it wrote, or that the bucket holds less than
+ * it has applied.
  */
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,6 +1,5 @@
 /**
- * Cursors that the server gives up under a reader: a new one goes on, or finds that
- * nothing is there any more.
+ * The server gives up a reader's cursor: a new one goes on, or finds that the collection is gone.
  */
 import { ConnectionReader } from '@waybill/load/reading/connection-reader';
 import { existing } from '@waybill/load/verify/lookup';
@@ -24,7 +23,7 @@ const LARGE = Array.from({ length: 20 }, (_, n) => padded(int32(n), 1_000_000));
 const MANY = 150;
 
 /**
- * The connection, with something done once before more of a cursor on the collection is asked for.
+ * The connection, with `then` called once before more of a cursor on the collection is asked for.
  */
 class Interrupted {
   readonly connection: MongoConnection;
@@ -47,7 +46,7 @@ class Interrupted {
   }
 }
 
-/** In one transaction, so that one commit has them all. */
+/** In one transaction, so one commit has them all. */
 async function updateAtOnce({ client }: TestClient, db: Db, collection: string): Promise<void> {
   const session = client.startSession();
   await session.withTransaction(async () => {

@@ -1,7 +1,7 @@
 /**
- * Structure changes between T0 and the inventory, forced: the stream has its position before they
- * are made, and nothing is listed until they are done. So collections that have changes in the
- * stream are gone, or stand under other names, when the capture first looks.
+ * Forces structure changes between T0 and the inventory: the stream has its position before they
+ * are made, and nothing is listed until they are done. So when the capture first lists, collections
+ * that have changes in the stream are gone or have other names.
  */
 import { definitionOf } from '@waybill/capture/catalog/definition';
 import { listCatalog } from '@waybill/shared/mongo/facts/catalog';

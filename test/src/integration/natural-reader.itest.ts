@@ -1,4 +1,4 @@
-/** Reading in natural order, with the server's own positions, and when that is the better way. */
+/** Reads in natural order, with the server's own positions, and decides when that is better. */
 import { randomUUID } from 'node:crypto';
 import { isScattered } from '@waybill/capture/snapshot/id-locality';
 import {

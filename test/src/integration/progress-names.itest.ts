@@ -1,5 +1,6 @@
 /**
- * Progress of loads is told by what it is: a user may have databases and collections of its names.
+ * A load's progress is recognised by its content: a user may have databases and collections with
+ * the same names.
  */
 import { expect, it } from 'vitest';
 import { AT_WORK, Migration, said } from '../e2e/migration.ts';

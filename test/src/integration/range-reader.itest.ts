@@ -1,6 +1,6 @@
 /**
- * One range read while its cursor is lost, its collection renamed or dropped, or the reader told to
- * stop.
+ * Reads one range while its cursor is lost, its collection is renamed or dropped, or the reader is
+ * told to stop.
  */
 import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time';
 import { expect, it } from 'vitest';
@@ -107,8 +107,8 @@ async function cursorsOn(client: TestClient, namespace: string): Promise<unknown
   return found.flatMap((each) => (each.cursor?.cursorId ? [each.cursor.cursorId] : []));
 }
 
-/** 4.0 does not tell the ids of idle cursors, but ends them with their sessions. */
+/** 4.0 doesn't show the ids of idle cursors, but ends the cursors with their sessions. */
 async function loseCursors(client: TestClient): Promise<void> {
-  // It may end its own session with the others, and says so.
+  // It may end its own session too, and then fails.
   await client.command('admin', { killAllSessions: [] }).catch(() => undefined);
 }

@@ -1,6 +1,6 @@
 /**
- * One range read while its cursor is lost, its collection renamed or dropped, or the reader told to
- * stop.
+ * Reads one range while its cursor is lost, its collection is renamed or dropped, or the reader is
+ * told to stop.
  */
 import { planRanges, type Range } from '@waybill/shared/mongo/read/range-plan';
 import { beforeAll, describe, expect, it } from 'vitest';

@@ -1,7 +1,4 @@
-/**
- * What shared/mongo/raw-command.ts leans on inside the drivers: bytes must arrive as they are, with
- * both of them.
- */
+/** Shows what raw commands rely on inside both drivers: bytes must arrive unchanged. */
 
 import { writeOutcome } from '@waybill/load/target/mongodb/write-outcome';
 import { connect } from '@waybill/shared/mongo/driver/connect';

@@ -1,7 +1,7 @@
 /**
- * What a load asks of a store far away: of one lane the bytes of that lane, and what is to come
- * before it is needed. The times that are printed are of the machine at hand; what is checked are
- * counts, order and bytes.
+ * What a load asks of a store far away: of one lane only that lane's bytes, and objects before it
+ * needs them. The test checks counts, order and bytes; the times that it prints depend on the
+ * machine.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -130,7 +130,7 @@ await describeWithServer(
       await using target = await connectTarget(servers.target.uri);
       const stats = createLoadStats();
       const watch = new Watch(bucket, await segmentsOf(bucket), stats);
-      // Of its own, since the target is empty again: the progress of the one before is gone.
+      // A new load for each run: the target is empty again, and the last load's progress is gone.
       const load = uniqueName('load');
       const bound = readAheadBytes && { readAheadBytes };
       const settings = resolveLoadSettings({ load, until: 'caught-up', ...bound });
@@ -184,8 +184,7 @@ await describeWithServer(
       console.log(
         `at most ${watch.held} bytes, bound ${bound}, largest ${largest}, most at once ${watch.most}`,
       );
-      // In hand there are eight small segments of the snapshot at once, where two large ones may
-      // be.
+      // Eight small segments of the snapshot are in hand at once, instead of two large ones.
       expect(watch.held).toBeLessThanOrEqual(bound + 8 * largest);
       expect(watch.held).toBeGreaterThan(bound);
       expect(watch.asked).toEqual([...watch.segments.keys()]);

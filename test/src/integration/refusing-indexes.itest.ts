@@ -1,6 +1,6 @@
 /**
- * Indexes that refuse images from the future: later than their events, they meet what the stream
- * takes away a moment later.
+ * Indexes that refuse images from the future: an image later than its event meets documents that
+ * the stream removes a moment later.
  */
 import { fromObject, type Plain } from '@waybill/shared/bson/build';
 import { milestoneOf } from '@waybill/shared/manifest/state';
@@ -18,7 +18,7 @@ interface Refusing {
   readonly index: Document;
   readonly refused: Document;
   readonly target?: keyof TestServers;
-  /** The server tells too little to find the one to blame: others go with it. */
+  /** The server says too little to find the index to blame, so others are dropped too. */
   readonly vague?: boolean;
 }
 
@@ -122,7 +122,7 @@ await describeWithServer(
       expect(refused.exitCode, refused.stderr).toBe(3);
       expect(refused.stderr).toMatch(/ k of \S+long: .*key too large/);
       await long.updateOne({ _id: 1 }, { $set: { k: 'short' } });
-      // As an attempt leaves it that is killed between dropping an index and building it anew.
+      // The state after a kill between dropping an index and building it again.
       await using target = await testClient(sides.target.uri);
       await target.client.db(database).collection('long').dropIndex('j');
       const done = await migration.run('cutover');

@@ -1,7 +1,4 @@
-/**
- * A collection that is read again behind its rename, by a capture that dies at each of its writes
- * in turn.
- */
+/** A capture reads a collection again after its rename, and dies at each of its writes in turn. */
 
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
@@ -76,7 +73,7 @@ for (const { kind, from, what } of CASES) {
   );
 }
 
-/** Nothing is written from that put on, as with a process that is gone. */
+/** From that put on nothing is written, as after a process has died. */
 function diesAt(bucket: Bucket, writes: number): Bucket {
   let left = writes;
   return new FaultyBucket(bucket, ({ operation }) => {

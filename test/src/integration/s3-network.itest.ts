@@ -1,6 +1,4 @@
-/**
- * The S3 store behind a connection that breaks: nothing is lost, doubled or waited for without end.
- */
+/** The S3 store behind a connection that breaks: nothing is lost, doubled or waited for forever. */
 
 import { hasCode, WaybillError } from '@waybill/shared/base/errors';
 import { retry } from '@waybill/shared/base/retry';
@@ -101,7 +99,7 @@ await describeWithStores('S3 through a bad network', ['s3'], () => {
       const won = await Promise.all([attempt(bucket, key, 'a'), attempt(other, key, 'b')]);
       const kept = await retry(() => bucket.get(key)).then(String, () => undefined);
       expect(won, key).not.toEqual([true, true]);
-      // Both lost cannot be: whoever was refused was refused by the other.
+      // Both can't lose: whoever was refused was refused because the other had won.
       expect(won, key).not.toEqual([false, false]);
       if (won[0] === true || won[1] === false) expect(kept).toBe('a');
       if (won[1] === true || won[0] === false) expect(kept).toBe('b');

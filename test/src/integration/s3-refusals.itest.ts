@@ -1,7 +1,4 @@
-/**
- * What is wrong with the options of an S3 store, or with the rights there: it is said, and no
- * secret with it.
- */
+/** Errors say what is wrong with an S3 store's options or rights, and show no secret. */
 import { randomUUID } from 'node:crypto';
 import type { ErrorCode } from '@waybill/shared/base/error-codes';
 import { hasCode, type WaybillError } from '@waybill/shared/base/errors';

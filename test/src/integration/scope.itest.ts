@@ -1,6 +1,6 @@
 /**
- * Success about nothing: names that are misspelt, and what is left out. With the real
- * command, as its user meets it.
+ * No success about nothing: misspelt names, and what is left out. With the real command, as its
+ * user sees it.
  */
 
 import { openBucket } from '@waybill/shared/bucket/open/open-bucket';

@@ -1,6 +1,6 @@
 /**
- * When capture proves that the stream has passed the snapshot: once all of it is read, and again
- * where something is read again.
+ * Capture proves that the stream has passed the snapshot: once when all is read, and again if
+ * something is read again.
  */
 
 import { WaybillError } from '@waybill/shared/base/errors';

@@ -1,6 +1,6 @@
 /**
- * What is asked of a source beside its documents: what there is, which cluster it is, and what time
- * it has.
+ * What a capture asks of a source besides documents: what is there, which cluster it is, and its
+ * time.
  */
 import { findElement } from '@waybill/shared/bson/raw';
 import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
@@ -184,8 +184,7 @@ await describeWithServer('sources that will not do', (servers) => {
     expect(await sourceIdentity(root)).toMatchObject({ basis: 'replicaSetId' });
     const identity = await sourceIdentity(reader);
     expect(identity).toMatchObject({ basis: 'collectionUuid', id: expect.stringMatching(/^[0-9a-f]{32}$/) });
-    // Granted more later, the user meets the cluster that it knows; and not one where it knows
-    // nothing.
+    // With more rights later, the user still gets the cluster that it knows.
     expect(isKnownAs(await sourceIdentity(root), identity.id)).toBe(true);
     await using other = await connect(servers.target.uri, { role: 'target' });
     expect(isKnownAs(await sourceIdentity(other), identity.id)).toBe(false);

@@ -68,7 +68,7 @@ for (const kind of ['current', 'oldest'] as const) {
           const left = await readManifest(bucket, 'default');
           expect(milestoneOf(left, 'history-lost')).toBeDefined();
           await expect(startCapture(source, bucket, { include }).ended).rejects.toMatchObject(refused);
-          // A start that is refused writes nothing.
+          // A refused start writes nothing.
           expect((await readManifest(bucket, 'default')).seq).toBe(left.seq);
         } finally {
           await ended(server);

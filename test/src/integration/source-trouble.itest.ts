@@ -1,6 +1,6 @@
 /**
- * What a source can do to a capture that is no defect: the capture goes on, or ends
- * with a reason and a way on.
+ * Trouble that a source makes without a defect: the capture goes on, or ends with a reason and a
+ * way on.
  */
 import { runCapture } from '@waybill/capture/capture';
 import { CAPTURE_DEFAULTS } from '@waybill/capture/start/settings';

@@ -1,4 +1,4 @@
-/** What the state of a target explains is said so: early, and with the reason that is true. */
+/** Errors that the target's state causes are reported early, with the true reason. */
 
 import { createLogger } from '@waybill/shared/base/logger';
 import { int32 } from '@waybill/shared/bson/build';

@@ -1,4 +1,4 @@
-/** What verify finds between documents: none, each kind, any number. */
+/** The differences that verify finds between documents: none, each kind, any number. */
 import { expect, it } from 'vitest';
 import { insertCorpus } from '../corpus/corpus.ts';
 import * as b from '../support/bson/bytes.ts';
@@ -11,7 +11,7 @@ await describeWithServer('waybill verify of documents', (servers) => {
     const database = uniqueName('verify_same');
     const inserted = await insertCorpus(servers.source.uri, { database });
     await insertCorpus(servers.target.uri, { database });
-    // Small ranges, so that collections of every odd `_id` are cut too.
+    // Small ranges, so collections of every odd `_id` are cut too.
     const report = await verify(servers, [database], { rangeBytes: 1000 });
     expect(linesOf(report)).toEqual([]);
     expect(report.same).toBe(true);

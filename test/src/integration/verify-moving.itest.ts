@@ -1,6 +1,6 @@
 /**
- * Verify of what changes meanwhile: it waits for what is on its way, and tells of what never stands
- * still.
+ * Verifies data that changes meanwhile: it waits for changes that are on their way, and reports
+ * what never settles.
  */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * What verify finds between collections, options and indexes, and between the oldest source and a
- * new target.
+ * The differences that verify finds in collections, options and indexes, also between the oldest
+ * source and a new target.
  */
 import { expect, it } from 'vitest';
 import { insertCorpus } from '../corpus/corpus.ts';

@@ -1,7 +1,7 @@
 /**
- * What load/target/write-fence.ts leans on: that a server refuses a late batch by the transaction
- * number in its session, whenever it comes: with both drivers, after an election, and where a
- * server can not.
+ * Shows what the write fence relies on: a server refuses a late batch by the transaction number in
+ * its session, whenever the batch comes. With both drivers, after an election, and with servers
+ * that can't.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openTarget } from '@waybill/load/target/open/open-target';
@@ -57,7 +57,7 @@ class Owner implements AsyncDisposable {
     return this.#target.write(batch, { load: LOAD, epoch: this.#epoch });
   }
 
-  /** Whether writes of owners before this one are seen to run. */
+  /** Says if writes of earlier owners are seen to run. */
   seesOlder(): Promise<boolean | null> {
     return this.#target.olderWritesRun({ load: LOAD, epoch: this.#epoch });
   }
@@ -159,7 +159,7 @@ for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[
         await using one = await owner(1);
         await one.shutOut();
         await client.client.db(database).collection('things').createIndex({ n: 1 }, { unique: true });
-        // Every document has a value of its own, but for one.
+        // Every document but one has a unique value.
         const puts = Array.from({ length: 50 }, (_, id) => replacement(id, id === 30 ? 3 : id));
         const { n, failures } = await one.write('update', things, puts);
         expect({ n, failures }).toMatchObject({
@@ -238,7 +238,7 @@ await describeWithServer('batches of an owner that logs in', () => {
     const roles = [
       { role: 'readWrite', db: 'waybill' },
       { role: 'readWrite', db: 'fence' },
-      // To write past validators.
+      // Writes past validators.
       { role: 'dbAdmin', db: 'fence' },
     ];
     await admin.command('admin', { createUser: 'loader', pwd: 'secret', roles });
