@@ -42,13 +42,13 @@ const SILENT_MS = LOAD_DEFAULTS.leaseMs + 1000;
 /** A load that has ended, for as long as this has it. */
 export class EndedLoad implements AsyncDisposable {
   readonly #log: LoadLog;
-  readonly #ownership: Ownership;
   readonly #load: string;
+  readonly #taken: AsyncDisposableStack;
 
-  private constructor(log: LoadLog, ownership: Ownership, load: string) {
+  private constructor(log: LoadLog, load: string, taken: AsyncDisposableStack) {
     this.#log = log;
-    this.#ownership = ownership;
     this.#load = load;
+    this.#taken = taken;
   }
 
   /** @throws CUTOVER_NOT_READY */
@@ -58,16 +58,17 @@ export class EndedLoad implements AsyncDisposable {
     const { confirmMs, leaseMs, maxWriteMs } = LOAD_DEFAULTS;
     onStep('waiting for load to end');
     const target = await context.target.forLoad({ progressDatabase, maxWriteMs, signal });
+    await using taken = new AsyncDisposableStack();
     const log = await LoadLog.acquire({ bucket, stream, load, first: started, signal, giveUp: signal });
+    taken.defer(() => log.close());
     await waitForRelease(target.progress, load, signal);
     const owned = { load, stream: streamIdentityText(identity), epoch: log.epoch, bond: null };
     const ownership = await notReadyIfFenced(load, () =>
       Ownership.acquire({ ...owned, confirmMs, leaseMs, maxWriteMs, workers: 1 }, { target, logger, signal }),
     );
-    const ended = new EndedLoad(log, ownership, load);
-    if (ownership.isAlone) return ended;
-    await ended[Symbol.asyncDispose]();
-    throw notProvenEnded(load, context.target.url);
+    taken.defer(() => ownership.release());
+    if (!ownership.isAlone) throw notProvenEnded(load, context.target.url);
+    return new EndedLoad(log, load, taken.move());
   }
 
   /** The load's log when it was taken; only this records in it since. */
@@ -80,9 +81,8 @@ export class EndedLoad implements AsyncDisposable {
     return notReadyIfFenced(this.#load, () => this.#log.recordAll(facts));
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#ownership.release();
-    await this.#log.close();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#taken.disposeAsync();
   }
 }
 

@@ -5,6 +5,7 @@ import { findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
 import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
 import { assertNotProgress } from '../progress/apart.ts';
+import { ownerId } from '../progress/keys.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 import type { TargetCollection } from '../target/target.ts';
 import { createAsFarAsTaken, modifyAsFarAsTaken, saveBlocked, tellBlocked } from './apply-options.ts';
@@ -156,11 +157,21 @@ async function assertUsable(
 /** As far as progress on the target proves it. */
 async function whoseItIs(context: StructureContext, namespace: string): Promise<string> {
   const { progress } = context.target;
+  const by = `By the progress in ${progress.namespace}`;
   const loads = await attempt(context, () => progress.holders(namespace));
-  if (loads.length > 0) {
-    return `By the progress in ${progress.namespace} it is of the load ${loads.join(', ')}: go on with that one (--load), or load into another deployment.`;
+  if (loads.length === 0) return `${by} no load made it: it is somebody's own. Load into another deployment.`;
+  const ended: string[] = [];
+  for (const load of loads) if (await wasCutOver(context, load)) ended.push(load);
+  if (ended.length > 0) {
+    return `${by} it is of the load ${ended.join(', ')}, which a cutover has ended: an application may use it by now. Load into another deployment.`;
   }
-  return `By the progress in ${progress.namespace} no load made it: it is somebody's own. Load into another deployment.`;
+  return `${by} it is of the load ${loads.join(', ')}: go on with that one (--load), or load into another deployment.`;
+}
+
+/** Also where the cutover was given up, until the load goes on. */
+async function wasCutOver(context: StructureContext, load: string): Promise<boolean> {
+  const owners = await attempt(context, () => context.target.progress.find(ownerId(load)));
+  return typeof owners[0]?.cutover === 'string';
 }
 
 /**

@@ -32,8 +32,6 @@ export class Acceptance {
     this.#names = new Set(names);
   }
 
-  static readonly none: Acceptance = new Acceptance([]);
-
   /** @throws CONFIG_INVALID */
   static of(names: readonly string[]): Acceptance {
     for (const name of names) if (!isName(name)) throw notAName(name);

@@ -49,7 +49,7 @@ async function withoutProgress(
 }
 
 export function compareCatalogs(
-  { filter, held, acceptance = Acceptance.none }: StructureDeps,
+  { filter, held, acceptance = Acceptance.of([]) }: StructureDeps,
   [source, target, known]: Catalogs,
 ): StructureDifference[] {
   const databases = filter.exactDatabases() ?? [];

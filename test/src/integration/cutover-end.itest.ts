@@ -143,7 +143,7 @@ class Scene implements AsyncDisposable {
     });
     const settings = { stream: 'default', load: this.database, progressDatabase: 'waybill' };
     return runCutover(
-      { ...settings, wait: 60_000, acceptance: Acceptance.none, allowEmpty: false, verify: {} },
+      { ...settings, wait: 60_000, acceptance: Acceptance.of([]), allowEmpty: false, verify: {} },
       {
         bucket: this.bucket,
         source: passing(this.#connections.source),

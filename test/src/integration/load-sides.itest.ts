@@ -158,7 +158,13 @@ await describeWithServer('the sides of a load', (servers) => {
     const into = ['load', '--bucket', path, '--target', servers.target.uri, '--load', `${name}-2`];
     const other = await runWaybill(into);
     expectRefused(other, 'TARGET_NOT_EMPTY');
-    expect(other.stderr).toContain(`of the load ${name}:`);
+    expect(other.stderr).toContain(`of the load ${name}: go on with that one`);
+    await migration.note('cutover');
+    await migration.command('cutover', servers.target.uri);
+    const used = await runWaybill(into);
+    expectRefused(used, 'TARGET_NOT_EMPTY');
+    expect(used.stderr).toContain(`of the load ${name}, which a cutover has ended`);
+    expect(used.stderr).not.toContain('go on with');
     await using target = await testClient(servers.target.uri);
     const progress = target.client.db('waybill').collection<Progress>('progress');
     await progress.deleteMany({ _id: { $gte: `${name}/`, $lt: `${name}0` } });
