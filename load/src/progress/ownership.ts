@@ -13,7 +13,7 @@
  *    majority write filtered on the epoch, so it can not succeed after the raise.
  * 2. The server refuses batches of an owner that has been shut out, whenever they arrive: also
  *    those that were looked at by rule 1, and sent when a suspended process woke up. Not every
- *    server can: {@link Target.shutOut}.
+ *    server can: {@link LoadTarget.shutOut}.
  * 3. The rest (changes of structure, and all batches where rule 2 has no server) is over by leaseMs
  *    after the raise, and a margin for bytes under way; what the server runs by then is seen in
  *    `$currentOp` by the epoch in its comment, and waited for. The wait is left out where the old

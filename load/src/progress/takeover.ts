@@ -46,7 +46,7 @@ export interface OwnershipDeps {
 const UNDER_WAY_MS = 750;
 const DRAIN_POLL_MS = 100;
 
-/** Of the owner document; what {@link Target.shutOut} needs. */
+/** Of the owner document; what {@link LoadTarget.shutOut} needs. */
 interface FenceFields {
   readonly fenceKey: string;
   /** The most writes that any owner could have under way, the latest included. */

@@ -107,6 +107,18 @@ describe('directions', () => {
   });
 });
 
+describe('kinds of targets', () => {
+  const ROOM = 'load/src/target/mongodb/';
+  const DOOR = 'load/src/target/open/open-target.ts';
+
+  it('are opened through one door', () => {
+    const doors = CODE.filter(({ path, isTest }) => !isTest && !path.startsWith(ROOM)).filter((source) =>
+      source.imports.some(({ specifier }) => fileOf(source, specifier)?.startsWith(ROOM)),
+    );
+    expect(doors.map(({ path }) => path)).toEqual([DOOR]);
+  });
+});
+
 describe('packages', () => {
   /** No import statement names these. */
   const LOADED_BY_NAME: Readonly<Partial<Record<Workspace, readonly string[]>>> = {
