@@ -5,8 +5,9 @@
 
 import { WaybillError } from '@waybill/shared/base/errors';
 import { doc, fromObject, int32, string } from '@waybill/shared/bson/build';
-import { BsonType, elements, findElement, type RawElement } from '@waybill/shared/bson/raw';
+import { elements, findElement, type RawElement } from '@waybill/shared/bson/raw';
 import { differing, optionFields } from '@waybill/shared/mongo/facts/definition-fields';
+import { isYes } from '@waybill/shared/mongo/facts/index-meaning';
 import type { Fields } from '../target/target.ts';
 
 export const NO_OPTIONS = fromObject({});
@@ -21,7 +22,7 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
   'create',
   'ns',
 ]);
-/** Kinds of collections whose documents can not be written as they are. */
+/** Kinds of collections whose documents cannot be written as they are. */
 const UNSUPPORTED: ReadonlySet<string> = new Set([
   'timeseries',
   'encryptedFields',
@@ -30,15 +31,15 @@ const UNSUPPORTED: ReadonlySet<string> = new Set([
 /** A collection with another of these is another collection. */
 const IDENTITY = ['capped', 'size', 'max', 'collation', 'clusteredIndex', 'viewOn', 'pipeline', 'timeseries'];
 const VALIDATION = ['validator', 'validationLevel', 'validationAction'];
-/** By collMod, without becoming another one. */
+/** collMod changes these, and the collection stays the same one. */
 const CHANGEABLE = [...VALIDATION, 'changeStreamPreAndPostImages', 'recordPreImages'];
 
-/** What old servers take for 0, which new ones refuse. */
+/** Old servers take a size of 0 for this one; new ones refuse 0. */
 const LEAST_SIZE = int32(4096);
 
 /**
- * For `create`. A clustered collection's expiry is held back until cutover. @throws
- * TARGET_UNSUPPORTED
+ * For `create`. A clustered collection's expiry is held back until cutover.
+ * @throws TARGET_UNSUPPORTED
  */
 export function createOptions(namespace: string, options: Uint8Array): Fields {
   const fields: [string, RawElement][] = [];
@@ -56,20 +57,20 @@ export function createOptions(namespace: string, options: Uint8Array): Fields {
     }
     if (LEFT_OUT.has(name) || name === 'expireAfterSeconds') continue;
     // Sent by some servers for an ordinary collection.
-    if (name === 'capped' && !truthy(element)) continue;
-    fields.push([name, name === 'size' && !truthy(element) ? LEAST_SIZE : element]);
+    if (name === 'capped' && !isYes(element)) continue;
+    fields.push([name, name === 'size' && !isYes(element) ? LEAST_SIZE : element]);
   }
   return fields;
 }
 
-/** What collMod has to say to take them away. A validator is respected. */
+/** What collMod is told to take them away. A validator stays. */
 const DEFAULTS = new Map([
   ['validationLevel', string('strict')],
   ['validationAction', string('error')],
   ['changeStreamPreAndPostImages', doc(fromObject({ enabled: false }))],
 ]);
 
-/** Names of the options by which the existing collection is another one than the wanted. */
+/** Names of the options that make the existing collection another one than the wanted. */
 export function identityDifferences(existing: Uint8Array, wanted: Uint8Array): string[] {
   return optionDifferences(existing, wanted, IDENTITY);
 }
@@ -87,8 +88,8 @@ export function hasForeignValidator(existing: Uint8Array, wanted: Uint8Array): b
 }
 
 /**
- * What collMod has to say so that an existing collection, taken over, has the wanted options that
- * are no part of its identity.
+ * What collMod is told about an existing collection that is taken over, so that it has the wanted
+ * options. Options of its identity are left out.
  */
 export function missingOptions(existing: Uint8Array, wanted: Uint8Array): Fields {
   return optionDifferences(existing, wanted, CHANGEABLE).flatMap((name) => {
@@ -98,22 +99,9 @@ export function missingOptions(existing: Uint8Array, wanted: Uint8Array): Fields
 }
 
 export function isCapped(options: Uint8Array): boolean {
-  const capped = findElement(options, 'capped');
-  return capped !== undefined && truthy(capped);
+  return isYes(findElement(options, 'capped'));
 }
 
 export function isCollated(options: Uint8Array): boolean {
   return findElement(options, 'collation') !== undefined;
-}
-
-function truthy(element: RawElement): boolean {
-  if (element.type === BsonType.boolean) return element.bytes[0] !== 0;
-  return (numberOf(element) ?? 0) !== 0;
-}
-
-function numberOf({ type, bytes }: RawElement): number | undefined {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (type === BsonType.int32) return view.getInt32(0, true);
-  if (type === BsonType.int64) return Number(view.getBigInt64(0, true));
-  return type === BsonType.double ? view.getFloat64(0, true) : undefined;
 }

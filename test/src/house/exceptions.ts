@@ -24,7 +24,6 @@ export const DEAD_EXPORTS: readonly string[] = [
   'shared/codec.ts#encodeCommit',
   'shared/keys.ts#deadLettersPrefix',
   'shared/log.ts#followManifest',
-  'shared/classify.ts#ServerFailure',
   'shared/classify.ts#serverCodeName',
   'shared/classify.ts#hasLabel',
   'shared/catalog.ts#collectionSize',

@@ -79,6 +79,8 @@ export const SERVER_CODES = {
   InvalidResumeToken: 260,
   /** The server's own time limit. */
   ExceededTimeLimit: 262,
+  /** Somebody ended an index build: a dropIndexes that named its index, for instance. */
+  IndexBuildAborted: 276,
   ChangeStreamFatalError: 280,
   ChangeStreamHistoryLost: 286,
   TransactionExceededLifetimeLimitSeconds: 290,

@@ -78,7 +78,7 @@ export function optionFields(options: Uint8Array): Fields {
   for (const element of elements(options)) {
     const { name } = element;
     if (INCIDENTAL_OPTIONS.has(name) || isOff(element)) continue;
-    if ((name === 'capped' || name === 'max') && numberIn(element) === 0) continue;
+    if ((name === 'capped' || name === 'max') && numberOf(element) === 0) continue;
     if (name === 'validator' && !validates) continue;
     // Kept without a validator too, for one that comes later.
     if (element.type === BsonType.string && readString(element) === VALIDATION_DEFAULTS.get(name)) continue;
@@ -166,21 +166,15 @@ function isSimple({ bytes }: RawElement): boolean {
 }
 
 function cappedSize(element: NamedElement): string {
-  const size = Math.max(numberIn(element) ?? 0, CAPPED_LEAST);
+  const size = Math.max(numberOf(element) ?? 0, CAPPED_LEAST);
   return `number ${Math.ceil(size / CAPPED_UNIT) * CAPPED_UNIT}`;
 }
 
-function numberIn({ type, bytes }: RawElement): number | undefined {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (type === BsonType.int32) return view.getInt32(0, true);
-  if (type === BsonType.int64) return Number(view.getBigInt64(0, true));
-  return type === BsonType.double ? view.getFloat64(0, true) : undefined;
-}
-
-/** Exact: a long may be more than a double can tell. */
+/** Exact: a double cannot hold every long or decimal. */
 function numberText(element: RawElement): string | undefined {
   const { type, bytes } = element;
+  if (type === BsonType.decimal128) return undefined;
   if (type === BsonType.int64) return String(asBuffer(bytes).readBigInt64LE(0));
-  const value = numberIn(element);
+  const value = numberOf(element);
   return Number.isInteger(value) ? String(BigInt(value!)) : value?.toString();
 }
