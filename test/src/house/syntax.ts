@@ -11,6 +11,8 @@ export interface Import {
   readonly specifier: string;
   /** The names taken; `*` for the whole module. */
   readonly names: readonly string[];
+  /** `import(…)`: loaded when it runs. */
+  readonly isDynamic: boolean;
 }
 
 export interface Export {
@@ -49,7 +51,11 @@ export function importsOf(program: Node): Import[] {
   for (const [node] of walk(program)) {
     const { source } = node;
     if (!isNode(source) || typeof source.value !== 'string') continue;
-    found.push({ specifier: source.value, names: namesTaken(node) });
+    found.push({
+      specifier: source.value,
+      names: namesTaken(node),
+      isDynamic: node.type === 'ImportExpression',
+    });
   }
   return found;
 }
