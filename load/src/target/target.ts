@@ -3,7 +3,7 @@
  * opens it. Above it no driver type, command or error code of a server is known, but for the codes
  * of refused statements, which `apply/write-errors.ts` sorts.
  *
- * The contract, proven for every kind of server by test/src/support/target/contract.ts:
+ * The contract, proven for every kind of server by test/src/support/target/contract/contract.ts:
  *
  * 1. A method makes one attempt, unless it says that it retries. It rejects with WaybillErrors
  *    (MONGO_*; kind `transient` where another attempt may succeed). Callers retry.
