@@ -18,7 +18,7 @@ async function read(...argv: string[]): Promise<Invocation> {
 
 async function optionsOf(...argv: string[]): Promise<Options> {
   const { command, flags } = await read(...argv);
-  return resolveOptions({ command: command.name, flags, environment: {} });
+  return resolveOptions({ command: command.name, flags });
 }
 
 /** As the user sees it: code, message and hint on one line. */

@@ -33,7 +33,7 @@ export async function runCommandLine(
     return invocation ? await execute(invocation, version, options) : 0;
   } catch (error) {
     return reportError(error, {
-      json: wantsJson(argv, process.env),
+      json: wantsJson(argv),
       paint: paintFor(process.stderr),
       debug: Boolean(process.env.WAYBILL_DEBUG),
       write: (text) => process.stderr.write(text),
@@ -46,7 +46,7 @@ async function execute(
   version: string,
   { signalsComeTwice = false }: MainOptions,
 ): Promise<number> {
-  const options = resolveOptions({ command: command.name, flags, environment: process.env });
+  const options = resolveOptions({ command: command.name, flags });
   const format = options.logFormat;
   const terminal = new Terminal(process.stderr, process.stderr.isTTY === true && format === 'text');
   const logger = createLogger({

@@ -12,7 +12,6 @@ const options = (more: Record<string, unknown> = {}) =>
   resolveOptions({
     command: 'run',
     flags: { source: 'mongodb://a', target: 'mongodb://b', bucket: '/b', ...more },
-    environment: {},
   });
 
 describe('defaults', () => {

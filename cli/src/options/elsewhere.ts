@@ -9,8 +9,6 @@ import { environmentName, isOptionName, OPTION_SPECS } from './options.ts';
 import { type ReadFile, readConfigFile } from './read-file.ts';
 import { unknownName } from './refusals.ts';
 
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 export interface Elsewhere {
   /** By option name, as they were given. The environment wins over the file. */
   readonly values: Readonly<Record<string, unknown>>;
@@ -39,11 +37,8 @@ export const AS_TYPED = {
  * `typed` may name the file; otherwise the environment may. Whatever else is among the words wins
  * over both.
  */
-export function readElsewhere(
-  typed: readonly string[],
-  environment: Environment,
-  readFile: ReadFile,
-): Elsewhere {
+export function readElsewhere(typed: readonly string[], readFile: ReadFile): Elsewhere {
+  forgetEmptyVariables();
   let file: Record<string, unknown> = {};
   let problem: unknown;
   const reader = yargs([...typed])
@@ -63,29 +58,7 @@ export function readElsewhere(
       }
       return file;
     });
-  const values = withEnvironment(givenVariables(environment), () => reader.parseSync());
-  return { values, file, problem };
-}
-
-/**
- * yargs reads `process.env` alone, and has kept that object since it was loaded. For this moment
- * the object holds what counts as given.
- */
-function withEnvironment<T>(given: Environment, read: () => T): T {
-  const own = Object.fromEntries(Object.keys(given).map((name) => [name, process.env[name]]));
-  setVariables(given);
-  try {
-    return read();
-  } finally {
-    setVariables(own);
-  }
-}
-
-function setVariables(variables: Environment): void {
-  for (const [name, value] of Object.entries(variables)) {
-    if (value === undefined) delete process.env[name];
-    else process.env[name] = value;
-  }
+  return { values: reader.parseSync(), file, problem };
 }
 
 /** What orchestrators set for services that are called waybill or waybill-metrics. */
@@ -97,10 +70,9 @@ export function isGiven(value: string | undefined): value is string {
   return value !== undefined && value !== '' && !SERVICE_ADDRESS.test(value);
 }
 
-/** By the variable of every option; undefined if it is not given. */
-function givenVariables(environment: Environment): Environment {
-  const values = NAMES.map(environmentName).map((name) => [name, environment[name]] as const);
-  return Object.fromEntries(values.map(([name, value]) => [name, isGiven(value) ? value : undefined]));
+/** yargs would take an empty variable for a value. */
+function forgetEmptyVariables(): void {
+  for (const name of NAMES.map(environmentName)) if (!isGiven(process.env[name])) delete process.env[name];
 }
 
 /** Read by the launcher, by the servers of demo and tests, and by the tests themselves. */
@@ -111,16 +83,15 @@ const OF_TESTS = 'WAYBILL_TEST_';
 export function rejectUnknownNames(
   flags: Readonly<Record<string, unknown>>,
   file: Readonly<Record<string, unknown>>,
-  environment: Environment,
   path: string | undefined,
 ): void {
   for (const key of Object.keys(file)) {
     if (!isOptionName(key) || key === 'config') throw unknownName(`key in ${path}:`, key, NAMES);
   }
   const known = [...NAMES.map(environmentName), ...OF_THE_PROCESS];
-  const values = [flags, file, environment].flatMap((each) => Object.values(each));
+  const values = [flags, file, process.env].flatMap((each) => Object.values(each));
   const referred = values.flatMap((value) => /^env:(.+)$/.exec(String(value))?.[1] ?? []);
-  for (const [name, value] of Object.entries(environment)) {
+  for (const [name, value] of Object.entries(process.env)) {
     if (!name.startsWith(`${PREFIX}_`) || !isGiven(value) || SERVICE_LINK.test(name)) continue;
     if (known.includes(name) || referred.includes(name) || name.startsWith(OF_TESTS)) continue;
     throw unknownName('environment variable', name, known);

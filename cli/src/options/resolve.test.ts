@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import { inspect } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { OPTION_SPECS } from './options.ts';
 import { type ResolveInput, required, resolveOptions, wantsJson } from './resolve.ts';
 import { formatDefault, parseValue } from './spec/value.ts';
@@ -8,12 +8,16 @@ import { formatDefault, parseValue } from './spec/value.ts';
 const PASSWORD = 'hunter2';
 const where = { source: `mongodb://a:${PASSWORD}@h/`, bucket: '/b' };
 
-function resolve(input: Partial<ResolveInput> & { files?: Record<string, string> }) {
-  const { files = {}, ...rest } = input;
+type Input = Partial<ResolveInput> & {
+  readonly files?: Record<string, string>;
+  readonly environment?: Record<string, string>;
+};
+
+function resolve({ files = {}, environment = {}, ...rest }: Input) {
+  stubEnvironment(environment);
   return resolveOptions({
     command: 'capture',
     flags: where,
-    environment: {},
     readFile: (path) => {
       const content = files[path.startsWith('/run/') ? path : relative(process.cwd(), path)];
       if (content === undefined) throw Object.assign(new Error(path), { code: 'ENOENT' });
@@ -22,6 +26,14 @@ function resolve(input: Partial<ResolveInput> & { files?: Record<string, string>
     ...rest,
   });
 }
+
+function stubEnvironment(environment: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+}
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 function failure(run: () => unknown): { code: string; message: string; hint?: string; exitCode: number } {
   try {
@@ -91,7 +103,7 @@ describe('resolveOptions', () => {
 });
 
 describe('mistakes', () => {
-  it.each<[string, Partial<ResolveInput> & { files?: Record<string, string> }, string, RegExp, RegExp]>([
+  it.each<[string, Input, string, RegExp, RegExp]>([
     [
       'unknown key',
       { files: { f: 'reader: 4' }, flags: { ...where, config: 'f' } },
@@ -228,6 +240,7 @@ it.each([
 ])(
   'knows from "%s", %j and %j whether an error is to be told as JSON: %s',
   (typed, environment, file, json) => {
-    expect(wantsJson(typed === '' ? [] : typed.split(' '), environment, () => file)).toBe(json);
+    stubEnvironment(environment);
+    expect(wantsJson(typed === '' ? [] : typed.split(' '), () => file)).toBe(json);
   },
 );

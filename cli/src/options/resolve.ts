@@ -4,7 +4,7 @@
  */
 
 import { Secret } from '@waybill/shared/base/secret';
-import { type Elsewhere, type Environment, isGiven, readElsewhere, rejectUnknownNames } from './elsewhere.ts';
+import { type Elsewhere, isGiven, readElsewhere, rejectUnknownNames } from './elsewhere.ts';
 import { environmentName, inCode, OPTION_SPECS, type OptionName, type Options } from './options.ts';
 import { type ReadFile, readTextFile, readUtf8 } from './read-file.ts';
 import { invalidValue, missing, unreadable } from './refusals.ts';
@@ -16,7 +16,6 @@ export interface ResolveInput {
   readonly command: CommandName;
   /** By option name, as the command line had them. */
   readonly flags: Readonly<Record<string, unknown>>;
-  readonly environment: Environment;
   /** For tests. */
   readonly readFile?: ReadFile;
 }
@@ -28,22 +27,21 @@ interface Given {
 }
 
 /** Errors: CONFIG_INVALID, CONFIG_UNKNOWN_KEY, CONFIG_UNREADABLE. */
-export function resolveOptions({ command, flags, environment, readFile = readUtf8 }: ResolveInput): Options {
-  const value = (name: OptionName, given: Given): OptionValue =>
-    resolveValue(name, given, environment, readFile);
+export function resolveOptions({ command, flags, readFile = readUtf8 }: ResolveInput): Options {
+  const value = (name: OptionName, given: Given): OptionValue => resolveValue(name, given, readFile);
   const typedPath =
     flags.config === undefined
       ? []
       : [`--config=${value('config', { raw: flags.config, where: '--config' })}`];
-  const elsewhere = readElsewhere(typedPath, environment, readFile);
+  const elsewhere = readElsewhere(typedPath, readFile);
   if (elsewhere.problem) throw elsewhere.problem;
   const path = elsewhere.values.config as string | undefined;
-  rejectUnknownNames(flags, elsewhere.file, environment, path);
+  rejectUnknownNames(flags, elsewhere.file, path);
 
   const result: Partial<Record<keyof Options, OptionValue | undefined>> = {};
   for (const [name, spec] of OPTION_SPECS) {
     const isOurs = spec.commands.includes(command);
-    const given = isOurs ? find(name, flags, elsewhere, environment) : undefined;
+    const given = isOurs ? find(name, flags, elsewhere) : undefined;
     if (given) result[inCode(name)] = value(name, given);
     else if (isOurs && spec.requiredBy?.includes(command)) throw missing(name, spec);
     else result[inCode(name)] = defaultValue(spec);
@@ -55,8 +53,8 @@ export function resolveOptions({ command, flags, environment, readFile = readUtf
  * Whether an error is to be told as JSON. Has no error of its own: it is asked after the words or
  * the options turned out to be wrong.
  */
-export function wantsJson(argv: readonly string[], environment: Environment, readFile = readUtf8): boolean {
-  const { values } = readElsewhere(argv, environment, readFile);
+export function wantsJson(argv: readonly string[], readFile = readUtf8): boolean {
+  const { values } = readElsewhere(argv, readFile);
   const json = [values.json].flat().at(-1);
   const isOn = json !== undefined && ![false, 'false', 'no', '0'].includes(json as string);
   return isOn || values['log-format'] === 'json';
@@ -76,7 +74,6 @@ function find(
   name: OptionName,
   flags: ResolveInput['flags'],
   { values, file }: Elsewhere,
-  environment: Environment,
 ): Given | undefined {
   const typed = flags[name];
   if (typed !== undefined) {
@@ -85,24 +82,19 @@ function find(
     return { raw: isList ? typed.join(',') : typed, where: `--${name}` };
   }
   const variable = environmentName(name);
-  if (isGiven(environment[variable])) return { raw: values[name], where: `--${name} (from ${variable})` };
+  if (isGiven(process.env[variable])) return { raw: values[name], where: `--${name} (from ${variable})` };
   if (Object.hasOwn(file, name)) return { raw: values[name], where: `--${name} (from ${values.config})` };
   return undefined;
 }
 
-function resolveValue(
-  name: OptionName,
-  { raw, where }: Given,
-  environment: Environment,
-  readFile: ReadFile,
-): OptionValue {
+function resolveValue(name: OptionName, { raw, where }: Given, readFile: ReadFile): OptionValue {
   const spec = OPTION_SPECS.get(name) as OptionSpec;
   if (raw === '' || (raw === null && spec.type !== 'enum'))
     throw invalidValue(name, spec, where, 'needs a value');
   if (Array.isArray(raw) && spec.type !== 'list')
     throw invalidValue(name, spec, where, 'is given more than once');
   try {
-    if (spec.type === 'connection') return resolveConnection({ raw, where }, environment, readFile);
+    if (spec.type === 'connection') return resolveConnection({ raw, where }, readFile);
     return parseValue(spec, raw);
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
@@ -111,11 +103,11 @@ function resolveValue(
   }
 }
 
-function resolveConnection({ raw, where }: Given, environment: Environment, readFile: ReadFile): Secret {
+function resolveConnection({ raw, where }: Given, readFile: ReadFile): Secret {
   if (typeof raw !== 'string') throw new ValueError('a connection string, env:NAME or file:/path');
   const value = raw.trim();
   if (value.startsWith('env:')) {
-    const referred = environment[value.slice(4)];
+    const referred = process.env[value.slice(4)];
     if (referred) return new Secret(referred.trim());
     throw unreadable(`${where}: the environment variable ${value.slice(4)} is not set`);
   }

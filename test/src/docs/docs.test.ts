@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { canonicalKey, laneOf } from '@waybill/shared/bson/canonical-key';
 import { decodeCommit, decodeIdentity } from '@waybill/shared/manifest/codec';
 import { lineToRecord, recordToLine } from '@waybill/shared/segment/jsonl/json-line';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readCommandLine } from 'waybill/command-line';
 import type { Command } from 'waybill/commands/command';
 import { resolveOptions } from 'waybill/options/resolve';
@@ -115,20 +115,20 @@ async function parses(line: string): Promise<unknown> {
   );
   const invocation = readCommandLine(line.split(/\s+/), commands, '0');
   if (!invocation) throw new Error('no command');
-  const uri = 'mongodb://server.example:27017/';
+  for (const name of ['SOURCE', 'TARGET', 'WAYBILL_SOURCE', 'WAYBILL_TARGET']) {
+    vi.stubEnv(name, 'mongodb://server.example:27017/');
+  }
+  vi.stubEnv('WAYBILL_BUCKET', '/data');
   return resolveOptions({
     command: invocation.command.name as CommandName,
     flags: invocation.flags,
-    environment: {
-      SOURCE: uri,
-      TARGET: uri,
-      WAYBILL_SOURCE: uri,
-      WAYBILL_TARGET: uri,
-      WAYBILL_BUCKET: '/data',
-    },
     readFile: () => '',
   });
 }
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 describe('docs/bucket-format.md', () => {
   const page = text('docs/bucket-format.md');
