@@ -4,9 +4,9 @@
  * TypeScript runs from source without a warning from 24.3 on, and an older Node hands over to the
  * one that the package `node` pins.
  *
- * The handed-over process is a child, since older Nodes can not replace themselves. It gets our
- * signals, we exit as it exits, and the channel between us tells it when we are gone without having
- * said so (SIGKILL): then it ends as well.
+ * That Node runs as a child, because an older Node cannot replace its own process. The launcher
+ * passes signals on and exits as the child exits. If the launcher is killed (SIGKILL), the channel
+ * between the two closes, and the child ends as well.
  */
 import { spawn } from 'node:child_process';
 import nodeModule, { createRequire } from 'node:module';
@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const LEAST_NODE = [24, 3];
-/** Set in the child: it was started by this file, and a Ctrl-C reaches it twice. */
+/** Set in the child, which this file started and which a Ctrl-C reaches twice. */
 const LAUNCHED = 'WAYBILL_LAUNCHED';
 
 // A child never hands over again, whatever its version is.
@@ -23,12 +23,12 @@ if (isNewEnough(process.versions.node) || process.env[LAUNCHED] !== undefined) a
 else handOver();
 
 async function run() {
-  // zstd and hashing are CPU work on libuv's threads, writing and syncing files waits on them. With
-  // the default of four, a few slow syncs would hold up compression: one thread for each core, and
-  // four that may wait.
+  // zstd and hashing use libuv's threads, and so does writing and syncing files. With the default
+  // of four threads, a few slow syncs would hold up compression. So: one thread for each core, and
+  // four more that may wait.
   process.env.UV_THREADPOOL_SIZE ??= String((availableParallelism?.() ?? cpus().length) + 4);
-  // Half of the start is turning TypeScript into code. Kept under the user's own home, since what
-  // is there is run; where that cannot be written, nothing is kept.
+  // Compiling TypeScript takes half of the start, so the result is kept. It is code that will run,
+  // so it is kept in the user's own home. If that cannot be written, nothing is kept.
   const cache = process.env.WAYBILL_CACHE || join(homedir(), '.cache', 'waybill');
   nodeModule.enableCompileCache?.(join(cache, 'compiled'));
   const launched = process.env[LAUNCHED] !== undefined && process.channel !== undefined;

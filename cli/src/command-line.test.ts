@@ -186,6 +186,24 @@ describe('waybill, run', () => {
     expect(await waybill(...argv)).toEqual({ stdout: `${packageJson.version}\n`, stderr: '' });
   });
 
+  it('loads yargs for the work, and not for the version', async () => {
+    const hook = `import { registerHooks } from 'node:module';
+      registerHooks({ resolve: (name, context, next) => {
+        const found = next(name, context);
+        process.stderr.write(found.url + '\\n');
+        return found;
+      } });`;
+    const loaded = async (...argv: string[]): Promise<string> => {
+      const launcher = fileURLToPath(new URL('../bin/waybill.js', import.meta.url));
+      const watch = `data:text/javascript,${encodeURIComponent(hook)}`;
+      return (await run(process.execPath, ['--import', watch, launcher, ...argv])).stderr;
+    };
+    expect(await loaded('--help')).toMatch(/node_modules\/yargs\//);
+    const forVersion = await loaded('--version');
+    expect(forVersion).toMatch(/src\/main\.ts/);
+    expect(forVersion).not.toMatch(/node_modules\//);
+  });
+
   it.each([[['--help']], [['-h']], [['help']]])('%j lists the commands', async (argv) => {
     const { stdout, stderr } = await waybill(...argv);
     expect(stderr).toBe('');

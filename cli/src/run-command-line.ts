@@ -59,7 +59,7 @@ async function execute(
     onStop: (name) => logger.info('stopping; a second signal exits at once', { signal: name }),
   });
   const begins = beginning(command.name, options, version);
-  // Nobody who takes a look wants to be told.
+  // These only look at a stream: their output is what the user wants to read.
   if (LOOKS.has(command.name)) logger.debug('waybill starts', begins);
   else logger.info('waybill starts', begins);
   try {
@@ -69,9 +69,8 @@ async function execute(
     logger.info('stopped', { command: command.name });
     return 0;
   } finally {
-    // All but said and done: a stop that comes now asks for what happens anyway, and must not end
-    // as a death by a signal. Before the other listeners go, for with the last one the system kills
-    // again.
+    // The work is done. A signal that comes now must not turn this into a death by a signal. Added
+    // before the other listeners go: without any listener the system would kill the process.
     for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => process.exit());
   }
 }

@@ -1,4 +1,4 @@
-/** What a command is to main.ts, and what it gets. */
+/** A command, and what it is given to run with. */
 
 import type { Logger } from '@waybill/shared/base/logger';
 import type { Options } from '../options/options.ts';
@@ -15,9 +15,9 @@ export interface CommandContext {
 }
 
 export interface Output {
-  /** Results go to stdout and nothing else does. */
+  /** stdout holds results and nothing else. */
   print(text: string): void;
-  /** `line` where more than one is printed. */
+  /** Use `line` if more than one value is printed. */
   printJson(value: unknown, form?: 'pretty' | 'line'): void;
   /** Colours for stdout. */
   readonly paint: Paint;
@@ -29,10 +29,10 @@ export interface Output {
 export interface Command {
   readonly name: CommandName;
   readonly describe: string;
-  /** Pairs of a command line and what it does. */
+  /** Each is a command line and what it does. */
   readonly examples: readonly (readonly [string, string])[];
-  /** SIGINT and SIGTERM are a normal way to end: exit 0 and not 130. */
+  /** A stop by SIGINT or SIGTERM is success: the exit code is 0, not 130. */
   readonly stopsCleanly: boolean;
-  /** Returns the exit code where there is no error, or throws. */
+  /** Returns the exit code, or throws. */
   run(context: CommandContext): Promise<number>;
 }

@@ -55,22 +55,22 @@ export async function runCutoverCommand(context: CommandContext): Promise<number
     progress[Symbol.dispose]();
     tell(context, error.report, null);
     await file?.write(error.report, logger);
-    // With its code and its hint.
+    // Thrown on, so that its code and hint are shown too.
     throw error;
   } finally {
     progress[Symbol.dispose]();
   }
 }
 
-/** Where the bucket has the report of the cutover that was recorded before. */
+/** Where the bucket keeps the report of an earlier cutover. */
 function keptReport({ milestones }: CutoverResult): { readonly keptInBucket?: unknown } {
   const report = milestones.findLast(({ name }) => name === 'verified')?.evidence?.report;
   return report === undefined ? {} : { keptInBucket: report };
 }
 
 /**
- * Waybill cannot know that the application has stopped; it can only be told, and look afterwards
- * whether it was so.
+ * Waybill cannot see that the application has stopped. It asks, and afterwards checks the answer
+ * against the change stream.
  */
 async function confirmWritesStopped(context: CommandContext, source: string): Promise<void> {
   if (context.options.yes) return;
@@ -88,7 +88,7 @@ async function confirmWritesStopped(context: CommandContext, source: string): Pr
   });
 }
 
-/** Somebody sits there who has not said that there is nothing to ask. */
+/** A person is at the terminal and has not given --yes. */
 function canAsk({ options, output }: CommandContext): boolean {
   return !options.yes && process.stdin.isTTY && output.isTerminal;
 }

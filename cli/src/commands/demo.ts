@@ -9,8 +9,8 @@ import { renderVerification } from '../output/verification.ts';
 import type { CommandContext } from './command.ts';
 
 /**
- * The demo is a workspace of its own, with servers and data that a migration has no use for. It
- * comes with a checkout, and the published command does without it.
+ * The demo is a workspace of its own, because a migration needs neither its servers nor its data. A
+ * checkout has it; the published command does not.
  */
 export async function runDemoCommand({ options, output, signal }: CommandContext): Promise<number> {
   const { paint, terminal } = output;

@@ -9,7 +9,7 @@ import { type ListedStream, listedStream, renderList } from '../output/list.ts';
 import type { CommandContext } from './command.ts';
 import { Services } from './services.ts';
 
-/** What a bucket holds: its streams and their loads. Reads their logs, and asks no server. */
+/** Lists the streams of a bucket and their loads. Reads their logs, and connects to no server. */
 export async function runListCommand(context: CommandContext): Promise<number> {
   const { options, output, signal } = context;
   await using services = new Services(context);
@@ -23,7 +23,7 @@ export async function runListCommand(context: CommandContext): Promise<number> {
   return 0;
 }
 
-/** One that cannot be read is listed all the same, with the reason. */
+/** A stream that cannot be read is listed too, with the reason. */
 async function describe(bucket: Bucket, stream: string, signal: AbortSignal): Promise<ListedStream> {
   try {
     const identity = await readStream(bucket, streamPrefix(stream), { signal });

@@ -93,7 +93,7 @@ async function prepare(
         await hasPassed(capture, load, stopLoad.signal);
         stopLoad.abort();
       });
-      // A load that ended by itself passes nothing any more.
+      // Do not wait for a load that has ended by itself.
       const over = (): void => stopLoad.abort();
       loaded.then(over, over);
       const [first, second] = await Promise.all([guard(captured), guard(loaded), guard(passed)]);
@@ -102,8 +102,8 @@ async function prepare(
 }
 
 /**
- * When one of several works fails, the others are stopped, cleanly, and its error is the one that
- * counts.
+ * Runs several parts at once. If one fails, the others are stopped cleanly, and the first error is
+ * thrown.
  */
 async function together<T>(
   signal: AbortSignal,
@@ -119,7 +119,7 @@ async function together<T>(
   try {
     return await work(both.signal, guard);
   } finally {
-    // Connections and bucket are closed after this: nobody may be using them then.
+    // The caller closes connections and bucket next, so no part may still use them.
     await Promise.allSettled(parts);
   }
 }
@@ -127,16 +127,16 @@ async function together<T>(
 const POLL_MS = 100;
 
 /**
- * A load fences the one before it at once. That of a run whose capture is still at work
- * must not lose its load to ours.
+ * Waits until our capture owns the stream. A load fences its predecessor at once, and a run whose
+ * capture is still at work must not lose its load to ours.
  */
 async function ownsStream(capture: CaptureStats, signal: AbortSignal): Promise<void> {
   while (capture.phase === 'starting') await sleep(POLL_MS, signal);
 }
 
 /**
- * The capture has ended, so its watermark stands. A load's own `caught-up` may be that of an
- * earlier run.
+ * Waits until the load has applied everything that the capture wrote. The capture has ended, so its
+ * watermark is final. The load's own `caught-up` milestone may come from an earlier run.
  */
 async function hasPassed(capture: CaptureStats, load: LoadStats, signal: AbortSignal): Promise<void> {
   const { watermark } = capture;

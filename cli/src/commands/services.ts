@@ -1,4 +1,4 @@
-/** What commands open before they work and close after: bucket, connections, metrics. */
+/** What a command opens before its work and closes after it: bucket, connections, metrics. */
 
 import type { Target } from '@waybill/load/target/target';
 import { hasCode } from '@waybill/shared/base/errors';
@@ -14,7 +14,7 @@ import type { Options } from '../options/options.ts';
 import { required } from '../options/resolve.ts';
 import type { CommandContext } from './command.ts';
 
-/** Everything opened is closed when this is disposed, last opened first. */
+/** Closes everything that it opened when it is disposed, in reverse order. */
 export class Services implements AsyncDisposable {
   readonly metrics: Metrics = createMetrics();
   readonly #context: CommandContext;
@@ -39,8 +39,8 @@ export class Services implements AsyncDisposable {
   }
 
   /**
-   * Finds out before anything is read from the source whether the bucket can be written, and keeps
-   * what fencing needs.
+   * Checks, before anything is read from the source, that the bucket can be written and supports
+   * fencing.
    */
   async writableBucket(): Promise<Bucket> {
     const { options, logger, signal } = this.#context;
@@ -69,7 +69,7 @@ export class Services implements AsyncDisposable {
     return openTarget(await this.connect('target', more));
   }
 
-  /** Where --metrics-port asks for it. Ready: every one of the runs is past its start. */
+  /** Does nothing without --metrics-port. Ready means that every run is past its start. */
   async serveMetrics(...runs: readonly RunStats[]): Promise<void> {
     const { options, logger } = this.#context;
     const port = options.metricsPort;
@@ -104,7 +104,7 @@ export function storeOptions(options: Options): StoreOptions {
   };
 }
 
-/** The work's end, or its clean stop by our signal: INTERRUPTED is no error then. */
+/** Waits for the work. A stop by our own signal (INTERRUPTED) is no error. */
 export async function untilStopped(signal: AbortSignal, work: Promise<unknown>): Promise<void> {
   try {
     await work;

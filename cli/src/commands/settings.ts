@@ -1,4 +1,4 @@
-/** From the values of options to the settings of the services, which know nothing of options. */
+/** Settings of capture and load, from the options of a command. */
 import { CAPTURE_DEFAULTS, type CaptureSettings } from '@waybill/capture/start/settings';
 import { LOAD_DEFAULTS, type LoadSettings, resolveLoadSettings } from '@waybill/load/settings/load-settings';
 import { WaybillError } from '@waybill/shared/base/errors';
@@ -6,7 +6,7 @@ import type { Options } from '../options/options.ts';
 
 type Until = NonNullable<Options['until']>;
 
-/** The options that settings have too, under the same names; they may lack a default. */
+/** The options that are settings too. An option without a default may be undefined. */
 type Given<Settings> = {
   readonly [Name in Exclude<keyof Settings & keyof Options, 'until'>]: Settings[Name] | undefined;
 };
@@ -17,7 +17,7 @@ function settingsFrom<Settings extends object>(defaults: Settings, options: Give
   return Object.fromEntries(all) as Settings;
 }
 
-/** Errors: CONFIG_INVALID for what no single option shows to be wrong. */
+/** Errors: CONFIG_INVALID for options that do not go together. */
 export function captureSettings(options: Options, until: CaptureSettings['until']): CaptureSettings {
   const { format, codec } = options;
   if (codec === (format === 'avro' ? 'gzip' : 'deflate')) {
@@ -29,8 +29,8 @@ export function captureSettings(options: Options, until: CaptureSettings['until'
 }
 
 /**
- * `--include` and `--exclude` mean the load only if the command does not capture as well: the
- * caller says.
+ * `--include` and `--exclude` mean the load only if the command does not capture as well, so the
+ * caller passes them.
  */
 export function loadSettings(
   options: Options,
@@ -45,7 +45,7 @@ export function loadSettings(
   });
 }
 
-/** --until, where it is one that the command can reach. */
+/** The milestone of --until. Errors: CONFIG_INVALID if the command does not reach it. */
 export function untilOf<Allowed extends Until>(
   options: Options,
   command: string,

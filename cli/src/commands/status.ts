@@ -13,7 +13,7 @@ import type { CommandContext } from './command.ts';
 import { Services, untilStopped } from './services.ts';
 
 const WATCH_MS = 2000;
-/** A status does not wait long for a server that is away: the bucket alone says most of it. */
+/** Do not wait long for a server that does not answer: the bucket alone tells most of a status. */
 const PATIENCE = { serverSelectionTimeoutMs: 3000 };
 
 export async function runStatusCommand(context: CommandContext): Promise<number> {
@@ -54,7 +54,7 @@ async function watch(collector: StatusCollector, context: CommandContext): Promi
       if (frame) frame(renderStatus(printableData(status), output.paint, roomOf(process.stdout)));
       else show(status, context);
     } catch (error) {
-      // Watching begins before the capture does, and outlives a bucket that is away for a while.
+      // The watch may start before the capture, and goes on while the bucket is unreachable.
       if (!hasCode(error, 'STREAM_MISSING', 'BUCKET_UNAVAILABLE')) throw error;
       frame?.clear();
       logger.warn('no status now', { error });
@@ -64,8 +64,8 @@ async function watch(collector: StatusCollector, context: CommandContext): Promi
 }
 
 /**
- * A load of the default name may be still to come; one that was named is there, or its name is
- * wrong.
+ * A load of the default name may still be to come. If a name was given and no such load exists, the
+ * name is wrong.
  */
 async function tellLoads(bucket: Bucket, { options, logger, signal }: CommandContext): Promise<void> {
   if (options.load !== LOAD_DEFAULTS.load) throw await loadMissing(bucket, options, signal);
@@ -74,7 +74,7 @@ async function tellLoads(bucket: Bucket, { options, logger, signal }: CommandCon
   if (others.length > 0) logger.warn('the stream has loads of other names; give --load', { loads: others });
 }
 
-/** Returns 1 where a side that was asked gave no answer: part of what was wanted is missing. */
+/** Returns 1 if a side gave no answer, since part of the status is missing then. */
 function show(status: Status, { options, output }: CommandContext): number {
   if (options.json) output.printJson(status, options.watch ? 'line' : 'pretty');
   else output.print(renderStatus(printableData(status), output.paint));

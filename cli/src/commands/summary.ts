@@ -1,4 +1,4 @@
-/** What a capture or a load says when it ends. */
+/** What a capture or a load prints when it ends. */
 
 import type { LoadResult } from '@waybill/load/run/load-deps';
 import type { Blocked } from '@waybill/load/structure/blocked';
@@ -11,22 +11,22 @@ import type { CommandContext } from './command.ts';
 
 export interface Summary {
   readonly command: 'capture' | 'load';
-  /** The milestone of --until, or that somebody stopped it. */
+  /** The milestone of --until, or `stopped`. */
   readonly ended: string;
   readonly stream: string;
   readonly load?: string;
-  /** Of the snapshot, copied by this run; absent where it was done before. */
+  /** Documents of the snapshot that this run copied; absent if an earlier run finished it. */
   readonly documents?: number;
   readonly documentBytes?: number;
-  /** Of the snapshot, copied by earlier runs; absent where this one did not look. */
+  /** Documents of the snapshot that earlier runs copied; absent if this run did not look. */
   readonly earlierDocuments?: number;
   readonly changes: number;
   readonly sequence: number;
   readonly watermark: string | null;
   readonly seconds: number;
-  /** Indexes that the target does not have as the source has them (yet): with the reason. */
+  /** Indexes that the target lacks or has differently, each with the reason. */
   readonly indexes?: readonly IndexReport[];
-  /** Views and options that the target refuses: with the reason. */
+  /** Views and options that the target refuses, each with the reason. */
   readonly blocked?: readonly Blocked[];
 }
 

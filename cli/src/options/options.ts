@@ -1,7 +1,7 @@
 /**
- * Every option of every command, once. Flags, environment variables (`WAYBILL_` and the name in
- * capitals), keys of waybill.yaml, `--help` and docs/options.md all come from this table, whose
- * groups stand in `options/`.
+ * Every option of every command, once. This table makes flags, environment variables (`WAYBILL_`
+ * and the name in capitals), keys of the configuration file, `--help` and docs/options.md. Its
+ * groups are in `table/`; its defaults are those of the settings that each option belongs to.
  */
 import type { Secret } from '@waybill/shared/base/secret';
 import type { OptionSpec } from './spec/option.ts';
@@ -39,10 +39,7 @@ type Parsed<S extends OptionSpec> = S['type'] extends 'integer' | 'size' | 'dura
           ? Choice
           : string;
 
-/**
- * Booleans are false and lists empty where nothing is said; what else has no default may be
- * undefined.
- */
+/** Without a default a boolean is false, a list is empty, and anything else may be undefined. */
 type Resolved<S extends OptionSpec> = S extends { readonly default: string | number }
   ? Parsed<S>
   : S['type'] extends 'boolean' | 'list'
