@@ -71,6 +71,7 @@ describe.each(PAGES)('%s', (page) => {
     const foreign = new Set([
       '--replSet',
       '--help',
+      '--version',
       '--documents',
       '--rounds',
       '--only',
