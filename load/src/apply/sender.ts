@@ -1,16 +1,16 @@
 /**
  * Sends statements to the target until each of them has succeeded or is refused for good.
  *
- * A batch whose outcome is not known (network, election, time limit) is sent again whole: inserts
- * that had succeeded turn up as duplicates, which the writer makes replaces; upserts and deletes of
- * last states may be repeated at will. Batches in flight are not aborted on a stop: their callers
- * wait for them, so that ownership is released after the last.
+ * A batch whose outcome is not known (network, election, time limit) is sent again whole. Inserts
+ * that had succeeded turn up as duplicates, and the writer makes them replaces. Upserts and deletes
+ * of last states may be repeated at will. A stop does not abort batches in flight: their callers
+ * wait for them, so ownership is released after the last.
  */
 import { hasCode, WaybillError } from '@waybill/shared/base/errors';
 import { throwIfAborted } from '@waybill/shared/base/lifecycle';
 import type { Logger } from '@waybill/shared/base/logger';
 import type { Metrics } from '@waybill/shared/base/metrics';
-import { DEFAULT_RETRY, type RetryPolicy, retry } from '@waybill/shared/base/retry';
+import { DEFAULT_RETRY, Retries, type RetryPolicy } from '@waybill/shared/base/retry';
 import type { LoadStats } from '@waybill/shared/base/stats';
 import { serverCode } from '@waybill/shared/mongo/driver/classify';
 import {
@@ -28,7 +28,7 @@ import { tacticFor } from './write-errors.ts';
 export interface SenderDeps {
   readonly target: LoadTarget;
   readonly ownership: Pick<Ownership, 'held' | 'tag'>;
-  /** Asked of an index that refused a document: whether it is out of the way now. */
+  /** Takes an index that refused a document out of the way, if it may. */
   readonly indexes: Pick<RestoredIndexes, 'free' | 'setAside'>;
   /** Bounds the commands in flight. */
   readonly queue: PQueue;
@@ -49,10 +49,7 @@ export interface Refused {
   readonly failure: StatementFailure;
 }
 
-/**
- * A server that is away longer than this stops the load; it goes on where it was when it is started
- * again.
- */
+/** A server that is away longer than this stops the load. The next start goes on where it was. */
 const WRITE_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 300_000 };
 const NOTHING: ReadonlySet<string> = new Set();
 
@@ -63,47 +60,83 @@ export class StatementSender {
     this.#deps = deps;
   }
 
-  /** Executes every statement; gives back those that the server refused for good. */
+  /** Executes every statement, and returns those that the server refused for good. */
   async execute(
     kind: StatementKind,
     scope: WriteScope,
     statements: readonly Uint8Array[],
   ): Promise<Executed> {
+    const retries = this.#retries();
     const refused: Refused[] = [];
-    let written = 0;
-    /**
-     * What is still to be done, as indexes into `statements`; shrinks while parts of it succeed.
-     */
+    let n = 0;
+    /** Indexes of the statements still to be executed; null: all of them. */
     let pending: readonly number[] | null = null;
     const triedAgain = new Set<string>();
-    await this.#retrying(async () => {
-      const indexes = pending;
+    for (;;) {
+      const indexes: readonly number[] | null = pending;
       const batch = indexes === null ? statements : indexes.map((index) => statements[index]!);
-      const { n, failures } = await this.#send(kind, scope, batch);
-      written += n;
-      if (failures.length === 0) return;
-      const freed = await this.#freed(scope, failures);
-      const aside = kind === 'delete' ? NOTHING : await this.#setAside(scope, failures, triedAgain);
+      const result = await this.#sendUntilAnswered(retries, kind, scope, batch);
+      n += result.n;
+      const { failures } = result;
+      if (failures.length === 0) break;
+      // Outside of this batch's retries: what changes an index has retries of its own.
+      const mayPass = await this.#mayPass(kind, scope, failures, triedAgain);
       const again: number[] = [];
       for (const failure of failures) {
         const index = indexes === null ? failure.index : indexes[failure.index]!;
-        const isFreed = isDuplicateElsewhere(failure) && freed.has(failure.indexName ?? '');
-        if (isFreed || aside.has(refusalKey(failure)) || tacticFor(kind, failure) === 'retry')
-          again.push(index);
+        if (mayPass(failure)) again.push(index);
         else refused.push({ index, failure });
       }
-      if (again.length === 0) return;
+      if (again.length === 0) break;
       pending = again;
-      throw new WaybillError(
-        'MONGO_TRANSIENT',
-        `the target could not take ${again.length} writes to ${scope.namespace} at this moment: ${failures[0]!.message}`,
-        { context: { namespace: scope.namespace, serverCode: failures[0]!.code } },
-      );
-    });
-    return { n: written, refused: refused.toSorted((a, b) => a.index - b.index) };
+      await retries.failed(notAtThisMoment(scope, again.length, failures[0]!));
+    }
+    return { n, refused: refused.toSorted((a, b) => a.index - b.index) };
   }
 
-  /** Of the unique indexes that refused something those that do so no more. */
+  #retries(): Retries {
+    const { signal, stats, metrics, logger } = this.#deps;
+    return new Retries(WRITE_RETRY, {
+      signal,
+      onRetry: (error, attempt, delayMs) => {
+        stats.retries++;
+        metrics.retries.inc({ code: error instanceof WaybillError ? error.code : 'INTERNAL' });
+        logger.warnThrottled('a write to the target is tried again', { err: error, attempt, delayMs });
+      },
+    });
+  }
+
+  async #sendUntilAnswered(
+    retries: Retries,
+    kind: StatementKind,
+    scope: WriteScope,
+    batch: readonly Uint8Array[],
+  ): Promise<WriteResult> {
+    for (;;) {
+      try {
+        return await this.#send(kind, scope, batch);
+      } catch (error) {
+        await retries.failed(error);
+      }
+    }
+  }
+
+  /** Tells which of the refused statements may succeed now: an index may be out of their way. */
+  async #mayPass(
+    kind: StatementKind,
+    scope: WriteScope,
+    failures: readonly StatementFailure[],
+    triedAgain: Set<string>,
+  ): Promise<(failure: StatementFailure) => boolean> {
+    const freed = await this.#freed(scope, failures);
+    const aside = kind === 'delete' ? NOTHING : await this.#setAside(scope, failures, triedAgain);
+    return (failure) =>
+      (isDuplicateElsewhere(failure) && freed.has(failure.indexName ?? '')) ||
+      aside.has(refusalKey(failure)) ||
+      tacticFor(kind, failure) === 'retry';
+  }
+
+  /** The unique indexes that no longer refuse anything. */
   async #freed(
     { namespace }: WriteScope,
     failures: readonly StatementFailure[],
@@ -117,8 +150,8 @@ export class StatementSender {
   }
 
   /**
-   * Of refusals without the name of an index those that no index stands in the way of any more.
-   * Where it had gone before, another lane may have met it first: then it is tried again, once.
+   * The refusals without an index's name that no index causes any more. An index may have gone
+   * before, because another lane met it first: then the statement is tried again, once.
    */
   async #setAside(
     { namespace }: WriteScope,
@@ -138,7 +171,7 @@ export class StatementSender {
     return aside;
   }
 
-  /** One command, or several smaller ones where it is too large for the server. */
+  /** Sends one command, or several smaller ones where it is too large for the server. */
   async #send(
     kind: StatementKind,
     scope: WriteScope,
@@ -148,7 +181,7 @@ export class StatementSender {
     try {
       return await queue.add(async () => {
         throwIfAborted(signal);
-        // Looked at last before sending.
+        // The last look before sending.
         await ownership.held();
         const began = performance.now();
         const result = await target.write({ kind, statements, ...scope }, ownership.tag);
@@ -166,23 +199,19 @@ export class StatementSender {
     const later = second.failures.map((failure) => ({ ...failure, index: failure.index + half }));
     return { n: first.n + second.n, failures: [...first.failures, ...later] };
   }
-
-  async #retrying(operation: () => Promise<void>): Promise<void> {
-    const { signal, stats, metrics, logger } = this.#deps;
-    await retry(operation, WRITE_RETRY, {
-      signal,
-      onRetry: (error, attempt, delayMs) => {
-        stats.retries++;
-        metrics.retries.inc({ code: error instanceof WaybillError ? error.code : 'INTERNAL' });
-        logger.warnThrottled('a write to the target is tried again', { err: error, attempt, delayMs });
-      },
-    });
-  }
 }
 
-/** By another index than that of the `_id`. */
+/** A duplicate in another index than that of the `_id`. */
 function isDuplicateElsewhere({ code, duplicateId }: StatementFailure): boolean {
   return code === SERVER_CODES.DuplicateKey && !duplicateId;
+}
+
+function notAtThisMoment({ namespace }: WriteScope, writes: number, first: StatementFailure): WaybillError {
+  return new WaybillError(
+    'MONGO_TRANSIENT',
+    `the target could not take ${writes} writes to ${namespace} at this moment: ${first.message}`,
+    { context: { namespace, serverCode: first.code } },
+  );
 }
 
 function refusalKey({ code, message }: StatementFailure): string {
