@@ -1,8 +1,8 @@
 /**
- * Making a collection or view, and changing its options, without what the target refuses of it. A
- * view that is refused is left out. Of a collection the fewest options are left out without which
- * the target takes it, but none on which documents depend: a capped collection that is not capped
- * would hold other ones.
+ * Makes a collection or view, and changes its options, without the parts that the target refuses. A
+ * refused view is left out. A collection is made without as few options as possible, and never
+ * without options on which documents depend: a capped collection that is not capped would hold
+ * other documents.
  */
 
 import { WaybillError } from '@waybill/shared/base/errors';
@@ -13,22 +13,22 @@ import { isRefusal, refusalText } from './blocked.ts';
 import { attempt, type StructureContext } from './context.ts';
 import type { BlockedPart, CollectionRecord } from './registry.ts';
 
-/** Documents depend on them. */
+/** Documents depend on these. */
 const NEEDED: ReadonlySet<string> = new Set(['capped', 'size', 'max']);
-/** One says nothing without the other. */
+/** An option that says nothing without the other one. */
 const TOGETHER: ReadonlyMap<string, string> = new Map([
   ['validationLevel', 'validator'],
   ['validationAction', 'validator'],
   ['viewOn', 'pipeline'],
   ['expireAfterSeconds', 'clusteredIndex'],
 ]);
-/** With more, trying which ones are refused would take too long: then all are left out. */
+/** With more groups, trying every set would take too long: then all are left out. */
 const TRIED_GROUPS = 6;
 
 /**
- * Creates what the record says; gives the record as it is then. What is left out is written down
- * before each try: should we be killed, what stands there lacks exactly that. @throws
- * TARGET_UNSUPPORTED where nothing helps
+ * Creates what the record says, and returns the record as it is then. It writes down what is left
+ * out before each try: after a crash, what stands there lacks exactly that.
+ * @throws TARGET_UNSUPPORTED where nothing helps
  */
 export async function createAsFarAsTaken(
   context: StructureContext,
@@ -116,7 +116,7 @@ async function refusalOf(
   }
 }
 
-/** Groups of options to leave out, smaller sets first; none is the first one. */
+/** Sets of groups to leave out, smaller ones first; the first one is empty. */
 function setsToLeave({ type }: CollectionRecord, fields: Fields): string[][] {
   if (type === 'view') return [[]];
   const groups = groupsOf(fields).filter((name) => !NEEDED.has(name));
@@ -140,8 +140,8 @@ function keyOf(left: readonly string[]): string {
 }
 
 /**
- * Why that group is left out together with the others: what the target said when only the others
- * were.
+ * Gives the reason why a group is left out: what the target said when only the others of the set
+ * were left out.
  */
 function parts(
   { options }: CollectionRecord,

@@ -1,9 +1,8 @@
 /**
- * What of the source's structure the target refuses: views, options of collections, indexes. It is
- * recorded with the target's reason, the load goes on without it, and nobody passes over it by
- * accident: status and verify list it, and a cutover wants it accepted by name. A refusal that the
- * target's state explains (a write block, a full disk, rights that are missing) is none of these:
- * it is an error like any other.
+ * Structure of the source that the target refuses: views, options of collections, indexes. The load
+ * records it with the target's reason and goes on without it. Nobody passes over it by accident:
+ * status and verify list it, and a cutover wants it accepted by name. A refusal that the target's
+ * state explains (a write block, a full disk, missing rights) is an error like any other.
  */
 import { hasCode, type WaybillError } from '@waybill/shared/base/errors';
 import { failureOf, serverCode } from '@waybill/shared/mongo/driver/classify';
@@ -14,7 +13,7 @@ import type { BlockedPart, CollectionRecord } from './registry.ts';
 export interface Blocked {
   readonly namespace: string;
   readonly kind: 'view' | 'option' | 'index';
-  /** Of the option or the index; empty for a view. */
+  /** Name of the option or the index; empty for a view. */
   readonly name: string;
   readonly reason: string;
 }
@@ -36,8 +35,8 @@ export function blockedIn({ namespace, blocked, indexes }: CollectionRecord): Bl
 }
 
 /**
- * Where something stands there: what of it is not as on the source still. Somebody may have mended
- * it.
+ * The blocked parts that still differ from the source, where something stands there: somebody may
+ * have mended it.
  */
 export function stillBlocked(record: CollectionRecord, existing: Uint8Array): readonly BlockedPart[] {
   if (record.blocked.length === 0) return record.blocked;
@@ -48,8 +47,8 @@ export function stillBlocked(record: CollectionRecord, existing: Uint8Array): re
 }
 
 /**
- * Refused for what it is; not for privileges, not for the server's state, and not
- * because the collection is gone.
+ * Refused for what it is, and not for privileges, the server's state, or because the collection is
+ * gone.
  */
 export function isRefusal(error: unknown): error is WaybillError {
   const code = serverCode(error);

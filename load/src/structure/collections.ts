@@ -1,4 +1,4 @@
-/** Making sure that a collection or view of the source stands on the target as ours. */
+/** Makes sure that a collection or view of the source stands on the target as ours. */
 
 import { WaybillError } from '@waybill/shared/base/errors';
 import { findElement } from '@waybill/shared/bson/raw';
@@ -40,7 +40,7 @@ export function wantedOf(definition: CollectionDefinition): WantedCollection {
   };
 }
 
-/** One that the stream told nothing about but its documents. */
+/** A collection of which the stream told nothing but its documents. */
 export function plainCollection(namespace: string, uuid: string | null): WantedCollection {
   return { namespace, type: 'collection', uuid, options: NO_OPTIONS, indexes: [] };
 }
@@ -54,8 +54,8 @@ export function waitingIndexes(specs: readonly Buffer[]): IndexRecord[] {
 const LEFT_OUT = { state: 'left-out', note: 'the load was given --indexes none' } as const;
 
 /**
- * What is not built yet waits, or is left out, as the settings of this run say. Gives the same
- * array where nothing changes.
+ * Lets indexes that are not built yet wait, or leaves them out, as the settings of this run say.
+ * Returns the same array if nothing changes.
  */
 export function settledIndexes(
   indexes: readonly IndexRecord[],
@@ -72,9 +72,9 @@ export function settledIndexes(
 }
 
 /**
- * Creates it, or takes over what stands there where that is ours or empty. Does not build indexes.
- * Repeatable: a crash before the create leaves a record without a collection, which the next call
- * completes.
+ * Creates the collection or view, or takes over one that is ours or empty. Does not build indexes.
+ * Repeatable: a crash before the create leaves a record without a collection, and the next call
+ * makes it.
  * @throws TARGET_NOT_EMPTY, TARGET_PROGRESS_COLLISION, TARGET_DDL_CONFLICT, TARGET_UNSUPPORTED
  */
 export async function ensureCollection(
@@ -109,8 +109,8 @@ export async function ensureCollection(
     }
     await attempt(context, () => registry.save(record as CollectionRecord));
   }
-  // Another attempt of ours may have created it meanwhile: then the target says that it
-  // exists, and all is well.
+  // Another attempt of ours may have created it meanwhile. The target then says that it exists, and
+  // all is well.
   if (!existing) return createAsFarAsTaken(context, record, fields);
   record = await saveBlocked(context, record, stillBlocked(record, existing.options));
   if (record.created || type === 'view') return record;
@@ -154,7 +154,7 @@ async function assertUsable(
   );
 }
 
-/** As far as progress on the target proves it. */
+/** Says whose the collection is, as far as progress on the target proves it. */
 async function whoseItIs(context: StructureContext, namespace: string): Promise<string> {
   const { progress } = context.target;
   const by = `By the progress in ${progress.namespace}`;
@@ -168,16 +168,16 @@ async function whoseItIs(context: StructureContext, namespace: string): Promise<
   return `${by} it is of the load ${loads.join(', ')}: go on with that one (--load), or load into another deployment.`;
 }
 
-/** Also where the cutover was given up, until the load goes on. */
+/** True also where the cutover was given up, until the load goes on. */
 async function wasCutOver(context: StructureContext, load: string): Promise<boolean> {
   const owners = await attempt(context, () => context.target.progress.find(ownerId(load)));
   return typeof owners[0]?.cutover === 'string';
 }
 
 /**
- * Views, after what they stand on. A view on a view must have its collation, which the server
- * checks at creation, so one that is refused is tried again after the others; what is refused with
- * nothing else left stays blocked.
+ * Makes views after the collections and views they stand on. A view on a view must have its
+ * collation, and the server checks that at creation. So a refused view is tried again after the
+ * others. Views that are refused when nothing else is left stay blocked.
  */
 export async function ensureViews(
   context: StructureContext,
@@ -199,8 +199,8 @@ export async function ensureViews(
 }
 
 /**
- * What the target refused of what this load made: a later one, or another version of its server,
- * may take it.
+ * Tries again what the target refused of this load's structure: a later state, or another version
+ * of the server, may take it.
  */
 export async function retryBlocked(context: StructureContext): Promise<void> {
   const { target, registry } = context;
@@ -217,7 +217,7 @@ export async function retryBlocked(context: StructureContext): Promise<void> {
   }
 }
 
-/** Views on other views after these, as far as `viewOn` tells. */
+/** Orders views so that a view comes after the one it stands on, as far as `viewOn` tells. */
 function byDependency(views: readonly WantedCollection[]): WantedCollection[] {
   const byName = new Map(views.map((view) => [view.namespace, view]));
   const ordered = new Set<WantedCollection>();

@@ -7,7 +7,7 @@ import type { LoadSettings } from '../settings/load-settings.ts';
 import type { LoadTarget } from '../target/target.ts';
 import type { Registry } from './registry.ts';
 
-/** What changes of structure on the target need. */
+/** What structure changes on the target need. */
 export interface StructureContext {
   readonly target: LoadTarget;
   readonly registry: Registry;
@@ -28,16 +28,16 @@ export interface NamedIndex {
 
 export interface HoldBackContext extends StructureContext {
   /**
-   * Records in the load's log that an index is about to be held back again. The log is one order
-   * for this and the cutover's end: rejects where the cutover came first, and the cutover refuses
-   * to end where this did.
+   * Records in the load's log that an index is about to be held back again. The log puts this and
+   * the cutover's end into one order. Rejects if the cutover came first; the cutover refuses to end
+   * if this did.
    */
   readonly recordHeldBack: (index: NamedIndex) => Promise<void>;
 }
 
 /**
- * Reads and writes of structure: repeated while the target is away, each attempt only while we own
- * the load.
+ * Reads or writes structure. Repeats it while the target is away, and makes each attempt only while
+ * we own the load.
  */
 export async function attempt<T>(
   context: Pick<StructureContext, 'ownership' | 'signal'>,

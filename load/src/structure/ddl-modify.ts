@@ -9,7 +9,7 @@ import { description, recordFor } from './ddl-record.ts';
 import { createOptions } from './options.ts';
 import type { CollectionRecord } from './registry.ts';
 
-/** What collMod may say of a collection, passed on as it is. */
+/** Fields of collMod that go to the target as they are. */
 const PASSED_ON: ReadonlySet<string> = new Set([
   'validator',
   'validationLevel',
@@ -23,8 +23,8 @@ const PASSED_ON: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * collMod. Of an index only what is wanted changes: what stands on the target stays in its
- * held-back form.
+ * Applies a collMod. An index on the target stays in its held-back form; only what is wanted of it
+ * changes.
  */
 export async function applyModify(context: StructureContext, event: DdlEvent): Promise<void> {
   const { target, registry } = context;
@@ -61,8 +61,8 @@ export async function applyModify(context: StructureContext, event: DdlEvent): P
 }
 
 /**
- * One that was blocked may be taken as it is now. One that nothing is known of was dropped before
- * the inventory: the stream drops it again.
+ * Makes a view again with its changes: a blocked one may be taken as it is now. An unknown one was
+ * dropped before the inventory, and the stream drops it again.
  */
 async function remakeView(context: StructureContext, namespace: string, changes: Fields): Promise<void> {
   const { registry } = context;

@@ -4,8 +4,8 @@ import { attempt, type StructureContext } from './context.ts';
 import type { CollectionRecord } from './registry.ts';
 
 /**
- * A collection may be unknown here: it was there at T0 and gone before the inventory. The stream
- * drops it again.
+ * The record of the event's collection. An unknown collection was there at T0 and gone before the
+ * inventory; the stream drops it again.
  */
 export async function recordFor(context: StructureContext, event: DdlEvent): Promise<CollectionRecord> {
   const known = context.registry.get(event.namespace);

@@ -1,20 +1,20 @@
 /**
- * Structure changes of the stream on the target. Applied between commits, when every lane has
- * reached the barrier and its cursor is written, by one caller, event by event, each recorded as
- * done before the next.
+ * Applies the stream's structure changes to the target: between commits, when every lane has
+ * reached the barrier and its cursor is written. One caller applies event after event, and records
+ * each as done before the next.
  *
- * Every event may come when its effect is there already: a crash came between the effect and its
- * record, or the snapshot's inventory was taken after it. The end state is the same, because the
- * stream's later events repeat whatever followed. Two rules make that so:
- *   - The stream is right about what exists at its moment. A collection that stands on the target
- *     where the source was about to create or rename another one (by uuid) is one that the stream
- *     makes later, with all of its documents.
- *   - A collection that the inventory found under its new name (by uuid) already has everything
- *     that a rename brings. What was written to another one that had the name before has not come
- *     to it: see changes/scopes.ts.
+ * The effect of an event may be there already: a crash came between the effect and its record, or
+ * the snapshot's inventory came after the event. The end state is the same, because the stream's
+ * later events repeat whatever followed. Two rules ensure that:
+ *   - The stream is right about what exists at its moment. If a collection stands on the target where
+ *     the source creates or renames another one (by uuid), the stream makes the standing one later,
+ *     with all of its documents.
+ *   - A collection that the inventory found under its new name (by uuid) already has everything that
+ *     the rename brings. Changes of an earlier collection of that name have not come to it: see
+ *     changes/scopes.ts.
  *
- * Of what the load does not take nothing is applied. A rename out of what it takes is a drop. One
- * into it brings documents that the load has let pass: that stops it.
+ * The load applies nothing of what it does not take. A rename out of its filter is a drop. A rename
+ * into it brings documents that the load has let pass, so the load stops.
  */
 import { elements, findElement } from '@waybill/shared/bson/raw';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
@@ -51,7 +51,7 @@ export async function applyDdl(context: StructureContext, event: DdlEvent): Prom
       await dropOne(context, event.namespace, event);
       break;
     case 'dropDatabase':
-      // Only what is ours: other collections of that name may live on the target.
+      // Only ours: other collections of that database may live on the target.
       for (const { namespace } of context.registry.inDatabase(event.namespace)) {
         await dropOne(context, namespace, event);
       }
@@ -77,15 +77,15 @@ export async function applyDdl(context: StructureContext, event: DdlEvent): Prom
   logger.info('structure change applied', fields);
 }
 
-/** A database that is dropped is so with what is ours in it. */
+/** A dropped database drops our collections in it, whatever the filter says. */
 function isOurs({ takes, registry }: StructureContext, event: DdlEvent): boolean {
   if (concerns(event, takes)) return true;
   return event.operation === 'dropDatabase' && registry.inDatabase(event.namespace).length > 0;
 }
 
 /**
- * From here on the source may have another collection under the name, and what is written to it
- * goes where the old one stands.
+ * From here on the source may have another collection under the name. Its changes go to the old
+ * one, which stays.
  */
 async function forgetUuids({ registry, ...context }: StructureContext, event: DdlEvent): Promise<void> {
   for (const name of [event.namespace, event.to ?? event.namespace]) {
@@ -107,11 +107,11 @@ async function applyCreate(context: StructureContext, event: DdlEvent): Promise<
       record.blocked.some(({ option }) => option === name),
     );
     const isKnown = record.uuid !== null && collectionUuid !== null;
-    // Found by the inventory, or our own create repeated: the record is written before the
+    // The inventory found it, or our own create is repeated: the record is written before the
     // collection is created.
     if (isKnown && record.uuid === collectionUuid) return;
-    // Without uuids (views, sources before 6.0) the same kind of collection is the same one: a drop
-    // would have come between.
+    // Without uuids (views, sources before 6.0) a collection of the same kind is the same one: a
+    // drop would have come between.
     const isSame = isAlike && (!isKnown || (await attempt(context, () => target.isEmpty(namespace))));
     if (isSame) {
       const uuid = collectionUuid ?? record.uuid;
@@ -138,7 +138,7 @@ async function forget(context: StructureContext, namespace: string): Promise<voi
   await attempt(context, () => context.registry.remove(namespace));
 }
 
-/** False where something that is not ours stands there and is left. */
+/** False where something stands there that is not ours; it stays. */
 async function dropOne(context: StructureContext, namespace: string, event: DdlEvent): Promise<boolean> {
   const { target, registry, settings, ownership, logger } = context;
   const record = registry.get(namespace);
@@ -150,7 +150,8 @@ async function dropOne(context: StructureContext, namespace: string, event: DdlE
     return false;
   }
   if (existing) {
-    // A view holds no documents; and where the source dropped nothing, all of them come anew.
+    // A view holds no documents. With a synthetic drop the source dropped nothing, and all
+    // documents come anew.
     const isFree = existing.type === 'view' || event.synthetic;
     if (!isFree && !settings.allowDrop) throw dropNotAllowed(namespace, event);
     await forgetStanding(context, namespace);
@@ -174,8 +175,8 @@ async function applyRename(context: StructureContext, event: DdlEvent): Promise<
   const standing = registry.get(to);
   const isThere = existing && collectionUuid !== null && standing?.uuid === collectionUuid;
   if (isThere) {
-    // The inventory came after the rename, and what the old name collected since is in the new one
-    // already; or this is a repeat, and only the old record may be left.
+    // Either the inventory came after the rename, and the new name already has what the old one
+    // collected since. Or this is a repeat, and only the old record may be left.
     if (source && registry.get(from)) {
       await forgetStanding(context, from);
       await attempt(context, () => target.drop(source, ownership.tag));
@@ -213,13 +214,13 @@ async function applyDropIndexes(context: StructureContext, event: DdlEvent): Pro
     .map(indexName);
   const standing = await attempt(context, () => target.indexes(event.namespace));
   for (const name of names) {
-    // One that was deferred or left out does not stand there, and its name may be another's by now:
-    // only what we built.
+    // Only what we built: a deferred or left-out index does not stand there, and another one may
+    // have its name by now.
     if (isBuiltByUs(record, name, standing)) {
       await attempt(context, () => target.dropIndex(event.namespace, name, ownership.tag));
     }
   }
-  // What was deferred because of a dropped one can be built now.
+  // An index that was deferred because of a dropped one can be built now.
   await saveIndexes(
     context,
     record,
@@ -240,7 +241,7 @@ async function saveIndexes(
 ): Promise<void> {
   const { registry, settings, stats } = context;
   stats.indexesTotal += countWanted(indexes) - countWanted(record.indexes);
-  // Several shards tell of the same index: one that is made known again waits again.
+  // Several shards tell of the same index. An index that is told again waits again.
   stats.indexesBuilt += countBuilt(indexes) - countBuilt(record.indexes);
   await attempt(context, () => registry.save({ ...record, indexes }));
   if (settings.indexes === 'after-snapshot') await buildIndexes(context, record.namespace);

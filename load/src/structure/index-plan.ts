@@ -1,18 +1,18 @@
-/** What to do so that a collection's indexes stand on the target in their held-back form. Pure. */
+/** Plans how a collection's indexes come to stand on the target in their held-back form. Pure. */
 import { indexName, indexSignature, isInherent, type TranslatedIndex, translateIndex } from './index-spec.ts';
 import type { IndexRecord } from './registry.ts';
 
 export interface IndexPlan {
-  /** Indexes of these names are in the way of wanted ones that differ. */
+  /** Names of standing indexes that are in the way of wanted ones, which differ. */
   readonly drop: readonly string[];
   readonly create: readonly TranslatedIndex[];
-  /** The records with the states that do not need the target's consent. */
+  /** The records, with the states that need nothing of the target. */
   readonly records: readonly IndexRecord[];
 }
 
 /**
- * Plans for the records that wait. Two wanted indexes that differ only in what is held back: the
- * first stands there, the other is deferred to cutover, where its uniqueness tells them apart.
+ * Plans for the records that wait. If two wanted indexes differ only in what is held back, the
+ * first stands there, and the other is deferred to cutover, where its uniqueness tells them apart.
  */
 export function planIndexes(
   wanted: readonly IndexRecord[],

@@ -1,5 +1,6 @@
 /**
- * Which indexes may be the one that refused a document: servers name it for duplicates alone. Pure.
+ * Finds the indexes that may have refused a document. Servers name the index for duplicates only.
+ * Pure.
  */
 import { BsonType, elements, findElement, type NamedElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
@@ -11,12 +12,12 @@ export interface IndexRefusal {
   readonly message: string;
 }
 
-/** Of geo indexes there are dozens of codes. */
+/** Geo indexes have dozens of codes. */
 const GEO = /\b(geo|point|location)\b/i;
 
 /**
- * All that may be are set aside together: the one that is to blame among several geo indexes cannot
- * be told.
+ * Whether the index may have refused. All that may have are set aside together: among several geo
+ * indexes nobody can tell which one it was.
  */
 export function mayRefuse(spec: Uint8Array, { code, message }: IndexRefusal): boolean {
   const key = findElement(spec, 'key');

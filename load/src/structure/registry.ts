@@ -1,14 +1,14 @@
 /**
- * What this load made, or took over, on the target: one document per collection and view in the
+ * What this load made or took over on the target: one document per collection and view in the
  * progress collection. It says which collections are ours, and what the source wants of each:
  * options and indexes in the source's own bytes. What is held back until cutover is the difference
  * between that and the target.
  *
- * Kept there, and not derived from the manifest, because it has to survive restarts that no longer
- * read the stream from its first commit, renames (the document moves along), and cutover, which
- * runs without the stream.
+ * It is kept there, and not derived from the manifest, because it must survive three things:
+ * restarts that no longer read the stream from its first commit, renames (the document moves
+ * along), and the cutover, which runs without the stream.
  *
- * A document is written *before* its collection is created, and removed after it is dropped: so a
+ * A document is written *before* its collection is created, and removed after it is dropped. So a
  * crash never leaves a collection of ours that looks like somebody else's.
  */
 
@@ -17,10 +17,10 @@ import type { ProgressDocument, ProgressStore, ProgressValue } from '../target/p
 
 /**
  * waiting: to be built. built: stands there in its held-back form. deferred: can only stand there
- * once another index is final, at cutover. set-aside: refused a document of the stream, and is
- * built at cutover. skipped: no current server has such an index. blocked: the target refused it.
- * left-out: the load was told to build none, so the cutover builds none either; a later run that is
- * told otherwise does.
+ * once another index is final, at cutover. set-aside: refused a document of the stream; the cutover
+ * builds it. skipped: no current server has such an index. blocked: the target refused it.
+ * left-out: --indexes none, so the cutover does not build it either; a later run with another
+ * --indexes does.
  */
 export type IndexState = 'waiting' | 'built' | 'deferred' | 'set-aside' | 'skipped' | 'blocked' | 'left-out';
 
@@ -45,18 +45,17 @@ export interface CollectionRecord {
   /** Of the source's collection, hex; null where it is not known. */
   readonly uuid: string | null;
   /**
-   * Of the collection on the target, hex: where it is known, it stood there after the record was
-   * written, so that it is gone if it does not now. Null before that, and again before it is
-   * dropped or renamed.
+   * Of the collection on the target, hex. It stood there after the record was written, so if it
+   * does not now, it is gone. Null before that, and again before the load drops or renames it.
    */
   readonly targetUuid: string | null;
-  /** We created it; otherwise it stood there, empty, and we took it over. */
+  /** We created it. Otherwise it stood there empty, and we took it over. */
   readonly created: boolean;
   /** As the source has them: raw BSON. */
   readonly options: Buffer;
   /** Its validator is not the source's, so we must not write past it. */
   readonly foreignValidator: boolean;
-  /** What of it, beside indexes, the target refuses: it stands there without that. */
+  /** Parts that the target refuses, beside indexes. */
   readonly blocked: readonly BlockedPart[];
   readonly indexes: readonly IndexRecord[];
 }
@@ -112,7 +111,7 @@ export class Registry {
     this.#records.set(namespace, record);
   }
 
-  /** What is known of several collections on the target, in one write. */
+  /** Records what is known of several collections on the target, in one write. */
   async saveTargetUuids(uuids: ReadonlyMap<string, string | null>): Promise<void> {
     const changed = [...uuids].filter(([namespace, uuid]) => this.get(namespace)?.targetUuid !== uuid);
     for (let at = 0; at < changed.length; at += UUIDS_IN_WRITE) {
@@ -135,8 +134,8 @@ export class Registry {
   }
 
   /**
-   * A crash between the two leaves both names; the repeated rename finds the old one without a
-   * collection and ends here again.
+   * A crash between the two writes leaves both names. The repeated rename finds the old one without
+   * a collection and ends here again.
    */
   async move(from: string, to: string): Promise<void> {
     const record = this.#records.get(from);

@@ -1,16 +1,16 @@
 /**
  * Unique indexes that a cutover has made, or is about to make, while the load may still have
- * something to apply: the cutover was killed, or was refused later, and the application writes on.
- * Then values that change hands between documents meet in the index, in whatever order the lanes
- * write them, and the load has to hold it back again.
+ * something to apply: the cutover was killed or refused, and the application writes on. Then values
+ * that change hands between documents meet in the index, since lanes write in any order. The load
+ * has to hold such an index back again.
  *
- * Only these: each is marked on the target before it is touched, and only if it was not unique by
- * then. So one that somebody else made unique is never marked, and what it refuses stays refused. A
- * crash between the mark and the index leaves a mark on an index that refuses nothing. The load
- * spends the very mark that it has read: a cutover may be marking the index anew, to make it unique
- * once more.
+ * Only these indexes: the cutover marks each on the target before it touches it, and only if it is
+ * not unique yet. So an index that somebody else made unique is never marked, and its refusals
+ * stay. A crash between the mark and the index leaves a mark on an index that refuses nothing. The
+ * load spends the very mark that it has read: a cutover may be marking the index anew, to make it
+ * unique once more.
  *
- * Beside them what refuses for another reason than a duplicate: see set-aside.ts.
+ * Indexes that refuse for another reason than a duplicate: see set-aside.ts.
  */
 import { randomUUID } from 'node:crypto';
 import { splitNamespace } from '@waybill/shared/base/record';
@@ -23,7 +23,7 @@ import type { IndexRefusal } from './refusing.ts';
 import type { IndexRecord } from './registry.ts';
 import { type SetAside, setAside } from './set-aside.ts';
 
-/** For the cutover. */
+/** Called by the cutover. */
 export async function markRestored(
   store: ProgressStore,
   load: string,
@@ -34,7 +34,7 @@ export async function markRestored(
   await store.update([{ id, set: mark, upsert: true }]);
 }
 
-/** For the cutover, where the index was left as it was. */
+/** Called by the cutover when it left the index as it was. */
 export async function unmarkRestored(
   store: ProgressStore,
   load: string,
@@ -45,11 +45,11 @@ export async function unmarkRestored(
 
 interface Mark extends NamedIndex {
   readonly id: string;
-  /** Tells it from a later one of the same index. */
+  /** Tells it from a later mark of the same index. */
   readonly mark: string;
 }
 
-/** What stands in the way of the load's writes on the target, and is taken out of it. */
+/** Takes indexes out of the way of the load's writes. */
 export class RestoredIndexes {
   readonly #context: HoldBackContext;
   /** Lanes meet the same index at the same time. */
@@ -62,8 +62,8 @@ export class RestoredIndexes {
   }
 
   /**
-   * Whether what that index refused as a duplicate can be written now: it was the cutover's, and is
-   * held back again.
+   * Whether the duplicate that the index refused can be written now: the index was the cutover's,
+   * and is held back again.
    */
   free(restored: NamedIndex): Promise<boolean> {
     const key = JSON.stringify([restored.namespace, restored.index]);
@@ -77,7 +77,9 @@ export class RestoredIndexes {
     return freeing;
   }
 
-  /** What may have refused a document, for another reason than a duplicate. */
+  /**
+   * Sets aside the indexes that may have refused a document for another reason than a duplicate.
+   */
   setAside(namespace: string, refusal: IndexRefusal): Promise<SetAside> {
     return this.#inTurn(namespace, () => setAside(this.#context, namespace, refusal));
   }
@@ -91,8 +93,8 @@ export class RestoredIndexes {
   }
 
   /**
-   * Before a structure change: it then meets the indexes as the registry has them. Of a database:
-   * of all that is in it.
+   * Frees the indexes of these collections, or of all in these databases, before a structure
+   * change. The change then meets them as the registry has them.
    */
   async freeAll(...namespaces: readonly string[]): Promise<void> {
     const marks = await this.#marks(restoredPrefix(this.#context.settings.load));
@@ -138,12 +140,12 @@ export class RestoredIndexes {
       if (await attempt(this.#context, change)) return;
       await this.#markWaiting(namespace, name);
     }
-    // What was not built before the cutover is its to make, again.
+    // An index that was not built before the cutover is the cutover's to make, again.
     await attempt(this.#context, () => target.dropIndex(namespace, name, ownership.tag));
     if (state === 'built') await buildIndexes(this.#context, namespace);
   }
 
-  /** First, so that a crash after the drop leaves an index that the next run builds. */
+  /** Saved first: a crash after the drop leaves an index that the next run builds. */
   async #markWaiting(namespace: string, name: string): Promise<void> {
     const { registry, stats } = this.#context;
     const record = registry.get(namespace);

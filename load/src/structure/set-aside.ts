@@ -1,9 +1,9 @@
 /**
- * An image of the stream may be later than its event, and so meet an index that the stream drops
- * before the source came to that image. Any index can refuse one from the future: parallel arrays,
- * a bad point, an unknown language, a key too long. What refused is set aside, that is taken from
- * the target until the cutover, which builds it on the documents as they are in the end. Only what
- * is refused there is refused for good.
+ * An image of the stream may be later than its event. So it may meet an index that the source
+ * dropped before it came to that image. Any index can refuse such an image: parallel arrays, a bad
+ * point, an unknown language, a key too long. The load sets an index that refused aside: it drops
+ * it on the target, and the cutover builds it on the final documents. Only a refusal there is
+ * final.
  */
 import { attempt, type HoldBackContext } from './context.ts';
 import { standsAmong } from './index-spec.ts';
@@ -11,17 +11,17 @@ import { type IndexRefusal, mayRefuse } from './refusing.ts';
 import type { IndexRecord, IndexState } from './registry.ts';
 
 /**
- * now: the document may be taken. before: so it may, another lane met the same index. none:
- * it was no index of ours.
+ * now: the document may be written. before: the same, since another lane met the index first. none:
+ * no index of ours refused.
  */
 export type SetAside = 'now' | 'before' | 'none';
 
-/** What stands there under its name is not the load's. */
+/** An index of that name on the target is not the load's. */
 const NOT_OURS: ReadonlySet<IndexState> = new Set(['skipped', 'left-out']);
 
 /**
- * The record says so first: a crash after that leaves an index that stands and is set
- * aside at its next refusal.
+ * Saves the record before the drop: a crash in between leaves an index that its next refusal sets
+ * aside.
  */
 export async function setAside(
   context: HoldBackContext,

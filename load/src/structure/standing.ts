@@ -1,15 +1,14 @@
 /**
- * What this load made on the target is still there: asked at each start, since nobody else would
- * say. A collection that somebody dropped would come into being again with the next change of one
- * of its documents, and hold that one alone.
+ * Checks at each start that everything this load made on the target is still there; nobody else
+ * would say. The next change of a document would make a dropped collection again, with that
+ * document alone.
  *
- *   record ── create ── uuid recorded        known to stand there from here on
- *   uuid forgotten ── drop or rename         known no more, so that a crash in between accuses
- *   nobody
+ *   record ── create ── uuid recorded    known to stand there from here on
+ *   uuid forgotten ── drop or rename     not known any more: a crash in between accuses nobody
  *
- * A target that was restored with its progress has other uuids everywhere, where the tool that did
- * it makes collections anew. The collection of the progress tells: where it has another uuid, those
- * of the others prove nothing, and are noted anew before its own.
+ * A tool that restores a target with its progress may make collections anew, so all uuids differ.
+ * The uuid of the progress collection tells: if it differs, the recorded uuids prove nothing. They
+ * are recorded anew before the uuid of the progress.
  */
 
 import { WaybillError } from '@waybill/shared/base/errors';
@@ -41,8 +40,8 @@ export async function assertStanding(
   const loaded = phases.snapshotApplied ? byUuid(finished, stream) : byName(finished);
   const documentsOf = ({ namespace, uuid }: CollectionRecord): number =>
     loaded.get(phases.snapshotApplied ? (uuid ?? UNKNOWN) : namespace) ?? 0;
-  // Until the snapshot is applied nothing drops, renames or deletes. After it each change
-  // deletes one document at most.
+  // Until the snapshot is applied nothing drops, renames or deletes. After it each change deletes
+  // at most one document.
   const lost = records.flatMap((record) => {
     const isLost = !phases.snapshotApplied && documentsOf(record) > 0 && !isThere(record);
     return lossOf(record, standing, isRestored) ?? (isLost ? `${record.namespace} (gone)` : []);
@@ -62,7 +61,7 @@ export async function assertStanding(
   if (progressUuid !== progressNow) await recordProgressUuid(context, progressNow);
 }
 
-/** No collection's uuid. */
+/** The uuid of no collection. */
 const UNKNOWN = '';
 /** Collections asked about at once. */
 const CONCURRENCY = 8;
@@ -78,7 +77,7 @@ async function empty(
   return records.filter((_, index) => answers[index]);
 }
 
-/** Once they have been created: from now on they are known to stand there. */
+/** Records the uuids of new collections: from now on they are known to stand there. */
 export async function markStanding(context: StructureContext): Promise<void> {
   const records = ours(context).filter(({ targetUuid }) => targetUuid === null);
   await recordStanding(context, records, await listStanding(context, records));
@@ -98,7 +97,7 @@ async function recordProgressUuid(context: StructureContext, progressUuid: strin
   await attempt(context, () => target.progress.update([change]));
 }
 
-/** The same for what one change of structure has made. */
+/** The same for the collection that one structure change has made. */
 export async function markOneStanding(context: StructureContext, namespace: string): Promise<void> {
   const record = context.registry.get(namespace);
   if (!record || record.type === 'view' || record.targetUuid !== null) return;
@@ -106,7 +105,7 @@ export async function markOneStanding(context: StructureContext, namespace: stri
   if (found) await recordStanding(context, [record], new Map([[namespace, found]]));
 }
 
-/** Before it is dropped or renamed on purpose. */
+/** Called before the load drops or renames the collection. */
 export async function forgetStanding(context: StructureContext, namespace: string): Promise<void> {
   const { registry } = context;
   if (!registry.get(namespace)?.targetUuid) return;
@@ -156,7 +155,7 @@ function lossOf(
   return `${namespace} (another collection of that name)`;
 }
 
-/** Documents that snapshot segments have brought. */
+/** Documents that snapshot segments have brought, by namespace. */
 function byName(finished: LoadedProgress['finished']): ReadonlyMap<string, number> {
   const documents = new Map<string, number>();
   for (const { namespace, records } of finished) {

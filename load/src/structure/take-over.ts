@@ -1,8 +1,8 @@
 /**
- * A collection that stood on the target before the load, empty. What it would do to documents by
- * itself is held back as what the load makes itself is: an index that makes unique, or expires,
- * gives way to its held-back form, and cutover gives it back. Of an index that the source has too
- * that is the source's form; any other is recorded as it stood there.
+ * Takes over an empty collection that stood on the target before the load. An index that is unique
+ * or expires documents gives way to its held-back form, and the cutover gives it back. If the
+ * source has that index too, the cutover gives it the source's form. Any other is recorded as it
+ * stood there.
  */
 
 import { WaybillError } from '@waybill/shared/base/errors';
@@ -18,9 +18,10 @@ import type { CollectionRecord, IndexRecord } from './registry.ts';
 const STOOD_BEFORE = 'stood on the target before the load';
 
 /**
- * What is wanted of the collection, and before it what stands there and acts: it is told apart by
- * its uniqueness before another of its key is made. To be recorded before {@link holdBackStanding}
- * touches anything. @throws TARGET_DDL_CONFLICT
+ * Returns the wanted indexes, and before them the acting ones that stand there: their uniqueness
+ * tells them apart before another index of their key is made. Record the result before {@link
+ * holdBackStanding} touches anything.
+ * @throws TARGET_DDL_CONFLICT
  */
 export async function withStanding(
   context: StructureContext,
@@ -38,7 +39,7 @@ export async function withStanding(
   return [...theirs, ...wanted.filter(({ name }) => !names.has(name))];
 }
 
-/** Repeatable. A crash after a drop leaves an index that waits, which is then built like others. */
+/** Repeatable. A crash after a drop leaves a waiting index, which is built like others. */
 export async function holdBackStanding(
   context: StructureContext,
   record: CollectionRecord,
@@ -60,7 +61,7 @@ export async function holdBackStanding(
     try {
       await attempt(context, () => target.dropIndex(namespace, index.name, ownership.tag));
     } catch (error) {
-      // A sharded collection keeps the index of its shard key. What only refuses may stay.
+      // A sharded collection keeps the index of its shard key. An index that only refuses may stay.
       if (!isRefusal(error) || heldBackOf(spec).expiry.kind !== 'none') throw error;
       logger.warn('a unique index that the target needs stays as it is', { namespace, index: index.name });
       continue;
@@ -81,7 +82,7 @@ export async function holdBackStanding(
   return after;
 }
 
-/** Those that refuse or delete documents. */
+/** Indexes that refuse or delete documents. */
 async function actingIndexes(context: StructureContext, namespace: string): Promise<readonly Buffer[]> {
   const standing = await attempt(context, () => context.target.indexes(namespace));
   return standing.filter((spec) => {
