@@ -1,7 +1,7 @@
 /**
  * A load: one stream into one target. In order: take the load over (its log, then the target),
- * snapshot, indexes, changes. Every step finds out from the target what is done already, so that a
- * load that was killed anywhere goes on there.
+ * snapshot, indexes, changes. Every step asks the target what is done already, so a load that was
+ * killed anywhere goes on there.
  */
 import { WaybillError } from '@waybill/shared/base/errors';
 import { LinkedAbort } from '@waybill/shared/base/lifecycle';
@@ -18,7 +18,8 @@ import { whatTookOver } from './progress/successor.ts';
 import type { LoadDeps, LoadResult } from './run/load-deps.ts';
 import { runTaken } from './run/load-run.ts';
 import type { EndedRun, LoadRunDeps } from './run/run-context.ts';
-import { assertStartable, takeLog } from './run/start.ts';
+import { assertStartable } from './run/start.ts';
+import { takeLog } from './run/take-log.ts';
 import { recordedFilter, settleFilter } from './settings/load-filter.ts';
 import type { LoadSettings } from './settings/load-settings.ts';
 import { awaitStream } from './source/await-stream.ts';
@@ -63,7 +64,8 @@ export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<L
 }
 
 /**
- * Takes the load over and runs it, until it ends or somebody else has it. `store` has its progress.
+ * Takes the load over and runs it, until it ends or somebody else has it. `store` holds its
+ * progress.
  */
 async function runOwned(
   settings: LoadSettings,
@@ -86,8 +88,8 @@ async function runOwned(
   );
   try {
     using stop = new LinkedAbort(signal, ownership.fenced);
-    // Again, since another first start may have come in between: from here on nobody else records
-    // one.
+    // Again: another first start may have come in between. From here on nobody else records a
+    // filter.
     const filter = settleFilter(settings, recordedFilter(log.state), identity, settings.load, patterns);
     const taken = { identity, filter, target, log, ownership };
     const ended = await runTaken(settings, { ...deps, signal: stop.signal }, taken);

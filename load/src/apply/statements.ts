@@ -7,8 +7,8 @@ import {
 import type { TargetCapabilities } from '../target/target.ts';
 
 /**
- * The statement that makes the target's document of that `_id` be exactly this one; without
- * `upsert`, where there is one.
+ * The statement that makes the target's document of that `_id` exactly this one. Without `upsert`,
+ * only if there is one.
  */
 export function putStatement(
   capabilities: Pick<TargetCapabilities, 'keepsEmptyTimestamps'>,

@@ -1,9 +1,9 @@
 import PQueue from 'p-queue';
 
 /**
- * Does the work for every item, a few at once. After a failure no further one is begun, and those
- * under way have ended when this rejects: nobody may still be writing when the load lets go of what
- * it owns.
+ * Does the work for every item, a few at once. After a failure it begins no further one, and
+ * rejects when those under way have ended: nobody may still be writing when the load lets go of
+ * what it owns.
  */
 export async function sideBySide<T>(
   items: readonly T[],

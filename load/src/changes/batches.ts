@@ -5,7 +5,9 @@ export interface BatchLimits {
   readonly bytes: number;
 }
 
-/** Consecutive writes in batches; one that is too large for any is a batch of its own. */
+/**
+ * Cuts consecutive writes into batches. A write that is too large for any is a batch of its own.
+ */
 export function* batches(
   writes: readonly Write[],
   limits: BatchLimits,
@@ -25,5 +27,5 @@ export function* batches(
   if (from < writes.length) yield writes.slice(from);
 }
 
-/** What an update or delete statement has around its `_id` and document. */
+/** Bytes of an update or delete statement around its `_id` and document. */
 const STATEMENT_BYTES = 64;

@@ -1,10 +1,10 @@
 /**
- * Changes, from the cursors on, until stopped or until what was asked for is reached.
+ * Applies changes, from the cursors on, until stopped or until the load reaches what was asked for.
  *
  * Commits are gathered into windows while there are more to read: being behind makes windows large,
- * and coalescing wins. At the head the window goes off at once: being close makes them small, and
+ * and coalescing wins. At the head the window goes off at once: being close makes windows small and
  * quick. A commit of structure changes is a barrier: every lane reaches it and its cursor is
- * written before the first event is applied; each event is recorded when it is done; then the
+ * written before the first event is applied. Each event is recorded when it is done, and then the
  * cursors pass it. A crash at any point repeats at most the event in hand.
  */
 
@@ -49,13 +49,13 @@ export interface ChangesDeps {
 }
 
 export interface ChangesStart {
-  /** The slowest lane's: the first commit read is the one after it. */
+  /** The slowest lane's. The first commit read is the one after it. */
   readonly from: LaneCursor;
   readonly cursors: readonly LaneCursor[];
   readonly barrier: BarrierProgress;
   /**
-   * The stream's head as this run begins, and what it says by then: the cursors may be past the
-   * commits that said it.
+   * The stream's head as this run begins, and what the stream says by then. The cursors may be past
+   * the commits that said it.
    */
   readonly head: number;
   readonly caughtUp: boolean;
@@ -104,8 +104,7 @@ class ChangesPhase {
       settings,
       writer,
       onRefused,
-      // An insert in vain is repeated alone; a document that is not there has its whole batch
-      // repeated.
+      // A wrong insert is repeated alone. A missing document has its whole batch repeated.
       expected: { new: new Expectation(0.1), existing: new Expectation(0) },
       takes: structure.takes,
       stats: structure.stats,
@@ -187,9 +186,9 @@ class ChangesPhase {
   }
 
   /**
-   * The commit in which the moment lies, or the first one after it. The cursor stays at the commit
-   * before: a structure change of this one that is done is noted with the barrier, and a change
-   * with the cursor's sequence.
+   * Takes the commit in which the moment lies, or the first one after it. The cursor stays at the
+   * commit before. The barrier notes structure changes of this commit that are done; the cursor's
+   * sequence notes its changes.
    */
   async #takePart(next: ChainedCommit, moment: Moment, share: Share): Promise<void> {
     const { commit } = next;
@@ -226,7 +225,7 @@ class ChangesPhase {
       this.#waitsForCaughtUp = false;
       this.#marks.add('caught-up', seq);
     }
-    // With nothing under way no cursor will come that could do this.
+    // With nothing under way, no later cursor would check the marks.
     if (!this.#marks.isEmpty && this.#cursor.seq >= seq) {
       await this.#pipeline.drain();
       await this.#checkMarks();

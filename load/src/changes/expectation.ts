@@ -1,16 +1,15 @@
 import type { WriteScope } from '../apply/batch.ts';
 
 /**
- * Runs that go without an expectation that failed: a repeated piece of the stream is as long as a
+ * Runs without an expectation after it failed: a repeated piece of the stream is as long as a
  * window.
  */
 const RUNS_WITHOUT = 64;
 
 /**
- * What the stream lets expect of the target, where the writes that rely on it cost a server half:
- * that what is inserted is new, that what is changed stands there. It is wrong where the snapshot
- * was ahead of the stream, or where a window is repeated after a crash. A wrong guess costs time
- * and nothing else.
+ * What the stream lets us expect of the target: an inserted document is new, a changed one stands
+ * there. Writes that rely on it cost a server half. It is wrong where the snapshot was ahead of the
+ * stream, or where a window is repeated after a crash. A wrong guess costs time and nothing else.
  */
 export class Expectation {
   readonly #mostWrong: number;
@@ -18,8 +17,8 @@ export class Expectation {
   readonly #without = new Map<string, number>();
 
   /**
-   * @param mostWrong the share of a batch's writes that may be wrong before the plain way is the
-   *   cheaper one
+   * @param mostWrong the share of a batch's writes that may be wrong before the plain way is
+   * cheaper
    */
   constructor(mostWrong: number) {
     this.#mostWrong = mostWrong;

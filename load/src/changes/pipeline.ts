@@ -37,7 +37,7 @@ export interface PipelineDeps extends Omit<LaneDeps, 'signal'> {
   readonly cursors: readonly LaneCursor[];
   /** Windows under way at once. */
   readonly windows: number;
-  /** Bytes of changes that wait for or are in their lane; with more, reading pauses. */
+  /** Bytes of changes that wait for their lane or are in it. With more, reading pauses. */
   readonly bytes: number;
   /** Writes the cursor, once every lane is through a window. */
   readonly advance: (end: LaneCursor) => Promise<void>;
@@ -73,7 +73,7 @@ export class Pipeline {
     return this.#failure;
   }
 
-  /** Begins to fetch what is to be read with one of the next windows. */
+  /** Begins to fetch what one of the next windows reads. */
   expect({ segments = [] }: Commit): void {
     for (const entry of segments) {
       if (entry.kind !== 'changes') continue;
@@ -130,8 +130,7 @@ export class Pipeline {
   }
 
   /**
-   * Windows are read one after the other, so every lane's parts queue up in the order of the
-   * stream.
+   * Reads one window after the other, so every lane's parts queue up in the order of the stream.
    */
   async #readAndQueue(window: Window): Promise<readonly Promise<void>[]> {
     const signal = this.#abort.signal;
@@ -169,7 +168,7 @@ export class Pipeline {
   }
 
   #fail(error: unknown): void {
-    // What the abort brings about in other lanes comes after its cause.
+    // The cause comes before what the abort brings about in other lanes.
     this.#failure ??= { error };
     this.#abort.abort(this.#deps.signal.aborted ? abortReason(this.#deps.signal) : undefined);
   }

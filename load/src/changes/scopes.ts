@@ -1,16 +1,17 @@
 /**
- * Which collection of the target a run of changes goes to: the one that stands under its namespace,
- * if it is theirs.
+ * Finds the collection of the target for a run of changes: the one under their namespace, if it is
+ * theirs.
  *
- * The uuid in a change says whose it is. In a replica set a name only goes to another collection by
- * an event that the stream holds, a barrier, and the registry follows those. So a change whose uuid
- * differs from the registry's is older than what stands there: the stream named a collection by a
- * name that it had after T0, and its snapshot came after that change. Written, the change would put
- * a document of one collection into another, where nothing takes it away again; it is let pass.
+ * The uuid in a change says whose it is. In a replica set a name goes to another collection only by
+ * an event of the stream, a barrier, and the registry follows those. So a change whose uuid differs
+ * from the registry's is older than the collection that stands there: the stream named a collection
+ * by a name that it had after T0, and its snapshot came after that change. Writing the change would
+ * put a document of one collection into another, where nothing takes it away again. So the load
+ * leaves it out.
  *
- * Not compared where that does not hold: a sharded cluster gives a collection a new uuid when it
- * moves or reshards it, with no event for the load; before 6.0 changes say no uuid; and structure
- * changes that were ignored leave a record without one.
+ * Uuids are not compared where that does not hold. A sharded cluster gives a collection a new uuid
+ * when it moves or reshards it, without an event for the load. Before 6.0 changes carry no uuid.
+ * Ignored structure changes leave a record without one.
  */
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import type { WriteScope } from '../apply/batch.ts';
@@ -30,8 +31,8 @@ export class Scopes {
   }
 
   /**
-   * One look at the target per namespace and run of commits between barriers. Null: the changes are
-   * another collection's.
+   * Looks at the target once per namespace between two barriers. Null: the changes are another
+   * collection's.
    */
   async of(namespace: string, collectionUuid: Uint8Array | null): Promise<WriteScope | null> {
     const theirs = this.#keepsUuids ? hexOf(collectionUuid) : null;

@@ -1,6 +1,4 @@
-/**
- * What is looked at when a load is started for the first time, before anything of it is recorded.
- */
+/** The checks when a load starts for the first time, before anything of it is recorded. */
 
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { Logger } from '@waybill/shared/base/logger';

@@ -4,6 +4,7 @@ import type { Metrics } from '@waybill/shared/base/metrics';
 import type { ClusterTime } from '@waybill/shared/base/position';
 import type { LoadStats } from '@waybill/shared/base/stats';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
+import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { Blocked } from '../structure/blocked.ts';
 import type { IndexReport } from '../structure/indexes.ts';
@@ -19,6 +20,11 @@ export interface LoadDeps {
   readonly signal: AbortSignal;
   /** Decides about documents that the target refuses. Default: the load stops. */
   readonly onRefused?: RefusalPolicy;
+}
+
+/** What a load's start needs of them, and the stream's identity. */
+export interface StartDeps extends Pick<LoadDeps, 'bucket' | 'logger' | 'signal' | 'target'> {
+  readonly identity: StreamIdentity;
 }
 
 export interface LoadResult {

@@ -1,8 +1,8 @@
 /**
- * What a load takes of its stream. Fixed for the life of the load: recorded in its log with
- * `load-started`, which is committed before anything is written to the target's collections, so
- * that a crash leaves either no filter and nothing applied, or both. Everything that reads the load
- * later (verify, cutover, status) finds it there.
+ * What a load takes of its stream. It is fixed for the life of the load: `load-started` in the
+ * load's log records it before anything is written to the target's collections. So a crash leaves
+ * either no filter and nothing applied, or both. Whoever reads the load later (verify, cutover,
+ * status) finds it there.
  */
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { DdlEvent, Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
@@ -11,7 +11,7 @@ import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { patternsIn, type StreamPatterns } from '@waybill/shared/manifest/stream-patterns';
 import { NamespaceFilter, patternsText } from '@waybill/shared/mongo/facts/namespace-filter';
 
-/** Patterns as {@link NamespaceFilter} has them; both empty: everything that is in the stream. */
+/** Patterns as {@link NamespaceFilter} has them. Both empty: everything in the stream. */
 export interface LoadFilter {
   readonly include: readonly string[];
   readonly exclude: readonly string[];
@@ -19,7 +19,7 @@ export interface LoadFilter {
 
 export const EVERYTHING: LoadFilter = { include: [], exclude: [] };
 
-/** Says of a namespace whether the load takes it. */
+/** Tells whether the load takes a namespace. */
 export type Takes = (namespace: string) => boolean;
 
 /** Remembers its last answer: records of one collection come in runs. */
@@ -38,15 +38,16 @@ export function takesOf(filter: LoadFilter): Takes {
 }
 
 /**
- * Whether a structure change touches something that the load takes. A database counts where
- * everything is taken.
+ * Whether a structure change touches something that the load takes. A change of a whole database
+ * counts if the load takes everything.
  */
 export function concerns({ namespace, to }: DdlEvent, takes: Takes): boolean {
   return takes(namespace) || (to !== undefined && takes(to));
 }
 
 /**
- * What source and target are compared in: of what the stream includes that which the load takes.
+ * The namespaces that are compared between source and target: those of the stream that the load
+ * takes.
  */
 export function comparedNamespaces(
   identity: StreamIdentity,
@@ -67,7 +68,7 @@ export function filterEvidence(filter: LoadFilter): NonNullable<Milestone['evide
   return isEverything(filter) ? {} : { include: JSON.stringify(include), exclude: JSON.stringify(exclude) };
 }
 
-/** Null where the load has not been started, so that none is fixed. */
+/** Null if the load has not been started: no filter is fixed then. */
 export function recordedFilter(log: StreamState): LoadFilter | null {
   const started = milestoneOf(log, 'load-started');
   if (!started) return null;
@@ -76,11 +77,11 @@ export function recordedFilter(log: StreamState): LoadFilter | null {
 }
 
 /**
- * The filter to go on with. What is given with no pattern at all is not given. The stream's own
- * patterns take everything that is in it, so that capture and load may share a configuration file:
- * those of its creation, and those of `now`.
- * @throws LOAD_OPTIONS_CHANGED where the load was started with another one; CONFIG_INVALID for what
- *   is no pattern
+ * The filter to go on with. Empty patterns count as not given. The stream's own patterns, those of
+ * its creation and those of `now`, take everything in it: capture and load may share a
+ * configuration file.
+ * @throws LOAD_OPTIONS_CHANGED if the load was started with another one; CONFIG_INVALID for an
+ *   invalid pattern
  */
 export function settleFilter(
   given: LoadFilter,
@@ -104,7 +105,7 @@ export function settleFilter(
   );
 }
 
-/** As one would give it. */
+/** The options that give this filter. */
 export function filterText(filter: LoadFilter): string {
   return patternsText(filter) ?? 'everything in the stream';
 }

@@ -2,9 +2,9 @@ import { WaybillError } from '@waybill/shared/base/errors';
 import type { ClusterTime } from '@waybill/shared/base/position';
 
 /**
- * A moment of the stream, the last record included: the one of that sequence, or the last one of
- * that cluster time. It may lie inside a commit. All records of a transaction carry the time of its
- * commit, so a cluster time never splits one; a sequence names one record, and may.
+ * The last record of a load that is to stop at a moment of the stream: the one of that sequence, or
+ * the last one of that cluster time. It may lie inside a commit. All records of a transaction carry
+ * the time of its commit, so a cluster time never splits one. A sequence names one record, and may.
  */
 export type Moment = { readonly sequence: number } | { readonly clusterTime: ClusterTime };
 
@@ -15,64 +15,62 @@ export type Moment = { readonly sequence: number } | { readonly clusterTime: Clu
 export type LoadUntil = 'snapshot-applied' | 'caught-up' | 'drained' | Moment;
 
 /**
- * What a load does, with everything resolved; {@link resolveLoadSettings} fills in the defaults.
+ * What a load does, with every setting given; {@link resolveLoadSettings} fills in the defaults.
  */
 export interface LoadSettings {
   readonly stream: string;
-  /**
-   * Names this load among those of the stream and on the target. Letters, digits, `.`, `_` and `-`.
-   */
+  /** The load's name within the stream and on the target: letters, digits, `.`, `_` and `-`. */
   readonly load: string;
   /**
-   * Namespaces to take of the stream, and to leave; both empty: as the load was started, or
+   * Namespaces to take of the stream, and to leave. Both empty: as the load was started, or
    * everything ({@link LoadFilter}).
    */
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   /** A new load may have patterns that name nothing in the stream. */
   readonly allowEmpty: boolean;
-  /** How long a stream that is not there yet is waited for. */
+  /** How long the load waits for a stream that is not there yet, in milliseconds. */
   readonly waitForStream: number;
   /** Null: it follows the stream until it is stopped. */
   readonly until: LoadUntil | null;
   /**
-   * When secondary indexes are built. `last`: once drained, or by cutover. `none`: never, not by
-   * cutover either.
+   * When secondary indexes are built. `last`: once drained, or by cutover. `none`: never, also not
+   * by cutover.
    */
   readonly indexes: 'after-snapshot' | 'last' | 'none';
   readonly ddl: 'apply' | 'halt' | 'ignore';
   readonly allowDrop: boolean;
   /**
-   * The database on the target that holds our progress; null: the one that the load began with, or
+   * The database on the target that holds our progress. Null: the one that the load began with, or
    * `waybill`.
    */
   readonly progressDatabase: string | null;
   /** Write commands in flight at once. */
   readonly workers: number;
-  /** Snapshot segments read at once; each is held compressed in memory while it is applied. */
+  /** Snapshot segments read at once. Memory holds each of them, compressed, while it is applied. */
   readonly openSegments: number;
   readonly snapshotBatchDocuments: number;
   readonly snapshotBatchBytes: number;
   readonly batchRecords: number;
   readonly batchSize: number;
   /**
-   * Commits are taken together up to this many bytes of documents, so that coalescing wins more
-   * when behind.
+   * A window holds commits with up to this many bytes of documents: a load that is behind coalesces
+   * more.
    */
   readonly windowBytes: number;
   /** Windows in memory at once: one applied while the next is read. */
   readonly windows: number;
-  /** Segments are fetched this many bytes ahead of their turn; one at least, however large. */
+  /** Segments are fetched this many bytes ahead of their turn; at least one, however large. */
   readonly readAheadBytes: number;
-  /** How often the manifest is looked at when it has nothing new, in milliseconds. */
+  /** How often the load looks at a manifest with nothing new, in milliseconds. */
   readonly pollMs: number;
-  /** The same where nothing has changed for long. */
+  /** The same when nothing has changed for long. */
   readonly idlePoll: number;
   /** Ownership is confirmed this often, in milliseconds. */
   readonly confirmMs: number;
   /**
-   * No batch is sent when the last confirmation is older than this, in milliseconds. A new owner
-   * waits this out.
+   * No batch is sent if the last confirmation is older than this, in milliseconds. A new owner
+   * waits this long.
    */
   readonly leaseMs: number;
   /** The server gives a write up after this, in milliseconds. */
@@ -109,11 +107,11 @@ export const LOAD_DEFAULTS = {
   maxWriteMs: 60_000,
 } as const satisfies LoadSettings;
 
-/** Errors: CONFIG_INVALID. */
+/** @throws CONFIG_INVALID */
 export function resolveLoadSettings(given: Partial<LoadSettings>): LoadSettings {
   const defined = Object.entries(given).filter(([, value]) => value !== undefined);
   const settings: LoadSettings = { ...LOAD_DEFAULTS, ...Object.fromEntries(defined) };
-  // The name is a folder of the bucket and the head of keys that are read by range.
+  // The name is a folder of the bucket, and the head of keys that are read by range.
   if (!/^[A-Za-z0-9._-]{1,100}$/.test(settings.load) || /^\.+$/.test(settings.load)) {
     throw new WaybillError(
       'CONFIG_INVALID',

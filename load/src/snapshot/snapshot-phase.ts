@@ -1,11 +1,11 @@
 /**
- * The snapshot on the target: collections first, then their documents, segments in any order and
- * side by side, while the capture may still be writing them. Views last, when everything that they
- * stand on is there.
+ * Brings the snapshot to the target: collections first, then their documents, segments in any order
+ * and side by side, while the capture may still be writing them. Views come last, when everything
+ * they stand on is there.
  *
  * A finished segment is recorded after its last document was acknowledged. A crash before that
- * repeats the segment; what of it stands on the target already is replaced. Collections of capped
- * kind are loaded one segment after the other, since their order is data.
+ * repeats the segment, and replaces its documents that stand there already. The segments of a
+ * capped collection are loaded one after the other, since their order is data.
  */
 
 import { LinkedAbort } from '@waybill/shared/base/lifecycle';
@@ -47,7 +47,7 @@ export interface SnapshotDeps {
 }
 
 export interface SnapshotResult {
-  /** Before the first commit that holds changes: where the changes are to be read from. */
+  /** The point before the first commit that holds changes: the changes are read from there. */
   readonly changesAfter: LogPoint;
   readonly documents: number;
   readonly segments: number;
@@ -56,7 +56,7 @@ export interface SnapshotResult {
 
 /** Options of most collections, in base64. */
 const PLAIN = NO_OPTIONS.toString('base64');
-/** Every server takes names of that many bytes. */
+/** Every server takes names of this many bytes. */
 const SHORT_NAMESPACE = 100;
 
 export async function applySnapshot(deps: SnapshotDeps): Promise<SnapshotResult> {
@@ -77,15 +77,15 @@ export async function applySnapshot(deps: SnapshotDeps): Promise<SnapshotResult>
     return await work.finish();
   } catch (error) {
     await work.settle();
-    // A segment that failed is why reading was stopped.
+    // If a segment failed, that is why reading was stopped.
     throw work.failure?.error ?? error;
   }
 }
 
 /**
- * A small collection is all waiting: for its creation, its documents and its mark of progress to
- * reach a majority, one after the other. So many of them are under way at once; together they
- * hold less than one large segment.
+ * A small collection mostly waits: its creation, its documents and its progress reach a majority
+ * one after the other. So this many are under way at once. Together they hold less than one large
+ * segment.
  */
 const SMALL_AT_ONCE = 8;
 const SMALL_SEGMENT_BYTES = 1 << 20;
@@ -98,7 +98,7 @@ class SnapshotWork {
   readonly #ensured = new Map<string, Promise<CollectionRecord>>();
   readonly #finished: Set<string>;
   readonly #running = new Set<Promise<void>>();
-  /** The shares of what runs. */
+  /** The shares of the segments under way. */
   #taken = 0;
   /** The last segment of each capped collection: the next one waits for it. */
   readonly #tails = new Map<string, Promise<void>>();
@@ -126,8 +126,8 @@ class SnapshotWork {
   }
 
   /**
-   * Starts what the commit asks for; waits while too much is under way. True with the commit that
-   * ends the snapshot.
+   * Starts what the commit asks for, and waits while too much is under way. True for the commit
+   * that ends the snapshot.
    */
   async take(commit: Commit): Promise<boolean> {
     const { stats, takes } = this.#deps.structure;
@@ -136,12 +136,12 @@ class SnapshotWork {
     if (commit.collections && !commit.ddl) this.#takeInventory(commit.collections);
     const segments = commit.segments ?? [];
     this.#changesSeen ||= commit.ddl !== undefined || segments.some(({ kind }) => kind === 'changes');
-    // What the load does not take is not even fetched.
+    // The load does not even fetch what it does not take.
     const taken = segments.filter(({ kind, namespace }) => kind === 'snapshot' && takes(namespace ?? ''));
     for (const { records } of taken) this.#documents += records;
     this.#segments += taken.length;
     const left = taken.filter(({ key }) => !this.#finished.has(key));
-    // They come while those before them are applied.
+    // These are fetched while those before them are applied.
     for (const entry of left) this.#expect(entry);
     if (left.length > 0) await this.#ensureDoubtful();
     for (const entry of left) await this.#start(entry);
@@ -152,7 +152,7 @@ class SnapshotWork {
     if (!this.#changesSeen) this.#changesAfter = point;
   }
 
-  /** Fulfilled when everything is on the target, collections without documents and views too. */
+  /** Fulfilled when everything is on the target, empty collections and views included. */
   async finish(): Promise<SnapshotResult> {
     await this.settle();
     if (this.#failure) throw this.#failure.error;
@@ -173,8 +173,8 @@ class SnapshotWork {
   }
 
   /**
-   * Before the first document is written: what a server may refuse is told then, and not after the
-   * copy. Nothing stands in the way of another load yet that leaves it out.
+   * Makes collections that a server may refuse before the first document is written, and not after
+   * the copy. Another load that leaves one out then finds nothing in its way.
    */
   async #ensureDoubtful(): Promise<void> {
     if (this.#doubtsSettled) return;
@@ -190,7 +190,7 @@ class SnapshotWork {
     await ensureViews(this.#deps.structure, definitions.filter(({ type }) => type === 'view').map(wantedOf));
   }
 
-  /** No error: what is named may come into being later. */
+  /** No error: the name may come into being later. */
   #warnOfUnmatched(definitions: readonly CollectionDefinition[]): void {
     const { filter, structure } = this.#deps;
     const namespaces = definitions.map(({ namespace }) => namespace);
@@ -205,8 +205,8 @@ class SnapshotWork {
   }
 
   /**
-   * The first definition of a name belongs to T0; a later one describes what the stream's own
-   * events lead to.
+   * The first definition of a name belongs to T0. A later one describes where the stream's own
+   * events lead.
    */
   #takeInventory(definitions: readonly CollectionDefinition[]): void {
     for (const definition of definitions) {
@@ -228,7 +228,7 @@ class SnapshotWork {
 
   async #start(entry: SegmentEntry): Promise<void> {
     const share = this.#shareOf(entry);
-    // With room to spare for rounding.
+    // With room for rounding.
     while (this.#running.size > 0 && this.#taken + share > 1.001) await Promise.race(this.#running);
     if (this.#failure) throw this.#failure.error;
     const namespace = entry.namespace ?? '';
@@ -248,7 +248,7 @@ class SnapshotWork {
     if (inOrder) this.#tails.set(namespace, running);
   }
 
-  /** Of all that may be under way at once. */
+  /** The segment's share of all that may be under way at once. */
   #shareOf({ documentBytes }: SegmentEntry): number {
     return documentBytes <= SMALL_SEGMENT_BYTES ? 1 / SMALL_AT_ONCE : 1 / this.#deps.settings.openSegments;
   }

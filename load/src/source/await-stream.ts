@@ -1,5 +1,5 @@
 /**
- * A load may be started before its capture has made the stream: it waits for a while, and says so.
+ * A load may start before its capture has made the stream. It then waits for a while, and says so.
  */
 
 import { sleep } from '@waybill/shared/base/lifecycle';

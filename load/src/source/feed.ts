@@ -23,8 +23,7 @@ export interface FeedOptions extends PollPauses {
 
 /**
  * The stream's commits in order, each checked against the one before it, then each new one as it
- * comes. `head` comes whenever the end is reached: with nothing more to wait for, what was gathered
- * can be applied.
+ * comes. `head` comes whenever the end is reached: what was gathered can be applied then.
  */
 export async function* feed(
   bucket: Bucket,
@@ -51,7 +50,7 @@ export async function* feed(
   }
 }
 
-/** Than the position, which an idle stream commits all the time. */
+/** Whether the commit says more than the position, which an idle stream commits all the time. */
 function saysMore({ segments, chunks, collections, ddl, milestones, note }: Commit): boolean {
   return [segments, chunks, collections, ddl, milestones, note].some((part) => part !== undefined);
 }

@@ -1,33 +1,28 @@
 /** Weight of the newest gap in the running mean. */
 const NEWEST = 0.3;
 /**
- * A stream whose commits lie further apart, in multiples of `pollMs`, has no rhythm that waiting
- * for would pay.
+ * If commits lie further apart than this, in multiples of `pollMs`, waiting for a rhythm does not
+ * pay.
  */
 const LONGEST = 10;
-/**
- * The longest pause, in multiples of `pollMs`: should the rhythm change, that much is lost once.
- */
+/** The longest pause, in multiples of `pollMs`. If the rhythm changes, this much is lost once. */
 const LONGEST_PAUSE = 4;
 /** Steps around the expected moment, as parts of `pollMs`. */
 const STEP = 0.25;
-/**
- * Of the time for which nothing has changed, the part that is waited: so a change is seen late by
- * at most so much of it.
- */
+/** The share of a quiet time that a pause may last: a change is seen late by at most that share. */
 const QUIET_SHARE = 1 / 20;
 
 export interface PollPauses {
-  /** Between looks while the stream changes, where nothing better is known. */
+  /** Between looks while the stream changes and has no rhythm. */
   readonly pollMs: number;
-  /** The longest, when nothing has changed for long. */
+  /** The longest pause, when nothing has changed for long. */
   readonly idlePoll: number;
 }
 
 /**
- * When to look for the next commit. A capture under load commits once a second: looking often just
- * before and after the moment it is expected, and hardly in between, finds it soon and asks no more
- * often than looking at all times would. Where nothing has changed for long the pauses grow, up to
+ * Decides when to look for the next commit. A capture under load commits once a second. So looking
+ * often around the expected moment, and hardly in between, finds the commit soon and asks no more
+ * often than looking at all times would. When nothing has changed for long the pauses grow, up to
  * `idlePoll`: a store bills each look. Times are milliseconds of one monotonic clock.
  */
 export class PollRhythm {
@@ -43,10 +38,7 @@ export class PollRhythm {
     this.#changedAt = now;
   }
 
-  /**
-   * So many commits were found by one look; `changes`: one of them says more than how far the
-   * stream is.
-   */
+  /** One look has found that many commits. `changes`: one of them says more than the position. */
   found(commits: number, changes: boolean, now: number): void {
     if (changes) this.#changedAt = now;
     const gap = this.#lastAt === null ? null : (now - this.#lastAt) / commits;
@@ -69,7 +61,7 @@ export class PollRhythm {
     if (this.#lastAt === null || this.#period === null) return pollMs;
     const left = this.#lastAt + this.#period - now;
     if (left > 2 * step) return Math.min(left - step, LONGEST_PAUSE * pollMs);
-    // Late, but it may still come; after that it is no rhythm any more.
+    // Late, but it may still come. After that there is no rhythm any more.
     return left > -2 * pollMs ? step : pollMs;
   }
 }

@@ -3,8 +3,8 @@ import type { Bucket, CallOptions, GetOptions, ObjectInfo } from '@waybill/share
 import { WrappedBucket } from '@waybill/shared/bucket/wrapped-bucket';
 
 /**
- * A bucket whose reads of single objects are tried again after transient failures. Everything else
- * as it is. A caller that tries again, too, passes its budget, and both keep to it.
+ * A bucket that repeats reads of single objects after transient failures, and nothing else. A
+ * caller that retries too passes its budget, and both keep to it.
  */
 export class RetryingBucket extends WrappedBucket {
   readonly #onRetry: RetryOptions['onRetry'];

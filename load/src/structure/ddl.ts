@@ -6,12 +6,12 @@
  * The effect of an event may be there already: a crash came between the effect and its record, or
  * the snapshot's inventory came after the event. The end state is the same, because the stream's
  * later events repeat whatever followed. Two rules ensure that:
- *   - The stream is right about what exists at its moment. If a collection stands on the target where
- *     the source creates or renames another one (by uuid), the stream makes the standing one later,
- *     with all of its documents.
- *   - A collection that the inventory found under its new name (by uuid) already has everything that
- *     the rename brings. Changes of an earlier collection of that name have not come to it: see
- *     changes/scopes.ts.
+ *   - The stream is right about what exists at its moment. If a collection stands on the target
+ *     where the source creates or renames another one (by uuid), the stream makes the standing one
+ *     later, with all of its documents.
+ *   - A collection that the inventory found under its new name (by uuid) already has everything
+ *     that the rename brings. Changes of an earlier collection of that name have not come to it:
+ *     see changes/scopes.ts.
  *
  * The load applies nothing of what it does not take. A rename out of its filter is a drop. A rename
  * into it brings documents that the load has let pass, so the load stops.

@@ -1,15 +1,17 @@
 /**
- * From an index as the source has it (*wanted*: a listIndexes entry, or one out of a createIndexes
- * event) to the form that stands on the target during the load (*held back*), and back. Pure; works
- * on raw bytes, so that what is not meant is not touched: numbers keep their types, keys their
+ * Turns an index as the source has it (*wanted*: a listIndexes entry, or one out of a createIndexes
+ * event) into the form that stands on the target during the load (*held back*), and back. Pure. It
+ * works on raw bytes, so what is not meant to change does not: numbers keep their types, keys their
  * order.
  *
- * Held back: unique as non-unique, because lanes apply side by side and two documents may meet in a
- * key for a moment; TTL as an ordinary index, because deletes are the source's to make; hidden as
- * visible, so that the server may use it. Cutover restores all three. (Rejected: TTL with the
- * largest expiry that servers take. It deletes what is dated before 1958.)
+ * Held back are three things. A unique index is non-unique, because lanes apply side by side and
+ * two documents may share a key for a moment. A TTL index is an ordinary one, because only the
+ * source deletes. A hidden index is visible, so that the server may use it. Cutover restores all
+ * three. (Rejected: TTL with the largest expiry that servers take. It deletes documents dated
+ * before 1958.)
  *
- * Everything else is given as the source's server reads it, which need not be as it is written.
+ * Everything else is given as the source's server reads it, which may differ from how it is
+ * written.
  */
 import {
   boolean,
@@ -49,7 +51,7 @@ export interface TranslatedIndex {
   readonly heldBack: Buffer | null;
 }
 
-/** What cutover has to give back. */
+/** What cutover restores. */
 export interface HeldBack {
   readonly unique: boolean;
   readonly prepareUnique: boolean;
@@ -57,7 +59,7 @@ export interface HeldBack {
   readonly expiry: Expiry;
 }
 
-/** Fields that createIndexes takes on every server that can be a target. */
+/** createIndexes takes these fields on every server that can be a target. */
 const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   'v',
   'key',
@@ -72,14 +74,14 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   '2dsphereIndexVersion',
   'wildcardProjection',
 ]);
-/** Said in other types by servers before 4.2. */
+/** Servers before 4.2 gave these in other types. */
 const READ_FIELDS: ReadonlyMap<string, (element: RawElement) => RawElement> = new Map([
   ['sparse', asBoolean],
   ['bits', (element) => asNumber(element, (value) => int32(Math.trunc(value)))],
   ['min', (element) => asNumber(element, double)],
   ['max', (element) => asNumber(element, double)],
 ]);
-/** Said by old servers and of no effect, or ours to hold back. */
+/** Fields of old servers without effect, and fields that the load holds back. */
 const DROPPED_FIELDS: ReadonlySet<string> = new Set([
   'ns',
   'background',
@@ -95,7 +97,7 @@ export function indexName(spec: Uint8Array): string {
   return readString(findElement(spec, 'name'));
 }
 
-/** Comes with its collection: the `_id` index, or the key of a clustered collection. */
+/** An index that comes with its collection: `_id`, or the key of a clustered collection. */
 export function isInherent(spec: Uint8Array): boolean {
   return isYes(findElement(spec, 'clustered')) || isIdIndex(spec);
 }
@@ -110,7 +112,7 @@ export function heldBackOf(spec: Uint8Array): HeldBack {
 }
 
 export interface TranslateOptions {
-  /** The collection has a collation: an index that says nothing would inherit it. */
+  /** The collection has a collation. An index without one of its own would inherit it. */
   readonly collated: boolean;
 }
 
@@ -128,14 +130,13 @@ export function translateIndex(spec: Uint8Array, { collated }: TranslateOptions)
     const read = READ_FIELDS.get(field);
     if (field === 'v') {
       version = numberOf(element) ?? 0;
-      // Version 0 can be read by no current server. Version 1 can, and is kept.
+      // No current server reads version 0. Version 1 is kept.
       if (version >= 1) fields.push([field, element]);
     } else if (read) fields.push([field, read(element)]);
     else if (KNOWN_FIELDS.has(field)) fields.push([field, element]);
     else if (!DROPPED_FIELDS.has(field)) left.push(field);
   }
-  // Version 1 knows no collations, and can not stand in a collated collection but by its own
-  // default.
+  // Version 1 knows no collations, and stands in a collated collection only by its own default.
   if (collated && version !== 1 && !findElement(spec, 'collation')) {
     fields.push(['collation', doc(fromObject({ locale: 'simple' }))]);
   }
@@ -152,7 +153,7 @@ export function translateIndex(spec: Uint8Array, { collated }: TranslateOptions)
   };
 }
 
-/** An expiry that cutover does not give back. */
+/** Notes on an expiry that cutover does not restore. */
 function expiryNote(spec: Uint8Array): string[] {
   if (!findElement(spec, 'expireAfterSeconds')) return [];
   const expiry = expiryOf(spec);
@@ -165,11 +166,11 @@ export function expiryOutOfRange(seconds: number): string {
 }
 
 export interface FinalOptions extends TranslateOptions {
-  /** Whether it is to expire documents now. */
+  /** The index is to expire documents now. */
   readonly expires: boolean;
 }
 
-/** The same index in its final form, for targets where it has to be built anew. */
+/** The index in its final form, for targets where it has to be built anew. */
 export function finalIndex(spec: Uint8Array, options: FinalOptions): Buffer | null {
   const { heldBack } = translateIndex(spec, options);
   if (heldBack === null) return null;
@@ -182,9 +183,8 @@ export function finalIndex(spec: Uint8Array, options: FinalOptions): Buffer | nu
 }
 
 /**
- * What tells indexes of one collection apart to the server, of those that stand there and of those
- * to be made. Two that differ only in what is held back (a unique and a non-unique one of the same
- * key) can not both stand there until cutover.
+ * Tells the indexes of one collection apart as the server does. Two that differ only in what is
+ * held back (a unique and a non-unique one of the same key) cannot both stand there until cutover.
  */
 export function indexSignature(spec: Uint8Array): string {
   const collation = findElement(spec, 'collation');
@@ -204,8 +204,8 @@ export function hasSameKey(one: Uint8Array, other: Uint8Array): boolean {
 }
 
 /**
- * Whether it stands there. One of its name with another key is somebody else's: a collection may
- * have had it before the load.
+ * Whether the index stands there. One of its name with another key is somebody else's: a collection
+ * may have had it before the load.
  */
 export function standsAmong(
   standing: readonly Uint8Array[],
@@ -231,7 +231,7 @@ function asBoolean(element: RawElement): RawElement {
   return element.type === BsonType.boolean ? element : boolean(isYes(element));
 }
 
-/** In a type that every server keeps: as it is. */
+/** A number that every server takes and keeps, of the same value. */
 function asNumber(element: RawElement, make: (value: number) => RawElement): RawElement {
   const value = numberOf(element);
   const isPlain = element.type === BsonType.int32 || (element.type === BsonType.double && make === double);
