@@ -15,20 +15,21 @@ export interface LoadLogOptions {
   readonly load: string;
   /** Goes into the commit that takes the log over. */
   readonly milestone?: (epoch: number) => Omit<Milestone, 'at'>;
-  /** Of taking the log over. */
+  /** Ends the taking over. */
   readonly signal: AbortSignal;
-  /** Later than the signal: ends a record under way. */
+  /** Comes later than the signal. Ends a record under way. */
   readonly giveUp: AbortSignal;
   /**
-   * Milestones that come with the epoch, from the log as it is then; may refuse to take it over.
-   * What two starts decide here at the same moment only one of them decides.
+   * Milestones that are recorded with the epoch, made from the log as it is then. May throw, so
+   * that the log is not taken over. Where two starts decide here at the same moment, only one of
+   * them gets its way.
    */
   readonly first: (log: StreamState) => readonly Milestone[];
 }
 
 /**
- * The load's own log in the bucket: its epochs and milestones. It gives the epoch, so of two
- * loaders that start at once one is fenced before it touches the target.
+ * The load's own log in the bucket, with its epochs and milestones. The log gives the epoch: when
+ * two loaders start at once, one is fenced before it touches the target.
  */
 export class LoadLog {
   readonly #writer: ManifestWriter;
@@ -81,7 +82,7 @@ export class LoadLog {
     }
   }
 
-  /** Takes in what others noted, for instance a cutover. @throws LOAD_FENCED */
+  /** Reads what others noted, for instance a cutover. @throws LOAD_FENCED */
   async poll(signal: AbortSignal): Promise<void> {
     try {
       await this.#writer.poll(signal);
@@ -106,8 +107,8 @@ function asLoadError(error: unknown): unknown {
 }
 
 /**
- * Whether the load has come to a milestone. `indexes-built` is recorded for an index that is held
- * back again, too: that tells nothing of the others, and may come before any is built.
+ * Whether the load has reached a milestone. `indexes-built` is also recorded for an index that is
+ * held back again. That says nothing of the other indexes, and may come before any is built.
  */
 export function hasReached({ milestones }: StreamState, name: MilestoneName): boolean {
   return milestones.some((each) => each.name === name && each.evidence?.heldBackAgain !== true);

@@ -3,8 +3,8 @@ import type { ProgressDocument, ProgressStore } from '../target/progress-store.t
 import { ownerId } from './keys.ts';
 
 /**
- * Who has a load on the target; undefined where nobody ever had it. Looked at again while the
- * target is away.
+ * The owner document of a load; undefined where nobody ever ran it. Retries while the target is
+ * away.
  */
 export async function readOwner(
   store: ProgressStore,

@@ -1,28 +1,27 @@
 /**
  * Who may write this load into the target (INV-4; decision 0004). The load's own log gave the
- * epoch, and on the target stand three fences:
+ * epoch. Three fences stand on the target:
  *
- *   old owner   ── confirms, every confirmMs ──► confirm fails: stops
- *                              │ raise │ batches refused          │ lease over, or released:
- *                              nothing new is sent
- *   new owner   ───────────────┴───────┴─ shut out ── wait leaseMs ┴── $currentOp empty of older
- *   epochs ── raise lanes ── read cursors
+ *   old owner  ── confirms, every confirmMs ──► confirmation fails: stops
+ *                    │ raise   │ batches refused    │ lease over, or released: sends nothing new
+ *   new owner  ──────┴─────────┴─ shut out ── wait ─┴─ $currentOp has no older epochs
+ *                                                      ── raise lanes ── read cursors
  *
- * 1. The owner document carries the epoch. An owner sends only while its last successful
- *    confirmation *began* less than leaseMs ago by its monotonic clock. The confirmation is a
- *    majority write filtered on the epoch, so it can not succeed after the raise.
- * 2. The server refuses batches of an owner that has been shut out, whenever they arrive: also
- *    those that were looked at by rule 1, and sent when a suspended process woke up. Not every
- *    server can: {@link LoadTarget.shutOut}.
- * 3. The rest (changes of structure, and all batches where rule 2 has no server) is over by leaseMs
- *    after the raise, and a margin for bytes under way; what the server runs by then is seen in
- *    `$currentOp` by the epoch in its comment, and waited for. The wait is left out where the old
- *    owner said that it had stopped, or is a process of this machine that is gone.
+ * 1. The owner document holds the epoch. An owner sends only while its last successful confirmation
+ *    *began* less than leaseMs ago, by its monotonic clock. The confirmation is a majority write
+ *    filtered on the epoch, so it cannot succeed after the raise.
+ * 2. The server refuses batches of an owner that was shut out, whenever they arrive: also a batch
+ *    that passed rule 1 in a process that was then suspended, and sent it when it woke up. Not
+ *    every server can: {@link LoadTarget.shutOut}.
+ * 3. Everything else (changes of structure; all batches where the server cannot follow rule 2) has
+ *    ended by leaseMs after the raise, and a margin for bytes under way. `$currentOp` shows what
+ *    the server still runs then, by the epoch in its comment, and the new owner waits for it. There
+ *    is no wait where the old owner said that it had stopped, or was a process of this machine that
+ *    is gone.
  *
- * What is left uncovered: a process that is suspended for longer than its lease in the microseconds
- * between looking at its confirmation and handing a command to the kernel, where that command
- * changes structure (a drop or a rename names its collection by uuid) or the server can not refuse
- * batches.
+ * Not covered: a process that is suspended for longer than its lease, in the microseconds between
+ * checking its confirmation and handing a command to the kernel, if that command changes structure
+ * (a drop or a rename names its collection by uuid) or the server cannot refuse batches.
  *
  * No wall clock of two machines is compared. A crash after the raise leaves an owner that never
  * confirms: the next one raises again and waits again.
@@ -58,7 +57,7 @@ export class Ownership {
   }
 
   /**
-   * Takes the load over. Fulfilled when nobody else writes it any more.
+   * Takes the load over. Resolves once nobody else writes it.
    * @throws LOAD_FOREIGN, LOAD_FENCED, the target's errors, the signal's reason
    */
   static async acquire(settings: OwnershipSettings, deps: OwnershipDeps): Promise<Ownership> {
@@ -85,7 +84,7 @@ export class Ownership {
   }
 
   /**
-   * Fulfilled while we own the load by rule 1; at once but for after an outage. Rejects with
+   * Resolves while we own the load by rule 1: at once, except after an outage. Rejects with
    * LOAD_FENCED.
    */
   async held(): Promise<void> {
@@ -99,8 +98,8 @@ export class Ownership {
   }
 
   /**
-   * Says that nothing more will be written, so that the next owner need not wait. Only after the
-   * last write settled.
+   * Says that nothing more will be written, so that the next owner need not wait. Call it only
+   * after the last write settled.
    */
   async release(): Promise<void> {
     this.#loopEnd.abort();

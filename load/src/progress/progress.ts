@@ -3,10 +3,10 @@
  *
  * 1. A cursor is written after every batch up to it was acknowledged by a majority, never before
  *    (INV-6).
- * 2. Cursors, the barrier and the phases are written filtered on the epoch: a fenced owner changes
- *    none of them. Cursors and barrier only go forward: a write of ours that was repeated and comes
- *    late changes none either, also where the server does not refuse it.
- * 3. A finished segment is a fact whoever states it: all of its documents are on the target. So it
+ * 2. Writes of cursors, barrier and phases are filtered on the epoch: a fenced owner changes none
+ *    of them. Cursors and barrier only go forward. So a repeated write of ours that comes late
+ *    changes nothing either, also where the server does not refuse it.
+ * 3. A finished segment is a fact, whoever states it: all of its documents are on the target. So it
  *    is not fenced.
  * 4. A cursor's unit is a whole commit. A load that stopped at a moment inside one leaves its
  *    cursor at the commit before; the cursor's sequence names the last record applied. A crash
@@ -57,8 +57,8 @@ export interface LoadedProgress {
   readonly phases: LoadPhases;
   readonly finished: readonly FinishedSegment[];
   /**
-   * Of the collection that holds all this, hex, as it was noted with the uuids of
-   * what the load made; null before.
+   * Uuid of the collection that holds all this, in hex, noted with the uuids of what the load made.
+   * Null before that.
    */
   readonly progressUuid: string | null;
 }
@@ -81,8 +81,8 @@ export class Progress {
   }
 
   /**
-   * Raises every cursor to our epoch, then reads: in that order, so that nobody moves one after it
-   * was read. One who comes too late lowers none. @throws LOAD_FENCED
+   * Raises every cursor to our epoch, then reads. In that order, so that nobody moves a cursor
+   * after it was read. An owner that comes too late lowers none. @throws LOAD_FENCED
    */
   async takeOver(): Promise<LoadedProgress> {
     const { load, epoch, lanes } = this.#owner;

@@ -1,6 +1,6 @@
 /**
- * The stream in the bucket is the one that the target's progress is of, and holds all that was
- * applied.
+ * The stream in the bucket is the one that the target's progress belongs to, and holds everything
+ * that was applied.
  */
 
 import { WaybillError } from '@waybill/shared/base/errors';
@@ -10,8 +10,8 @@ import type { StreamState } from '@waybill/shared/manifest/state';
 import type { LoadedProgress } from './progress.ts';
 
 /**
- * A bucket that was put back to an older state would be read from the cursor on, where nothing is:
- * for ever caught up. Another history under the stream's name would be applied on top of this one.
+ * A bucket that was put back to an older state has nothing after the cursor: the load would be
+ * caught up for ever. Another history under the stream's name would be applied on top of this one.
  * @throws STREAM_ROLLED_BACK
  */
 export async function assertStreamGoesOn(
@@ -43,7 +43,7 @@ function rolledBack(how: string, stream: string): WaybillError {
     'STREAM_ROLLED_BACK',
     `stream ${stream} is not what the target knows: the load ${how}`,
     {
-      hint: 'Check --bucket and --stream. If the bucket was put back to an older state, bring the newer files back; or start a new load (--load) into a target where its collections do not stand yet.',
+      hint: 'Check --bucket and --stream. If the bucket was put back to an older state, bring the newer files back. Or start a new load (--load) into a target that has none of its collections.',
       context: { stream },
     },
   );

@@ -1,11 +1,12 @@
 /**
- * Who took a load over, and what becomes of it. A cutover does so to end the load: it is told to
- * stop by the log, or, where it hears nothing of that, by the target. Then it waits here: either
- * the cutover is recorded, and the load has ended well; or it is given up, and the load goes on.
+ * Who took a load over, and what becomes of the load. A cutover takes it over to end it. The log
+ * tells the load to stop; if the load does not hear that, the target does. Then the load waits
+ * here. Either the cutover is recorded, and the load has ended well; or the cutover is given up,
+ * and the load goes on.
  *
- * A crash of the cutover leaves an owner document that nobody confirms any more: after a silence
- * the load takes itself over again. Should the cutover live after all, its record is refused, since
- * the log has a later epoch by then.
+ * A crash of the cutover leaves an owner document that nobody confirms. After a silence the load
+ * takes itself over again. If the cutover lives after all, its record is refused: the log has a
+ * later epoch by then.
  */
 
 import { hasCode, WaybillError } from '@waybill/shared/base/errors';
@@ -23,21 +24,21 @@ export interface SuccessorDeps {
   readonly loadPrefix: string;
   readonly store: ProgressStore;
   readonly load: string;
-  /** A cutover that gives no sign of life for this long is given up, in milliseconds. */
+  /** A cutover without a sign of life for this long counts as given up. Milliseconds. */
   readonly silentMs: number;
   readonly signal: AbortSignal;
 }
 
-/** `load`: it was no cutover. `stopped`: the load was asked to stop meanwhile. */
+/** `load`: another load, and no cutover. `stopped`: the load was asked to stop meanwhile. */
 export type Succession = 'cut-over' | 'given-up' | 'load' | 'stopped';
 
 const POLL_MS = 500;
-/** A load that is cut off from its bucket shall say soon why it ended. */
+/** A load that is cut off from its bucket says soon why it ended. */
 const LOG_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 5000 };
 
 /**
- * Of a load that was fenced. @throws LOAD_PROGRESS_LOST where nobody was there to fence it;
- * LOAD_FENCED where the bucket does not tell; errors of the target
+ * Call it for a load that was fenced. @throws LOAD_PROGRESS_LOST where nobody was there to fence
+ * it; LOAD_FENCED where the bucket does not tell; errors of the target
  */
 export async function whatTookOver(deps: SuccessorDeps): Promise<Succession> {
   try {
@@ -52,7 +53,7 @@ async function follow(deps: SuccessorDeps): Promise<Succession> {
   let signs = '';
   let signAt = performance.now();
   for (;;) {
-    // In this order: a cutover gives the owner document up after it has recorded what it had to.
+    // In this order: a cutover gives up the owner document after its record.
     const owner = await readOwner(deps.store, deps.load, deps.signal);
     if (!owner) throw progressLost(deps.load, deps.store.namespace);
     const log = await readLog(deps, owner);

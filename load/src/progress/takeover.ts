@@ -1,5 +1,5 @@
 /**
- * How a load comes from its old owner to a new one; ownership.ts has the picture, and the reasons.
+ * How a load passes from its old owner to a new one. ownership.ts has the picture and the reasons.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { sleep } from '@waybill/shared/base/lifecycle';
@@ -18,8 +18,8 @@ export interface OwnershipSettings {
   /** Identity of the stream: {@link streamIdentityText}. */
   readonly stream: string;
   /**
-   * Key of the bond between the load's log and this target: target-bond.ts. Null: a cutover takes
-   * the load over, to end it; what the owner document tells of the load itself stays.
+   * Key of the bond between the load's log and this target (target-bond.ts). Null: a cutover takes
+   * the load over to end it, and keeps what the owner document says of the load itself.
    */
   readonly bond: string | null;
   readonly epoch: number;
@@ -40,13 +40,12 @@ export interface OwnershipDeps {
 }
 
 /**
- * Bytes that a process had handed to its kernel before it stopped or died may still reach the
- * server.
+ * Bytes that a process handed to its kernel before it stopped or died may still reach the server.
  */
 const UNDER_WAY_MS = 750;
 const DRAIN_POLL_MS = 100;
 
-/** Of the owner document; what {@link LoadTarget.shutOut} needs. */
+/** Fields of the owner document that {@link LoadTarget.shutOut} needs. */
 interface FenceFields {
   readonly fenceKey: string;
   /** The most writes that any owner could have under way, the latest included. */
@@ -64,8 +63,7 @@ export interface Raised {
 }
 
 /**
- * Compares and sets the owner document, so that what was read of the old owner is what was
- * replaced.
+ * Compares and sets the owner document: what was read of the old owner is what was replaced.
  */
 export async function raise(settings: OwnershipSettings, deps: OwnershipDeps): Promise<Raised> {
   const { load, stream, bond, epoch } = settings;
@@ -116,8 +114,8 @@ export async function raise(settings: OwnershipSettings, deps: OwnershipDeps): P
 }
 
 /**
- * The key goes from owner to owner. With new progress begins a new one, whose sessions have seen no
- * number yet.
+ * Every owner hands the key on to the next. New progress begins with a new key, whose sessions have
+ * seen no number yet.
  */
 function fenceFields(before: ProgressDocument | null, { workers }: OwnershipSettings): FenceFields {
   return {
@@ -127,9 +125,9 @@ function fenceFields(before: ProgressDocument | null, { workers }: OwnershipSett
 }
 
 /**
- * Fulfilled when nobody who came before writes any more. True where it is certain, whatever the
- * process that had the load is doing: it has said that it has ended, or is gone, or the server
- * refuses its writes. A server knows it again only by the same login.
+ * Resolves once no earlier owner writes. True where that is certain, whatever the old process does:
+ * it said that it has ended, or is gone, or the server refuses its writes. A server knows it again
+ * only by the same login.
  */
 export async function expel(
   raised: Raised,
@@ -144,7 +142,7 @@ export async function expel(
   return hasEnded(previous) || (refuses && login !== null && previous.login === login);
 }
 
-/** The load whose owner document this is: it said so, or its process is certainly gone. */
+/** The load of this owner document said that it has ended, or its process is certainly gone. */
 export function hasEnded({ released, process }: ProgressDocument): boolean {
   return released === true || (typeof process === 'string' && isCertainlyDead(process));
 }
@@ -162,7 +160,7 @@ async function shutOut(
     documentOf: (slot) => slotId(load, slot),
   });
   if (!isFenced) {
-    const text = 'the target can not refuse writes of an earlier owner; its lease alone keeps them out';
+    const text = 'the target cannot refuse writes of an earlier owner; only its lease keeps them out';
     logger.info(text, { leaseMs });
   }
   return isFenced;
@@ -186,8 +184,8 @@ async function waitOut(
 }
 
 /**
- * The server's longest write bounds this, since every write carries maxTimeMS. A released load had
- * none left.
+ * Every write carries maxTimeMS, so this takes no longer than the server's longest write. A
+ * released load has no write left.
  */
 async function drain(
   { load, epoch, maxWriteMs }: OwnershipSettings,

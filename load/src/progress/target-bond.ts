@@ -1,25 +1,25 @@
 /**
- * The bond between a load's log in the bucket and its target. A log without it would take any
- * cluster for its own: its milestones would be told of a target into which nothing was loaded.
+ * The bond between a load's log in the bucket and its target. Without it a log would take any
+ * cluster for its own, and its milestones would speak of a target into which nothing was loaded.
  *
  *   log      milestone `target-bound`: a random key, the cluster's identity, where the progress is
  *   target   the owner document of the load carries the same key
  *
- * The key tells targets apart, since it travels with the data that the progress is true of: hosts
- * change, and a restored target has another identity as a cluster. The cluster's identity tells
- * an original from its copy.
+ * The key tells targets apart, since it travels with the data that the progress describes: hosts
+ * change, and a restored target is another cluster. The cluster's identity tells an original from
+ * its copy.
  *
  *   look at target ── take the log's epoch, and bind it in the same commit if it is not bound
  *     ── owner document with the key
  *
- * One commit is made by one writer, so of two targets that are loaded under one name for the first
- * time one is bound; the other start reads that and ends. A crash after the commit leaves a bound
- * log and a target without the key: the next start goes on where the log shows that nothing was
- * begun, or the owner document is one that never had a key, in that very cluster. The owner
- * document never has the key first.
+ * One writer makes a commit. So when two targets are loaded under one name for the first time, one
+ * is bound; the other start reads that and ends. A crash after the commit leaves a bound log and a
+ * target without the key. The next start goes on, in that very cluster, if the log shows that
+ * nothing was begun or the owner document never had a key. The owner document never has the key
+ * first.
  *
- * A log that was begun before there were bonds has none. It is bound at the next start of the load
- * to the target that holds its progress.
+ * A log from before there were bonds has none. The next start of the load binds it to the target
+ * that holds its progress.
  */
 import { randomUUID } from 'node:crypto';
 import { WaybillError } from '@waybill/shared/base/errors';
@@ -46,8 +46,8 @@ export interface LoadName {
 }
 
 /**
- * A target as it is now, looked at before the log: what its owner document says is in the log by
- * then.
+ * A target as it is now. Looked at before the log: by then, what the owner document says is in the
+ * log.
  */
 export interface TargetSight {
   readonly cluster: ClusterIdentity;
@@ -55,7 +55,7 @@ export interface TargetSight {
   readonly progressDatabase: string;
   /** The collection in it that holds the progress. */
   readonly progressNamespace: string;
-  /** Of this load's name; null where there is none. */
+  /** The owner document of this load's name; null where there is none. */
   readonly owner: ProgressDocument | null;
 }
 
@@ -87,8 +87,8 @@ export async function lookAtTarget(
 }
 
 /**
- * The bond that a start of the load goes on with. It is recorded where it `isNew`, with the
- * commit that takes the log's epoch.
+ * The bond that a start of the load goes on with. A new bond (`isNew`) is recorded with the commit
+ * that takes the log's epoch.
  * @throws LOAD_OTHER_TARGET, LOAD_PROGRESS_LOST, LOAD_FOREIGN, STREAM_ROLLED_BACK
  */
 export function settleBond(
@@ -106,13 +106,12 @@ export function settleBond(
     return { bond, isNew: true };
   }
   if (!isBoundTo(recorded, log, sight)) throw notItsTarget(log, sight, name);
-  // Restored into another cluster, with its progress: there the load goes on, and
-  // from now on that is its target.
+  // Restored into another cluster with its progress: the load goes on there, and binds to it.
   return { bond, isNew: isSameCluster(recorded.cluster, cluster) === false };
 }
 
 /**
- * For those who read what the log tells of the target.
+ * For commands that read what the log says of the target.
  * @throws LOAD_OTHER_TARGET, LOAD_PROGRESS_LOST, LOAD_FOREIGN, STREAM_ROLLED_BACK
  */
 export function assertBound(log: StreamState, sight: TargetSight, name: LoadName): void {
@@ -155,13 +154,13 @@ export function foreignLoad(load: string, found: ProgressDocument, hosts: string
   );
 }
 
-/** Also of a load that runs: nobody took it over. */
+/** Also for a load that runs, and that nobody took over. */
 export function progressLost(load: string, namespace: string): WaybillError {
   return new WaybillError(
     'LOAD_PROGRESS_LOST',
     `the progress of load ${load} is gone from ${namespace} on the target: somebody has dropped or emptied it`,
     {
-      hint: 'Nobody can tell any more what of the stream is on the target. Restore the progress together with the data that it belongs to; or load the stream under another name (--load) into a target where its collections do not stand yet.',
+      hint: 'Nobody can tell any more how much of the stream is on the target. Restore the progress together with the data that it belongs to. Or load the stream under another name (--load) into a target that has none of its collections.',
       context: { load, namespace },
     },
   );
@@ -171,7 +170,7 @@ function isBoundTo(recorded: Bond, log: StreamState, { owner, cluster, hosts }: 
   const key = keyOf(owner);
   if (key !== null) return key === recorded.key;
   const wasCutShort = owner !== null || !hasBegun(log);
-  // A user who may read no identity is told by hosts: nothing better is there, and nothing was
+  // A user who may read no identity is judged by hosts: there is nothing better, and nothing was
   // written yet.
   const isSame = isSameCluster(recorded.cluster, cluster) ?? recorded.hosts === hosts;
   return wasCutShort && isSame;
@@ -192,7 +191,9 @@ function assertOwner(log: StreamState, { owner, hosts }: TargetSight, { load, st
   );
 }
 
-/** The milestone comes before the first write to a collection, and after the owner document. */
+/**
+ * The milestone is recorded before the first write to a collection, and after the owner document.
+ */
 function hasBegun(log: StreamState): boolean {
   return milestoneOf(log, 'load-started') !== undefined;
 }

@@ -25,7 +25,7 @@ export async function assertTwoClusters(
   throw targetIsSource(`the source ${source.url} and the target ${target.url} are the same cluster`);
 }
 
-/** Where only the stream is there to tell of the source. @throws TARGET_IS_SOURCE */
+/** For a load, which knows the source only from the stream. @throws TARGET_IS_SOURCE */
 export function assertNotTheSource(
   { stream, source }: StreamIdentity,
   { cluster, hosts }: { readonly cluster: ClusterIdentity; readonly hosts: string },
@@ -36,6 +36,6 @@ export function assertNotTheSource(
 
 function targetIsSource(message: string): WaybillError {
   return new WaybillError('TARGET_IS_SOURCE', message, {
-    hint: 'Check --source and --target: they may be swapped, or two names of one cluster. Nothing was written to it. A load needs a target of its own, since there is no mapping of names yet.',
+    hint: 'Check --source and --target: they may be swapped, or two names of one cluster. Nothing was written to it. A load needs a target of its own: names cannot be mapped yet.',
   });
 }

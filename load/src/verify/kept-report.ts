@@ -31,7 +31,7 @@ export async function keepReport(
   const body = Buffer.from(`${JSON.stringify({ formatVersion: 1, command, stream, load, ...report })}\n`);
   try {
     const key = reportKey(loadPrefix(stream, load), name);
-    await retry(() => bucket.put(key, body, { signal }), PATIENCE, { signal });
+    await retry((_attempt, budget) => bucket.put(key, body, { signal, budget }), PATIENCE, { signal });
     return name;
   } catch (error) {
     throwIfAborted(signal);

@@ -161,6 +161,7 @@ export class WriteFence {
     await this.#closing;
   }
 
+  /** One attempt each: whoever sends a batch or progress retries, and this with it. */
   async #close(slots: readonly Slot[]): Promise<void> {
     try {
       for (const slot of slots) {
@@ -175,7 +176,7 @@ export class WriteFence {
 
   async #shutOut(): Promise<boolean> {
     try {
-      await Promise.all(this.#slots.map((slot) => this.#announce(slot)));
+      await Promise.all(this.#slots.map((slot) => this.#retrying(() => this.#announce(slot))));
       return await this.#refusesOlder(this.#slots[0]!);
     } catch (error) {
       if (this.#isFenced(error)) throw this.#fenced();
@@ -196,9 +197,9 @@ export class WriteFence {
     slot.number++;
     // The first fails only where a later owner has come. The second must fail, by what was
     // announced.
-    await this.#update(PROBE, slot, slot.number);
+    await this.#retrying(() => this.#update(PROBE, slot, slot.number));
     try {
-      await this.#update(PROBE, slot, announced - 1n);
+      await this.#retrying(() => this.#update(PROBE, slot, announced - 1n));
       return false;
     } catch (error) {
       if (!this.#isFenced(error)) throw error;
@@ -209,9 +210,11 @@ export class WriteFence {
   async #update(change: ProgressChange, { session }: Slot, txnNumber: bigint): Promise<void> {
     const { connection, progressDatabase, maxWriteMs, signal } = this.#deps;
     const options = { fields: { txnNumber, maxTimeMS: maxWriteMs }, session, signal };
-    await retry(() => updateProgress(connection, progressDatabase, [change], options), DEFAULT_RETRY, {
-      signal,
-    });
+    await updateProgress(connection, progressDatabase, [change], options);
+  }
+
+  #retrying(operation: () => Promise<void>): Promise<void> {
+    return retry(operation, DEFAULT_RETRY, { signal: this.#deps.signal });
   }
 
   #isFenced(error: unknown): boolean {
