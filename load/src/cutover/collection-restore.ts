@@ -1,6 +1,6 @@
 /**
- * One collection's share of what a cutover gives back: each index from what stands on the target to
- * what the registry says is wanted.
+ * One collection's share of what a cutover gives back. Each index goes from what stands on the
+ * target to what the registry wants.
  */
 
 import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
@@ -30,9 +30,9 @@ export interface RestoreReport {
   readonly namespace: string;
   readonly index: string;
   /**
-   * restored: it is what it is on the source, as far as the kinds asked for go. refused: the
-   * target's documents violate it, or the target does not take it; it stands there in its held-back
-   * form or not at all. skipped: no server has it, or the load was told to build none.
+   * restored: it is as on the source, for the kinds asked for. refused: the target's documents
+   * violate it, or the target does not take it. It stands there in its held-back form, or not at
+   * all. skipped: no server has such an index, or the load was told to build none.
    */
   readonly outcome: 'refused' | 'restored' | 'skipped';
   readonly note: string | null;
@@ -40,7 +40,10 @@ export interface RestoreReport {
 
 const TRUE = Buffer.from([1]);
 
-/** Deferred ones wait for what tells them apart; the others nobody wants, or no server has. */
+/**
+ * Deferred: waits for the option that tells it from another index. The others: unwanted, or unknown
+ * to every server.
+ */
 const NOT_BUILT_YET: ReadonlySet<IndexState> = new Set(['deferred', 'left-out', 'skipped']);
 
 interface CollectionRestoreDeps {
@@ -56,7 +59,7 @@ export class CollectionRestore {
   readonly #record: CollectionRecord;
   readonly #deps: CollectionRestoreDeps;
   readonly #options: { readonly collated: boolean };
-  /** Whether the source expires its documents by its indexes at all. */
+  /** Whether indexes expire documents on the source at all. */
   readonly #expires: boolean;
 
   constructor(record: CollectionRecord, deps: CollectionRestoreDeps) {
@@ -71,8 +74,9 @@ export class CollectionRestore {
   }
 
   /**
-   * What does not stand there, in its held-back form. Documents that were in its way may be mended,
-   * or have changed since; or an earlier attempt was killed while it built one anew.
+   * Builds in their held-back form the indexes that do not stand there. Documents that were in the
+   * way may have been mended or changed since; or an earlier attempt was killed while it rebuilt an
+   * index.
    */
   async buildMissing(): Promise<RestoreReport[]> {
     const { target, tag, signal } = this.#deps;
@@ -111,8 +115,8 @@ export class CollectionRestore {
   }
 
   /**
-   * A crash in between leaves prepareUnique, and its mark: the next cutover goes on from there, or
-   * a load that is in its way.
+   * A crash in between leaves prepareUnique and its mark. The next cutover goes on from there, or a
+   * load whose documents the index refuses.
    */
   async #tryUnique(index: IndexRecord): Promise<string | null> {
     await this.#mark(index);
@@ -151,8 +155,8 @@ export class CollectionRestore {
   }
 
   /**
-   * One that waited, was deferred, or was refused before: in its final form at once, but for what
-   * is not asked for.
+   * Creates an index that waited, was deferred, or was refused before: at once in its final form,
+   * apart from kinds that are not asked for.
    */
   async #create(index: IndexRecord): Promise<string | null> {
     const { target, tag, signal, kinds } = this.#deps;
@@ -177,7 +181,7 @@ export class CollectionRestore {
     const { namespace } = this.#record;
     const wanted = heldBackOf(index.spec);
     const has = heldBackOf(standing);
-    // One that refuses duplicates already and has no mark is somebody else's doing.
+    // An index that refuses duplicates already and has no mark is somebody else's work.
     if (kinds.has('unique') && refusesDuplicates(index.spec) && !refusesDuplicates(standing)) {
       await this.#mark(index);
     }
@@ -199,7 +203,7 @@ export class CollectionRestore {
   }
 
   /**
-   * Told before anything expires: a cutover that has to stop here stops before the target deletes
+   * Asked before anything expires: a cutover that has to stop here stops before the target deletes
    * by itself.
    */
   #outOfRange({ spec }: IndexRecord): string | null {
@@ -208,7 +212,7 @@ export class CollectionRestore {
     return isRefused ? expiryOutOfRange(expiry.seconds) : null;
   }
 
-  /** A server from 5.1 on gives an ordinary index an expiry. None takes one away. */
+  /** From 5.1 on a server gives an ordinary index an expiry. No server takes one away. */
   async #convertExpiry(index: IndexRecord, has: Expiry): Promise<string | null> {
     const wanted = heldBackOf(index.spec).expiry;
     const seconds = this.#expires && wanted.kind === 'after' ? wanted.seconds : null;
@@ -224,9 +228,9 @@ export class CollectionRestore {
   }
 
   /**
-   * Where the server cannot convert it: drop, and create in its final form. Where that is refused,
-   * the held-back form comes back. A crash in between leaves no index of that name, which the next
-   * run creates.
+   * For what the server cannot convert: drops the index, and creates it in its final form. If that
+   * is refused, the held-back form comes back. A crash in between leaves no index of that name; the
+   * next run creates it.
    */
   async #rebuild(index: IndexRecord): Promise<string | null> {
     const { target, tag, signal } = this.#deps;
@@ -289,7 +293,7 @@ function refusesDuplicates(spec: Uint8Array): boolean {
   return unique || prepareUnique;
 }
 
-/** Never the keys themselves: they are data. */
+/** Without the keys themselves: they are data. */
 function violationText(keys: number): string {
   return `${keys === 1 ? 'at least one key stands' : `${keys} keys stand`} in more than one document on the target`;
 }

@@ -13,14 +13,14 @@ import type { VerifySettings, VerifyStats } from '../verify/settings.ts';
 export interface CutoverSettings {
   readonly stream: string;
   readonly load: string;
-  /** As it was given; null: the one that the load's log tells. */
+  /** As given; null: the one that the load's log names. */
   readonly progressDatabase: string | null;
-  /** A wait in which nothing moves for this long is given up, in milliseconds. */
+  /** Gives up a wait in which nothing moves for this long. Milliseconds. */
   readonly wait: number;
   readonly verify: Partial<VerifySettings>;
   /** Differences of structure that may stay. */
   readonly acceptance: Acceptance;
-  /** The cutover of nothing is meant: neither side has anything that the load takes. */
+  /** A cutover of nothing is meant: neither side has anything that the load takes. */
   readonly allowEmpty: boolean;
 }
 
@@ -42,19 +42,19 @@ export interface CutoverDeps {
   readonly stats: VerifyStats;
   readonly signal: AbortSignal;
   readonly onStep: (step: CutoverStep) => void;
-  /** Asked whether these may stay, where nobody has accepted them yet. Without it: no. */
+  /** Asks whether differences that nobody has accepted yet may stay. Without it they may not. */
   readonly onUnaccepted?: (found: readonly StructureDifference[]) => Promise<boolean>;
 }
 
 /** What every step of a cutover needs. */
 export interface CutoverContext extends CutoverDeps {
   readonly settings: CutoverSettings & { readonly progressDatabase: string };
-  /** Where the stream's log and the load's are in the bucket. */
+  /** Where the logs of stream and load are in the bucket. */
   readonly streamPrefix: string;
   readonly loadPrefix: string;
 }
 
-/** What this load takes, for telling apart what concerns the cutover. */
+/** What this load takes: only that concerns the cutover. */
 export interface Compared {
   readonly filter: NamespaceFilter;
   readonly takes: (namespace: string) => boolean;

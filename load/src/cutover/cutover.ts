@@ -1,23 +1,26 @@
 /**
- * The exact cutover. Writes to the source have stopped: that is the operator's word, and it is
- * checked at the end.
+ * The exact cutover. The operator says that writes to the source have stopped; the end of the
+ * cutover checks it.
  *
- *   operation time W ── note writes-stopped(W) ── capture: drained(W) ── load: drained(W)
+ *   W, the source's operation time ── writes-stopped(W) noted
+ *     ── capture has drained(W) ── load has drained(W)
  *     ── nothing violates a unique index ── documents verified
- *     ── drained again to a later W: nobody wrote in between ── unique and hidden restored
- *     ── structure verified, but for expiry ── TTL restored ── the load is ended and shut out
- *     (load-end.ts) ── capture: drained to a last W: nobody wrote since the first, and the load
- *     held no index back again ── structure verified
- *     ── verified and cutover recorded
+ *     ── drained again, to a later W: nobody wrote in between
+ *     ── unique and hidden restored ── structure verified, apart from expiry ── TTL restored
+ *     ── the load is ended and shut out (load-end.ts)
+ *     ── capture has drained a last W: nobody wrote since the first one, and the load held back
+ *        no index again
+ *     ── structure verified ── verified and cutover recorded
  *
- * Safe to run again after a kill anywhere: everything up to the record is repeated with a new W,
- * and restoring what is restored changes nothing. Restoring is the long step, so that nobody wrote
- * is proven behind it, when the load can change nothing any more. Indexes come after the documents:
- * from then on the target refuses a value that goes from one document to another, and deletes by
- * itself. Should the source be written to after an attempt that came so far, the load holds back
- * again what is in its way. The source's own TTL goes on deleting. What it deletes flows on to the
- * target until the load is ended, and from then on the target's own expiry, restored by now, does
- * the same.
+ * It may run again after a kill anywhere: everything up to the record is repeated with a new W, and
+ * restoring twice changes nothing. Restoring is the long step. So the proof that nobody wrote comes
+ * behind it, when the load can change nothing any more.
+ *
+ * Indexes come after the documents. From then on the target refuses a value that moves from one
+ * document to another, and deletes by itself. If somebody writes to the source after an attempt
+ * that came so far, the load holds back again what is in its way. The source's own TTL goes on
+ * deleting. Until the load is ended its deletes flow on to the target; from then on the target's
+ * own expiry, restored by now, does the same.
  */
 import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
@@ -56,11 +59,11 @@ export interface CutoverResult {
   readonly restored: readonly RestoreReport[];
   /** Null where the cutover had been done before. */
   readonly verification: VerifyReport | null;
-  /** Of the stream and of the load, in time's order. */
+  /** Of stream and load, in the order of time. */
   readonly milestones: readonly Milestone[];
 }
 
-/** In a milestone; a commit is a few KiB. */
+/** Names in a milestone, since a commit has a few KiB. */
 const ACCEPTED_TOLD = 50;
 
 /**
@@ -114,12 +117,12 @@ async function cutOver(settings: CutoverSettings, deps: CutoverDeps): Promise<Cu
   await proveNobodyWrote(context, compared, first, still.capture.state);
   const restored = await restore(inScope, verified, () =>
     proveStructure(context, compared, watch, verified, 'but-expiry').catch(async (error: unknown) => {
-      // What differs then may be what the load holds back again.
+      // The difference may be an index that the load holds back again.
       assertNothingHeldBack(context, before, await loadLog(context));
       throw error;
     }),
   );
-  // Mostly enough to find out who writes after all, while the load still runs and can apply it.
+  // Mostly finds out who still writes while the load runs, and can apply it.
   await proveNobodyWrote(
     context,
     compared,
@@ -141,8 +144,8 @@ async function cutOver(settings: CutoverSettings, deps: CutoverDeps): Promise<Cu
 }
 
 /**
- * Expiry after everything else is restored and proven, of all collections: what stops the cutover
- * before leaves a target that does not delete by itself.
+ * Restores expiry last, after everything else of all collections is restored and proven. A cutover
+ * that stops before leaves a target that does not delete by itself.
  */
 async function restore(
   context: CutoverContext & RestoreDeps,
@@ -188,8 +191,8 @@ async function record(
 }
 
 /**
- * A cutover of an earlier version was recorded before the load was ended, and may
- * have been killed in between.
+ * An earlier version recorded the cutover before it ended the load, and may have been killed in
+ * between.
  */
 async function shutOutAgain(context: CutoverContext, identity: StreamIdentity): Promise<void> {
   const { target, settings } = context;
@@ -199,7 +202,7 @@ async function shutOutAgain(context: CutoverContext, identity: StreamIdentity): 
   await using _ended = await EndedLoad.take(context, identity);
 }
 
-/** What was accepted, as one JSON array of names; the report in the bucket has all of it. */
+/** The accepted names, as one JSON array. The report in the bucket has all of them. */
 function acceptedEvidence({ structure }: VerifyReport): { accepted?: string; acceptedCount?: number } {
   const names = structure.filter(({ accepted }) => accepted).map(acceptName);
   if (names.length === 0) return {};

@@ -15,7 +15,7 @@ export interface Drained {
 }
 
 /**
- * Everything that the source had acknowledged at the call is on the target.
+ * Resolves when everything that the source had acknowledged at the call is on the target.
  * @throws CUTOVER_NOT_READY where capture or load stands still
  */
 export async function drain(
@@ -43,7 +43,7 @@ export async function drain(
 }
 
 /**
- * Everything that the source had acknowledged at the call is in the bucket.
+ * Resolves when everything that the source had acknowledged at the call is in the bucket.
  * @throws CUTOVER_NOT_READY where capture stands still
  */
 export async function drainCapture(
@@ -52,8 +52,8 @@ export async function drainCapture(
 ): Promise<Drained> {
   const { bucket, source, streamPrefix, signal, onStep } = context;
   const { stream, wait } = context.settings;
-  // Before the time is taken: no drain that this log tells of reaches as far, so the wait ends at
-  // the very commit that does.
+  // Read before the time is taken: no drain that this log tells of reaches that far, so the wait
+  // ends at the very commit that does.
   const from = await readManifest(bucket, streamPrefix, { signal });
   const time = await retry(() => currentOperationTime(source, { signal }), DEFAULT_RETRY, { signal });
   const writesStopped = formatClusterTime(time);

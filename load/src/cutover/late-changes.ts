@@ -1,6 +1,6 @@
 /**
- * What the stream took in between two of its moments, told apart by whether somebody wrote it or
- * time did.
+ * What the stream took in between two moments. Tells changes that somebody wrote from documents
+ * that expired.
  */
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { SegmentEntry } from '@waybill/shared/manifest/commit';
@@ -14,7 +14,7 @@ export interface LateChangesOptions {
   /** Up to this commit. */
   readonly until: number;
   /**
-   * Whether the load takes that namespace: what is written to others is no concern of its cutover.
+   * Whether the load takes that namespace. Writes to others do not concern its cutover.
    */
   readonly takes: Takes;
   /** Whether documents of that namespace expire by themselves. */
@@ -23,10 +23,9 @@ export interface LateChangesOptions {
 }
 
 /**
- * Changes that no expiry explains: all but deletes in collections whose documents expire. An expiry
- * can not be told from an application's delete there; either is applied to the target like all
- * else. Stops counting at the first file that has one, so a source in full use is not read to its
- * end.
+ * Changes that no expiry explains: all but deletes in collections whose documents expire. There, an
+ * expiry cannot be told from an application's delete; the target gets both. Stops counting at the
+ * first file that has one, so a source in full use is not read to its end.
  */
 export async function countLateChanges(
   bucket: Bucket,

@@ -5,18 +5,19 @@
  *                         or does not: frozen, gone, cut off from its bucket
  *     ── owner document and every slot taken ── the last proofs ── record
  *
- * 1. From the first step on nobody else records in the log: whoever takes it over later has the
- *    cutover's record refused.
- * 2. From the third on the server refuses what the load wrote or will write, whatever it is doing.
- *    Where a server can not do so, the load must have said that it has ended, or its process be
- *    gone: otherwise the cutover ends here.
- * 3. A cutover that ends without a record, or crashes, gives the load up: it takes itself over
- *    again.
+ * 1. From the first step on nobody else records in the log. If somebody takes the log over later,
+ *    the cutover's record is refused.
+ * 2. From the third step on the server refuses what the load still writes, whatever the load is
+ *    doing. Where a server cannot do so, the load must have said that it has ended, or its process
+ *    must be gone: otherwise the cutover ends here.
+ * 3. A cutover that ends without a record, or crashes, gives the load up. The load then takes
+ *    itself over again.
  *
- * A change of structure has no number. What the load that is ended could have in hand comes from
- * the stream, or is held back again by an entry in its log: the proofs after this count both, and
- * the cutover is not recorded. Not covered, as at any takeover (decision 0004): one that an earlier
- * process of the load was frozen with, and one that was repeated and is held on its way.
+ * A change of structure has no number, so no server refuses it. What the ended load may still have
+ * in hand comes from the stream, or follows an entry in its log (an index held back again). The
+ * proofs after this count both, and then the cutover is not recorded. Not covered, as at any
+ * takeover (decision 0004): a change that an earlier process of the load was frozen with, and a
+ * repeated one that is held on its way.
  */
 import { hasCode, WaybillError } from '@waybill/shared/base/errors';
 import { sleep } from '@waybill/shared/base/lifecycle';
@@ -33,13 +34,13 @@ import type { CutoverContext } from './context.ts';
 
 const POLL_MS = 200;
 /**
- * How long a load that lives may take to end what is in hand. After that, or such a
- * silence, it is shut out as it is.
+ * How long a living load may take to end what is in hand. After that, or after such a silence, it
+ * is shut out as it is.
  */
 const RELEASE_MS = 10_000;
 const SILENT_MS = LOAD_DEFAULTS.leaseMs + 1000;
 
-/** A load that has ended, for as long as this has it. */
+/** A load that has ended, and stays ended until this is disposed of. */
 export class EndedLoad implements AsyncDisposable {
   readonly #log: LoadLog;
   readonly #load: string;
@@ -71,7 +72,7 @@ export class EndedLoad implements AsyncDisposable {
     return new EndedLoad(log, load, taken.move());
   }
 
-  /** The load's log when it was taken; only this records in it since. */
+  /** The load's log as it was taken. Only this has recorded in it since. */
   get log(): StreamState {
     return this.#log.state;
   }
@@ -92,7 +93,7 @@ function started({ epoch }: StreamState): Milestone[] {
   return [{ name: 'cutover-started', at, clusterTime: null, sequence: null, evidence }];
 }
 
-/** Fulfilled when the load has said that it writes nothing more, or is gone, or does not answer. */
+/** Resolves when the load has said that it writes nothing more, or is gone, or does not answer. */
 async function waitForRelease(store: ProgressStore, load: string, signal: AbortSignal): Promise<void> {
   const until = performance.now() + RELEASE_MS;
   let signs = '';
@@ -113,7 +114,7 @@ async function notReadyIfFenced<T>(load: string, operation: () => Promise<T>): P
   } catch (error) {
     if (!hasCode(error, 'LOAD_FENCED')) throw error;
     throw new WaybillError('CUTOVER_NOT_READY', `load ${load} was taken over during its cutover`, {
-      hint: 'Somebody has started the load, or another cutover. Let the load run, and run one cutover.',
+      hint: 'Somebody has started the load or another cutover. Let the load run, and run one cutover.',
       context: { load },
       cause: error,
     });

@@ -1,6 +1,6 @@
 /**
- * What a cutover proves before it is recorded: both sides are the same, and nobody has written
- * since writes stopped.
+ * What a cutover proves before it is recorded: both sides are the same, and nobody wrote after
+ * writes had stopped.
  */
 import { type ErrorContext, WaybillError } from '@waybill/shared/base/errors';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
@@ -20,7 +20,7 @@ import { countLateChanges } from './late-changes.ts';
 const NOTHING: ReadonlySet<HeldBackField> = new Set();
 const EXPIRY: ReadonlySet<HeldBackField> = new Set(['expireAfterSeconds']);
 
-/** Carries the report, which the command prints. */
+/** Has the report, which the command prints. */
 export class VerificationDiffers extends WaybillError {
   readonly report: VerifyReport;
 
@@ -60,8 +60,8 @@ export async function proveSame(
 }
 
 /**
- * The report as of then: what `restored` names is not held back any more. @throws
- * VerificationDiffers
+ * Compares structure again; the indexes that `restored` names must not be held back any more.
+ * @throws VerificationDiffers
  */
 export async function proveStructure(
   context: CutoverContext,
@@ -72,7 +72,7 @@ export async function proveStructure(
 ): Promise<VerifyReport> {
   const held = restored === 'restored' ? NOTHING : EXPIRY;
   const { acceptance } = context.settings;
-  // The order of documents was looked at with them.
+  // The order of documents was compared with the documents.
   const order = verified.structure.filter(({ what }) => what === 'order-untold');
   const structure = [...(await verifyStructure({ ...context, filter, load, acceptance, held })), ...order];
   const same = !structure.some(isDifference);
@@ -81,7 +81,7 @@ export async function proveStructure(
 }
 
 /**
- * Capture goes on after a drain, so a write that nobody expected is in the stream by the next one.
+ * Capture goes on after a drain, so the stream has an unexpected write by the next drain.
  * @throws CUTOVER_NOT_READY
  */
 export async function proveNobodyWrote(
@@ -108,16 +108,17 @@ export async function proveNobodyWrote(
 }
 
 /**
- * The load records it before it holds an index back again: in the order of its log either the
- * cutover took it first, or this refuses it. `before` is from before the restore's drain: what a
- * load had begun by then it had done at the end of that. @throws CUTOVER_NOT_READY
+ * The load records in its log that it holds an index back again, before it does so. So either the
+ * cutover took the log first, or this check finds the entry. `before` is from before the drain that
+ * precedes restoring: by the end of that drain the load had done what it had begun. @throws
+ * CUTOVER_NOT_READY
  */
 export function assertNothingHeldBack(context: CutoverContext, before: StreamState, now: StreamState): void {
   const at = (log: StreamState): string | undefined => milestoneOf(log, 'indexes-built')?.at;
   if (at(now) !== at(before)) throw writtenTo(context, {});
 }
 
-/** @throws CUTOVER_NOT_READY for what is refused and not accepted */
+/** @throws CUTOVER_NOT_READY where an index is refused and not accepted */
 export function assertNoneRefused(
   { settings }: Pick<CutoverContext, 'settings'>,
   reports: readonly RestoreReport[],
@@ -137,7 +138,7 @@ export function assertNoneRefused(
       : `${refused.length} indexes cannot be made as on the source, first ${which}`;
   const name = `blocked:${first.namespace}.${first.index}`;
   throw new WaybillError('CUTOVER_NOT_READY', message, {
-    hint: `Mend what the target holds (the message says what violates), or do without the index there (--accept ${name}), and run the cutover again.`,
+    hint: `Correct the documents on the target (the message says what is in the way), or do without the index there (--accept ${name}). Then run the cutover again.`,
     context: { namespace: first.namespace, index: first.index },
   });
 }
@@ -149,8 +150,8 @@ function noteRefused({ acceptance }: CutoverContext['settings'], reports: readon
 }
 
 /**
- * Structure that the target does not have, or has of its own, is told before the long comparison of
- * documents: everything is drained, so it is as it will be. @throws CUTOVER_NOT_READY,
+ * Reports structure that the target lacks, or has of its own, before the long comparison of
+ * documents. Everything is drained, so it will not change any more. @throws CUTOVER_NOT_READY,
  * CONFIG_INVALID
  */
 export async function proveAcceptable(
@@ -176,7 +177,7 @@ function notAccepted(open: readonly StructureDifference[], load: string): Waybil
     'CUTOVER_NOT_READY',
     `the target lacks structure that it refuses, or has some of its own: ${listed(open.map(describeAcceptable))}`,
     {
-      hint: `Mend it, or take it as it is: run the cutover again with --accept ${acceptOption(open)}`,
+      hint: `Correct it, or take it as it is: run the cutover again with --accept ${acceptOption(open)}`,
       context: { load, differences: open.length },
     },
   );

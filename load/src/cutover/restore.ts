@@ -1,12 +1,11 @@
 /**
- * What the load held back, given back at cutover: unique, hidden and expiring indexes in the
- * source's own terms, indexes that waited for that, and the expiry of clustered collections.
+ * Gives back at cutover what the load held back: unique, hidden and expiring indexes as they are on
+ * the source, indexes that waited for that, and the expiry of clustered collections.
  *
- * Works from what stands on the target and what the registry says is wanted, so it can be run again
- * after a kill at any point, and again after what was in the way has been removed. It writes no
- * progress and takes no ownership: a load may still follow its stream, which has nothing new once
- * it is drained. Should there be something new after all, the load holds the indexes back again
- * that were marked here before they were touched.
+ * It works from what stands on the target and what the registry wants. So it can run again after a
+ * kill at any point, and after what was in the way has been removed. It takes no ownership: a load
+ * may still follow its stream, which has nothing new once it is drained. If there is something new
+ * after all, the load holds back again the indexes that were marked here before they were touched.
  */
 import type { Logger } from '@waybill/shared/base/logger';
 import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
@@ -27,8 +26,8 @@ export interface RestoreSettings {
 export interface RestoreDeps {
   readonly target: Pick<Target, 'forLoad'>;
   /**
-   * Other collections stay as they are: the stream may leave out more by now.
-   * Default: all that the load made.
+   * Other collections stay as they are: the stream may leave out more by now. Default: everything
+   * that the load made.
    */
   readonly filter?: NamespaceFilter | undefined;
   readonly logger: Logger;
@@ -36,10 +35,10 @@ export interface RestoreDeps {
 }
 
 const ALL_KINDS: readonly RestoreKind[] = ['unique', 'hidden', 'ttl'];
-/** For writes, of which there are none here. */
+/** For writes of documents: there are none here. */
 const MAX_WRITE_MS = 60_000;
 
-/** @throws the target's errors; what an index is refused for is reported and not thrown */
+/** @throws the target's errors. The refusal of an index is reported and not thrown. */
 export async function restoreHeldBack(
   settings: RestoreSettings,
   deps: RestoreDeps,
@@ -59,9 +58,8 @@ export async function restoreHeldBack(
 }
 
 /**
- * Builds what is missing, as non-unique and without expiry, so that it can be proven with
- * everything else. What is refused is as little to be had now as it was for the load. @throws the
- * target's errors
+ * Builds what is missing, as non-unique and without expiry, so that the proofs cover it too. The
+ * target refuses now what it refused the load. @throws the target's errors
  */
 export async function buildMissing(settings: RestoreSettings, deps: RestoreDeps): Promise<RestoreReport[]> {
   const reports: RestoreReport[] = [];
@@ -70,9 +68,9 @@ export async function buildMissing(settings: RestoreSettings, deps: RestoreDeps)
 }
 
 /**
- * What stands in the way of unique indexes, found without making any: as long as the target may get
- * further changes, a value that goes from one document to another is in both for a moment. Nothing
- * is found before 6.0, where only making one tells.
+ * Finds what stands in the way of unique indexes, without making any: while the target may still
+ * get changes, a value that moves from one document to another is in both for a moment. Finds
+ * nothing before 6.0: there, only making an index tells.
  * @throws the target's errors
  */
 export async function findViolations(settings: RestoreSettings, deps: RestoreDeps): Promise<RestoreReport[]> {

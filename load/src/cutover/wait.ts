@@ -1,6 +1,6 @@
 /**
- * Waits of a cutover: until capture, and then load, have provably passed the moment at which writes
- * stopped.
+ * The waits of a cutover: until capture, and then load, have provably passed the moment at which
+ * writes stopped.
  */
 
 import { WaybillError } from '@waybill/shared/base/errors';
@@ -19,8 +19,8 @@ export interface WaitOptions {
   /** Where to follow the log from; default: from its end, with a look at what it tells already. */
   readonly from?: StreamState;
   /**
-   * Asked while the log stands still: milliseconds since whoever writes it gave a sign of life;
-   * null for nobody.
+   * Asked while the log stands still: milliseconds since its writer gave a sign of life; null where
+   * nobody writes it.
    */
   readonly silentMs?: () => Promise<number | null>;
 }
@@ -28,14 +28,14 @@ export interface WaitOptions {
 export interface Wanted {
   readonly name: Milestone['name'];
   readonly time: ClusterTime;
-  /** Up to which time of the source a milestone tells that all is done. */
+  /** The time of the source up to which everything is done, by that milestone. */
   readonly timeOf: (milestone: Milestone) => string | null;
 }
 
 export interface Reached {
   readonly milestone: Milestone;
   /**
-   * The log up to and with the commit that says so, or further if it said so from the beginning.
+   * The log up to and with the commit that says so; further where it said so from the beginning.
    */
   readonly state: StreamState;
 }
@@ -43,9 +43,9 @@ export interface Reached {
 const POLL_MS = 200;
 
 /**
- * Follows a log until a milestone tells that everything up to a time is done. One of an earlier
- * attempt tells of an earlier time. Errors: what `stalled` makes, where nothing moves for too long:
- * whoever should write the log does not run.
+ * Follows a log until a milestone says that everything up to a time is done. (A milestone of an
+ * earlier attempt says so of an earlier time.) @throws what `stalled` makes, where nothing moves
+ * for too long: the log's writer does not run
  */
 export async function waitForMilestone(
   bucket: Bucket,
@@ -74,8 +74,8 @@ export async function waitForMilestone(
 }
 
 /**
- * Changes with whatever brings a log on. A capture that is held up, at its source say, commits too,
- * to show that it lives: that brings nothing on.
+ * Changes with every piece of work in a log. A capture that is held up, for instance at its source,
+ * commits too, to show that it lives: that is no work.
  */
 function workIn({ position, chunks, totals }: StreamState): string {
   const { changeSegments, snapshotSegments, ddlEvents, milestones } = totals;
