@@ -1,13 +1,15 @@
 /**
- * Differences of structure that the operator takes as they are, by name. Two kinds of them can be
- * accepted: what the target refuses (blocked), and what only the target has (extra). All others,
- * and documents, have to be mended.
+ * Differences of structure that the operator accepts by name. Two kinds can be accepted: what the
+ * target refuses (blocked), and what only the target has (extra). Every other difference must be
+ * corrected, and every difference of documents.
  *
- *   blocked:shop.nearby            a view; of a collection all of its options and indexes that are
- *   blocked blocked:shop.orders.validator  one option or index
- *   blocked:index                  all of that kind: view, option, index; of extra ones collection,
- *   view, index extra:shop.notes               a collection or view; of a collection that both
- *   have, all of its indexes extra:shop.orders.mine         one index
+ *   blocked:shop.nearby            a view; for a collection, all of its blocked options and indexes
+ *   blocked:shop.orders.validator  one option or index
+ *   blocked:index                  everything of that kind: view, option, index
+ *   extra:shop.notes               a collection or view; for a collection that both sides have, all
+ *                                  of its indexes
+ *   extra:shop.orders.mine         one index
+ *   extra:index                    everything of that kind: collection, view, index
  */
 import { WaybillError } from '@waybill/shared/base/errors';
 import { indexKey } from './load-watch.ts';
@@ -20,12 +22,12 @@ const KINDS: Readonly<Record<Side, readonly string[]>> = {
   extra: ['collection', 'view', 'index'],
 };
 const FORM = 'blocked:<name> or extra:<name>, with a namespace, the index or option of one, or a kind';
-/** Named in a message. */
+/** Names in a message. */
 const NAMED = 10;
 
 export class Acceptance {
   readonly #names: Set<string>;
-  /** Indexes that the target refused at the cutover itself, and why. */
+  /** Indexes that the target refused during the cutover, and why. */
   readonly #refused = new Map<string, string>();
 
   private constructor(names: readonly string[]) {
@@ -47,12 +49,12 @@ export class Acceptance {
     for (const name of names) this.#names.add(name);
   }
 
-  /** At the cutover itself. It is accepted by its own name alone: documents may be the reason. */
+  /** During the cutover. Only its own name accepts such an index: documents may be the reason. */
   noteRefused(namespace: string, index: string, reason: string): void {
     this.#refused.set(indexKey(namespace, index), reason);
   }
 
-  /** With those marked that are accepted. */
+  /** The same differences, with the accepted ones marked. */
   mark(found: readonly StructureDifference[]): StructureDifference[] {
     return found.map((each) => {
       const reason = each.blocked === undefined ? this.#refusalOf(each) : undefined;
@@ -63,8 +65,7 @@ export class Acceptance {
   }
 
   /**
-   * Whether that index may stay as it is, which the target has refused. `found` are the differences
-   * so far.
+   * Whether an index that the target refused may stay as it is. `found` are the differences so far.
    */
   takes(namespace: string, index: string, found: readonly StructureDifference[]): boolean {
     if (this.#names.has(`blocked:${namespace}.${index}`)) return true;
@@ -73,7 +74,7 @@ export class Acceptance {
     );
   }
 
-  /** @throws CONFIG_INVALID for a name that is of nothing there is */
+  /** @throws CONFIG_INVALID for a name that nothing has */
   assertKnown(found: readonly StructureDifference[]): void {
     const there = new Set(found.flatMap((each) => [...namesOf(each), ...namesToCome(each)]));
     const unknown = this.names.find((name) => !there.has(name));
@@ -93,12 +94,12 @@ export class Acceptance {
   }
 }
 
-/** Those that nobody has accepted yet. */
+/** The differences that can be accepted, and are not yet. */
 export function acceptable(found: readonly StructureDifference[]): StructureDifference[] {
   return found.filter((each) => isDifference(each) && sideOf(each) !== null);
 }
 
-/** What accepts exactly that one. */
+/** The name that accepts exactly this difference. */
 export function acceptName(difference: StructureDifference): string {
   return namesOf(difference)[0] ?? '';
 }
@@ -111,7 +112,8 @@ export function describeAcceptable(difference: StructureDifference): string {
 }
 
 /**
- * As `--accept` takes them on a command line: a comma divides it, so what has one goes by its kind.
+ * As `--accept` takes them on a command line. A comma separates names, so a name with a comma goes
+ * by its kind.
  */
 export function acceptOption(differences: readonly StructureDifference[]): string {
   const names = differences.map((each) => namesOf(each).find((name) => !name.includes(',')) ?? '');
@@ -128,7 +130,7 @@ function sideOf({ what, blocked }: StructureDifference): Side | null {
   return blocked === undefined ? null : 'blocked';
 }
 
-/** All by which it can be accepted, the one that names nothing else first. */
+/** All names that accept it. The first one accepts nothing else. */
 function namesOf(difference: StructureDifference): string[] {
   const side = sideOf(difference);
   if (side === null) return [];
@@ -137,7 +139,7 @@ function namesOf(difference: StructureDifference): string[] {
   return [...parts, namespace, kindOf(difference)].map((name) => `${side}:${name}`);
 }
 
-/** What is held back may be refused when it is given back. */
+/** A held-back index may be refused when it is given back. */
 function namesToCome({ namespace, heldBack, names = [] }: StructureDifference): string[] {
   return heldBack ? names.map((name) => `blocked:${namespace}.${name}`) : [];
 }

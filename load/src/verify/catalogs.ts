@@ -1,4 +1,4 @@
-/** The structure of both sides: read, and compared once. */
+/** Reads the structure of both sides, and compares it once. */
 
 import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import type { CatalogEntry } from '@waybill/shared/mongo/facts/catalog';
@@ -57,7 +57,8 @@ export function compareCatalogs(
 }
 
 /**
- * Collections, options and indexes alone. What a load holds back until the cutover is marked so.
+ * Compares collections, options and indexes alone, and marks what a load holds back until the
+ * cutover.
  */
 export async function verifyStructure(deps: StructureDeps): Promise<StructureDifference[]> {
   return compareCatalogs(deps, await bothCatalogs(deps));

@@ -1,14 +1,13 @@
 /**
- * Reads one `_id` range on both sides at once and finds what differs. Two batches of each side are
+ * Reads one `_id` range on both sides at once, and finds what differs. Two batches of each side are
  * in memory.
  *
- * Both sides come in the same order, which need not be known here (it may be a collation's): as
- * long as the documents at the front are of the same `_id`, they are twins. Where they are not,
- * each side is asked for the next ids of the other: what it has not is a suspect, and what is left
- * meets again. So a run of missing documents of any length costs a lookup by `_id` per thousand,
- * every difference is named once, and memory does not grow with it. (Rejected: remembering unmet
- * documents until they meet. A long run outgrows any bound, and what is forgotten is counted
- * twice.)
+ * Both sides come in the same order, which this code need not know (it may be a collation's). While
+ * the documents at the front have the same `_id`, they are twins. Otherwise each side is asked for
+ * the next ids of the other: what it lacks is a suspect, and the rest meets again. So a run of
+ * missing documents of any length costs one lookup by `_id` per thousand, every difference is named
+ * once, and memory does not grow. Rejected: remembering unmet documents until they meet. A long run
+ * outgrows any bound, and what is forgotten is counted twice.
  */
 
 import type { ClusterTime } from '@waybill/shared/base/position';
@@ -25,8 +24,8 @@ export interface Pair {
 }
 
 /**
- * Each side is read as of then or later: a majority read may otherwise lag behind writes that were
- * acknowledged.
+ * Each side is read as of that time or later: otherwise a majority read may lag behind acknowledged
+ * writes.
  */
 export interface ReadFrom {
   readonly source: ClusterTime | undefined;
@@ -45,22 +44,22 @@ export interface CompareOptions {
   /** Capped collections: in the order of insertion, which is compared with the documents. */
   readonly natural: boolean;
   readonly signal: AbortSignal;
-  /** Called with what has been read since the call before. */
+  /** Called with what was read since the last call. */
   readonly onProgress: (counts: Readonly<Counts>) => void;
   /**
-   * Takes ids of documents that differ as far as this reading tells; awaited, so that they do not
+   * Takes ids of documents that differ as far as this reading tells. Awaited, so that they do not
    * pile up.
    */
   readonly onSuspects: (ids: RawElement[]) => Promise<void>;
   /**
-   * Takes ids that one side has brought twice: of two documents on different shards, or of one on
-   * its way.
+   * Takes ids that one side brought twice: of two documents on different shards, or of one that
+   * moves.
    */
   readonly onRepeated: (side: keyof Pair, ids: RawElement[]) => Promise<void>;
 }
 
 const BATCH_BYTES = 4 * 1024 * 1024;
-/** How far is looked ahead for a document that stands in another place on the other side. */
+/** How far to look ahead for a document that stands in another place on the other side. */
 const LOOK_AHEAD = 1000;
 
 export async function compareRange(pair: Pair, namespace: string, options: CompareOptions): Promise<void> {
@@ -118,7 +117,7 @@ class RangeComparison {
   }
 
   /**
-   * As long as the fronts are of the same `_id`. Equal documents have equal ids, so those cost one
+   * Goes on while both fronts have the same `_id`. Equal documents have equal ids, so they cost one
    * comparison.
    */
   #takeTwins(): number {
@@ -168,7 +167,7 @@ class RangeComparison {
 
   /**
    * Both fronts are on the other side too, but not here: one of them came or went while we read, or
-   * the order differs. Goes on where the fronts meet soonest; what stands before that is looked at
+   * the order differs. Goes on where the fronts meet soonest. What stands before that is looked up
    * again by `_id`.
    */
   #resynchronise(): void {

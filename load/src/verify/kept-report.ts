@@ -1,6 +1,5 @@
 /**
- * Reports of comparisons are kept beside the load's log: whoever asks later what was found finds it
- * there.
+ * Keeps reports of comparisons beside the load's log, for those who ask later what was found.
  */
 
 import { throwIfAborted } from '@waybill/shared/base/lifecycle';
@@ -18,10 +17,10 @@ export interface KeepReportDeps {
   readonly signal: AbortSignal;
 }
 
-/** The outcome does not depend on it. */
+/** The outcome of the command does not depend on it. */
 const PATIENCE: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 10_000 };
 
-/** Its name in the load's folder; null where it could not be kept, which is logged. */
+/** Its name in the load's folder. Null where it could not be kept: the log says so. */
 export async function keepReport(
   { bucket, stream, load, logger, signal }: KeepReportDeps,
   command: 'verify' | 'cutover',

@@ -1,6 +1,6 @@
 /**
- * Looks from outside at a load: whether it runs, and up to which time of the source it has applied
- * everything.
+ * Watches a load from outside: does it run, and up to which time of the source has it applied
+ * everything?
  */
 import { type ClusterTime, parseClusterTime } from '@waybill/shared/base/position';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
@@ -10,34 +10,36 @@ import { type IndexState, Registry } from '../structure/registry.ts';
 import type { ProgressDocument, ProgressStore } from '../target/progress-store.ts';
 
 export interface LoadSight {
-  /** Whose load of that name the target knows: of this stream, of another one, or none. */
+  /** Whose load of that name is on the target: this stream's, another one's, or nobody's. */
   readonly owner: 'ours' | 'foreign' | 'none';
   /**
-   * It has shown signs of life lately. A process that was killed is taken for running until its
-   * silence is long enough.
+   * It showed signs of life lately. A killed process counts as running until its silence is long
+   * enough.
    */
   readonly runs: boolean;
-  /** Milliseconds since it did, as far as this has looked on; null where it does not run. */
+  /** Milliseconds since the last sign of life that this has seen; null where it does not run. */
   readonly silentMs: number | null;
-  /** Every change of the source up to then is applied; null before the changes. */
+  /** Every change of the source up to this time is applied. Null before the changes. */
   readonly applied: ClusterTime | null;
 }
 
-/** Beyond the lease of the owner, which confirms itself several times within it. Milliseconds. */
+/**
+ * Silence beyond the owner's lease, within which it confirms itself several times. Milliseconds.
+ */
 const SILENCE_MARGIN_MS = 2000;
 const DEFAULT_LEASE_MS = 5000;
 
-/** Tells indexes of all collections apart. */
+/** A key for an index of any collection. */
 export const indexKey = (namespace: string, name: string): string => JSON.stringify([namespace, name]);
 
-/** The like of options; of a view as a whole with no name. */
+/** A key for an option; for a view as a whole, without a name. */
 export const optionKey = (namespace: string, name: string): string =>
   JSON.stringify([namespace, name, 'option']);
 
 export interface KnownStructure {
-  /** How far the load is with each index that it knows: {@link indexKey}. */
+  /** The state of each index that the load knows, by {@link indexKey}. */
   readonly states: ReadonlyMap<string, IndexState>;
-  /** What the target refuses, and why: {@link indexKey}, {@link optionKey}. */
+  /** What the target refuses, and why, by {@link indexKey} and {@link optionKey}. */
   readonly blocked: ReadonlyMap<string, string>;
 }
 
@@ -70,7 +72,7 @@ export class LoadWatch {
     return { owner: 'ours', runs: silentMs !== null, silentMs, applied: appliedBy(lanes) };
   }
 
-  /** What the load says of the target's structure. Nothing where the target's load is not ours. */
+  /** What the load knows of the target's structure. Nothing where the load there is not ours. */
   async structure(signal: AbortSignal): Promise<KnownStructure> {
     if ((await this.look(signal)).owner !== 'ours') return NOTHING_KNOWN;
     const registry = await retry(() => Registry.open(this.#store, this.#load), DEFAULT_RETRY, { signal });
@@ -92,7 +94,7 @@ export class LoadWatch {
     };
   }
 
-  /** The owner confirms itself by its own clock, of which only that it moves is used here. */
+  /** The owner confirms itself by its own clock. Only that the time moves matters here. */
   #silentMs({ released, epoch, confirmedAt, leaseMs }: ProgressDocument): number | null {
     if (released === true) return null;
     const signs = `${epoch} ${confirmedAt instanceof Date ? confirmedAt.getTime() : ''}`;

@@ -1,14 +1,14 @@
 /**
- * Looks again at documents that differed. While the source is written to, a difference may only be
- * a change on its way.
+ * Looks again at documents that differed. While the source is written to, a difference may be a
+ * change on its way.
  *
  *   settled    both sides came to the same bytes
- *   proven     both sides stood still for `settleMs` and differ, and a load that runs has applied
- *   everything up to the time at which the source was seen like this
- *   changing   the source never stood still until the time was up: nothing can be said
+ *   proven     both sides stood still for `settleMs` and differ, and a running load has applied
+ *              everything up to the time at which the source was seen like this
+ *   changing   the source did not stand still before the time was up: nothing can be said
  *
- * At most {@link OPEN_LIMIT} documents are watched, by hash; whoever brings more waits until some
- * are decided. So everything may differ, and memory stays flat.
+ * At most {@link OPEN_LIMIT} documents are watched, by hash. Whoever brings more waits until some
+ * are decided. So memory stays flat even if everything differs.
  */
 import { createHash } from 'node:crypto';
 import { sleep } from '@waybill/shared/base/lifecycle';
@@ -27,9 +27,9 @@ import type { DocumentDifference } from './report.ts';
 import { keyOf } from './side.ts';
 
 export interface RecheckSettings {
-  /** Both sides unchanged for this long and different: proven. Milliseconds. */
+  /** A difference is proven once both sides stood still for this long. Milliseconds. */
   readonly settleMs: number;
-  /** When to stop looking at a document again. Milliseconds. */
+  /** How long a document is looked at again. Milliseconds. */
   readonly limitMs: number;
   readonly detailLimit: number;
   /** Fields named per document. */
@@ -37,7 +37,7 @@ export interface RecheckSettings {
 }
 
 export interface RecheckDeps extends Pair {
-  /** Null: nobody asks whether a load runs, and standing still is proof. */
+  /** Null: no load is known, and standing still is proof. */
   readonly load: LoadWatch | null;
   readonly signal: AbortSignal;
 }
@@ -59,7 +59,8 @@ interface Watched {
   readonly firstAt: number;
   state: string;
   /**
-   * When it was first seen in this state, and a time of the source's not before its last change.
+   * When it was first seen in this state, and a time of the source that is not before its last
+   * change.
    */
   since: number;
   asOf: ClusterTime | null;
@@ -80,8 +81,8 @@ export class Rechecker {
   readonly #deps: RecheckDeps;
   readonly #open = new Map<string, Watched>();
   /**
-   * Decided to differ: a document that moved may be brought once by each side. Bounded, like all
-   * here.
+   * Decided to differ. A document that moved may be brought once by each side. Bounded, like
+   * everything here.
    */
   readonly #named = new Set<string>();
   readonly differences: DocumentDifference[] = [];
@@ -97,7 +98,7 @@ export class Rechecker {
     return this.#open.size;
   }
 
-  /** Fulfilled when there is room for more. Rejects once looking again has failed. */
+  /** Resolves when there is room for more. Rejects once looking again has failed. */
   async add(namespace: string, ids: readonly RawElement[], findings: Findings): Promise<void> {
     const now = performance.now();
     for (const id of ids) {
@@ -113,14 +114,14 @@ export class Rechecker {
     this.#throwFailure();
   }
 
-  /** Of two documents each, proven already. */
+  /** Ids of two documents each, proven already. */
   addDuplicates(namespace: string, ids: readonly RawElement[], findings: Findings): void {
     findings.duplicates += ids.length;
     for (const id of ids)
       this.#name({ namespace, id: idText(id), kind: 'duplicate', ageMs: null, fields: [] });
   }
 
-  /** Fulfilled when all are decided. */
+  /** Resolves when all are decided. */
   async finish(): Promise<void> {
     await this.#loop;
     this.#throwFailure();
@@ -142,8 +143,7 @@ export class Rechecker {
     const now = performance.now();
     const due = [...this.#open.values()].filter(({ dueAt }) => dueAt <= now);
     if (due.length === 0) return;
-    // The load before the documents: what it had applied by then is on the target when that is
-    // read.
+    // First the load, then the documents: what the load had applied by then is on the target.
     const sight = await this.#deps.load?.look(this.#deps.signal);
     const behind = sight?.runs ? { applied: sight.applied } : null;
     for (const [namespace, some] of Map.groupBy(due, (each) => each.namespace)) {
@@ -183,7 +183,7 @@ export class Rechecker {
         else this.#decide(watched, 'changing');
         continue;
       }
-      // Where much differs it is not read again and again only to see it settle the sooner.
+      // Where much differs, it is not read again and again only to see it settle sooner.
       watched.dueAt = now + (this.#open.size > MANY ? Math.max(watched.delay, settleMs) : watched.delay);
       watched.delay = Math.min(watched.delay * 2, LONGEST_DELAY_MS);
     }
@@ -200,7 +200,7 @@ export class Rechecker {
         const hashes = new Map<string, string>();
         const time = await reader.find(namespace, ids, { signal, notBefore: undefined }, (document) => {
           const key = keyOf(documentId(document));
-          // Two documents of one `_id`, on different shards: one alone is not the same.
+          // Two documents of one `_id`, on different shards, are not the same as one.
           const both = [hashOf(document), ...(hashes.get(key)?.split(' ') ?? [])];
           hashes.set(key, both.sort().join(' '));
         });
@@ -251,7 +251,7 @@ export class Rechecker {
   }
 }
 
-/** Whether what the source had when it was seen like this would be on the target by now. */
+/** Whether the state in which the source was seen should be on the target by now. */
 function isApplied({ asOf }: Watched, behind: { readonly applied: ClusterTime | null } | null): boolean {
   if (behind === null || asOf === null) return true;
   return behind.applied !== null && behind.applied >= asOf;

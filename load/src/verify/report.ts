@@ -3,7 +3,7 @@ import type { FieldDifference } from '@waybill/shared/bson/diff';
 /** What a verification found. Plain data: it is printed as a table and written as JSON. */
 export interface VerifyReport {
   /**
-   * No difference of any kind, no document that could not be compared, and something was compared.
+   * Something was compared, every document could be, and nothing differs.
    */
   readonly same: boolean;
   readonly scope: VerifyScope;
@@ -11,19 +11,17 @@ export interface VerifyReport {
   readonly seconds: number;
   readonly collections: readonly CollectionReport[];
   readonly structure: readonly StructureDifference[];
-  /**
-   * In detail, at most the limit asked for; the counts of the collections tell how many there are.
-   */
+  /** In detail, up to the limit asked for. The counts of the collections have all of them. */
   readonly differences: readonly DocumentDifference[];
 }
 
 export interface VerifyScope {
-  /** As one would give them; null: everything. */
+  /** As given on a command line; null: everything. */
   readonly patterns: string | null;
   /** Compared document for document, empty ones too. */
   readonly collections: number;
   readonly views: number;
-  /** Their definitions are compared, and not what was measured. */
+  /** Their definitions are compared, and their measurements are not. */
   readonly timeSeries: readonly string[];
   /** In words. */
   readonly leftOut: readonly string[];
@@ -47,12 +45,12 @@ export interface CollectionReport {
   /** Documents that both have, with other bytes. */
   readonly different: number;
   /**
-   * `_id`s that two documents of one side share, on different shards: one of them cannot stand
-   * elsewhere.
+   * `_id`s that two documents of one side share, on different shards. A target can hold only one of
+   * the two.
    */
   readonly duplicates: number;
   /**
-   * Differed, and changed on the source as long as they were looked at: nothing can be said of
+   * Differed, and changed on the source as long as they were looked at. Nothing can be said of
    * them.
    */
   readonly changing: number;
@@ -71,33 +69,33 @@ export interface StructureDifference {
     | 'index-different'
     /** The same index stands there under another name. */
     | 'index-renamed'
-    /** No current server has such an index. Told, and no difference. */
+    /** No current server has such an index. Reported, and no difference. */
     | 'index-unsupported'
-    /** The load was given `--indexes none`. Told, and no difference. */
+    /** The load was given `--indexes none`. Reported, and no difference. */
     | 'index-left-out'
     /** A time-series collection: its measurements are not compared. */
     | 'not-compared'
     | 'order'
     /**
-     * The same of a source whose own oplog does not tell that order. Told, and no
-     * difference: nothing could mend it.
+     * The same for a source whose own oplog does not tell that order. Reported, and no difference:
+     * nothing could correct it.
      */
     | 'order-untold';
   /** The index, or the options that differ. */
   readonly detail: string;
   /**
-   * As a load leaves it until the cutover (unique as non-unique, TTL disarmed, hidden shown): not a
+   * As a load leaves it until the cutover (unique as non-unique, TTL disarmed, hidden shown). Not a
    * difference yet.
    */
   readonly heldBack: boolean;
   /**
-   * The index or the option that it is about, where it is about one; of an index under another
-   * name that and the source's.
+   * The index or the option that it is about, if any. For an index under another name: that name
+   * and the source's.
    */
   readonly names?: readonly string[];
   /** Why the target does not have it, in the target's words. */
   readonly blocked?: string;
-  /** The operator takes it as it is: no difference. */
+  /** The operator accepts it: no difference. */
   readonly accepted?: boolean;
 }
 
@@ -135,8 +133,8 @@ const NO_DIFFERENCE: ReadonlySet<StructureDifference['what']> = new Set([
 ]);
 
 /**
- * What is held back until the cutover, what no server can have, what nobody wants and what is
- * accepted is told and is none.
+ * Reported without being a difference: what is held back until the cutover, what no server can
+ * have, what nobody wants, and what is accepted.
  */
 export function isDifference({ heldBack, what, accepted = false }: StructureDifference): boolean {
   return !heldBack && !accepted && !NO_DIFFERENCE.has(what);

@@ -4,7 +4,7 @@ import { listNames } from '@waybill/shared/mongo/facts/listed-names';
 import type { VerifyScope } from './report.ts';
 import type { VerifyDeps } from './settings.ts';
 
-/** What a verification is about, and what it says nothing of. */
+/** What a verification covers, and what it does not. */
 export async function scopeOf(
   { source, filter, signal }: Pick<VerifyDeps, 'source' | 'filter' | 'signal'>,
   catalog: readonly CatalogEntry[],

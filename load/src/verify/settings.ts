@@ -1,4 +1,4 @@
-/** What a verification is given, and what it tells while it runs. */
+/** What a verification is given, and what it shows while it runs. */
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import type { Target } from '../target/target.ts';
@@ -10,9 +10,9 @@ export interface VerifySettings {
   readonly concurrency: number;
   /** About how many bytes of documents one range has. */
   readonly rangeBytes: number;
-  /** A difference is proven when both sides stood still for this long, in milliseconds. */
+  /** A difference is proven once both sides stood still for this long. Milliseconds. */
   readonly settleMs: number;
-  /** How long a document that differs is looked at again, in milliseconds. */
+  /** How long a document that differs is looked at again. Milliseconds. */
   readonly recheckLimitMs: number;
   /** Differences reported in detail. */
   readonly detailLimit: number;
@@ -57,7 +57,7 @@ export interface VerifyDeps {
   readonly source: MongoConnection;
   readonly target: Pick<Target, 'progress' | 'reader'>;
   readonly filter: NamespaceFilter;
-  /** The load that fills the target, which may be running; null where nobody knows of one. */
+  /** The load that fills the target, and may be running. Null where none is known. */
   readonly load: LoadWatch | null;
   /** Default: nothing is accepted. */
   readonly acceptance?: Acceptance;

@@ -1,4 +1,4 @@
-/** One reading of a comparison: the documents at its front, taken off as they are decided upon. */
+/** One side of a comparison: the documents at its front, taken off once they are decided. */
 import type { RawElement } from '@waybill/shared/bson/raw';
 import { documentId } from '@waybill/shared/bson/statement';
 import type { RangeBatch } from '@waybill/shared/mongo/read/range-reader';
@@ -6,8 +6,7 @@ import { RepeatedIds } from '@waybill/shared/mongo/read/repeated-ids';
 import type { DocumentReader, RangeOptions } from '../reading/document-reader.ts';
 
 /**
- * Equal for equal bytes of equal types, and only for those: an equal id of other bytes is another
- * document.
+ * Equal for equal bytes of equal types alone: an equal id of other bytes is another document.
  */
 export function keyOf({ type, bytes }: RawElement): string {
   return `${type}:${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')}`;
@@ -15,13 +14,13 @@ export function keyOf({ type, bytes }: RawElement): string {
 
 export class Side {
   readonly #batches: AsyncIterator<RangeBatch>;
-  /** Null where nothing can have an `_id` twice. */
+  /** Null where no two documents can share an `_id`. */
   readonly #ids: RepeatedIds | null;
   #documents: Buffer[] = [];
   #at = 0;
   #ended = false;
   #repeated: RawElement[] = [];
-  /** That many at the front are known to be on the other side too, somewhere. */
+  /** So many at the front are known to be somewhere on the other side, too. */
   #known = 0;
 
   constructor(reader: DocumentReader, namespace: string, options: RangeOptions) {
@@ -29,7 +28,7 @@ export class Side {
     this.#ids = reader.mayRepeatIds ? new RepeatedIds(null) : null;
   }
 
-  /** Documents here. */
+  /** Documents that are here. */
   get size(): number {
     return this.#documents.length - this.#at;
   }
@@ -43,7 +42,7 @@ export class Side {
     return this.#known;
   }
 
-  /** Gets the next batch where nothing is here. */
+  /** Reads the next batch if no document is here. */
   async fill(): Promise<void> {
     while (this.size === 0 && !this.#ended) {
       const next = await this.#batches.next();
@@ -55,14 +54,14 @@ export class Side {
     }
   }
 
-  /** Ids that the batches filled since the call before have brought twice. */
+  /** Ids that came twice, in the batches since the last call. */
   takeRepeated(): RawElement[] {
     const repeated = this.#repeated;
     if (repeated.length > 0) this.#repeated = [];
     return repeated;
   }
 
-  /** The document at that distance from the front, which must be here. */
+  /** The document at that distance from the front. It must be here. */
   document(distance = 0): Buffer {
     return this.#documents[this.#at + distance] as Buffer;
   }
@@ -71,7 +70,7 @@ export class Side {
     return documentId(this.document(distance));
   }
 
-  /** Takes documents off the front; their bytes. */
+  /** Takes documents off the front, and returns their bytes. */
   take(count: number): number {
     let bytes = 0;
     for (let index = 0; index < count; index++) bytes += this.document(index).length;
@@ -81,8 +80,8 @@ export class Side {
   }
 
   /**
-   * Of the first `count` documents those for which `keep` holds stay, and are known from now on;
-   * gives back the others.
+   * Sorts the first `count` documents. Those for which `keep` holds stay, and are known from now
+   * on; the others are returned.
    */
   sift(count: number, keep: (document: Buffer) => boolean): Buffer[] {
     const kept: Buffer[] = [];
@@ -91,7 +90,7 @@ export class Side {
       const document = this.document(index);
       (keep(document) ? kept : dropped).push(document);
     }
-    // Kept documents move up to what follows them, so that nothing behind is copied.
+    // Kept documents move up to what follows them, so that nothing behind them is copied.
     this.#at += dropped.length;
     for (const [index, document] of kept.entries()) this.#documents[this.#at + index] = document;
     this.#known = kept.length;

@@ -1,4 +1,4 @@
-/** Compares what two inventories say of collections, options and indexes. Pure. */
+/** Compares two inventories: collections, options, indexes. Pure. */
 import type { CatalogEntry } from '@waybill/shared/mongo/facts/catalog';
 import {
   differing,
@@ -14,14 +14,14 @@ import { indexName, isInherent } from '../structure/index-spec.ts';
 import { indexKey, type KnownStructure, NOTHING_KNOWN, optionKey } from './load-watch.ts';
 import type { StructureDifference } from './report.ts';
 
-/** What a load holds back until the cutover; `prepareUnique` is on the way there. */
+/** What a load holds back until the cutover. `prepareUnique` is a step towards unique. */
 const HELD_BACK = ['unique', 'expireAfterSeconds', 'hidden', 'prepareUnique'] as const;
 export type HeldBackField = (typeof HELD_BACK)[number];
-/** What loads of before gave an index so that it expires nothing. */
+/** What loads of earlier versions gave an index so that it expires nothing. */
 const HELD_BACK_EXPIRY = expiryText(LARGEST_EXPIRY_SECONDS);
 
 export interface StructureOptions extends Partial<KnownStructure> {
-  /** Those asked for by name. */
+  /** Databases asked for by name. */
   readonly databases?: Iterable<string>;
   /** What may still be held back. Default: everything that a load holds back. */
   readonly held?: ReadonlySet<HeldBackField> | undefined;
@@ -32,7 +32,7 @@ const NONE: ReadonlySet<string> = new Set();
 type Rules = KnownStructure & { readonly held: ReadonlySet<string> };
 
 /**
- * `heldBack` differences count as such only when they are what a load makes of the source's index.
+ * A difference is `heldBack` only if the target has what a load makes of the source's index.
  * Collections that only the target has are reported for databases that the source has too, and for
  * those in `databases`: a target may be shared.
  */
@@ -97,7 +97,7 @@ function compareOptions(source: CatalogEntry, target: CatalogEntry, rules: Rules
   ];
 }
 
-/** The option that the target refuses, and this one with it; null where it does not. */
+/** The refused option that takes this one with it; null where there is none. */
 function refusedWith(field: string, namespace: string, { blocked }: Rules): string | null {
   const names = field.startsWith('validation') ? ['validator', field] : [field];
   return names.find((name) => blocked.has(optionKey(namespace, name))) ?? null;
@@ -119,7 +119,7 @@ function compareIndexes(source: CatalogEntry, target: CatalogEntry, rules: Rules
     copies.delete(name);
     const state = rules.states.get(indexKey(namespace, name));
     if (state === 'left-out') {
-      // One that somebody made there is theirs.
+      // If it stands there, somebody else made it.
       found.push({ namespace, what: 'index-left-out', detail: name, heldBack: false });
     } else if (copy) {
       const wanted = indexFields(index, source.expires);
@@ -145,7 +145,7 @@ function compareIndexes(source: CatalogEntry, target: CatalogEntry, rules: Rules
   return found;
 }
 
-/** Takes those out of the target's others that are the same under another name. */
+/** Removes from `others` the indexes that are the same under another name. */
 function missingIndexes(
   source: CatalogEntry,
   missing: readonly Buffer[],
@@ -173,8 +173,7 @@ function missingIndexes(
 }
 
 /**
- * Where only one of the two is clustered, its key is an option of the collection and not one of its
- * indexes.
+ * Where only one side is clustered, its key is an option of the collection and no index.
  */
 function ownIndexes({ clustered, indexes }: CatalogEntry, other: CatalogEntry): readonly Buffer[] {
   return clustered === other.clustered ? indexes : indexes.filter((index) => !isInherent(index));
@@ -189,8 +188,8 @@ function named(name: string, fields: readonly string[]) {
 }
 
 /**
- * An expiry of more than 68 years, which the target does not take: there it is none. Any other
- * would delete what the source keeps.
+ * An expiry of more than 68 years. The target does not take it, and has none: any other would
+ * delete what the source keeps.
  */
 function isEndless(field: string, index: Uint8Array, is: Fields): boolean {
   if (field !== 'expireAfterSeconds' || is.has(field)) return false;
@@ -198,15 +197,17 @@ function isEndless(field: string, index: Uint8Array, is: Fields): boolean {
   return expiry.kind === 'beyond' && expiry.seconds > 0;
 }
 
-/** Whether the target's value is the one that a load leaves there. */
+/** Whether the target has the value that a load leaves there. */
 function isHeldBack(field: string, wanted: Fields, is: Fields, held: ReadonlySet<string>): boolean {
   if (!held.has(field)) return false;
   if (field === 'expireAfterSeconds') return !is.has(field) || is.get(field) === HELD_BACK_EXPIRY;
-  // A conversion to unique that was cut short leaves prepareUnique on what is to be unique.
+  // A conversion to unique that was cut short leaves prepareUnique on the index.
   return field === 'prepareUnique' ? wanted.has(field) || wanted.has('unique') : !is.has(field);
 }
 
-/** Those that can not stand beside another one as long as what tells them apart is held back. */
+/**
+ * Indexes that cannot stand beside another one while the option that tells them apart is held back.
+ */
 function deferredIndexes({ indexes, collated }: CatalogEntry): ReadonlySet<string> {
   const { records } = planIndexes(waitingIndexes(indexes), [], { collated });
   return new Set(records.filter(({ state }) => state === 'deferred').map(({ name }) => name));

@@ -1,8 +1,8 @@
 /**
- * Compares a source with a target: collections, options and indexes; every document, byte for byte,
- * in `_id` ranges of which several are read at once; and again what differed, so that changes on
- * their way may arrive. Reads only. Memory is flat: batches and what is looked at again are
- * bounded.
+ * Compares a source with a target. First collections, options and indexes; then every document,
+ * byte for byte, in `_id` ranges of which several are read at once; then again what differed, so
+ * that changes on their way may arrive. It only reads. Memory is flat: batches are bounded, and so
+ * is what is looked at again.
  */
 import { LinkedAbort, sleep } from '@waybill/shared/base/lifecycle';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
@@ -60,7 +60,7 @@ class Verification {
   readonly #queue: PQueue;
   readonly #rechecker: Rechecker;
   readonly #tallies = new Map<string, Tally>();
-  /** Capped collections of which documents differed at first: perhaps only their order does. */
+  /** Capped collections whose documents differed at first: perhaps only their order does. */
   readonly #toOrder = new Set<string>();
   #notBefore: ReadFrom = { source: undefined, target: undefined };
   #hasFailed = false;
@@ -91,14 +91,14 @@ class Verification {
     return { scope, collections, structure, differences: this.#rechecker.differences };
   }
 
-  /** Nothing of it runs any more. Never rejects. */
+  /** Resolves when nothing of it runs any more. Never rejects. */
   async settle(): Promise<void> {
     this.#queue.clear();
     await this.#queue.onIdle();
     await this.#rechecker.finish().catch(() => undefined);
   }
 
-  /** Documents of the collections that both have, and have not been compared yet. */
+  /** Compares documents of the collections that both sides have, and that were not compared yet. */
   async #compareAll([source, target]: Catalogs): Promise<void> {
     const there = new Set(target.filter(isCollection).map(({ namespace }) => namespace));
     const shared = source
@@ -125,7 +125,7 @@ class Verification {
         work.push(done);
       }
       if (this.#hasFailed) break;
-      // Collections are many or large; what waits here is planned ranges.
+      // Collections are many or large: wait here, so that planned ranges do not pile up.
       await this.#queue.onSizeLessThan(this.#settings.concurrency);
     }
     await Promise.all(work);
@@ -161,8 +161,8 @@ class Verification {
   }
 
   /**
-   * Structure too may be on its way, and collections that came late have documents to compare. What
-   * is missing or extra for good has its documents counted as that.
+   * Structure too may be on its way, and collections that came late have documents to compare.
+   * Where a collection stays missing or extra, its documents count as missing or extra.
    */
   async #settledStructure(first: Catalogs): Promise<StructureDifference[]> {
     const { load, signal } = this.#deps;
@@ -201,7 +201,7 @@ class Verification {
   }
 
   /**
-   * Read once more: changes on their way have arrived, so what does not meet now stands in another
+   * Reads once more. Changes on their way have arrived, so what does not meet now stands in another
    * place.
    */
   async #orderDifferences(): Promise<StructureDifference[]> {
@@ -228,9 +228,9 @@ class Verification {
   }
 
   /**
-   * Before 6.0 a server gives concurrent inserts into a capped collection their places in its
-   * oplog and in the collection apart (measured on 4.0; on 8.2 the two are one), so no change
-   * stream tells what stands where.
+   * Before 6.0 a server orders concurrent inserts into a capped collection in its oplog and in the
+   * collection separately (measured on 4.0; on 8.2 the two are one). So no change stream tells the
+   * order in the collection.
    */
   #orderOf(documents: number): Pick<StructureDifference, 'what' | 'detail'> {
     if (isAtLeast(this.#deps.source.server, 6)) return { what: 'order', detail: 'natural order differs' };
@@ -252,7 +252,7 @@ class Verification {
   }
 }
 
-/** What the target refuses is not on its way. */
+/** What the target refuses does not settle. */
 function maySettle(difference: StructureDifference): boolean {
   return isDifference(difference) && difference.blocked === undefined;
 }
