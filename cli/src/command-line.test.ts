@@ -211,7 +211,7 @@ describe('waybill, run', () => {
     for (const { name, describe } of COMMANDS) expect(stdout).toMatch(new RegExp(` ${name} +${describe}\n`));
     expect(stdout).toMatch(/-h, --help .*\n/);
     expect(stdout).toMatch(/--version .*\n/);
-    expect(stdout).toContain('a key of a --config file: docs/options.md\n');
+    expect(stdout).toContain('a key of a --config file:\ndocs/options.md\n');
     expect(stdout.trimEnd().endsWith('docs/operations.md')).toBe(true);
   });
 

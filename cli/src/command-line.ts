@@ -8,7 +8,7 @@ import { WaybillError } from '@waybill/shared/base/errors';
 import yargs, { type Argv } from 'yargs';
 import type { Command } from './commands/command.ts';
 import { closingText, describeCommand, describeFrontDoor } from './help.ts';
-import { AS_TYPED } from './options/elsewhere.ts';
+import { ALIASES, AS_TYPED } from './options/elsewhere.ts';
 import { isOptionName, OPTION_SPECS } from './options/options.ts';
 import { invalidValue, unknownName } from './options/refusals.ts';
 import { COMPLETION } from './options/spec/commands.ts';
@@ -56,6 +56,8 @@ export function readCommandLine(
       (typed) => run(command, typed),
     );
   }
+  // The shell would be offered `--c`.
+  if (!isCompleting) door.alias(ALIASES);
   door.completion(COMPLETION, 'Print a script that completes commands and options in bash or zsh.');
   door.fail((message) => refuse(message, wordsOf(door), commands));
   // Prints, and ends the process.

@@ -68,7 +68,6 @@ function yargsOption(spec: OptionSpec, command: Command, unfolded: boolean): Yar
     describe: description(spec, spec.requiredBy?.includes(command.name) ?? false),
     hidden: spec.group === BUCKET_GROUP && !unfolded,
     ...(spec.choices ? { choices: spec.choices } : {}),
-    ...(spec.alias ? { alias: spec.alias } : {}),
   };
 }
 
@@ -83,7 +82,7 @@ function description(spec: OptionSpec, isNeeded: boolean): string {
 
 /** Below what yargs prints. Not wrapped, since a command line is there to be copied. */
 export function closingText(command: Command | undefined, unfolded: boolean): string {
-  if (!command) return `\nOptions of a command: waybill capture --help\n${EVERYWHERE}`;
+  if (!command) return `\nOptions of a command: waybill capture --help\n\n${EVERYWHERE}`;
   const isFolded = !unfolded && OPTION_SPECS.get('bucket-region')?.commands.includes(command.name);
   const examples = command.examples.map(
     ([line, meaning]) => `  ${line.replace('$0', 'waybill')}\n      ${meaning}\n`,
@@ -95,7 +94,9 @@ export function closingText(command: Command | undefined, unfolded: boolean): st
   ].join('');
 }
 
-const EVERYWHERE = `Every option is also a variable (WAYBILL_…) and a key of a --config file: docs/options.md
-Exit codes: 0 done, ${EXIT_CODES.failed} failed, ${EXIT_CODES.usage} wrong use, ${EXIT_CODES.difference} difference or damage found, ${EXIT_CODES.fenced} another process took over,
+const EVERYWHERE = `Every option can also be a variable (WAYBILL_…) or a key of a --config file:
+docs/options.md
+
+Exit codes: 0 done, ${EXIT_CODES.failed} failed, ${EXIT_CODES.usage} wrong use, ${EXIT_CODES.difference} differences or damage, ${EXIT_CODES.fenced} fenced,
 ${EXIT_CODES['history-lost']} history lost, ${EXIT_CODES.interrupted} interrupted: docs/operations.md
 `;

@@ -19,7 +19,7 @@ export interface Elsewhere {
 }
 
 const NAMES = [...OPTION_SPECS.keys()];
-const ALIASES = Object.fromEntries(
+export const ALIASES: Readonly<Record<string, string>> = Object.fromEntries(
   [...OPTION_SPECS].flatMap(([name, { alias }]) => (alias ? [[name, alias]] : [])),
 );
 const PREFIX = 'WAYBILL';
