@@ -2,6 +2,7 @@ import { GC_DEFAULTS } from '@waybill/audit/gc/settings';
 import { CAPTURE_DEFAULTS } from '@waybill/capture/start/settings';
 import { CUTOVER_DEFAULTS } from '@waybill/load/settings/cutover-settings';
 import { LOAD_DEFAULTS } from '@waybill/load/settings/load-settings';
+import { DEFAULT_METRICS_HOST } from '@waybill/shared/base/metrics-host';
 import { DEFAULT_TIMEOUT_MS } from '@waybill/shared/bucket/store-options';
 import { describe, expect, it } from 'vitest';
 import { inCode, OPTION_SPECS } from '../options/options.ts';
@@ -21,7 +22,7 @@ describe('defaults', () => {
     { ...LOAD_DEFAULTS, until: undefined },
     CUTOVER_DEFAULTS,
     GC_DEFAULTS,
-    { bucketTimeout: DEFAULT_TIMEOUT_MS },
+    { bucketTimeout: DEFAULT_TIMEOUT_MS, metricsHost: DEFAULT_METRICS_HOST },
   ];
   /** Depends on the machine, so that help and manual describe it. */
   const DESCRIBED = ['readers'];
@@ -32,7 +33,7 @@ describe('defaults', () => {
     for (const value of values) {
       if (!DESCRIBED.includes(name)) expect(preset).toEqual(value ?? undefined);
     }
-    const own = new Set(['log-format', 'log-level', 'metrics-host']);
+    const own = new Set(['log-format', 'log-level']);
     if (spec.default !== undefined && !own.has(name)) expect(values.length, name).toBeGreaterThan(0);
   });
 });

@@ -3,15 +3,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { WaybillError } from './errors.ts';
 import type { Metrics } from './metrics.ts';
+import { DEFAULT_METRICS_HOST } from './metrics-host.ts';
 
 export interface MetricsServerSettings {
   readonly metrics: Metrics;
   /** 0 takes a free one. */
   readonly port: number;
-  /**
-   * Loopback unless the operator opens it: the numbers name no data, but they are nobody's business
-   * either.
-   */
+  /** Default {@link DEFAULT_METRICS_HOST}. */
   readonly host?: string | undefined;
   /** Whether the run is past its start, for /readyz. */
   readonly isReady: () => boolean;
@@ -23,7 +21,7 @@ export interface MetricsServer extends AsyncDisposable {
 }
 
 export async function startMetricsServer(settings: MetricsServerSettings): Promise<MetricsServer> {
-  const { port, host = '127.0.0.1' } = settings;
+  const { port, host = DEFAULT_METRICS_HOST } = settings;
   const server = createServer((request, response) => {
     // Whatever somebody asks, and whatever goes wrong in answering: a migration never ends by it.
     respond(request, settings)

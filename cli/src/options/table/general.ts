@@ -1,3 +1,4 @@
+import { DEFAULT_METRICS_HOST } from '@waybill/shared/base/metrics-host';
 import { COMMANDS } from '../spec/commands.ts';
 import type { OptionSpec } from '../spec/option.ts';
 
@@ -46,7 +47,7 @@ export const GENERAL_OPTIONS = {
     type: 'string',
     group: 'General',
     commands: ['capture', 'load', 'run'],
-    default: '127.0.0.1',
+    default: DEFAULT_METRICS_HOST,
     describe: 'Address to serve metrics on.',
     example: '0.0.0.0',
   },
