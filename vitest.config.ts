@@ -20,7 +20,7 @@ const LONG = named(
   'elections',
   'store-migration',
   'stop-without-store',
-  'cutover',
+  'cutover-kills',
   'cutover-undone',
   'requests',
   'store-captures',

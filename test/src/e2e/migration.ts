@@ -136,6 +136,24 @@ export class Migration implements AsyncDisposable {
     });
   }
 
+  /** Waits until the load has caught up. It is an error if one of the commands ends first. */
+  async loadCaughtUp(...alive: readonly RunningCommand[]): Promise<void> {
+    await awaitUntil('the load has caught up', async () => {
+      for (const command of alive) if (!command.isRunning) throw await endedEarly(command);
+      return milestoneOf(await this.loadLog(), 'caught-up');
+    });
+  }
+
+  /** Starts capture and load, and waits until both have caught up. */
+  async startSides(...loadArgs: readonly string[]): Promise<[RunningCommand, RunningCommand]> {
+    const capture = this.start('capture');
+    await this.reached('snapshot-completed', capture);
+    const load = this.start('load', ...loadArgs);
+    await this.reached('caught-up', capture, load);
+    await this.loadCaughtUp(load);
+    return [capture, load];
+  }
+
   /**
    * Waits until everything that the source has acknowledged so far is in the bucket. A capture must
    * be running.

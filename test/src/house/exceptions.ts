@@ -43,7 +43,6 @@ export const LONG_FILES: Readonly<Record<string, number>> = {
   'test/bson-events.itest.ts': 344,
   'test/cli-errors.itest.ts': 303,
   'test/cutover-undone.itest.ts': 322,
-  'test/cutover.itest.ts': 347,
   'test/gcs-network.itest.ts': 334,
   'test/contract.ts': 329,
 };

@@ -2,11 +2,9 @@
  * Every kind of collMod, from the source through the bucket onto the target, as it is after the
  * cutover.
  */
-import { milestoneOf } from '@waybill/shared/manifest/state';
 import { type Document, Double } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
 import { Migration } from '../e2e/migration.ts';
-import { awaitUntil } from '../support/await-until.ts';
 import { type TestClient, testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
 
@@ -145,13 +143,7 @@ for (const [server, kinds] of [
         for (const name of ['base', 'other']) await make(source, database, name, { collMod: {} });
         for (const [name, kind] of Object.entries(kinds)) await make(source, database, name, kind);
         await using migration = await Migration.create({ servers, databases: [database] });
-        const capture = migration.start('capture');
-        await migration.reached('caught-up', capture);
-        const load = migration.start('load');
-        await awaitUntil('the load has caught up', async () => {
-          if (!load.isRunning) throw new Error(`the load ended early: ${(await load.ended).stderr}`);
-          return milestoneOf(await migration.loadLog(), 'caught-up');
-        });
+        await migration.startSides();
         for (const [name, { collMod }] of Object.entries(kinds)) {
           for (const change of [collMod].flat()) await source.command(database, { collMod: name, ...change });
         }

@@ -220,10 +220,7 @@ await describeWithServer('a cutover that is making indexes unique', (servers) =>
       await people.insertMany(Array.from({ length: PEOPLE }, (_, n) => ({ _id: n as never, e: n })));
     }
     migration = await Migration.create({ servers, databases: [database] });
-    const capture = migration.start('capture');
-    await migration.reached('caught-up', capture);
-    loading = migration.start('load');
-    await awaitUntil('the load has caught up', () => recorded('caught-up'));
+    [, loading] = await migration.startSides();
   });
   afterEach(async () => {
     await migration[Symbol.asyncDispose]();

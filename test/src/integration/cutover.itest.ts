@@ -5,73 +5,15 @@ import type { Milestone } from '@waybill/shared/manifest/commit';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { appendNote } from '@waybill/shared/manifest/note';
-import { Double } from 'mongodb-4-0';
 import { expect, it } from 'vitest';
+import { fillWithHeldBack } from '../e2e/held-back.ts';
 import { Migration } from '../e2e/migration.ts';
 import { awaitUntil } from '../support/await-until.ts';
 import { temporaryBucket } from '../support/bucket.ts';
 import { connectSource, startCapture } from '../support/capturing.ts';
-import { type TestClient, testClient } from '../support/raw.ts';
+import { testClient } from '../support/raw.ts';
 import { describeWithServer, startServer, uniqueName } from '../support/servers.ts';
-import { type RunningCommand, spawnWaybill } from '../support/waybill.ts';
-import { testSeed } from '../support/workload.ts';
-
-const HOUR = 3600;
-const STEPS = [
-  'waiting for capture',
-  'waiting for load',
-  'checking indexes',
-  'verifying',
-  'restoring indexes',
-  'waiting for load to end',
-];
-
-/** One of each kind that a load holds back. Nothing in it expires for hours. */
-async function fillWithHeldBack(client: TestClient, database: string): Promise<void> {
-  const db = client.client.db(database);
-  await client.command(database, {
-    create: 'clustered',
-    clusteredIndex: { key: { _id: 1 }, unique: true },
-    expireAfterSeconds: HOUR,
-  });
-  const people = Array.from({ length: 300 }, (_, n) => ({
-    _id: n as never,
-    email: `person${n}@example.test`,
-    code: n % 3 === 0 ? null : n,
-    at: new Date(Date.now() + HOUR * 1000),
-  }));
-  await db.collection('people').insertMany(people);
-  await db
-    .collection('clustered')
-    .insertMany([1, 2, 3].map((n) => ({ _id: new Date(Date.now() + n) as never })));
-  await client.command(database, {
-    createIndexes: 'people',
-    indexes: [
-      { key: { email: 1 }, name: 'unique', unique: true },
-      { key: { email: 1 }, name: 'beside the unique one' },
-      { key: { code: 1 }, name: 'partial', unique: true, partialFilterExpression: { code: { $gt: 0 } } },
-      { key: { at: 1 }, name: 'ttl', expireAfterSeconds: HOUR },
-      { key: { at: -1 }, name: 'ttl double hidden', expireAfterSeconds: new Double(HOUR), hidden: true },
-      { key: { code: -1 }, name: 'hidden', hidden: true },
-    ],
-  });
-}
-
-/** Capture and load, both caught up. */
-async function startSides(
-  migration: Migration,
-  ...loadArgs: readonly string[]
-): Promise<[RunningCommand, RunningCommand]> {
-  const capture = migration.start('capture');
-  await migration.reached('snapshot-completed', capture);
-  const load = migration.start('load', ...loadArgs);
-  await migration.reached('caught-up', capture, load);
-  await awaitUntil('the load has caught up', async () => {
-    if (!load.isRunning) throw new Error(`the load ended early: ${(await load.ended).stderr}`);
-    return (await migration.loadLog()).milestones.some(({ name }) => name === 'caught-up');
-  });
-  return [capture, load];
-}
+import { spawnWaybill } from '../support/waybill.ts';
 
 async function allMilestones(migration: Migration): Promise<Milestone[]> {
   const logs = [await migration.stream(), await migration.loadLog()];
@@ -90,7 +32,7 @@ await describeWithServer('waybill cutover', (servers) => {
     await using target = await testClient(servers.target.uri);
     await fillWithHeldBack(source, database);
     await using migration = await Migration.create({ servers, databases: [database] });
-    const [, endedLoad] = await startSides(migration);
+    const [, endedLoad] = await migration.startSides();
 
     const there = target.client.db(database).collection<{ _id: unknown }>('people');
     await there.insertMany([1, 2, 3].map((n) => ({ _id: `twin ${n}`, email: `person${n}@example.test` })));
@@ -180,38 +122,12 @@ await describeWithServer('waybill cutover', (servers) => {
     expect((await migration.loadLog()).seq).toBe(commits);
   });
 
-  it('ends the same however often it is killed', async () => {
-    const database = uniqueName('cutover_killed');
-    await using source = await testClient(servers.source.uri);
-    await fillWithHeldBack(source, database);
-    await using migration = await Migration.create({ servers, databases: [database] });
-    await startSides(migration);
-    let state = testSeed() % 2_147_483_647 || 1;
-    const random = (): number => {
-      state = (state * 48_271) % 2_147_483_647;
-      return state / 2_147_483_647;
-    };
-    for (const step of STEPS) {
-      const cutover = migration.start('cutover');
-      await awaitUntil(`the cutover is ${step}`, () => cutover.stderr.includes(step) || !cutover.isRunning);
-      await sleep(random() * (step === 'restoring indexes' ? 60 : 300));
-      cutover.kill('SIGKILL');
-      await cutover.ended;
-    }
-    const done = await migration.run('cutover', ['--json']);
-    expect(done.exitCode, done.stderr).toBe(0);
-    expect(await migration.differences()).toEqual([]);
-    const names = (await migration.loadLog()).milestones.map(({ name }) => name);
-    expect(names.filter((name) => name === 'cutover')).toHaveLength(1);
-    expect(names.filter((name) => name === 'verified')).toHaveLength(1);
-  });
-
   it('notices that somebody still writes, and waits in vain for nobody', async () => {
     const database = uniqueName('cutover_refused');
     await using source = await testClient(servers.source.uri);
     await source.client.db(database).collection('notes').insertOne({ text: 'first' });
     await using migration = await Migration.create({ servers, databases: [database] });
-    const [capture, load] = await startSides(migration);
+    const [capture, load] = await migration.startSides();
     let writing = true;
     const writer = (async () => {
       while (writing) {
@@ -269,7 +185,7 @@ await describeWithServer('waybill cutover', (servers) => {
     await sessions.insertMany(documents);
     const both = { source: own, target: servers.target };
     await using migration = await Migration.create({ servers: both, databases: [database] });
-    await startSides(migration);
+    await migration.startSides();
     const before = await sessions.countDocuments();
     const done = await migration.run('cutover', ['--json']);
     expect(done.exitCode, done.stderr).toBe(0);
@@ -284,7 +200,7 @@ await describeWithServer('waybill cutover', (servers) => {
     await using target = await testClient(servers.target.uri);
     await fillWithHeldBack(source, database);
     await using migration = await Migration.create({ servers, databases: [database] });
-    await startSides(migration, '--indexes', 'none');
+    await migration.startSides('--indexes', 'none');
     await source.client
       .db(database)
       .collection('people')

@@ -4,7 +4,6 @@
  */
 
 import { fromObject } from '@waybill/shared/bson/build';
-import { milestoneOf } from '@waybill/shared/manifest/state';
 import { Decimal128, Double, Long } from 'mongodb-4-0';
 import { beforeAll, expect } from 'vitest';
 import { Migration } from '../e2e/migration.ts';
@@ -52,16 +51,6 @@ await describeWithServer(
       }
     }
 
-    async function startSides(migration: Migration): Promise<void> {
-      const capture = migration.start('capture');
-      await migration.reached('caught-up', capture);
-      const load = migration.start('load');
-      await awaitUntil('the load has caught up', async () => {
-        if (!load.isRunning) throw new Error(`the load ended early: ${(await load.ended).stderr}`);
-        return milestoneOf(await migration.loadLog(), 'caught-up');
-      });
-    }
-
     it('is what it means on the source, and comes after everything else is proven', async () => {
       const database = uniqueName('expiry');
       await using source = await testClient(servers.source.uri);
@@ -83,7 +72,7 @@ await describeWithServer(
       const names = [...Object.keys(NEVER_HERE), 'compound', 'ring', 'live'];
       for (const name of names) await from.collection(name).insertMany(dated);
       await using migration = await Migration.create({ servers, databases: [database] });
-      await startSides(migration);
+      await migration.startSides();
       const counts = async () =>
         Object.fromEntries(
           await Promise.all(names.map(async (name) => [name, await to.collection(name).countDocuments()])),

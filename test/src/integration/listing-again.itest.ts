@@ -91,13 +91,7 @@ await describeWithServer(
       const capture = ['--exclude', excluded];
       const databases = [database, other];
       await using migration = await Migration.create({ servers, databases, capture });
-      const running = migration.start('capture');
-      await migration.reached('caught-up', running);
-      const loading = migration.start('load');
-      await awaitUntil('the load has caught up', async () => {
-        if (!loading.isRunning) throw new Error((await loading.ended).stderr);
-        return milestoneOf(await migration.loadLog(), 'caught-up');
-      });
+      await migration.startSides();
       await change(db);
       // The rename has it read again: what it has by then must not count as told.
       await db.collection('renamed').createIndex({ a: 1 }, { name: 'before the rename' });

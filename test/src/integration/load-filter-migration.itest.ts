@@ -26,9 +26,7 @@ await describeWithServer('a part of a stream, migrated', (servers) => {
     const filter = ['--include', `${database}.*`, '--exclude', `${database}.logs`];
     const started = migration.start('load', ...filter);
     await said(started, AT_WORK);
-    await awaitUntil('the load has caught up', async () =>
-      (await migration.loadLog()).milestones.some(({ name }) => name === 'caught-up'),
-    );
+    await migration.loadCaughtUp(started);
     started.kill('SIGKILL');
     await started.ended;
     const refused = await migration.run('load', ['--include', `${database}.orders`]);

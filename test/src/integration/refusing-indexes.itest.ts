@@ -3,10 +3,8 @@
  * the stream removes a moment later.
  */
 import { fromObject, type Plain } from '@waybill/shared/bson/build';
-import { milestoneOf } from '@waybill/shared/manifest/state';
 import { expect, it } from 'vitest';
 import { Migration } from '../e2e/migration.ts';
-import { awaitUntil } from '../support/await-until.ts';
 import { itLoadsStructure } from '../support/load-structure.ts';
 import { testClient } from '../support/raw.ts';
 import { describeWithServer, type TestServers, uniqueName } from '../support/servers.ts';
@@ -112,12 +110,7 @@ await describeWithServer(
       await long.createIndex({ k: 1 }, { name: 'k', unique: true });
       await long.createIndex({ j: 1 }, { name: 'j' });
       await using migration = await Migration.create({ servers: sides, databases: [database] });
-      const capture = migration.start('capture');
-      await migration.reached('caught-up', capture);
-      migration.start('load');
-      await awaitUntil('the load has caught up', async () =>
-        milestoneOf(await migration.loadLog(), 'caught-up'),
-      );
+      await migration.startSides();
       const refused = await migration.run('cutover');
       expect(refused.exitCode, refused.stderr).toBe(3);
       expect(refused.stderr).toMatch(/ k of \S+long: .*key too large/);

@@ -8,7 +8,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { VerifyReport } from '@waybill/load/verify/report';
 import { expect, it } from 'vitest';
 import { Migration } from '../e2e/migration.ts';
-import { awaitUntil } from '../support/await-until.ts';
 import * as b from '../support/bson/bytes.ts';
 import { testClient } from '../support/raw.ts';
 import { describeWithServer, uniqueName } from '../support/servers.ts';
@@ -78,13 +77,7 @@ await describeWithServer('waybill verify, the command', (servers) => {
     await using target = await testClient(servers.target.uri);
     await source.insert(database, 'rows', numbered(5000, b.int32));
     await using migration = await Migration.create({ servers, databases: [database] });
-    const capture = migration.start('capture');
-    await migration.reached('snapshot-completed', capture);
-    const load = migration.start('load');
-    await migration.reached('caught-up', capture, load);
-    await awaitUntil('the load has caught up', async () =>
-      (await migration.loadLog()).milestones.some(({ name }) => name === 'caught-up'),
-    );
+    await migration.startSides();
     const rows = source.client.db(database).collection<{ _id: number }>('rows');
     let writing = true;
     const writer = (async () => {
