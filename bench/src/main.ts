@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { fill, index } from './data/fill.ts';
 import { COLLECTION, DEFAULT_DOCUMENTS } from './data/orders.ts';
 import { type Bench, type MeasureFunction, openBench } from './harness/bench.ts';
+import { avro } from './measures/avro.ts';
 import { changes } from './measures/changes.ts';
 import { collections } from './measures/collections.ts';
 import { latency } from './measures/latency.ts';
@@ -19,7 +20,7 @@ import { type Judged, judge } from './report/measure.ts';
 import { printReport } from './report/print.ts';
 
 const DEFAULT_COLLECTIONS = 1000;
-const HELP = `npm run bench -- [--documents N] [--rounds N] [--only snapshot,stores,changes,latency,collections] [--output FILE] [--markdown FILE]
+const HELP = `npm run bench -- [--documents N] [--rounds N] [--only snapshot,stores,changes,latency,collections,avro] [--output FILE] [--markdown FILE]
 
   --documents N   orders of about 970 bytes; default ${DEFAULT_DOCUMENTS} (0.5 GB); 5000000 shows that memory stays flat
   --collections N small collections, in a tenth as many databases; default ${DEFAULT_COLLECTIONS}
@@ -33,7 +34,7 @@ const { values } = parseArgs({
     documents: { type: 'string', default: `${DEFAULT_DOCUMENTS}` },
     collections: { type: 'string', default: `${DEFAULT_COLLECTIONS}` },
     rounds: { type: 'string', default: '3' },
-    only: { type: 'string', default: 'snapshot,stores,changes,latency,collections' },
+    only: { type: 'string', default: 'snapshot,stores,changes,latency,collections,avro' },
     output: { type: 'string', default: fileURLToPath(new URL('../results/latest.json', import.meta.url)) },
     markdown: { type: 'string' },
     help: { type: 'boolean', default: false },
@@ -45,6 +46,7 @@ const MEASURES: Readonly<Record<string, MeasureFunction>> = {
   changes,
   latency,
   collections,
+  avro,
 };
 /** They work on the whole data set, which is filled in once. */
 const OF_THE_DATA_SET: readonly string[] = ['snapshot', 'stores'];
