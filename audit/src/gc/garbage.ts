@@ -20,7 +20,7 @@ export interface Garbage extends ObjectInfo {
  * touched for this long, whatever is asked for. Far above what lies between an upload and its
  * commit, retries included.
  */
-export const LEAST_AGE_MS = 60 * 60 * 1000;
+const LEAST_AGE_MS = 60 * 60 * 1000;
 
 export interface AgeRule {
   /** The store's clock at some moment before the listing. */

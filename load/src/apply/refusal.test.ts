@@ -1,6 +1,6 @@
 import { string } from '@waybill/shared/bson/build';
 import { describe, expect, it } from 'vitest';
-import { type Refusal, refusedError, stopAtRefusal, typeName } from './refusal.ts';
+import { type Refusal, refusedError, stopAtRefusal } from './refusal.ts';
 
 const refusal: Refusal = {
   kind: 'update',
@@ -43,13 +43,6 @@ describe('refusedError', () => {
     expect(snapshot.context).toMatchObject({ segment: 'segments/x.avro', chunk: 3, document: 41 });
     expect(snapshot.message).toContain('segments/x.avro (chunk 3)');
     expect(snapshot.hint).toContain('(mine)');
-  });
-});
-
-describe('typeName', () => {
-  it('knows every type, and says the number of another', () => {
-    expect([0x07, 0x10, 0xff].map(typeName)).toEqual(['objectId', 'int32', 'minKey']);
-    expect(typeName(0x42)).toBe('0x42');
   });
 });
 

@@ -3,7 +3,7 @@
  * refusals as values; a {@link RefusalPolicy} decides what becomes of them.
  */
 import { WaybillError } from '@waybill/shared/base/errors';
-import { BsonType, type RawElement } from '@waybill/shared/bson/raw';
+import { type RawElement, typeName } from '@waybill/shared/bson/raw';
 import { SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
 import type { StatementKind } from '../target/target.ts';
 
@@ -96,10 +96,4 @@ function hintFor({ code, namespace, indexName }: Refusal): string {
     default:
       return `The message names the record and the target's reason. Remove that reason on the target and run the same command again: it goes on at this record. Or leave ${namespace} out: --exclude in a new load (--load).`;
   }
-}
-
-const TYPE_NAMES = new Map<number, string>(Object.entries(BsonType).map(([name, type]) => [type, name]));
-
-export function typeName(type: number): string {
-  return TYPE_NAMES.get(type) ?? `0x${type.toString(16)}`;
 }

@@ -13,7 +13,7 @@ import type { RetryOptions } from '@waybill/shared/base/retry';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { ChainedCommit } from '@waybill/shared/manifest/codec';
 import type { Commit, DdlEvent, Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
-import type { LogPoint } from '@waybill/shared/manifest/log';
+import type { LogPoint } from '@waybill/shared/manifest/known-head';
 import { timeOf } from '@waybill/shared/manifest/position';
 import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { Writer } from '../apply/writer.ts';

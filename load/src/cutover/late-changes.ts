@@ -5,7 +5,8 @@
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { SegmentEntry } from '@waybill/shared/manifest/commit';
 import { segmentKey } from '@waybill/shared/manifest/keys';
-import { type LogPoint, readCommits } from '@waybill/shared/manifest/log';
+import type { LogPoint } from '@waybill/shared/manifest/known-head';
+import { readCommits } from '@waybill/shared/manifest/log';
 import { readChangeSegment } from '@waybill/shared/segment/read/reader';
 import { concerns, type Takes } from '../settings/load-filter.ts';
 

@@ -16,7 +16,7 @@
 
 import { type ClusterTime, formatClusterTime, parseClusterTime } from '@waybill/shared/base/position';
 import type { SegmentEntry } from '@waybill/shared/manifest/commit';
-import type { LogPoint } from '@waybill/shared/manifest/log';
+import type { LogPoint } from '@waybill/shared/manifest/known-head';
 import { fencedError } from '../target/fenced.ts';
 import type { ProgressChange, ProgressDocument, ProgressStore } from '../target/progress-store.ts';
 import { laneId, lanePrefix, segmentId, segmentPrefix, stateId } from './keys.ts';

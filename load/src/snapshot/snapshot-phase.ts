@@ -15,7 +15,7 @@ import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { ReadAhead } from '@waybill/shared/bucket/read-ahead';
 import type { CollectionDefinition, Commit, SegmentEntry } from '@waybill/shared/manifest/commit';
 import { segmentKey } from '@waybill/shared/manifest/keys';
-import type { LogPoint } from '@waybill/shared/manifest/log';
+import type { LogPoint } from '@waybill/shared/manifest/known-head';
 import { timeOf } from '@waybill/shared/manifest/position';
 import { unmatchedPatterns } from '@waybill/shared/mongo/facts/unmatched';
 import { segmentReads } from '@waybill/shared/segment/read/fetch-segment';

@@ -3,8 +3,8 @@ import type { RetryOptions } from '@waybill/shared/base/retry';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { ChainedCommit } from '@waybill/shared/manifest/codec';
 import type { Commit } from '@waybill/shared/manifest/commit';
-import { KnownHead } from '@waybill/shared/manifest/known-head';
-import { type LogPoint, readCommits } from '@waybill/shared/manifest/log';
+import { KnownHead, type LogPoint } from '@waybill/shared/manifest/known-head';
+import { readCommits } from '@waybill/shared/manifest/log';
 import { type PollPauses, PollRhythm } from './poll-rhythm.ts';
 
 /** A commit of the stream, or the news that there was none after `seq` a moment ago. */

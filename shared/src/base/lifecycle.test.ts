@@ -1,15 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it, vi } from 'vitest';
 import { WaybillError } from './errors.ts';
-import {
-  abortable,
-  interrupted,
-  LinkedAbort,
-  sleep,
-  stopSignal,
-  throwIfAborted,
-  withTimeout,
-} from './lifecycle.ts';
+import { abortable, interrupted, LinkedAbort, sleep, stopSignal, throwIfAborted } from './lifecycle.ts';
 
 const never = () => new Promise<never>(() => undefined);
 const reason = new WaybillError('MANIFEST_FENCED', 'a newer one');
@@ -76,25 +68,6 @@ describe('LinkedAbort', () => {
     const parent = new AbortController();
     new LinkedAbort(parent.signal).abort();
     expect(parent.signal.aborted).toBe(false);
-  });
-});
-
-describe('withTimeout', () => {
-  const onTimeout = () => new WaybillError('MONGO_UNREACHABLE', 'too slow');
-
-  it('fails an operation that is too slow, also one that ignores its signal', async () => {
-    await expect(withTimeout(1, never, { onTimeout })).rejects.toMatchObject({ code: 'MONGO_UNREACHABLE' });
-    await expect(withTimeout(1, (signal) => sleep(1_000_000, signal), { onTimeout })).rejects.toMatchObject({
-      code: 'MONGO_UNREACHABLE',
-    });
-  });
-
-  it('passes results, failures and aborts on', async () => {
-    await expect(withTimeout(60_000, async () => 5, { onTimeout })).resolves.toBe(5);
-    await expect(withTimeout(60_000, () => Promise.reject(reason), { onTimeout })).rejects.toBe(reason);
-    await expect(withTimeout(60_000, never, { onTimeout, signal: AbortSignal.abort(reason) })).rejects.toBe(
-      reason,
-    );
   });
 });
 

@@ -107,31 +107,6 @@ export class LinkedAbort implements Disposable {
   };
 }
 
-export interface TimeoutOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** What to fail with; made only when the time is up. */
-  readonly onTimeout: () => WaybillError;
-}
-
-/**
- * Runs an operation with a signal that aborts after `ms`. Rejects then even if the operation
- * ignores its signal.
- */
-export async function withTimeout<T>(
-  ms: number,
-  operation: (signal: AbortSignal) => Promise<T>,
-  options: TimeoutOptions,
-): Promise<T> {
-  using limit = new LinkedAbort(options.signal);
-  throwIfAborted(limit.signal);
-  const timer = setTimeout(() => limit.abort(options.onTimeout()), Math.min(ms, LONGEST_TIMER_MS));
-  try {
-    return await abortable(operation(limit.signal), limit.signal);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 export interface StopSignal extends Disposable {
   /** Aborts with INTERRUPTED on the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;

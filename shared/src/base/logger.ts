@@ -9,7 +9,7 @@ import { textLines } from './log-text.ts';
 import { printableLines } from './printable.ts';
 import { redact, Secret } from './secret.ts';
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export type LogFields = Readonly<Record<string, unknown>>;

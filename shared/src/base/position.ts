@@ -34,12 +34,6 @@ export function parseClusterTime(text: string): ClusterTime | undefined {
   return clusterTime(seconds, increment);
 }
 
-/** Reads the eight bytes of a BSON Timestamp (little-endian: increment, then seconds). */
-export function clusterTimeFromBson(bytes: Uint8Array, offset = 0): ClusterTime {
-  const view = new DataView(bytes.buffer, bytes.byteOffset + offset, 8);
-  return (BigInt(view.getUint32(4, true)) << 32n) | BigInt(view.getUint32(0, true));
-}
-
 export function clusterTimeToBson(time: ClusterTime): Buffer {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(time);

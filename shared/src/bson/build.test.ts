@@ -3,7 +3,7 @@ import { Double, deserialize, Int32, Long, serialize, Timestamp } from 'bson';
 import { describe, expect, test } from 'vitest';
 import { clusterTime } from '../base/position.ts';
 import * as build from './build.ts';
-import { findElement } from './raw.ts';
+import { asBuffer, findElement } from './raw.ts';
 import * as values from './values.ts';
 
 test('makes the same bytes as the bson package', () => {
@@ -53,16 +53,14 @@ test('a zero byte in a name is refused', () => {
 describe('values', () => {
   test('come back', () => {
     expect(values.readString(build.string('aä'))).toBe('aä');
-    expect(values.readInt32(build.int32(-5))).toBe(-5);
     expect(values.readInt64(build.int64(2n ** 63n - 1n))).toBe(2n ** 63n - 1n);
     expect(values.readInt64(build.int32(-5))).toBe(-5n);
     expect(values.readNumber(build.double(1.5))).toBe(1.5);
     expect(values.readNumber(build.int64(7))).toBe(7);
-    expect(values.readBoolean(build.boolean(true))).toBe(true);
-    expect(values.readDate(build.date(-5))).toBe(-5);
-    expect(values.readTimestamp(build.timestamp(clusterTime(4_000_000_000, 9)))).toBe(
-      clusterTime(4_000_000_000, 9),
-    );
+    expect(build.boolean(true).bytes).toEqual(Buffer.of(1));
+    expect(asBuffer(build.date(-5).bytes).readBigInt64LE(0)).toBe(-5n);
+    const time = clusterTime(4_000_000_000, 9);
+    expect(asBuffer(build.timestamp(time).bytes).readBigUInt64LE(0)).toBe(time);
     expect(values.readUuid(build.uuid(Buffer.alloc(16, 3)))).toEqual(Buffer.alloc(16, 3));
     expect(values.readBinary(build.binary(6, Buffer.of(1)))).toEqual({ subtype: 6, bytes: Buffer.of(1) });
   });

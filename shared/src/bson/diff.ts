@@ -10,6 +10,7 @@ import {
   MAX_DEPTH,
   type NamedElement,
   type RawElement,
+  typeName,
 } from './raw.ts';
 
 /**
@@ -37,12 +38,6 @@ export function diffDocuments(left: Uint8Array, right: Uint8Array, limit: number
   const type = BsonType.document;
   diff.compare('', { type, bytes: left }, { type, bytes: right }, 0);
   return diff.found;
-}
-
-const TYPE_NAMES = new Map<number, string>(Object.entries(BsonType).map(([name, type]) => [type, name]));
-
-export function typeName(type: number): string {
-  return TYPE_NAMES.get(type) ?? `0x${type.toString(16).padStart(2, '0')}`;
 }
 
 const nameOfType = (element: RawElement | undefined): string | null =>

@@ -38,11 +38,6 @@ export function extendedJson(document: Uint8Array): ExtendedJson {
   return { text, exact: givesBack(text, document) };
 }
 
-/** Whether the document's text gives back the same bytes. */
-export function roundTrips(document: Uint8Array): boolean {
-  return extendedJson(document).exact;
-}
-
 function givesBack(text: string, document: Uint8Array): boolean {
   try {
     return fromExtendedJson(text).equals(document);

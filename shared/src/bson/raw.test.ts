@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { hasCode } from '../base/errors.ts';
 import { buildArray, buildDocument, doc, fromObject, int32, string } from './build.ts';
 import { DocumentPlaces } from './document-places.ts';
-import { assertDocument, documentSize, elements, findElement, MAX_DEPTH } from './raw.ts';
+import { assertDocument, documentSize, elements, findElement, MAX_DEPTH, typeName } from './raw.ts';
 
 const itemsOf = (array: Buffer): Buffer[] => DocumentPlaces.ofArray(array).toArray();
 
@@ -120,5 +120,12 @@ describe('damaged bytes', () => {
   test('nesting is followed up to a bound', () => {
     expect(() => assertDocument(nested(MAX_DEPTH))).not.toThrow();
     expect(() => assertDocument(nested(MAX_DEPTH + 1))).toThrow(invalid);
+  });
+});
+
+describe('typeName', () => {
+  test('knows every type, and says the number of another', () => {
+    expect([0x07, 0x10, 0xff].map(typeName)).toEqual(['objectId', 'int32', 'minKey']);
+    expect(typeName(0x42)).toBe('0x42');
   });
 });

@@ -36,6 +36,13 @@ export const BsonType = {
   minKey: 0xff,
 } as const;
 
+const TYPE_NAMES = new Map<number, string>(Object.entries(BsonType).map(([name, type]) => [type, name]));
+
+/** For people; the number of a type that has no name here. */
+export function typeName(type: number): string {
+  return TYPE_NAMES.get(type) ?? `0x${type.toString(16).padStart(2, '0')}`;
+}
+
 /**
  * Nesting that any function here follows: the highest that a server's maxBSONDepth can be set to.
  */

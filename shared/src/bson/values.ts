@@ -2,7 +2,6 @@
  * Values of single raw elements. Each reader throws DOCUMENT_INVALID where the element is of
  * another type.
  */
-import { type ClusterTime, clusterTimeFromBson } from '../base/position.ts';
 import { asBuffer, BsonType, invalidDocument, type RawElement } from './raw.ts';
 
 function expectType(el: RawElement | undefined, ...types: readonly number[]): Buffer {
@@ -18,10 +17,6 @@ export function readString(el: RawElement | undefined): string {
   return bytes.toString('utf8', 4, bytes.length - 1);
 }
 
-export function readInt32(el: RawElement | undefined): number {
-  return expectType(el, BsonType.int32).readInt32LE(0);
-}
-
 /** An int64 or int32, exactly. */
 export function readInt64(el: RawElement | undefined): bigint {
   const bytes = expectType(el, BsonType.int64, BsonType.int32);
@@ -35,29 +30,6 @@ export function readNumber(el: RawElement | undefined): number {
   const bytes = expectType(el, BsonType.int32, BsonType.int64, BsonType.double);
   if (el?.type === BsonType.double) return bytes.readDoubleLE(0);
   return Number(readInt64(el));
-}
-
-export function readBoolean(el: RawElement | undefined): boolean {
-  return expectType(el, BsonType.boolean)[0] !== 0;
-}
-
-/** Milliseconds since 1970. Beyond 2^53 it is no longer exact. */
-export function readDate(el: RawElement | undefined): number {
-  return Number(expectType(el, BsonType.date).readBigInt64LE(0));
-}
-
-export function readTimestamp(el: RawElement | undefined): ClusterTime {
-  return clusterTimeFromBson(expectType(el, BsonType.timestamp));
-}
-
-/** The bytes of an embedded document. */
-export function readDocument(el: RawElement | undefined): Buffer {
-  return expectType(el, BsonType.document);
-}
-
-/** The bytes of an array (which is built like a document). */
-export function readArray(el: RawElement | undefined): Buffer {
-  return expectType(el, BsonType.array);
 }
 
 export function readBinary(el: RawElement | undefined): { readonly subtype: number; readonly bytes: Buffer } {

@@ -10,7 +10,7 @@ import { checkpointSchema, commitSchema, FORMAT_VERSION, identitySchema } from '
 import { sealJson, sha256, unsealJson } from './sealed-json.ts';
 
 /** Features that this version of Waybill reads. None so far: version 1 needs none. */
-export const FEATURES: readonly string[] = [];
+const FEATURES: readonly string[] = [];
 
 /** A commit with what proves it: the hash that its successor must carry. */
 export interface ChainedCommit {
@@ -32,11 +32,6 @@ type What = string;
  */
 export function canonicalCommit(commit: Commit): Commit {
   return canonical(commitSchema, commit, `commit ${commit.seq}`);
-}
-
-/** @throws INTERNAL for a commit that no reader would accept */
-export function encodeCommit(commit: Commit): Buffer {
-  return sealJson(canonicalCommit(commit));
 }
 
 /** @throws MANIFEST_CORRUPT, FORMAT_UNSUPPORTED. The chain is the fold's to check. */

@@ -118,8 +118,6 @@ export function newReportName(at: Date, command: string): string {
 
 export const reportKey = (loadPrefix: string, name: string): string => `${loadPrefix}/${name}`;
 
-export const deadLettersPrefix = (loadPrefix: string): string => `${loadPrefix}/dead-letters/`;
-
 /**
  * A namespace as one part of a key: percent-encoded but for letters, digits, `.`, `-` and `_`. A
  * long one is cut and told apart by a hash behind `~`, which no encoded name holds. For people and

@@ -3,6 +3,7 @@ import { cp, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FaultyBucket } from '@waybill/test/support/bucket/faulty-bucket';
+import { followManifest } from '@waybill/test/support/manifest/follow';
 import { sampleIdentity, sampleMilestone, samplePosition } from '@waybill/test/support/manifest/samples';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { hasCode } from '../base/errors.ts';
@@ -11,7 +12,7 @@ import type { Bucket } from '../bucket/bucket.ts';
 import { openFolder } from '../bucket/folder/folder.ts';
 import { createStream, readStream } from './identity.ts';
 import { commitKey, identityKey } from './keys.ts';
-import { followManifest, readManifest } from './log.ts';
+import { readManifest } from './log.ts';
 import { appendNote } from './note.ts';
 import { ManifestWriter } from './writer.ts';
 

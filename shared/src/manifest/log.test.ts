@@ -2,6 +2,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FaultyBucket } from '@waybill/test/support/bucket/faulty-bucket';
+import { type FollowOptions, followManifest } from '@waybill/test/support/manifest/follow';
 import { sampleChanges, sampleIdentity, samplePosition } from '@waybill/test/support/manifest/samples';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { hasCode, WaybillError } from '../base/errors.ts';
@@ -10,7 +11,7 @@ import type { Bucket } from '../bucket/bucket.ts';
 import { openFolder } from '../bucket/folder/folder.ts';
 import { createStream, readStream } from './identity.ts';
 import { checkpointKey, commitKey, identityKey } from './keys.ts';
-import { type FollowOptions, followManifest, readCommit, readCommits, readManifest } from './log.ts';
+import { readCommit, readCommits, readManifest } from './log.ts';
 import { sealJson, unsealJson } from './sealed-json.ts';
 import { ManifestWriter } from './writer.ts';
 

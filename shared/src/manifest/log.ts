@@ -5,7 +5,6 @@
  */
 
 import { hasCode } from '../base/errors.ts';
-import { sleep, throwIfAborted } from '../base/lifecycle.ts';
 import type { Bucket } from '../bucket/bucket.ts';
 import { lookedForAgain } from '../bucket/known-object.ts';
 import { patientList } from '../bucket/patient-list.ts';
@@ -13,7 +12,7 @@ import { latestCheckpoint } from './checkpoint.ts';
 import { type ChainedCommit, corrupt, decodeCommit } from './codec.ts';
 import { foldCommit } from './fold.ts';
 import { commitKey, manifestPrefix, numberInKey } from './keys.ts';
-import { KnownHead, type LogPoint } from './known-head.ts';
+import type { KnownHead, LogPoint } from './known-head.ts';
 import { type LogOptions, retried } from './options.ts';
 import { EMPTY_STATE, type StreamState } from './state.ts';
 
@@ -22,15 +21,6 @@ import { EMPTY_STATE, type StreamState } from './state.ts';
  * MiB.
  */
 const READ_AHEAD = 16;
-/**
- * Growth of the pause between polls of a log where nothing happens, and its bound as a multiple of
- * `pollMs`.
- */
-const IDLE_GROWTH = 1.25;
-const IDLE_BOUND = 5;
-
-export type { LogPoint } from './known-head.ts';
-
 export interface ReadCommitsOptions extends LogOptions {
   readonly after?: LogPoint | undefined;
   /**
@@ -38,14 +28,6 @@ export interface ReadCommitsOptions extends LogOptions {
    * what was read still stands.
    */
   readonly head?: KnownHead | undefined;
-}
-
-export interface FollowOptions extends ReadCommitsOptions {
-  /**
-   * Pause between looks for a new commit, in milliseconds; grows to five times that while nothing
-   * comes.
-   */
-  readonly pollMs: number;
 }
 
 /**
@@ -146,28 +128,6 @@ export async function* readCommits(
     assertChains(point, next);
     point = { seq: next.commit.seq, hash: next.hash };
     yield next;
-  }
-}
-
-/**
- * All commits after a point, and then each new one as it comes; ends only by an error or the
- * signal's reason.
- */
-export async function* followManifest(
-  bucket: Bucket,
-  prefix: string,
-  options: FollowOptions,
-): AsyncGenerator<ChainedCommit, never> {
-  let point: LogPoint = options.after ?? EMPTY_STATE;
-  let pauseMs = options.pollMs;
-  const head = new KnownHead(bucket, prefix);
-  for (;;) {
-    throwIfAborted(options.signal);
-    const before = point;
-    point = yield* readCommits(bucket, prefix, { ...options, after: point, head });
-    pauseMs =
-      point.seq > before.seq ? options.pollMs : Math.min(pauseMs * IDLE_GROWTH, options.pollMs * IDLE_BOUND);
-    await sleep(pauseMs, options.signal);
   }
 }
 

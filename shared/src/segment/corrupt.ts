@@ -9,7 +9,7 @@ export function corrupt(key: string, what: string, cause?: unknown): WaybillErro
   });
 }
 
-export function unsupported(key: string, what: string): WaybillError {
+function unsupported(key: string, what: string): WaybillError {
   return new WaybillError('FORMAT_UNSUPPORTED', `The segment ${key} cannot be read: ${what}.`, {
     hint: 'Use the version of Waybill that wrote the stream, or a newer one.',
     context: { key },

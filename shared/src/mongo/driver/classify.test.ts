@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isTransient, WaybillError } from '../../base/errors.ts';
-import { classifyMongoError, hasLabel, serverCode, serverText } from './classify.ts';
+import { classifyMongoError, failureOf, serverCode, serverText } from './classify.ts';
 
 const attempted = { url: 'mongodb://h:1', role: 'source', command: 'find', namespace: 'd.c' } as const;
 
@@ -37,7 +37,7 @@ describe('classifyMongoError', () => {
     const error = classifyMongoError(inner, attempted);
     const outer = new WaybillError('SOURCE_HISTORY_LOST', 'lost', { cause: error });
     expect(serverCode(outer)).toBe(286);
-    expect(hasLabel(outer, 'NonResumable')).toBe(true);
+    expect(failureOf(outer)?.labels).toEqual(['NonResumable']);
     expect(serverCode(new Error('not of a server'))).toBeUndefined();
   });
 

@@ -19,7 +19,6 @@ import {
 /** What is kept of a driver's error: no reply, no document. */
 export class ServerFailure extends Error {
   readonly code: number | undefined;
-  readonly codeName: string | undefined;
   readonly labels: readonly string[];
   /**
    * CollectionUUIDMismatch only: where the collection of that uuid is now (in the database asked),
@@ -36,7 +35,6 @@ export class ServerFailure extends Error {
     super(message);
     this.name = name;
     this.code = facts.code;
-    this.codeName = facts.codeName;
     this.labels = facts.labels;
     this.actualCollection = facts.actualCollection;
     this.violations = facts.violations;
@@ -70,14 +68,6 @@ export function serverCode(error: unknown): number | undefined {
 /** A server answered with one of these codes. */
 export function hasServerCode(error: unknown, ...names: readonly ServerCodeName[]): boolean {
   return isServerCode(serverCode(error), ...names);
-}
-
-export function serverCodeName(error: unknown): string | undefined {
-  return failureOf(error)?.codeName;
-}
-
-export function hasLabel(error: unknown, label: string): boolean {
-  return failureOf(error)?.labels.includes(label) ?? false;
 }
 
 export function failureOf(error: unknown): ServerFailure | undefined {
@@ -250,8 +240,8 @@ function factsOf(error: unknown): FailureFacts {
   const actual = fields.actualCollection;
   return {
     code: typeof fields.code === 'number' ? fields.code : undefined,
-    codeName: typeof fields.codeName === 'string' ? fields.codeName : undefined,
     broken: SOCKET_ERRORS.has(fields.code),
+    codeName: typeof fields.codeName === 'string' ? fields.codeName : undefined,
     labels: Array.isArray(labels) ? labels.filter((label) => typeof label === 'string') : [],
     actualCollection: typeof actual === 'string' || actual === null ? actual : undefined,
     violations: Array.isArray(fields.violations) ? fields.violations.length : undefined,

@@ -183,7 +183,7 @@ export interface CollectionSize {
 }
 
 /** From the server's statistics; zeros where they may not be seen or do not exist. */
-export async function collectionSize(
+async function collectionSize(
   connection: MongoConnection,
   database: string,
   collection: string,

@@ -99,7 +99,7 @@ async function openCompared<Opened extends Closable>(
  * another database, which makes a new collection), undefined when the error is about something
  * else.
  */
-export function movedTo(error: unknown): string | null | undefined {
+function movedTo(error: unknown): string | null | undefined {
   if (!hasServerCode(error, 'CollectionUUIDMismatch')) return undefined;
   return failureOf(error)?.actualCollection ?? null;
 }

@@ -108,7 +108,7 @@ function rawBlocks<Block extends FramedBlock>(
 }
 
 /** Byte fields are slices of `raw`. */
-export function decodeRecords(raw: Buffer, count: number, reader: RecordReader): DataRecord[] {
+function decodeRecords(raw: Buffer, count: number, reader: RecordReader): DataRecord[] {
   assertCount(raw, count);
   const from = new LongReader(raw);
   const records: DataRecord[] = [];

@@ -82,7 +82,7 @@ const ZSTD_RLE_BLOCK = 1;
 /**
  * The frames that lie one after another (RFC 8878, 3.1.1). Throws a RangeError where they do not.
  */
-export function splitZstdFrames(bytes: Buffer): Buffer[] {
+function splitZstdFrames(bytes: Buffer): Buffer[] {
   const frames: Buffer[] = [];
   for (let at = 0; at < bytes.length; ) {
     const end = zstdFrameEnd(bytes, at);

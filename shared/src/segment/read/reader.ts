@@ -187,7 +187,7 @@ function cutChanges(bytes: Buffer, entry: SegmentEntry): FetchedChanges {
  * In their order in the file. The manifest's runs must cover the file from its header to its end,
  * without gaps, and hold all its records.
  */
-export function tiledRuns(entry: SegmentEntry): LaneRun[] {
+function tiledRuns(entry: SegmentEntry): LaneRun[] {
   const runs = (entry.lanes ?? []).toSorted((a, b) => a.offset - b.offset);
   let at = entry.headerBytes ?? 0;
   let records = 0;
