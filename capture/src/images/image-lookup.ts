@@ -25,6 +25,7 @@ import { type ImageWants, planImages } from './image-plan.ts';
 import {
   attachFound,
   findCommand,
+  isMissing,
   LookupRun,
   type Missing,
   markMissing,
@@ -151,11 +152,17 @@ export class ImageLookup {
       // A closed cursor has given everything; asking again costs a round trip.
       if (batch.done) break;
     }
+    // A find by name sees a rename or a drop before a majority has it, and so before the time of
+    // its reply. The source's own time is later.
+    if (part.collectionUuid === null && part.changes.some(isMissing)) {
+      const now = await this.#now(run);
+      if (now > lookedUpAt) lookedUpAt = now;
+    }
     markMissing(part, run, lookedUpAt);
     return sharded.twice;
   }
 
-  /** For a collection that is gone, and whose drop is in the stream. */
+  /** A time at or after everything that the source has done. */
   async #now(run: LookupRun): Promise<ClusterTime> {
     const { connection, signal } = this.#options;
     const reply = await connection.command('admin', { ping: 1 }, { signal });

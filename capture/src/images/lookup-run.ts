@@ -20,11 +20,15 @@ export interface Missing {
   readonly lookedUpAt: ClusterTime;
 }
 
+/** Nothing was found. A delete is expected to find nothing. */
+export function isMissing({ documentOrigin, operation }: Change): boolean {
+  return documentOrigin !== 'lookup' && operation !== 'delete';
+}
+
 /** Images that a lost cursor has brought stay: they were read after the event, like the others. */
 export function markMissing(part: ImageWants, run: LookupRun, lookedUpAt: ClusterTime): void {
   for (const change of part.changes) {
-    // A delete is expected to find nothing.
-    if (change.documentOrigin === 'lookup' || change.operation === 'delete') continue;
+    if (!isMissing(change)) continue;
     change.documentOrigin = 'missing';
     run.missing.push({ change, lookedUpAt });
   }

@@ -12,7 +12,7 @@ import { connect } from '@waybill/shared/mongo/driver/connect';
 import { expect, it } from 'vitest';
 import { awaitUntil } from '../support/await-until.ts';
 import { temporaryBucket } from '../support/bucket.ts';
-import { caughtUp, connectSource, mark, startCapture } from '../support/capturing.ts';
+import { beforeCommands, caughtUp, connectSource, mark, startCapture } from '../support/capturing.ts';
 import { testClient } from '../support/raw.ts';
 import { replayStream } from '../support/replay.ts';
 import { ReplicaSet } from '../support/replica-set.ts';
@@ -170,6 +170,34 @@ await describeWithServer(
       const { ended } = await startCapture(source, bucket, { exclude: [database], until: 'caught-up' }).ended;
       expect(ended).toBe('caught-up');
       await db.collection('system.views').deleteMany({});
+      await db.dropDatabase();
+    });
+
+    it('a rename that an image lookup sees before a majority has it loses no document', async () => {
+      const database = uniqueName('early');
+      await using client = await testClient(servers.source.uri);
+      await using connection = await connectSource(servers.source.uri);
+      await using folder = await temporaryBucket();
+      const bucket = await openBucket(folder.url);
+      const db = client.client.db(database);
+      await db.collection('moving').insertOne({ n: 1 });
+      await db.collection('other').insertOne({ n: 1 });
+      let isArmed = false;
+      const source = beforeCommands(connection, async (command) => {
+        if (command.find !== 'moving' || !isArmed) return;
+        isArmed = false;
+        // The insert comes to the stream before the rename, and after what the reply calls now.
+        await db.collection('other').insertOne({ n: 2 }, { w: 1, j: false } as never);
+        await db.collection('moving').rename('moved', { w: 1, j: false } as never);
+      });
+      const capture = startCapture(source, bucket, { include: [database] });
+      await caughtUp(bucket);
+      // Not before: the snapshot reads the collection, too.
+      isArmed = true;
+      await db.collection('moving').updateOne({ n: 1 }, { $set: { touched: true } });
+      await Promise.race([mark(db, bucket), capture.ended]);
+      expect(isArmed).toBe(false);
+      expect(await capture.stop()).toMatchObject({ ended: 'stopped' });
       await db.dropDatabase();
     });
 
