@@ -3,10 +3,8 @@
  * target to what the registry wants.
  */
 
-import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
-import { fromObject, type Plain } from '@waybill/shared/bson/build';
-import { BsonType, findElement } from '@waybill/shared/bson/raw';
-import { failureOf, hasServerCode } from '@waybill/shared/mongo/driver/classify';
+import { findElement } from '@waybill/shared/bson/raw';
+import { hasServerCode } from '@waybill/shared/mongo/driver/classify';
 import type { Expiry } from '@waybill/shared/mongo/facts/index-meaning';
 import { isRefusal, refusalText } from '../structure/blocked.ts';
 import {
@@ -20,8 +18,8 @@ import {
 import { IN_THE_WAY } from '../structure/indexes.ts';
 import { isCapped, isCollated } from '../structure/options.ts';
 import type { CollectionRecord, IndexRecord, IndexState } from '../structure/registry.ts';
-import { markRestored, unmarkRestored } from '../structure/restored-indexes.ts';
-import type { Fields, LoadTarget, WriteTag } from '../target/target.ts';
+import type { LoadTarget, WriteTag } from '../target/target.ts';
+import { IndexCommands } from './index-commands.ts';
 
 export type RestoreKind = 'hidden' | 'ttl' | 'unique';
 
@@ -37,8 +35,6 @@ export interface RestoreReport {
   readonly outcome: 'refused' | 'restored' | 'skipped';
   readonly note: string | null;
 }
-
-const TRUE = Buffer.from([1]);
 
 /**
  * Deferred: waits for the option that tells it from another index. The others: unwanted, or unknown
@@ -58,6 +54,7 @@ interface CollectionRestoreDeps {
 export class CollectionRestore {
   readonly #record: CollectionRecord;
   readonly #deps: CollectionRestoreDeps;
+  readonly #commands: IndexCommands;
   readonly #options: { readonly collated: boolean };
   /** Whether indexes expire documents on the source at all. */
   readonly #expires: boolean;
@@ -65,6 +62,7 @@ export class CollectionRestore {
   constructor(record: CollectionRecord, deps: CollectionRestoreDeps) {
     this.#record = record;
     this.#deps = deps;
+    this.#commands = new IndexCommands(record.namespace, deps);
     this.#options = { collated: isCollated(record.options) };
     this.#expires = deps.cappedExpires || !isCapped(record.options);
   }
@@ -79,17 +77,15 @@ export class CollectionRestore {
    * index.
    */
   async buildMissing(): Promise<RestoreReport[]> {
-    const { target, tag, signal } = this.#deps;
-    const { namespace } = this.#record;
     const missing = this.indexes.filter(({ state }) => !NOT_BUILT_YET.has(state));
     if (missing.length === 0) return [];
-    const standing = (await this.#attempt(() => target.indexes(namespace))).map(indexName);
+    const standing = (await this.#commands.standing()).map(indexName);
     const reports: RestoreReport[] = [];
     for (const index of missing) {
       const { heldBack } = translateIndex(index.spec, this.#options);
       if (standing.includes(index.name) || heldBack === null) continue;
       try {
-        await this.#attempt(() => target.createIndexes(namespace, [heldBack], tag, signal));
+        await this.#commands.create(heldBack);
       } catch (error) {
         if (!isRefusal(error)) throw error;
         reports.push(this.#report(index, 'refused', refusalText(error)));
@@ -99,9 +95,8 @@ export class CollectionRestore {
   }
 
   async violations(): Promise<RestoreReport[]> {
-    const { target } = this.#deps;
-    if (!target.capabilities.convertsToUnique) return [];
-    const standing = await this.#attempt(() => target.indexes(this.#record.namespace));
+    if (!this.#deps.target.capabilities.convertsToUnique) return [];
+    const standing = await this.#commands.standing();
     const reports: RestoreReport[] = [];
     for (const index of this.indexes) {
       if (index.state === 'left-out') continue;
@@ -115,36 +110,22 @@ export class CollectionRestore {
   }
 
   /**
-   * A crash in between leaves prepareUnique and its mark. The next cutover goes on from there, or a
-   * load whose documents the index refuses.
+   * A crash or a failure in between may leave prepareUnique, and leaves its mark. The next cutover
+   * goes on from there, or a load whose documents the index refuses.
    */
   async #tryUnique(index: IndexRecord): Promise<string | null> {
-    await this.#mark(index);
-    await this.#modify(index, { prepareUnique: true });
-    try {
-      await this.#modify(index, { unique: true }, [['dryRun', { type: BsonType.boolean, bytes: TRUE }]]);
-      return null;
-    } catch (error) {
-      if (hasServerCode(error, 'CannotConvertIndexToUnique')) {
-        return violationText(failureOf(error)?.violations ?? 1);
-      }
-      // Said where somebody took prepareUnique away meanwhile.
-      if (!hasServerCode(error, 'InvalidOptions')) throw error;
-      return 'the load held it back again, because the source was written to';
-    } finally {
-      await this.#modify(index, { prepareUnique: false });
-      await this.#unmark(index);
-    }
+    await this.#commands.mark(index.name);
+    const made = await this.#commands.tryUnique(index.name);
+    await this.#commands.unmark(index.name);
+    if (made === null) return 'the load held it back again, because the source was written to';
+    return made.unique ? null : violationText(made.violations);
   }
 
   async restore(index: IndexRecord): Promise<RestoreReport> {
-    const { target } = this.#deps;
-    const { namespace } = this.#record;
     if (index.state === 'skipped' || index.state === 'left-out')
       return this.#report(index, 'skipped', index.note);
     try {
-      const standing = await this.#attempt(() => target.indexes(namespace));
-      const spec = standing.find((one) => indexName(one) === index.name);
+      const spec = await this.#commands.find(index.name);
       if (spec && !hasSameKey(spec, index.spec)) return this.#report(index, 'refused', IN_THE_WAY);
       const refusal = spec ? await this.#convert(index, spec) : await this.#create(index);
       return this.#report(index, refusal === null ? 'restored' : 'refused', refusal ?? index.note);
@@ -159,45 +140,42 @@ export class CollectionRestore {
    * apart from kinds that are not asked for.
    */
   async #create(index: IndexRecord): Promise<string | null> {
-    const { target, tag, signal, kinds } = this.#deps;
-    const { namespace } = this.#record;
-    const expires = kinds.has('ttl') && this.#expires;
+    const expires = this.#deps.kinds.has('ttl') && this.#expires;
     const final = finalIndex(index.spec, { ...this.#options, expires });
     const refuses = refusesDuplicates(index.spec);
-    if (refuses) await this.#mark(index);
+    if (refuses) await this.#commands.mark(index.name);
     try {
-      await this.#attempt(() => target.createIndexes(namespace, [final!], tag, signal));
+      await this.#commands.create(final!);
       return this.#outOfRange(index);
     } catch (error) {
       if (!hasServerCode(error, 'DuplicateKey')) throw error;
-      await this.#unmark(index);
+      await this.#commands.unmark(index.name);
       return violationText(1);
     }
   }
 
   /** Null, or why it stays as it is. */
   async #convert(index: IndexRecord, standing: Buffer): Promise<string | null> {
-    const { kinds, target, tag } = this.#deps;
-    const { namespace } = this.#record;
+    const { kinds, target } = this.#deps;
     const wanted = heldBackOf(index.spec);
     const has = heldBackOf(standing);
     // An index that refuses duplicates already and has no mark is somebody else's work.
     if (kinds.has('unique') && refusesDuplicates(index.spec) && !refusesDuplicates(standing)) {
-      await this.#mark(index);
+      await this.#commands.mark(index.name);
     }
     if (kinds.has('unique') && wanted.unique && !has.unique) {
       if (!target.capabilities.convertsToUnique) return this.#rebuild(index);
-      const made = await this.#attempt(() => target.makeUnique(namespace, index.name, tag));
+      const made = await this.#commands.makeUnique(index.name);
       if (!made.unique) {
-        await this.#unmark(index);
+        await this.#commands.unmark(index.name);
         return violationText(made.violations);
       }
     }
     if (kinds.has('unique') && wanted.prepareUnique && !has.prepareUnique) {
-      await this.#modify(index, { prepareUnique: true });
+      await this.#commands.modify(index.name, { prepareUnique: true });
     }
     if (kinds.has('hidden') && wanted.hidden !== has.hidden) {
-      await this.#modify(index, { hidden: wanted.hidden });
+      await this.#commands.modify(index.name, { hidden: wanted.hidden });
     }
     return this.#outOfRange(index) ?? (kinds.has('ttl') ? this.#convertExpiry(index, has.expiry) : null);
   }
@@ -219,7 +197,7 @@ export class CollectionRestore {
     if (seconds === (has.kind === 'none' ? null : has.seconds)) return null;
     if (seconds === null) return this.#rebuild(index);
     try {
-      await this.#modify(index, { expireAfterSeconds: seconds });
+      await this.#commands.modify(index.name, { expireAfterSeconds: seconds });
       return null;
     } catch (error) {
       if (!isRefusal(error)) throw error;
@@ -233,58 +211,28 @@ export class CollectionRestore {
    * next run creates it.
    */
   async #rebuild(index: IndexRecord): Promise<string | null> {
-    const { target, tag, signal } = this.#deps;
-    const { namespace } = this.#record;
-    await this.#attempt(() => target.dropIndex(namespace, index.name, tag));
+    await this.#commands.drop(index.name);
     const refusal = await this.#create(index).catch((error: unknown) => {
       if (!isRefusal(error)) throw error;
       return refusalText(error);
     });
     if (refusal === null) return null;
     const { heldBack } = translateIndex(index.spec, this.#options);
-    await this.#attempt(() => target.createIndexes(namespace, [heldBack!], tag, signal));
+    await this.#commands.create(heldBack!);
     return refusal;
   }
 
   /** A clustered collection's own expiry. */
   async restoreCollectionExpiry(): Promise<RestoreReport[]> {
-    const { target, tag } = this.#deps;
     const { namespace, options, blocked } = this.#record;
     const expiry = findElement(options, 'expireAfterSeconds');
     if (!expiry || blocked.some(({ option }) => option === 'expireAfterSeconds')) return [];
-    await this.#attempt(() => target.modify(namespace, [['expireAfterSeconds', expiry]], tag));
+    await this.#commands.modifyCollection([['expireAfterSeconds', expiry]]);
     return [{ namespace, index: '', outcome: 'restored', note: null }];
-  }
-
-  #mark({ name }: IndexRecord): Promise<void> {
-    const { target, tag } = this.#deps;
-    const restored = { namespace: this.#record.namespace, index: name };
-    return this.#attempt(() => markRestored(target.progress, tag.load, restored));
-  }
-
-  #unmark({ name }: IndexRecord): Promise<void> {
-    const { target, tag } = this.#deps;
-    const restored = { namespace: this.#record.namespace, index: name };
-    return this.#attempt(() => unmarkRestored(target.progress, tag.load, restored));
   }
 
   #report({ name }: IndexRecord, outcome: RestoreReport['outcome'], note: string | null): RestoreReport {
     return { namespace: this.#record.namespace, index: name, outcome, note };
-  }
-
-  async #modify(
-    index: IndexRecord,
-    change: Readonly<Record<string, Plain>>,
-    more: Fields = [],
-  ): Promise<void> {
-    const { target, tag } = this.#deps;
-    const bytes = fromObject({ name: index.name, ...change });
-    const field = { type: BsonType.document, bytes };
-    await this.#attempt(() => target.modify(this.#record.namespace, [['index', field], ...more], tag));
-  }
-
-  #attempt<T>(operation: () => Promise<T>): Promise<T> {
-    return retry(operation, DEFAULT_RETRY, { signal: this.#deps.signal });
   }
 }
 

@@ -122,6 +122,11 @@ export interface TargetStructure {
   /** Turns an index into a unique one, or leaves it as it is. Safe on one that is unique. */
   makeUnique(namespace: string, indexName: string, tag: WriteTag): Promise<UniqueConversion>;
   /**
+   * What {@link makeUnique} would answer, without a unique index. Null where somebody took the way
+   * to it back meanwhile. Only where the target {@link TargetCapabilities.convertsToUnique}.
+   */
+  tryUnique(namespace: string, indexName: string, tag: WriteTag): Promise<UniqueConversion | null>;
+  /**
    * Takes uniqueness from an index, or the way to it where it is not unique yet (`isUnique`). False
    * where the server cannot do so with a standing index.
    */

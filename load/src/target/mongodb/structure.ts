@@ -109,17 +109,28 @@ export class MongodbStructure implements TargetStructure {
 
   /** prepareUnique keeps new violations out, so that the conversion counts all there are. */
   async makeUnique(namespace: string, indexName: string, tag: WriteTag): Promise<UniqueConversion> {
-    const { database, collection } = splitNamespace(namespace);
-    const change = (index: object): Promise<CommandReply> =>
-      this.#structure(database, { collMod: collection, index: { name: indexName, ...index } }, tag);
-    await change({ prepareUnique: true });
+    await this.#changeIndex(namespace, { name: indexName, prepareUnique: true }, tag);
     try {
-      await change({ unique: true });
+      await this.#changeIndex(namespace, { name: indexName, unique: true }, tag);
       return { unique: true, violations: 0 };
     } catch (error) {
-      if (!hasServerCode(error, 'CannotConvertIndexToUnique')) throw error;
-      await change({ prepareUnique: false });
-      return { unique: false, violations: failureOf(error)?.violations ?? 1 };
+      const refused = refusedConversion(error);
+      await this.#changeIndex(namespace, { name: indexName, prepareUnique: false }, tag);
+      return refused;
+    }
+  }
+
+  async tryUnique(namespace: string, indexName: string, tag: WriteTag): Promise<UniqueConversion | null> {
+    await this.#changeIndex(namespace, { name: indexName, prepareUnique: true }, tag);
+    try {
+      await this.#changeIndex(namespace, { name: indexName, unique: true }, tag, { dryRun: true });
+      return { unique: true, violations: 0 };
+    } catch (error) {
+      // What a server answers where there is no prepareUnique any more.
+      if (hasServerCode(error, 'InvalidOptions')) return null;
+      return refusedConversion(error);
+    } finally {
+      await this.#changeIndex(namespace, { name: indexName, prepareUnique: false }, tag);
     }
   }
 
@@ -130,17 +141,25 @@ export class MongodbStructure implements TargetStructure {
     tag: WriteTag,
   ): Promise<boolean> {
     if (!this.capabilities.convertsToUnique) return false;
-    const { database, collection } = splitNamespace(namespace);
     const change = isUnique ? { forceNonUnique: true } : { prepareUnique: false };
-    const index = { name: indexName, ...change };
     try {
-      await this.#structure(database, { collMod: collection, index }, tag);
+      await this.#changeIndex(namespace, { name: indexName, ...change }, tag);
       return true;
     } catch (error) {
       // Servers that only resemble 6.0 know the way there, and not back.
       if (isUnique && isNotSupportedCode(serverCode(error))) return false;
       throw error;
     }
+  }
+
+  async #changeIndex(
+    namespace: string,
+    index: Readonly<Record<string, unknown>>,
+    tag: WriteTag,
+    more: Readonly<Record<string, unknown>> = {},
+  ): Promise<void> {
+    const { database, collection } = splitNamespace(namespace);
+    await this.#structure(database, { collMod: collection, index, ...more }, tag);
   }
 
   #only(uuid: Buffer | null): { collectionUUID?: RawField } {
@@ -185,6 +204,12 @@ export class MongodbStructure implements TargetStructure {
   protected all(database: string, command: Readonly<Record<string, unknown>>): Promise<Buffer[]> {
     return readAll(this.connection, database, command);
   }
+}
+
+/** Throws an error that says anything else. */
+function refusedConversion(error: unknown): UniqueConversion {
+  if (!hasServerCode(error, 'CannotConvertIndexToUnique')) throw error;
+  return { unique: false, violations: failureOf(error)?.violations ?? 1 };
 }
 
 function rawFields(fields: Fields): Record<string, RawField> {
