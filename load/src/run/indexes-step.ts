@@ -1,7 +1,7 @@
 import type { LoadPhases } from '../progress/progress.ts';
-import { retryBlocked } from '../structure/collections.ts';
 import { attempt, type StructureContext } from '../structure/context.ts';
 import { buildAllIndexes, countWanted, reportOf, settleIndexes } from '../structure/indexes.ts';
+import { retryBlocked } from '../structure/views.ts';
 import type { RunContext } from './run-context.ts';
 
 /** Between snapshot and changes: tries again what the target refused, and builds indexes. */

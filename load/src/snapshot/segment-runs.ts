@@ -1,0 +1,125 @@
+import { LinkedAbort } from '@waybill/shared/base/lifecycle';
+import type { RetryOptions } from '@waybill/shared/base/retry';
+import type { Bucket } from '@waybill/shared/bucket/bucket';
+import { ReadAhead } from '@waybill/shared/bucket/read-ahead';
+import type { SegmentEntry } from '@waybill/shared/manifest/commit';
+import { segmentKey } from '@waybill/shared/manifest/keys';
+import { segmentReads } from '@waybill/shared/segment/read/fetch-segment';
+import type { RefusalPolicy } from '../apply/refusal.ts';
+import type { Writer } from '../apply/writer.ts';
+import type { Progress } from '../progress/progress.ts';
+import type { LoadSettings } from '../settings/load-settings.ts';
+import { attempt, type StructureContext } from '../structure/context.ts';
+import { isCapped } from '../structure/options.ts';
+import { applySegment } from './apply-segment.ts';
+import { type Inventory, SMALL_AT_ONCE } from './inventory.ts';
+
+export interface SegmentRunsDeps {
+  readonly bucket: Bucket;
+  readonly streamPrefix: string;
+  readonly structure: StructureContext;
+  readonly writer: Writer;
+  readonly onRefused: RefusalPolicy;
+  readonly progress: Progress;
+  readonly settings: LoadSettings;
+  readonly onReadAgain: RetryOptions['onRetry'];
+  readonly signal: AbortSignal;
+}
+
+const SMALL_SEGMENT_BYTES = 1 << 20;
+
+/** Segments on their way to the target, a bounded number at once. */
+export class SegmentRuns {
+  readonly #deps: SegmentRunsDeps;
+  readonly #inventory: Inventory;
+  readonly #abort: LinkedAbort;
+  readonly #ahead: ReadAhead;
+  readonly #running = new Set<Promise<void>>();
+  /** The shares of the segments under way. */
+  #taken = 0;
+  /** The last segment of each capped collection: the next one waits for it. */
+  readonly #tails = new Map<string, Promise<void>>();
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(deps: SegmentRunsDeps, inventory: Inventory) {
+    this.#deps = deps;
+    this.#inventory = inventory;
+    this.#abort = new LinkedAbort(deps.signal);
+    const bytes = deps.settings.readAheadBytes;
+    this.#ahead = new ReadAhead(deps.bucket, { bytes, signal: this.#abort.signal });
+  }
+
+  /** Aborts when a segment fails. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#failure;
+  }
+
+  /** Waits for what is under way, whatever becomes of it. */
+  async settle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
+  /** Begins to fetch a segment that is to be started soon. */
+  expect(entry: SegmentEntry): void {
+    const key = segmentKey(this.#deps.streamPrefix, entry.key);
+    for (const read of segmentReads(key, entry)) this.#ahead.expect(read);
+  }
+
+  /** Starts a segment; waits while too much is under way. */
+  async start(entry: SegmentEntry): Promise<void> {
+    const share = this.#shareOf(entry);
+    // With room for rounding.
+    while (this.#running.size > 0 && this.#taken + share > 1.001) await Promise.race(this.#running);
+    if (this.#failure) throw this.#failure.error;
+    const namespace = entry.namespace ?? '';
+    const inOrder = this.#inventory.isCapped(namespace);
+    const before = inOrder ? this.#tails.get(namespace) : undefined;
+    const running: Promise<void> = this.#load(entry, inOrder, before)
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+        this.#abort.abort();
+      })
+      .finally(() => {
+        this.#running.delete(running);
+        this.#taken -= share;
+      });
+    this.#running.add(running);
+    this.#taken += share;
+    if (inOrder) this.#tails.set(namespace, running);
+  }
+
+  /** The segment's share of all that may be under way at once. */
+  #shareOf({ documentBytes }: SegmentEntry): number {
+    return documentBytes <= SMALL_SEGMENT_BYTES ? 1 / SMALL_AT_ONCE : 1 / this.#deps.settings.openSegments;
+  }
+
+  async #load(entry: SegmentEntry, inOrder: boolean, before: Promise<void> | undefined): Promise<void> {
+    const record = await this.#inventory.ensure(entry.namespace ?? '');
+    await before;
+    const { streamPrefix, writer, onRefused, settings, progress, structure, onReadAgain } = this.#deps;
+    const scope = {
+      namespace: record.namespace,
+      bypassValidation: !record.foreignValidator,
+      keepsOrder: isCapped(record.options),
+    };
+    await applySegment(
+      {
+        bucket: this.#ahead,
+        streamPrefix,
+        writer,
+        onRefused,
+        settings,
+        stats: structure.stats,
+        onReadAgain,
+        signal: this.signal,
+      },
+      entry,
+      { scope, inOrder },
+    );
+    await attempt(structure, () => progress.finishSegments([entry]));
+  }
+}
