@@ -78,7 +78,8 @@ describe.each(COMMANDS)('the help of $name', (command) => {
   const hasBucket = options.some(([name]) => name === 'bucket-endpoint');
 
   it('shows its options in their groups and in order, with form, choices and default', () => {
-    const expected = options.map(([name, spec]) => {
+    const expected = options.map(([name, declared]) => {
+      const spec = { ...declared, ...declared.inCommand?.[command.name] };
       const form =
         spec.choices?.join(' | ') ?? { ...FORMS, connection: 'connection', boolean: '', enum: '' }[spec.type];
       const byDefault = spec.default === undefined ? '' : `default: ${formatDefault(spec)}`;

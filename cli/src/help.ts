@@ -63,11 +63,12 @@ export function describeCommand(page: Argv, command: Command, unfolded: boolean)
 }
 
 function yargsOption(spec: OptionSpec, command: Command, unfolded: boolean): YargsOptions {
+  const here = { ...spec, ...spec.inCommand?.[command.name] };
   return {
     type: spec.type === 'boolean' ? 'boolean' : 'string',
-    describe: description(spec, spec.requiredBy?.includes(command.name) ?? false),
+    describe: description(here, spec.requiredBy?.includes(command.name) ?? false),
     hidden: spec.group === BUCKET_GROUP && !unfolded,
-    ...(spec.choices ? { choices: spec.choices } : {}),
+    ...(here.choices ? { choices: here.choices } : {}),
   };
 }
 

@@ -9,7 +9,7 @@ import { printSummaries, summarize } from './summary.ts';
 
 export async function runCaptureCommand(context: CommandContext): Promise<number> {
   const { options, signal, output } = context;
-  const until = untilOf(options, 'capture', ['snapshot-completed', 'caught-up']) ?? 'stopped';
+  const until = untilOf(options, 'capture') ?? 'stopped';
   const settings = captureSettings(options, until);
   await using services = new Services(context);
   const bucket = await services.writableBucket();

@@ -9,7 +9,7 @@ import { printSummaries, summarize } from './summary.ts';
 
 export async function runLoadCommand(context: CommandContext): Promise<number> {
   const { options, signal, output } = context;
-  const until = untilOf(options, 'load', ['snapshot-applied', 'caught-up', 'drained']);
+  const until = untilOf(options, 'load');
   const { include, exclude } = options;
   const settings = loadSettings(options, { until: until ?? null, include, exclude });
   await using services = new Services(context);

@@ -48,7 +48,7 @@ async function prepare(
   load: LoadStats,
 ): Promise<() => Promise<[CaptureResult, LoadResult]>> {
   const { options, logger, signal } = context;
-  const until = untilOf(options, 'run', ['snapshot-applied', 'caught-up']);
+  const until = untilOf(options, 'run');
   const toCapture = captureSettings(
     options,
     until === 'snapshot-applied' ? 'snapshot-completed' : (until ?? 'stopped'),

@@ -3,8 +3,7 @@ import { CAPTURE_DEFAULTS, type CaptureSettings } from '@waybill/capture/start/s
 import { LOAD_DEFAULTS, type LoadSettings, resolveLoadSettings } from '@waybill/load/settings/load-settings';
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { Options } from '../options/options.ts';
-
-type Until = NonNullable<Options['until']>;
+import { UNTIL } from '../options/spec/commands.ts';
 
 /** The options that are settings too. An option without a default may be undefined. */
 type Given<Settings> = {
@@ -46,18 +45,14 @@ export function loadSettings(
 }
 
 /** The milestone of --until. Errors: CONFIG_INVALID if the command does not reach it. */
-export function untilOf<Allowed extends Until>(
+export function untilOf<Name extends keyof typeof UNTIL>(
   options: Options,
-  command: string,
-  allowed: readonly Allowed[],
-): Allowed | undefined {
+  command: Name,
+): (typeof UNTIL)[Name][number] | undefined {
   const { until } = options;
-  if (until === undefined || isOneOf(until, allowed)) return until;
+  const reached: readonly string[] = UNTIL[command];
+  if (until === undefined || reached.includes(until)) return until as (typeof UNTIL)[Name][number];
   throw new WaybillError('CONFIG_INVALID', `--until: waybill ${command} does not reach ${until} by itself`, {
-    hint: `With ${command}, use one of: ${allowed.join(', ')}.`,
+    hint: `With ${command}, use one of: ${reached.join(', ')}.`,
   });
-}
-
-function isOneOf<Allowed extends Until>(until: Until, allowed: readonly Allowed[]): until is Allowed {
-  return (allowed as readonly Until[]).includes(until);
 }

@@ -22,5 +22,12 @@ export const FILTERING = ['capture', 'load', 'run'] as const;
 export const LOADING = ['load', 'run'] as const;
 export const WRITING = ['capture', 'load', 'run', 'cutover'] as const;
 
+/** The milestones that a command reaches by itself. */
+export const UNTIL = {
+  capture: ['snapshot-completed', 'caught-up'],
+  load: ['snapshot-applied', 'caught-up', 'drained'],
+  run: ['snapshot-applied', 'caught-up'],
+} as const;
+
 /** Not one of ours: yargs prints the script. */
 export const COMPLETION = 'completion';

@@ -15,6 +15,11 @@ export type OptionType =
   /** A connection string, or `env:NAME` or `file:/path` that holds one. Never shown. */
   | 'connection';
 
+export interface InCommand {
+  readonly describe: string;
+  readonly choices?: readonly string[];
+}
+
 export interface OptionSpec {
   readonly type: OptionType;
   readonly group: string;
@@ -26,6 +31,8 @@ export interface OptionSpec {
   /** A constant of the settings that have it; none if it depends on the machine. */
   readonly default?: string | number;
   readonly choices?: readonly string[];
+  /** What the help of one command says instead, if the option means less or another thing there. */
+  readonly inCommand?: Readonly<Partial<Record<CommandName, InCommand>>>;
   /** integer, size, duration: the least and greatest value allowed. */
   readonly min?: number;
   readonly max?: number;

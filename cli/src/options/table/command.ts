@@ -1,6 +1,9 @@
 import { GC_DEFAULTS } from '@waybill/audit/gc/settings';
 import { CUTOVER_DEFAULTS } from '@waybill/load/settings/cutover-settings';
+import { UNTIL } from '../spec/commands.ts';
 import type { OptionSpec } from '../spec/option.ts';
+
+const STOP_AT = 'Stop with success at this milestone instead of following changes.';
 
 /** Options of one command or a few. */
 export const COMMAND_OPTIONS = {
@@ -9,15 +12,20 @@ export const COMMAND_OPTIONS = {
     group: 'Command options',
     commands: ['capture', 'load', 'run'],
     choices: ['snapshot-completed', 'snapshot-applied', 'caught-up', 'drained'],
-    describe:
-      'Stop with success at this milestone instead of following changes. capture: snapshot-completed, caught-up. load: snapshot-applied, caught-up, drained. run: snapshot-applied, caught-up.',
+    describe: `${STOP_AT} capture: ${UNTIL.capture.join(', ')}. load: ${UNTIL.load.join(', ')}. run: ${UNTIL.run.join(', ')}.`,
+    inCommand: {
+      capture: { describe: STOP_AT, choices: UNTIL.capture },
+      load: { describe: STOP_AT, choices: UNTIL.load },
+      run: { describe: STOP_AT, choices: UNTIL.run },
+    },
     example: 'caught-up',
   },
   yes: {
     type: 'boolean',
     group: 'Command options',
     commands: ['capture', 'load', 'run', 'cutover', 'demo'],
-    describe: 'Answer yes to every question. cutover asks whether the application has stopped writing.',
+    describe:
+      'Answer yes to every question. Only cutover has questions: whether the application has stopped writing, and whether to accept differences of structure.',
   },
   wait: {
     type: 'duration',

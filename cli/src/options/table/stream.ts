@@ -4,6 +4,8 @@ import { CAPTURING, FILTERING } from '../spec/commands.ts';
 import type { OptionSpec } from '../spec/option.ts';
 
 const GROUP = 'Stream (fixed when it is created)';
+const START_EMPTY = 'Start even though a pattern matches nothing yet, and record that.';
+const COMPARE_NOTHING = 'Succeed even though there is nothing to compare.';
 
 /** What a stream consists of. */
 export const STREAM_OPTIONS = {
@@ -29,6 +31,13 @@ export const STREAM_OPTIONS = {
     commands: [...FILTERING, 'verify', 'cutover'],
     describe:
       'capture, run, load: start even though a pattern matches nothing yet, and record that. verify, cutover: succeed even though there is nothing to compare.',
+    inCommand: {
+      capture: { describe: START_EMPTY },
+      load: { describe: START_EMPTY },
+      run: { describe: START_EMPTY },
+      verify: { describe: COMPARE_NOTHING },
+      cutover: { describe: COMPARE_NOTHING },
+    },
   },
   format: {
     type: 'enum',
