@@ -90,7 +90,7 @@ export class Services implements AsyncDisposable {
   }
 }
 
-export function storeOptions(options: Options): StoreOptions {
+function storeOptions(options: Options): StoreOptions {
   return {
     endpoint: options.bucketEndpoint,
     region: options.bucketRegion,
