@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { BufferPool } from '../base/buffer-pool.ts';
 import { WaybillError } from '../base/errors.ts';
 import { cutParts } from './cut-parts.ts';
-import { PartMemory } from './part-memory.ts';
 
 describe('a body in parts', () => {
   test('is the same bytes, in parts of the size and one rest, however it came', async () => {
@@ -20,7 +20,7 @@ describe('a body in parts', () => {
           }
         }
         for (const body of [whole, stream()]) {
-          const parts = await Array.fromAsync(cutParts(body, new PartMemory(size, 2), undefined));
+          const parts = await Array.fromAsync(cutParts(body, new BufferPool(size, 2), undefined));
           expect(Buffer.concat(parts.map(({ bytes }) => bytes)).equals(whole)).toBe(true);
           expect(parts.map(({ isLast }) => isLast)).toEqual(parts.map((_, i) => i === parts.length - 1));
           expect(parts.map(({ bytes }) => bytes.length)).toEqual([
@@ -41,7 +41,7 @@ describe('a body in parts', () => {
         ended = true;
       }
     }
-    for await (const { bytes } of cutParts(endless(), new PartMemory(10, 2), undefined)) {
+    for await (const { bytes } of cutParts(endless(), new BufferPool(10, 2), undefined)) {
       expect(bytes).toHaveLength(10);
       break;
     }
@@ -51,7 +51,7 @@ describe('a body in parts', () => {
       yield Buffer.alloc(5);
       throw failure;
     }
-    await expect(Array.fromAsync(cutParts(failing(), new PartMemory(10, 2), undefined))).rejects.toBe(
+    await expect(Array.fromAsync(cutParts(failing(), new BufferPool(10, 2), undefined))).rejects.toBe(
       failure,
     );
   });
@@ -64,13 +64,13 @@ describe('a body in parts', () => {
       controller.abort(reason);
       await new Promise(() => undefined);
     }
-    await expect(Array.fromAsync(cutParts(hanging(), new PartMemory(10, 2), controller.signal))).rejects.toBe(
+    await expect(Array.fromAsync(cutParts(hanging(), new BufferPool(10, 2), controller.signal))).rejects.toBe(
       reason,
     );
   });
 
   test('uses the memory of a part again once it is released, and not before', async () => {
-    const memory = new PartMemory(4, 1);
+    const memory = new BufferPool(4, 1);
     async function* body(): AsyncGenerator<Uint8Array> {
       for (let n = 0; n < 5; n++) yield Buffer.alloc(4, n);
     }
@@ -89,7 +89,7 @@ describe('a body in parts', () => {
   });
 
   test('gives the memory back, and keeps no more of it than it may', () => {
-    const memory = new PartMemory(4, 1);
+    const memory = new BufferPool(4, 1);
     const [first, second] = [memory.take(), memory.take()];
     memory.give(first);
     memory.give(second);

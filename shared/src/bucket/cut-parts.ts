@@ -1,5 +1,5 @@
+import type { BufferPool } from '../base/buffer-pool.ts';
 import { abortable } from '../base/lifecycle.ts';
-import type { PartMemory } from './part-memory.ts';
 
 export interface Part {
   readonly bytes: Uint8Array;
@@ -19,7 +19,7 @@ export interface Part {
  */
 export async function* cutParts(
   body: Uint8Array | AsyncIterable<Uint8Array>,
-  memory: PartMemory,
+  memory: BufferPool,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Part> {
   const { size } = memory;
@@ -61,6 +61,6 @@ export async function* cutParts(
 /** Memory that is the caller's own. */
 const kept = (): void => undefined;
 
-function partOf(buffer: Buffer, filled: number, isLast: boolean, memory: PartMemory): Part {
+function partOf(buffer: Buffer, filled: number, isLast: boolean, memory: BufferPool): Part {
   return { bytes: buffer.subarray(0, filled), isLast, release: () => memory.give(buffer) };
 }

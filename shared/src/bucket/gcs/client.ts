@@ -11,11 +11,11 @@
 import type { Agent } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Storage } from '@google-cloud/storage';
+import { BufferPool } from '../../base/buffer-pool.ts';
 import { abortable } from '../../base/lifecycle.ts';
 import { type RetryPolicy, retry } from '../../base/retry.ts';
 import type { CallOptions } from '../bucket.ts';
 import { RequestLimiter } from '../limiter.ts';
-import { PartMemory } from '../part-memory.ts';
 import { type Asked, noAnswer, noCredentials, timedOut } from './error.ts';
 import { IdleAbort } from './idle-abort.ts';
 import { type Exchange, OpenAnswer } from './open-answer.ts';
@@ -61,7 +61,7 @@ const CHUNK_BYTES = 8 * 1024 * 1024;
 const SPARE_CHUNKS = 4;
 
 export class GcsClient {
-  readonly partMemory = new PartMemory(CHUNK_BYTES, SPARE_CHUNKS);
+  readonly partMemory = new BufferPool(CHUNK_BYTES, SPARE_CHUNKS);
   readonly #options: ClientOptions;
   readonly #limiter = new RequestLimiter({ isThrottling });
 

@@ -4,11 +4,11 @@
  */
 import type { $Command, S3Client, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-s3';
 import { HeadObjectCommand, type S3ClientResolvedConfig } from '@aws-sdk/client-s3';
+import { BufferPool } from '../../base/buffer-pool.ts';
 import { abortable, abortReason, throwIfAborted } from '../../base/lifecycle.ts';
 import type { CallOptions } from '../bucket.ts';
 import { parseEndpoint } from '../endpoint.ts';
 import { RequestLimiter } from '../limiter.ts';
-import { PartMemory } from '../part-memory.ts';
 import type { StoreOptions } from '../store-options.ts';
 import { type Dialect, dialectOf, OTHER } from './dialect.ts';
 import { isThrottling, type S3Place } from './error.ts';
@@ -37,7 +37,7 @@ const SPARE_PARTS = 4;
 export class S3Calls {
   readonly store: StoreOptions;
   readonly bucket: string;
-  readonly partMemory = new PartMemory(PART_BYTES, SPARE_PARTS);
+  readonly partMemory = new BufferPool(PART_BYTES, SPARE_PARTS);
   readonly #client: S3Client;
   readonly #limiter = new RequestLimiter({ isThrottling });
   readonly #prefix: string;

@@ -10,7 +10,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import { giveReplyBuffer, takeReplyBuffer } from './reply-buffers.ts';
+import { BufferPool } from '../../base/buffer-pool.ts';
 
 export interface BulkSocketOptions {
   /** What net.connect or tls.connect take. */
@@ -34,6 +34,12 @@ const MOST_BYTES = 64 << 20;
 /** Header, flags, and an empty document of kind 0. */
 const LEAST_BYTES = 16 + 4 + 1 + 5;
 const LANDING_BYTES = 64 << 10;
+
+/** A reply as large as a bulk reader asks for, with room for a larger document at its end. */
+const REPLY_BYTES = 5 << 20;
+const KEPT_REPLIES = 8;
+/** Used by one socket after the other: a snapshot opens one for each of its chunks. */
+const replies = new BufferPool(REPLY_BYTES, KEPT_REPLIES);
 
 export class BulkSocket {
   readonly duplex: HandshakeDuplex;
@@ -111,7 +117,7 @@ export class BulkSocket {
    */
   close(): void {
     this.destroy();
-    for (const buffer of this.#buffers.splice(0)) if (buffer) giveReplyBuffer(buffer);
+    for (const buffer of this.#buffers.splice(0)) if (buffer) replies.give(buffer);
   }
 
   async #connected({ tls, connectTimeoutMs }: BulkSocketOptions): Promise<void> {
@@ -164,8 +170,9 @@ export class BulkSocket {
     this.#turn = 1 - this.#turn;
     const known = this.#buffers[this.#turn];
     if (known && known.length >= size) return known;
-    if (known) giveReplyBuffer(known);
-    const taken = takeReplyBuffer(size);
+    if (known) replies.give(known);
+    // One that outgrew the pool gets some room, so that the next reply does not outgrow it again.
+    const taken = replies.take(size > REPLY_BYTES ? size + (size >> 3) : size);
     this.#buffers[this.#turn] = taken;
     return taken;
   }

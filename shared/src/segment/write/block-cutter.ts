@@ -1,6 +1,11 @@
+import { BufferPool } from '../../base/buffer-pool.ts';
 import { compress } from '../compression.ts';
 import type { SegmentCodec } from '../extension.ts';
-import { giveBlockBuffer, takeBlockBuffer } from './block-buffers.ts';
+import { BLOCK_BYTES } from '../limits.ts';
+
+const KEPT_BLOCKS = 16;
+/** For raw blocks: one comes back when its compression has settled. */
+const blocks = new BufferPool(BLOCK_BYTES, KEPT_BLOCKS);
 
 /**
  * How records are laid into blocks, one of each format and kind. `write` lays the record that
@@ -60,7 +65,7 @@ export class BlockCutter<Item> {
 
   /** Opens a block with room for the record measured last. */
   open(): void {
-    this.#block = takeBlockBuffer(this.#need);
+    this.#block = blocks.take(this.#need);
     this.#bytes = 0;
     this.#records = 0;
   }
@@ -79,7 +84,7 @@ export class BlockCutter<Item> {
     const records = this.#records;
     const framed = compress(this.#codec, this.#level, block.subarray(0, this.#bytes))
       .then((compressed) => this.#layout.frame(records, compressed))
-      .finally(() => giveBlockBuffer(block));
+      .finally(() => blocks.give(block));
     return { records, weight: this.#bytes, framed };
   }
 }
