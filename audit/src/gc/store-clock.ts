@@ -19,7 +19,7 @@ export async function storeClock(bucket: Bucket, options: LogOptions): Promise<n
     // What stays is a probe's leftover, which a later run removes.
     await bucket.delete(key, { signal }).catch(() => undefined);
   }
-  throw new WaybillError('BUCKET_UNAVAILABLE', `${key} was written and is not there.`, {
+  throw new WaybillError('BUCKET_UNAVAILABLE', `${key} was written and is not there`, {
     hint: 'Run the same command again.',
     context: { key },
   });

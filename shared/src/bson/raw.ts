@@ -49,7 +49,7 @@ export function typeName(type: number): string {
 export const MAX_DEPTH = 250;
 
 export function invalidDocument(reason: string): WaybillError {
-  return new WaybillError('DOCUMENT_INVALID', `Bytes that should be a BSON document are not one: ${reason}`);
+  return new WaybillError('DOCUMENT_INVALID', `bytes that should be a BSON document are not one: ${reason}`);
 }
 
 export function asBuffer(bytes: Uint8Array): Buffer {

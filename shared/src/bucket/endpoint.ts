@@ -18,7 +18,7 @@ export function parseEndpoint(text: string): URL {
 }
 
 function invalid(fault: string): WaybillError {
-  return new WaybillError('CONFIG_INVALID', `--bucket-endpoint cannot be used: ${fault}.`, {
+  return new WaybillError('CONFIG_INVALID', `--bucket-endpoint cannot be used: ${fault}`, {
     hint: 'For example: --bucket-endpoint https://minio.example:9000',
   });
 }
@@ -43,7 +43,7 @@ export function trustedAuthorities(caFile: string): string[] {
 }
 
 function unreadable(fault: string): WaybillError {
-  return new WaybillError('CONFIG_UNREADABLE', `--bucket-ca-file: ${fault}.`, {
+  return new WaybillError('CONFIG_UNREADABLE', `--bucket-ca-file: ${fault}`, {
     hint: 'Give a PEM file that this user may read.',
   });
 }

@@ -35,7 +35,7 @@ export function assertPrefix(prefix: string): void {
 export function keyInvalid(key: string, fault: string, cause?: unknown): WaybillError {
   return new WaybillError(
     'BUCKET_KEY_INVALID',
-    `${JSON.stringify(key)} cannot be an object's key: ${fault}.`,
+    `${JSON.stringify(key)} cannot be an object's key: ${fault}`,
     {
       cause,
       context: { key },

@@ -63,7 +63,7 @@ export function decodeCheckpoint(bytes: Uint8Array, seq: number, key: string): C
 }
 
 export function corrupt(what: What, fault: string, key?: string): WaybillError {
-  return new WaybillError('MANIFEST_CORRUPT', `${what} of the manifest cannot be used: ${fault}.`, {
+  return new WaybillError('MANIFEST_CORRUPT', `${what} of the manifest cannot be used: ${fault}`, {
     hint: 'Nothing from there on was applied. Restore the file from a copy of the bucket, or start a new stream.',
     context: { key },
   });
@@ -72,7 +72,7 @@ export function corrupt(what: What, fault: string, key?: string): WaybillError {
 function canonical<T extends z.ZodType<object>>(schema: T, value: unknown, what: What): z.infer<T> {
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
-    throw new WaybillError('INTERNAL', `${what} cannot be written: ${fieldFault(parsed.error)}.`);
+    throw new WaybillError('INTERNAL', `${what} cannot be written: ${fieldFault(parsed.error)}`);
   }
   return parsed.data;
 }
@@ -110,7 +110,7 @@ function assertReadable(value: Record<string, unknown>, what: What, key: string)
 function unsupported(what: What, lacking: string, key: string): WaybillError {
   return new WaybillError(
     'FORMAT_UNSUPPORTED',
-    `${what} needs ${lacking}, which this version does not know.`,
+    `${what} needs ${lacking}, which this version does not know`,
     {
       hint: 'Upgrade Waybill here to the version that writes the stream, or a later one.',
       context: { key },

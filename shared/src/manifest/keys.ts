@@ -22,7 +22,7 @@ export function isName(name: string): boolean {
 /** @throws CONFIG_INVALID */
 export function assertName(what: 'stream' | 'load', name: string): void {
   if (isName(name)) return;
-  throw new WaybillError('CONFIG_INVALID', `${JSON.stringify(name)} cannot name a ${what}.`, {
+  throw new WaybillError('CONFIG_INVALID', `${JSON.stringify(name)} cannot name a ${what}`, {
     hint: `--${what} takes 1 to 64 letters, digits, dots, dashes or underscores, and no dot in front.`,
   });
 }
@@ -139,7 +139,7 @@ export function namespacePart(namespace: string): string {
 
 function numbered(number: number): string {
   if (!Number.isSafeInteger(number) || number < 1) {
-    throw new WaybillError('INTERNAL', `${number} is not a number of a commit or a sequence.`);
+    throw new WaybillError('INTERNAL', `${number} is not a number of a commit or a sequence`);
   }
   return pad(number, NUMBER_DIGITS);
 }

@@ -57,7 +57,7 @@ export class KnownHead {
   #gone(seq: number, cause: unknown): WaybillError {
     return new WaybillError(
       'BUCKET_UNAVAILABLE',
-      `Commit ${seq} of ${this.#prefix} was in ${this.#bucket.url} and is not there any more.`,
+      `commit ${seq} of ${this.#prefix} was in ${this.#bucket.url} and is not there any more`,
       {
         hint: 'The bucket was put back to an older state, or is not mounted. Bring back what was there, then run the same command again; a capture that is started again goes on from what there is.',
         context: { prefix: this.#prefix, seq },

@@ -41,7 +41,7 @@ export async function streamMissing(
   options: LogOptions = {},
 ): Promise<WaybillError> {
   const names = await someOf(streamNames(bucket, options), options.signal);
-  return new WaybillError('STREAM_MISSING', `There is no stream ${stream} in ${bucket.url}.`, {
+  return new WaybillError('STREAM_MISSING', `there is no stream ${stream} in ${bucket.url}`, {
     hint:
       names.length > 0
         ? nameInstead(stream, names, '--stream', 'The bucket has')
@@ -57,7 +57,7 @@ export async function loadMissing(
   signal?: AbortSignal,
 ): Promise<WaybillError> {
   const names = await someOf(loadNames(bucket, stream, signal), signal);
-  return new WaybillError('LOAD_MISSING', `The stream ${stream} in ${bucket.url} has no load ${load}.`, {
+  return new WaybillError('LOAD_MISSING', `the stream ${stream} in ${bucket.url} has no load ${load}`, {
     hint:
       names.length > 0
         ? nameInstead(load, names, '--load', 'The stream has')

@@ -161,7 +161,7 @@ export class ManifestWriter {
     try {
       return { next, after: foldCommit(this.#state, next) };
     } catch (error) {
-      throw new WaybillError('INTERNAL', `A commit that does not fit the log was about to be made.`, {
+      throw new WaybillError('INTERNAL', `a commit that does not fit the log was about to be made`, {
         context: { seq: next.commit.seq },
         cause: error,
       });
@@ -173,7 +173,7 @@ export class ManifestWriter {
     if (epoch > this.#epoch) {
       throw new WaybillError(
         'MANIFEST_FENCED',
-        `${writer} took ${this.#prefix} over with commit ${seq}: epoch ${epoch}, this process has ${this.#epoch}.`,
+        `${writer} took ${this.#prefix} over with commit ${seq}: epoch ${epoch}, this process has ${this.#epoch}`,
         {
           hint: 'Exactly one may run. Leave this one stopped, or stop the other one and start this one again.',
           context: { prefix: this.#prefix, seq, epoch },

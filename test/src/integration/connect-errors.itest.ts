@@ -182,7 +182,7 @@ await describeWithServer('connecting', (servers) => {
       'S3 without credentials',
       () => ['s3://acme/p', '--bucket-endpoint', `http://127.0.0.1:${ports.web}`],
       NO_CREDENTIALS,
-      /There are no credentials for bucket acme at http:\/\/127/,
+      /there are no credentials for bucket acme at http:\/\/127/,
       /AWS_ACCESS_KEY_ID/,
     ],
     [
@@ -196,14 +196,14 @@ await describeWithServer('connecting', (servers) => {
       'an S3 that is not there',
       () => ['s3://acme/p', '--bucket-endpoint', 'http://127.0.0.1:1'],
       KEYS,
-      /Bucket acme at http:\/\/127\.0\.0\.1:1 failed .*ECONNREFUSED/,
+      /bucket acme at http:\/\/127\.0\.0\.1:1 failed .*ECONNREFUSED/,
       /--bucket-endpoint/,
     ],
     [
       'Google Cloud Storage without credentials',
       () => ['gs://acme/p'],
       { ...NO_CREDENTIALS, GCE_METADATA_HOST: `127.0.0.1:1` },
-      /There are no credentials for bucket acme at https:\/\/storage/,
+      /there are no credentials for bucket acme at https:\/\/storage/,
       /GOOGLE_APPLICATION_CREDENTIALS/,
     ],
     [

@@ -33,7 +33,7 @@ export function folderError(error: unknown, action: FolderAction, key: string, f
   if (DENIED.has(code)) {
     return new WaybillError(
       'BUCKET_ACCESS_DENIED',
-      `The folder ${folder} does not allow to ${what} (${code}).`,
+      `the folder ${folder} does not allow to ${what} (${code})`,
       {
         hint: `Give the user that runs this the right to ${action} there, or choose another --bucket.`,
         context,
@@ -49,7 +49,7 @@ export function folderError(error: unknown, action: FolderAction, key: string, f
       error,
     );
   }
-  return new WaybillError('BUCKET_UNAVAILABLE', `The folder ${folder} failed to ${what} (${code}).`, {
+  return new WaybillError('BUCKET_UNAVAILABLE', `the folder ${folder} failed to ${what} (${code})`, {
     hint: FULL.has(code)
       ? 'The disk or quota is full: free some space, then run the same command again.'
       : 'Check the disk or the mount, then run the same command again.',
@@ -69,7 +69,7 @@ export function linkError(error: unknown, key: string, folder: string): unknown 
   if (NO_LINKS.has(code)) {
     return new WaybillError(
       'BUCKET_ACCESS_DENIED',
-      `The filesystem under ${folder} refuses hard links (${code}), so two writers could not be told apart.`,
+      `the filesystem under ${folder} refuses hard links (${code}), so two writers could not be told apart`,
       {
         hint: 'Put the bucket on a filesystem with hard links (ext4, xfs, btrfs, APFS, NFS), not FAT or a cloud drive.',
         context: { key, folder, errno: code },
@@ -80,7 +80,7 @@ export function linkError(error: unknown, key: string, folder: string): unknown 
   if (code === 'EXDEV') {
     return new WaybillError(
       'BUCKET_ACCESS_DENIED',
-      `The folder ${folder} spans more than one filesystem at ${shownKey(key)}.`,
+      `the folder ${folder} spans more than one filesystem at ${shownKey(key)}`,
       {
         hint: 'Keep the whole bucket on one filesystem.',
         context: { key, folder, errno: code },

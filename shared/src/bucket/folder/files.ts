@@ -154,7 +154,7 @@ export class FolderFiles {
           // It may be ours, of an attempt whose sync failed: nobody may take it as written before
           // it is.
           await this.#sync(path, key);
-          throw new WaybillError('BUCKET_OBJECT_EXISTS', `There is an object ${key} already.`, {
+          throw new WaybillError('BUCKET_OBJECT_EXISTS', `there is an object ${key} already`, {
             context: { key },
             cause: error,
           });
@@ -195,7 +195,7 @@ export class FolderFiles {
 function mayHaveHappened(error: unknown, key: string, folder: string): WaybillError {
   return new WaybillError(
     'BUCKET_UNAVAILABLE',
-    `${shownKey(key)} was written, but the folder ${folder} could not be synced.`,
+    `${shownKey(key)} was written, but the folder ${folder} could not be synced`,
     {
       hint: 'Check the disk or the mount, then run the same command again.',
       context: { key, folder, errno: errno(error) },

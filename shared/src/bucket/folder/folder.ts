@@ -168,13 +168,13 @@ function checkRange(key: string, size: number, range: ByteRange | undefined): By
   if (good && offset + length <= size) return range;
   throw new WaybillError(
     'BUCKET_RANGE_INVALID',
-    `${key} has ${size} bytes; ${length} from ${offset} are not within it.`,
+    `${key} has ${size} bytes; ${length} from ${offset} are not within it`,
     { context: { key, size, offset, length } },
   );
 }
 
 function missing(key: string, cause?: unknown): WaybillError {
-  return new WaybillError('BUCKET_OBJECT_MISSING', `There is no object ${key}.`, { context: { key }, cause });
+  return new WaybillError('BUCKET_OBJECT_MISSING', `there is no object ${key}`, { context: { key }, cause });
 }
 
 /** Best effort: a folder that may only be read has nothing to clean. */

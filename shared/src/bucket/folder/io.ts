@@ -17,7 +17,7 @@ export async function readExactly(
   for (let at = 0; at < length; ) {
     const { bytesRead } = await handle.read(piece, at, length - at, offset + at);
     if (bytesRead === 0) {
-      throw new WaybillError('BUCKET_UNAVAILABLE', `${key} became shorter while it was read.`, {
+      throw new WaybillError('BUCKET_UNAVAILABLE', `${key} became shorter while it was read`, {
         context: { key },
       });
     }

@@ -138,7 +138,7 @@ export class FolderRoot {
 
   #away(path: string, isOther: boolean, key: string): WaybillError {
     const what = isOther ? 'is another folder than the one that was opened' : 'is gone';
-    return new WaybillError('BUCKET_UNAVAILABLE', `${path} ${what}.`, {
+    return new WaybillError('BUCKET_UNAVAILABLE', `${path} ${what}`, {
       hint: 'Check the mount, and bring back the folder that was there; then run the same command again. Nothing was written into the other one.',
       context: { key, folder: path },
     });

@@ -19,16 +19,16 @@ export interface Asked {
 }
 
 export function missingObject({ key }: Asked): WaybillError {
-  return new WaybillError('BUCKET_OBJECT_MISSING', `There is no object ${key}.`, { context: { key } });
+  return new WaybillError('BUCKET_OBJECT_MISSING', `there is no object ${key}`, { context: { key } });
 }
 
 export function objectExists({ key }: Asked): WaybillError {
-  return new WaybillError('BUCKET_OBJECT_EXISTS', `There is an object ${key} already.`, { context: { key } });
+  return new WaybillError('BUCKET_OBJECT_EXISTS', `there is an object ${key} already`, { context: { key } });
 }
 
 /** The bytes or the answer did not arrive as they were sent. The same call may succeed later. */
 export function brokenAnswer(what: string, { key, bucket, endpoint }: Asked): WaybillError {
-  const message = `Bucket ${bucket} at ${endpoint}: ${shownKey(key)}: ${what}.`;
+  const message = `bucket ${bucket} at ${endpoint}: ${shownKey(key)}: ${what}`;
   return new WaybillError('BUCKET_UNAVAILABLE', message, {
     hint: 'Check --bucket-endpoint, the proxy settings and the network; then run the same command again.',
     context: { key, bucket, endpoint },
@@ -42,7 +42,7 @@ export function timedOut(ms: number, asked: Asked): WaybillError {
 }
 
 export function bucketMissing({ bucket, endpoint }: Asked): WaybillError {
-  return new WaybillError('BUCKET_MISSING', `There is no bucket ${bucket} at ${endpoint}.`, {
+  return new WaybillError('BUCKET_MISSING', `there is no bucket ${bucket} at ${endpoint}`, {
     hint: 'Create it, or check the name after gs:// and --bucket-endpoint.',
     context: { bucket },
   });
@@ -61,7 +61,7 @@ export function unavailable(
 ): WaybillError {
   return new WaybillError(
     'BUCKET_UNAVAILABLE',
-    `Bucket ${bucket}: Google Cloud Storage at ${endpoint} ${what}.`,
+    `bucket ${bucket}: Google Cloud Storage at ${endpoint} ${what}`,
     {
       hint: 'Check the network and the service; then run the same command again.',
       ...details,
@@ -108,7 +108,7 @@ export function noCredentials(error: unknown, asked: Asked): unknown {
   const hint =
     'Set GOOGLE_APPLICATION_CREDENTIALS to a file, run gcloud auth application-default login, or attach a service account to this machine. For an emulator set STORAGE_EMULATOR_HOST.';
   if (/could not load the default credentials/i.test(message)) {
-    return denied(`There are no credentials for bucket ${asked.bucket} at ${asked.endpoint}.`, {}, { hint });
+    return denied(`there are no credentials for bucket ${asked.bucket} at ${asked.endpoint}`, {}, { hint });
   }
   // The token's server answered: whoever we say we are, it does not believe it.
   const status = (error as { readonly status?: unknown }).status;
@@ -119,7 +119,7 @@ export function noCredentials(error: unknown, asked: Asked): unknown {
     return unavailable(`cannot be asked: the server that gives out tokens failed (${status})`, asked);
   }
   return denied(
-    `The credentials for bucket ${asked.bucket} at ${asked.endpoint} are of no use: no token could be had with them.`,
+    `the credentials for bucket ${asked.bucket} at ${asked.endpoint} give no token`,
     {},
     {
       hint,

@@ -126,7 +126,7 @@ async function begin(answer: OpenAnswer, wanted: Wanted, about: Asked): Promise<
   } else if (status === 200) {
     throw new WaybillError(
       'BUCKET_FEATURE_MISSING',
-      `The store gives all of ${about.key} where a range was asked for.`,
+      `the store gives all of ${about.key} where a range was asked for`,
       {
         hint: 'Use a store, or a proxy to it, that honours ranges.',
       },
@@ -156,10 +156,10 @@ function rangeInvalid(
   { at, end = at }: Pick<Wanted, 'at' | 'end'>,
   size: string | undefined,
 ): WaybillError {
-  const held = size === undefined ? '' : ` It has ${size} bytes.`;
+  const held = size === undefined ? '' : `; it has ${size} bytes`;
   return new WaybillError(
     'BUCKET_RANGE_INVALID',
-    `${end - at} bytes from ${at} are not within ${key}.${held}`,
+    `${end - at} bytes from ${at} are not within ${key}${held}`,
     { context: { key, offset: at, length: end - at } },
   );
 }

@@ -43,7 +43,7 @@ export function refused(refusal: Refusal, asked: Asked): WaybillError {
   if (status === 404) return bucketMissing(asked);
   if (status === 400 && /user project|requester pays|UserProjectMissing/i.test(text)) {
     return denied(
-      `Bucket ${bucket} is a requester-pays bucket: whoever asks must say which project pays.`,
+      `bucket ${bucket} is a requester-pays bucket: a request must say which project pays`,
       context,
       {
         hint: 'Give --bucket-user-project the id of a project whose account may be billed.',
@@ -53,14 +53,14 @@ export function refused(refusal: Refusal, asked: Asked): WaybillError {
   if (status === 400 && /crc32c/i.test(text) && /match/i.test(text))
     return brokenAnswer('it was damaged on its way', asked);
   if (status === 401) {
-    return denied(`Bucket ${bucket} at ${endpoint} does not accept the credentials (401).`, context, {
-      hint: 'They may be revoked or of another environment: make new ones, or check GOOGLE_APPLICATION_CREDENTIALS.',
+    return denied(`bucket ${bucket} at ${endpoint} does not accept the credentials (401)`, context, {
+      hint: 'They may be revoked, or belong to another environment. Make new ones, or check GOOGLE_APPLICATION_CREDENTIALS.',
     });
   }
   if (status === 403) return forbidden(text, asked, permission, context);
   return new WaybillError(
     'BUCKET_UNAVAILABLE',
-    `Bucket ${bucket} at ${endpoint} refused to ${action} ${shownKey(key)} (${status}${reason ? ` ${reason}` : ''}).`,
+    `bucket ${bucket} at ${endpoint} refused to ${action} ${shownKey(key)} (${status}${reason ? ` ${reason}` : ''})`,
     {
       kind: 'failed',
       hint: 'Check --bucket-kms-key, --bucket-storage-class, --bucket-user-project and --bucket-endpoint.',
@@ -76,7 +76,7 @@ function forbidden(
   context: Context,
 ): WaybillError {
   const hint = /retention|object hold|under active/i.test(text)
-    ? 'A retention policy or a hold of the bucket keeps it: Waybill never needs to delete there, except by gc.'
+    ? 'A retention policy or a hold of the bucket keeps the object. Only gc needs to delete there.'
     : /cloudkms|kms/i.test(text)
       ? `Grant the project's Cloud Storage service agent roles/cloudkms.cryptoKeyEncrypterDecrypter on the key.`
       : /serviceusage/i.test(text)
@@ -84,7 +84,7 @@ function forbidden(
         : `Grant the account ${permission ?? `what it needs to ${action}`} on bucket ${bucket}: see docs/buckets.md.`;
   const lacks = permission ? `: the account lacks ${permission}` : '';
   return denied(
-    `Bucket ${bucket} at ${endpoint} does not allow to ${action} ${shownKey(key)} (403)${lacks}.`,
+    `bucket ${bucket} at ${endpoint} does not allow to ${action} ${shownKey(key)} (403)${lacks}`,
     context,
     { hint },
   );

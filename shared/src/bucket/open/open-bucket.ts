@@ -22,7 +22,7 @@ const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
  */
 export async function openBucket(url: string, options: OpenBucketOptions = {}): Promise<Bucket> {
   if (url.trim() === '') {
-    throw new WaybillError('BUCKET_URL_INVALID', 'The bucket is empty.', {
+    throw new WaybillError('BUCKET_URL_INVALID', 'the bucket is empty', {
       hint: 'Give --bucket a folder, s3://bucket/prefix or gs://bucket/prefix.',
     });
   }
@@ -30,7 +30,7 @@ export async function openBucket(url: string, options: OpenBucketOptions = {}): 
   if (scheme === undefined) return (await import('../folder/folder.ts')).openFolder(url);
   const opener = Object.hasOwn(OPENERS, scheme) ? OPENERS[scheme] : undefined;
   if (!opener) {
-    throw new WaybillError('BUCKET_URL_INVALID', `A bucket of kind ${scheme}: is not known.`, {
+    throw new WaybillError('BUCKET_URL_INVALID', `a bucket of kind ${scheme}: is not known`, {
       hint: 'Use a path, file:///path, s3://bucket/prefix or gs://bucket/prefix. For a folder whose name holds a colon, write ./ before it.',
     });
   }
@@ -41,7 +41,7 @@ function folderOf(url: string): string {
   try {
     return fileURLToPath(url);
   } catch (error) {
-    throw new WaybillError('BUCKET_URL_INVALID', 'A file: bucket must be file:///path, with no host in it.', {
+    throw new WaybillError('BUCKET_URL_INVALID', 'a file: bucket must be file:///path, with no host in it', {
       hint: 'Write file:///path, or the plain path.',
       cause: error,
     });

@@ -74,7 +74,7 @@ export async function assertReachable(bucket: Bucket, { signal, budget }: CallOp
   if (!found) return;
   throw new WaybillError(
     'BUCKET_FEATURE_MISSING',
-    `What answers for ${bucket.url} is no object store: it says that it has an object which nobody put there.`,
+    `what answers for ${bucket.url} is no object store: it says that it has an object which nobody put there`,
     { hint: 'Check --bucket-endpoint: a web page or a proxy may answer there.' },
   );
 }
@@ -174,7 +174,7 @@ async function assertListed(
 }
 
 function featureMissing(bucket: Bucket, feature: string): WaybillError {
-  return new WaybillError('BUCKET_FEATURE_MISSING', `${bucket.url} lacks what is needed: ${feature}.`, {
+  return new WaybillError('BUCKET_FEATURE_MISSING', `${bucket.url} lacks what is needed: ${feature}`, {
     hint: feature.startsWith('put-if-absent')
       ? 'Two processes on one stream could not be told apart. Use a newer version of the store, turn versioning off on OSS and COS, or see --unsafe-single-writer.'
       : 'Use another store, or a newer version of this one.',

@@ -34,7 +34,7 @@ describe('an error of S3', () => {
   test('missing credentials are called so', () => {
     expect(mapped(network('CredentialsProviderError'))).toMatchObject({
       code: 'BUCKET_ACCESS_DENIED',
-      message: expect.stringContaining('There are no credentials'),
+      message: expect.stringContaining('there are no credentials'),
       hint: expect.stringContaining('AWS_ACCESS_KEY_ID'),
     });
   });

@@ -115,34 +115,34 @@ export function s3Error(error: unknown, action: S3Action, key: string, place: S3
   const fault = faultOf(error);
   const { name, status } = fault;
   const { bucket, endpoint } = place;
-  const where = `Bucket ${bucket} at ${endpoint}`;
+  const where = `bucket ${bucket} at ${endpoint}`;
   const what = `${action} ${shownKey(key)}`;
   const context = { key, bucket, endpoint, error: name, status, requestId: fault.requestId };
   const make = (code: ErrorCode, message: string, hint?: string) =>
     new WaybillError(code, message, { hint, context });
   const said = status === undefined ? name : `${name}, ${status}`;
   if (name === 'NoSuchBucket') {
-    return make('BUCKET_MISSING', `There is no bucket ${bucket} at ${endpoint}.`, NO_BUCKET_HINT);
+    return make('BUCKET_MISSING', `there is no bucket ${bucket} at ${endpoint}`, NO_BUCKET_HINT);
   }
   if (name === 'KeyTooLongError') return keyInvalid(key, 'the store finds it too long');
   if (name === 'NoSuchKey' || (status === 404 && name === 'NotFound' && action !== 'write')) {
-    return make('BUCKET_OBJECT_MISSING', `There is no object ${key}.`);
+    return make('BUCKET_OBJECT_MISSING', `there is no object ${key}`);
   }
   if (status === 301 || status === 307 || WRONG_REGION.has(name)) {
     const region = fault.region ? `--bucket-region ${fault.region}` : '--bucket-region with its region';
-    return make('BUCKET_ACCESS_DENIED', `${where} is in another region (${said}).`, `Give ${region}.`);
+    return make('BUCKET_ACCESS_DENIED', `${where} is in another region (${said})`, `Give ${region}.`);
   }
   if (status === 501 || status === 405 || name === 'NotImplemented') {
     return make(
       'BUCKET_FEATURE_MISSING',
-      `${where} cannot ${what} in the way that is needed (${said}).`,
+      `${where} cannot ${what} in the way that is needed (${said})`,
       'The endpoint may not be that of an S3 service, or an older one: check --bucket-endpoint.',
     );
   }
   if (NO_CREDENTIALS.has(name)) {
     return make(
       'BUCKET_ACCESS_DENIED',
-      `There are no credentials for bucket ${bucket} at ${endpoint} (${name}).`,
+      `there are no credentials for bucket ${bucket} at ${endpoint} (${name})`,
       DENIED.CredentialsProviderError,
     );
   }
@@ -150,14 +150,14 @@ export function s3Error(error: unknown, action: S3Action, key: string, place: S3
   if (denied || status === 401 || status === 403 || name.startsWith('KMS.')) {
     return make(
       'BUCKET_ACCESS_DENIED',
-      `${where} does not allow to ${what} (${said}).`,
+      `${where} does not allow to ${what} (${said})`,
       denied ?? RIGHTS_HINT,
     );
   }
   if (TLS.test(name)) {
     return new WaybillError(
       'BUCKET_UNAVAILABLE',
-      `${endpoint} is not trusted, or does not speak TLS (${said}).`,
+      `${endpoint} is not trusted, or does not speak TLS (${said})`,
       {
         hint: 'Check --bucket-endpoint; for a private certificate authority give --bucket-ca-file.',
         kind: 'failed',
@@ -166,7 +166,7 @@ export function s3Error(error: unknown, action: S3Action, key: string, place: S3
     );
   }
   const passes = isThrottling(error) || PASSING.has(name) || status === 408 || (status ?? 0) >= 500;
-  return new WaybillError('BUCKET_UNAVAILABLE', `${where} failed to ${what} (${said}).`, {
+  return new WaybillError('BUCKET_UNAVAILABLE', `${where} failed to ${what} (${said})`, {
     hint:
       name === 'ENOTFOUND' || name === 'ECONNREFUSED'
         ? 'Check --bucket-endpoint, --bucket-region and the network, then run the same command again.'

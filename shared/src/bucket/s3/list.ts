@@ -56,7 +56,7 @@ function decode(key: string, page: ListObjectsV2CommandOutput): string {
 }
 
 function unordered(key: string): WaybillError {
-  return new WaybillError('BUCKET_FEATURE_MISSING', `The store does not list in the order of keys: ${key}.`, {
+  return new WaybillError('BUCKET_FEATURE_MISSING', `the store does not list in the order of keys: ${key}`, {
     context: { key },
   });
 }

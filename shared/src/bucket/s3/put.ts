@@ -142,12 +142,12 @@ async function tokenOf(calls: S3Calls, key: string, options: CallOptions): Promi
 }
 
 function taken(key: string): WaybillError {
-  return new WaybillError('BUCKET_OBJECT_EXISTS', `There is an object ${key} already.`, { context: { key } });
+  return new WaybillError('BUCKET_OBJECT_EXISTS', `there is an object ${key} already`, { context: { key } });
 }
 
 /** Refused because of an object that is not to be seen. */
 function gone(key: string): WaybillError {
-  return new WaybillError('BUCKET_UNAVAILABLE', `The store refused ${key} because of another put of it.`, {
+  return new WaybillError('BUCKET_UNAVAILABLE', `the store refused ${key} because of another put of it`, {
     hint: 'Run the same command again.',
     context: { key },
   });
@@ -159,7 +159,7 @@ function gone(key: string): WaybillError {
  */
 function conditional(mapped: unknown, key: string): unknown {
   if (!hasCode(mapped, 'BUCKET_OBJECT_MISSING')) return mapped;
-  return new WaybillError('BUCKET_FEATURE_MISSING', 'The store answers that there is no such object.', {
+  return new WaybillError('BUCKET_FEATURE_MISSING', 'the store answers that there is no such object', {
     context: { key, ...mapped.context },
   });
 }

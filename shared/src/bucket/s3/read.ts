@@ -148,19 +148,19 @@ function assertRange(key: string, range: ByteRange): void {
 }
 
 function outside(key: string, { offset, length }: ByteRange): WaybillError {
-  return new WaybillError('BUCKET_RANGE_INVALID', `${length} bytes from ${offset} are not within ${key}.`, {
+  return new WaybillError('BUCKET_RANGE_INVALID', `${length} bytes from ${offset} are not within ${key}`, {
     context: { key, offset, length },
   });
 }
 
 function replaced(key: string): WaybillError {
-  return new WaybillError('BUCKET_UNAVAILABLE', `${key} was replaced while it was read.`, {
+  return new WaybillError('BUCKET_UNAVAILABLE', `${key} was replaced while it was read`, {
     context: { key },
   });
 }
 
 function unusable(key: string, what: string): WaybillError {
-  return new WaybillError('BUCKET_FEATURE_MISSING', `The store gave ${key}, and not ${what}.`, {
+  return new WaybillError('BUCKET_FEATURE_MISSING', `the store gave ${key}, and not ${what}`, {
     context: { key },
   });
 }

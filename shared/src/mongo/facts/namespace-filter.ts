@@ -126,7 +126,7 @@ function nameUnsupported(namespace: string): WaybillError {
   const pattern = namespace.replace(/[\udc80-\udcff]+/g, '*');
   return new WaybillError(
     'SOURCE_UNSUPPORTED',
-    `The name of the collection ${JSON.stringify(namespace)} is not UTF-8 (each \\udcXX stands for the byte XX).`,
+    `the name of the collection ${JSON.stringify(namespace)} is not UTF-8 (each \\udcXX stands for the byte XX)`,
     {
       hint: `No driver can ask for it. Leave it out with --exclude ${JSON.stringify(pattern)}, or rename it with the program that made it.`,
       context: { namespace },
