@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { awaitUntil } from '@waybill/test/support/await-until';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WaybillError } from '../base/errors.ts';
 import { interrupted } from '../base/lifecycle.ts';
@@ -121,6 +122,7 @@ describe('ReadAhead', () => {
     });
     const ahead = new ReadAhead(watched, { bytes: 1, signal: running() });
     for (const read of READS.slice(95, 102)) ahead.expect(read);
+    await awaitUntil('six reads are asked for', () => watched.asked.length >= 6);
     await sleep(100);
     expect(watched.asked).toEqual(READS.slice(95, 101).map(({ key }) => key));
   });
