@@ -6,7 +6,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  * A file that runs has two servers or more, the commands that it starts, and itself: about 1.5 GB.
  * Most of its time it waits, so three are at work on two cores.
  */
-const FILES_AT_ONCE = Math.max(1, Math.min(1, Math.floor(totalmem() / 2 ** 30 / 4)));
+const FILES_AT_ONCE = Math.max(1, Math.min(3, Math.floor(totalmem() / 2 ** 30 / 4)));
 
 const named = (...names: readonly string[]): string[] => names.map((name) => `test/src/**/${name}.itest.ts`);
 
