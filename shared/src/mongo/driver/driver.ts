@@ -4,6 +4,7 @@
  * used here.
  */
 import { createRequire } from 'node:module';
+import { dropRawVersions } from './raw-errors.ts';
 
 export type DriverModule = typeof import('mongodb');
 export type DriverGeneration = 'current' | 'old';
@@ -29,5 +30,9 @@ export async function loadDriver(generation: DriverGeneration): Promise<Driver> 
   const commands = require(`${packageName}/lib/cmap/commands.js`) as {
     DocumentSequence: DocumentSequenceClass;
   };
+  const { Server } = require(`${packageName}/lib/sdam/server.js`) as {
+    Server: Parameters<typeof dropRawVersions>[0];
+  };
+  dropRawVersions(Server);
   return { generation, module, DocumentSequence: commands.DocumentSequence };
 }
