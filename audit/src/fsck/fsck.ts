@@ -1,5 +1,5 @@
 /**
- * Proves a stream whole, or says what of it is not. Reads only.
+ * Proves that a stream is whole, or lists the damage. Only reads.
  *
  * 1. The logs of the loads come before the stream's own: what a load has reached, the stream must
  *    have.
@@ -160,7 +160,7 @@ async function findOrphans(
   return { count, bytes };
 }
 
-/** Those that came meanwhile. Whether they are whole is a later check's affair. */
+/** Commits that came meanwhile. A later check says whether they are whole. */
 async function* readCommitsAfter(
   head: number,
   prefix: string,

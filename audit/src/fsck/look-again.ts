@@ -4,9 +4,8 @@ const LOOKS = 3;
 const PAUSE_MS = 200;
 
 /**
- * What is not there at the third look is not there: a store that promises consistency may still
- * have a cache in front of it, and to call a whole stream damaged is worse than to wait for a
- * moment.
+ * An object is missing only if three looks do not find it: a consistent store may still have a
+ * cache in front of it. Waiting for a moment is better than calling a whole stream damaged.
  */
 export async function lookAgain<T>(look: () => Promise<T | null>, signal?: AbortSignal): Promise<T | null> {
   for (let left = LOOKS; ; left--) {

@@ -25,9 +25,9 @@ export interface LogSurvey {
 }
 
 /**
- * Checkpoints are listed before commits, so of a log that is being written each of them has its
- * commit in the list, or has lost it. What is committed after this is not of the check: the head is
- * where it stood.
+ * Lists checkpoints before commits. So each checkpoint of a log that is being written has its
+ * commit in the list, or that commit is lost. Later commits are not checked: the head is where it
+ * stood.
  */
 export async function surveyLog(
   bucket: Bucket,

@@ -1,8 +1,8 @@
 import type { RetryBudget } from '../base/retry.ts';
 
 /**
- * The bucket: where a stream's files live. This interface is the contract that every store keeps
- * and that `contract.ts` checks; code above it never knows which store it has.
+ * The bucket: where a stream's files live. Every store keeps the contract of this interface, and
+ * `contract.ts` checks it. Code above it never knows which store it has.
  *
  * Keys are `/`-separated, relative to the bucket's prefix, without a leading slash, `.` or `..`
  * parts.
@@ -13,9 +13,9 @@ import type { RetryBudget } from '../base/retry.ts';
  *   BUCKET_RANGE_INVALID   a range that does not lie within the object.
  *   BUCKET_MISSING         the store has no bucket of that name.
  *   BUCKET_FEATURE_MISSING the store cannot do what the contract asks; the message names it.
- *   BUCKET_ACCESS_DENIED   the store refuses us, or cannot do what the contract asks (a filesystem
- *   without hard links). BUCKET_KEY_INVALID     a key that breaks the rule above, or that this
- *   store cannot hold. BUCKET_UNAVAILABLE     kind `transient`: the same call may succeed later.
+ *   BUCKET_ACCESS_DENIED   the store refuses us, or a filesystem has no hard links.
+ *   BUCKET_KEY_INVALID     the key breaks the rule above, or this store cannot hold it.
+ *   BUCKET_UNAVAILABLE     kind `transient`: the same call may succeed later.
  * An aborted signal rejects with the signal's reason.
  */
 export interface Bucket {
@@ -64,15 +64,15 @@ export interface Bucket {
   unfenced?: boolean | undefined;
 
   /**
-   * A read costs neither money nor a journey: who writes a log looks before each commit whether
-   * the one before it stands.
+   * A read costs neither money nor a round trip. Then the writer of a log looks, before each
+   * commit, whether the one before it still stands.
    */
   readonly looksAreFree?: boolean | undefined;
 
   close(): Promise<void>;
 }
 
-/** Whoever only reads objects whose keys it knows. */
+/** For code that only reads objects whose keys it knows. */
 export type ObjectReader = Pick<Bucket, 'get'>;
 
 export interface CallOptions {
@@ -106,7 +106,7 @@ export interface UnfinishedOptions extends CallOptions {
   readonly isOurs: (key: string) => boolean;
 }
 
-/** Far above the longest upload: one this old belongs to a process that is gone. */
+/** Far longer than any upload: an upload this old belongs to a process that is gone. */
 export const UNFINISHED_AGE_MS = 24 * 60 * 60 * 1000;
 
 /** `length` bytes from `offset`; at least one byte, all of them within the object. */

@@ -2,7 +2,7 @@ import { hasCode } from '../base/errors.ts';
 import { type RetryPolicy, retry } from '../base/retry.ts';
 import type { CallOptions, GetOptions, ObjectReader } from './bucket.ts';
 
-/** A second or two; then what does not seem to be there is missing. */
+/** A second or two; after that, the object is missing. */
 const LATE_POLICY: RetryPolicy = {
   initialMs: 50,
   maxMs: 1000,
@@ -13,9 +13,9 @@ const LATE_POLICY: RetryPolicy = {
 };
 
 /**
- * For an object that is known to have been put, because a commit names it. A store, or a cache
- * before it, may still say for a moment that it is not there: so it is asked for again before that
- * is believed. Other errors come through at once.
+ * For an object that must be there, because a commit names it. A store, or a cache in front of it,
+ * may still say for a moment that it is missing. So look again before believing that. Other errors
+ * come through at once.
  */
 export function lookedForAgain<T>(call: () => Promise<T>, { signal, budget }: CallOptions): Promise<T> {
   const retryable = (error: unknown): boolean => hasCode(error, 'BUCKET_OBJECT_MISSING');

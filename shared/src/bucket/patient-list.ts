@@ -7,8 +7,8 @@ export interface PatientListOptions extends ListOptions {
 }
 
 /**
- * A list that goes on after transient failures, from the last key that it gave. The policy holds
- * for each of its gaps.
+ * A list that goes on after transient failures, from the last key that it gave. The policy applies
+ * to each gap.
  */
 export async function* patientList(
   bucket: Bucket,

@@ -8,7 +8,7 @@ import type {
   UnfinishedOptions,
 } from './bucket.ts';
 
-/** A bucket that hands every call on. Whoever does something about some of them extends it. */
+/** A bucket that hands every call on. Extend it to do something about some of them. */
 export class WrappedBucket implements Bucket {
   protected readonly inner: Bucket;
 

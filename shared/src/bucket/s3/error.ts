@@ -5,7 +5,7 @@
  */
 
 import type { ErrorCode } from '../../base/error-codes.ts';
-import { WaybillError } from '../../base/errors.ts';
+import { type ErrorContext, WaybillError } from '../../base/errors.ts';
 import { keyInvalid, shownKey } from '../key.ts';
 
 type S3Action = 'write' | 'read' | 'list' | 'delete' | 'look for';
@@ -154,19 +154,22 @@ export function s3Error(error: unknown, action: S3Action, key: string, place: S3
       denied ?? RIGHTS_HINT,
     );
   }
+  return unavailable(error, fault, `${where} failed to ${what} (${said})`, context);
+}
+
+/** The store was not reached, or failed in its work. */
+function unavailable(error: unknown, fault: S3Fault, message: string, context: ErrorContext): WaybillError {
+  const { name, status } = fault;
   if (TLS.test(name)) {
-    return new WaybillError(
-      'BUCKET_UNAVAILABLE',
-      `${endpoint} is not trusted, or does not speak TLS (${said})`,
-      {
-        hint: 'Check --bucket-endpoint; for a private certificate authority give --bucket-ca-file.',
-        kind: 'failed',
-        context,
-      },
-    );
+    const what = `${context.endpoint} is not trusted, or does not speak TLS (${name})`;
+    return new WaybillError('BUCKET_UNAVAILABLE', what, {
+      hint: 'Check --bucket-endpoint; for a private certificate authority give --bucket-ca-file.',
+      kind: 'failed',
+      context,
+    });
   }
   const passes = isThrottling(error) || PASSING.has(name) || status === 408 || (status ?? 0) >= 500;
-  return new WaybillError('BUCKET_UNAVAILABLE', `${where} failed to ${what} (${said})`, {
+  return new WaybillError('BUCKET_UNAVAILABLE', message, {
     hint:
       name === 'ENOTFOUND' || name === 'ECONNREFUSED'
         ? 'Check --bucket-endpoint, --bucket-region and the network, then run the same command again.'

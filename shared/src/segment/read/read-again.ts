@@ -1,7 +1,7 @@
 import { hasCode } from '../../base/errors.ts';
 import { type RetryOptions, type RetryPolicy, retry } from '../../base/retry.ts';
 
-/** Without a pause: what is wrong is the copy that came, and not the store. */
+/** Without a pause: the copy that came is wrong, not the store. */
 const ONCE_MORE: RetryPolicy = {
   initialMs: 0,
   maxMs: 0,
@@ -18,9 +18,9 @@ export interface ReadAgainOptions {
 }
 
 /**
- * What was damaged on its way, by a proxy or a cache that the transport did not catch, is whole
- * when it is fetched again; what is damaged where it lies is not. So there is exactly one second
- * read, and what that says stands. `read` must ask the store each time, and throw SEGMENT_CORRUPT
+ * A proxy or a cache can damage an object on its way: then a second read is whole. If the object is
+ * damaged in the store, the second read is damaged, too. So there is exactly one second read, and
+ * its result stands. `read` must ask the store each time, and throw SEGMENT_CORRUPT
  * or FORMAT_UNSUPPORTED at what it cannot be.
  */
 export function readAgain<T>(read: () => Promise<T>, { signal, onRetry }: ReadAgainOptions): Promise<T> {
