@@ -7,7 +7,7 @@ import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { fill, index } from './data/fill.ts';
-import { COLLECTION, DEFAULT_DOCUMENTS } from './data/orders.ts';
+import { COLLECTION, DEFAULT_DOCUMENTS, ORDER_BYTES } from './data/orders.ts';
 import { type Bench, type MeasureFunction, openBench } from './harness/bench.ts';
 import { avro } from './measures/avro.ts';
 import { changes } from './measures/changes.ts';
@@ -22,7 +22,7 @@ import { printReport } from './report/print.ts';
 const DEFAULT_COLLECTIONS = 1000;
 const HELP = `npm run bench -- [--documents N] [--rounds N] [--only snapshot,stores,changes,latency,collections,avro] [--output FILE] [--markdown FILE]
 
-  --documents N   orders of about 970 bytes; default ${DEFAULT_DOCUMENTS} (0.5 GB); 5000000 shows that memory stays flat
+  --documents N   orders of about ${ORDER_BYTES} bytes; default ${DEFAULT_DOCUMENTS} (0.5 GB); 5000000 shows that memory stays flat
   --collections N small collections, in a tenth as many databases; default ${DEFAULT_COLLECTIONS}
   --rounds N      how often each pair runs, in turn; default 3
   --only LIST     which measures; default all

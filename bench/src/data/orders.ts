@@ -1,10 +1,12 @@
 import { BSON } from 'mongodb';
 
 /**
- * The default data set: orders of about 970 bytes, a nested customer and eight items each. Seeded
+ * The default data set: orders with a nested customer and eight items each. Seeded
  * by the order's number alone, so that every run and every machine has the same bytes.
  */
 export const DEFAULT_DOCUMENTS = 500_000;
+/** Of an order, on average, as BSON. */
+export const ORDER_BYTES = 1036;
 export const DATABASE = 'bench';
 export const COLLECTION = 'orders';
 

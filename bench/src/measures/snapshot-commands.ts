@@ -1,4 +1,4 @@
-import { DATABASE } from '../data/orders.ts';
+import { DATABASE, ORDER_BYTES } from '../data/orders.ts';
 import type { Bench } from '../harness/bench.ts';
 import type { Measure } from '../report/measure.ts';
 
@@ -16,7 +16,7 @@ export function loadArgs(bench: Bench, bucket: string, options: readonly string[
 }
 
 export function peakMemory(name: string, bytes: readonly number[], bench: Bench): Measure {
-  const megabytes = Math.round((bench.documents * 970) / 1e6);
+  const megabytes = Math.round((bench.documents * ORDER_BYTES) / 1e6);
   return {
     name: `${name}, ${megabytes} MB of data`,
     unit: 'bytes',
