@@ -1,8 +1,9 @@
 /** The orders as changes and as batches of a snapshot, for measures of files. */
+
+import { readChangeEvent } from '@waybill/capture/event/read-change-event';
 import { EventChange } from '@waybill/capture/record/event-change';
 import { buildArray, buildDocument, date, doc, string, timestamp, uuid } from '@waybill/shared/bson/build';
 import { DocumentPlaces } from '@waybill/shared/bson/document-places';
-import { readChangeEvent } from '@waybill/shared/bson/read-change-event';
 import { documentId } from '@waybill/shared/bson/statement';
 import { COLLECTION, DATABASE } from './orders.ts';
 

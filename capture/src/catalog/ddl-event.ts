@@ -1,7 +1,7 @@
 import { formatClusterTime } from '@waybill/shared/base/position';
-import type { ChangeEvent } from '@waybill/shared/bson/change-event';
 import { asBuffer } from '@waybill/shared/bson/raw';
 import type { DdlEvent, DdlOperation } from '@waybill/shared/manifest/commit';
+import type { ChangeEvent } from '../event/change-event.ts';
 
 const OPERATIONS: ReadonlySet<string> = new Set<DdlOperation>([
   'create',

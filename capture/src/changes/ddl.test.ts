@@ -1,10 +1,10 @@
 import { clusterTime } from '@waybill/shared/base/position';
 import { buildDocument, doc, fromObject, string, uuid } from '@waybill/shared/bson/build';
-import type { ChangeEvent } from '@waybill/shared/bson/change-event';
 import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
 import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import { describe, expect, it } from 'vitest';
 import { KnownCollections } from '../catalog/known-collections.ts';
+import type { ChangeEvent } from '../event/change-event.ts';
 import { type DdlContext, decideDdl } from './ddl.ts';
 
 const UUID = Buffer.alloc(16, 1);

@@ -1,11 +1,11 @@
 import { WaybillError } from '@waybill/shared/base/errors';
-import type { ChangeEvent } from '@waybill/shared/bson/change-event';
 import { asBuffer, findElement } from '@waybill/shared/bson/raw';
 import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
 import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import { asDdlEvent } from '../catalog/ddl-event.ts';
 import { definitionOfCreate, isEncryptedCreate, isTimeSeriesCreate } from '../catalog/definition.ts';
 import type { KnownCollections } from '../catalog/known-collections.ts';
+import type { ChangeEvent } from '../event/change-event.ts';
 
 /** What a structure event means for the stream. */
 export type DdlDecision =

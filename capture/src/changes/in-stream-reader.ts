@@ -17,7 +17,6 @@
  */
 
 import { formatClusterTime } from '@waybill/shared/base/position';
-import type { ChangeEvent } from '@waybill/shared/bson/change-event';
 import type { CollectionDefinition, Reading } from '@waybill/shared/manifest/commit';
 import type { StreamPosition } from '@waybill/shared/manifest/position';
 import type { CatalogEntry } from '@waybill/shared/mongo/facts/catalog';
@@ -25,6 +24,7 @@ import { definitionOf, definitionOfCreate } from '../catalog/definition.ts';
 import type { KnownCollections } from '../catalog/known-collections.ts';
 import { creation, synthetic, type ToldDdl } from '../catalog/synthetic-ddl.ts';
 import type { SealedDdl, SealedUnit } from '../commit/units.ts';
+import type { ChangeEvent } from '../event/change-event.ts';
 import type { CollectionReader } from './collection-reader.ts';
 import type { DdlDecision } from './ddl.ts';
 

@@ -7,7 +7,6 @@ import type { Logger } from '@waybill/shared/base/logger';
 import { splitNamespace } from '@waybill/shared/base/record';
 import { retry } from '@waybill/shared/base/retry';
 import { namespaceHash } from '@waybill/shared/bson/canonical-key';
-import type { PackedChangeEvent } from '@waybill/shared/bson/change-event';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import type { StreamPosition } from '@waybill/shared/manifest/position';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
@@ -16,6 +15,7 @@ import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filt
 import { definitionAfter } from '../catalog/definition-after.ts';
 import type { KnownCollections } from '../catalog/known-collections.ts';
 import type { PipelineUnit, SealedUnit } from '../commit/units.ts';
+import type { PackedChangeEvent } from '../event/change-event.ts';
 import type { Change } from '../record/change.ts';
 import { EventChange } from '../record/event-change.ts';
 import type { EventBatch } from '../source/change-stream.ts';

@@ -1,11 +1,11 @@
 import { clusterTime } from '@waybill/shared/base/position';
 import { buildDocument, doc, fromObject, string, timestamp } from '@waybill/shared/bson/build';
-import type { PackedChangeEvent } from '@waybill/shared/bson/change-event';
-import { readChangeEvent } from '@waybill/shared/bson/read-change-event';
 import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import { describe, expect, it } from 'vitest';
 import { KnownCollections } from '../catalog/known-collections.ts';
 import type { PipelineUnit } from '../commit/units.ts';
+import type { PackedChangeEvent } from '../event/change-event.ts';
+import { readChangeEvent } from '../event/read-change-event.ts';
 import { EventChange } from '../record/event-change.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
 import { Sealer } from './sealing.ts';

@@ -1,5 +1,5 @@
-import type { PackedChangeEvent } from '@waybill/shared/bson/change-event';
-import { readChangeEvent } from '@waybill/shared/bson/read-change-event';
+import type { PackedChangeEvent } from '../event/change-event.ts';
+import { readChangeEvent } from '../event/read-change-event.ts';
 
 /** What waits for its commit may keep this many times its own bytes in memory. */
 const MOST = 2;

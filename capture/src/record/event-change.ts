@@ -1,8 +1,9 @@
 import type { ClusterTime } from '@waybill/shared/base/position';
 import type { DocumentOrigin, Operation, PackedBytes, TransactionId } from '@waybill/shared/base/record';
 import { documentHash, laneOfHash } from '@waybill/shared/bson/canonical-key';
-import { documentAt, millisecondsAt, type PackedChangeEvent } from '@waybill/shared/bson/change-event';
 import { asBuffer, invalidDocument, locateElement, type RawElement } from '@waybill/shared/bson/raw';
+import { millisecondsAt } from '@waybill/shared/bson/values';
+import { documentAt, type PackedChangeEvent } from '../event/change-event.ts';
 import type { Change } from './change.ts';
 
 /** About what an event takes in memory beside its bytes. */

@@ -11,11 +11,11 @@
 
 import { hasCode, WaybillError } from '@waybill/shared/base/errors';
 import { type ClusterTime, formatClusterTime } from '@waybill/shared/base/position';
-import { readChangeEvent } from '@waybill/shared/bson/read-change-event';
 import type { StreamPosition } from '@waybill/shared/manifest/position';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { openCursor } from '@waybill/shared/mongo/driver/cursor';
 import { rawArray } from '@waybill/shared/mongo/driver/raw-value';
+import { readChangeEvent } from '../event/read-change-event.ts';
 import { resumeTokenTime } from './resume-token.ts';
 import { classifyStreamError } from './stream-errors.ts';
 import { type StreamOptions, streamPipeline } from './stream-options.ts';

@@ -5,12 +5,12 @@
 import { throwIfAborted } from '@waybill/shared/base/lifecycle';
 import { fromObject } from '@waybill/shared/bson/build';
 import { findElement } from '@waybill/shared/bson/raw';
-import { readChangeEvent } from '@waybill/shared/bson/read-change-event';
 import { readNumber } from '@waybill/shared/bson/values';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { openCursor } from '@waybill/shared/mongo/driver/cursor';
 import { rawArray } from '@waybill/shared/mongo/driver/raw-value';
 import { isAtLeast } from '@waybill/shared/mongo/driver/server-info';
+import { readChangeEvent } from '../event/read-change-event.ts';
 import { type StreamOptions, type StreamStart, streamPipeline } from './stream-options.ts';
 
 const MESSAGE_BYTES = 16 * 1024 * 1024;

@@ -74,7 +74,7 @@ export class Services implements AsyncDisposable {
     const { options, logger } = this.#context;
     const port = options.metricsPort;
     if (port === undefined) return;
-    const { startMetricsServer } = await import('@waybill/shared/base/metrics-server');
+    const { startMetricsServer } = await import('../metrics/metrics-server.ts');
     const server = await startMetricsServer({
       metrics: this.metrics,
       port,

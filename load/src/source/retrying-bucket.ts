@@ -1,6 +1,6 @@
 import { DEFAULT_RETRY, type RetryBudget, type RetryOptions, retry } from '@waybill/shared/base/retry';
 import type { Bucket, CallOptions, GetOptions, ObjectInfo } from '@waybill/shared/bucket/bucket';
-import { WrappedBucket } from '@waybill/shared/bucket/wrapped-bucket';
+import { WrappedBucket } from './wrapped-bucket.ts';
 
 /**
  * A bucket that repeats reads of single objects after transient failures, and nothing else. A

@@ -1,4 +1,4 @@
-import type { FieldDifference } from '@waybill/shared/bson/diff';
+import type { FieldDifference } from './diff.ts';
 
 /** What a verification found. Plain data: it is printed as a table and written as JSON. */
 export interface VerifyReport {

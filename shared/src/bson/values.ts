@@ -43,3 +43,8 @@ export function readUuid(el: RawElement | undefined): Buffer {
   if (subtype !== 4 || bytes.length !== 16) throw invalidDocument('a field that should be a UUID is not one');
   return bytes;
 }
+
+/** The BSON date at that place: milliseconds since 1970. Beyond 2^53 it is no longer exact. */
+export function millisecondsAt(source: Buffer, at: number): number {
+  return source.readInt32LE(at + 4) * 2 ** 32 + source.readUInt32LE(at);
+}

@@ -3,13 +3,13 @@
  * what a statement does.
  */
 
+import type { ChangeEvent } from '@waybill/capture/event/change-event';
+import { joinFragments, readChangeEvent } from '@waybill/capture/event/read-change-event';
 import { writeOutcome } from '@waybill/load/target/mongodb/write-outcome';
+import { diffDocuments } from '@waybill/load/verify/diff';
 import * as build from '@waybill/shared/bson/build';
 import { canonicalKey } from '@waybill/shared/bson/canonical-key';
-import type { ChangeEvent } from '@waybill/shared/bson/change-event';
-import { diffDocuments } from '@waybill/shared/bson/diff';
 import { BsonType, type RawElement } from '@waybill/shared/bson/raw';
-import { joinFragments, readChangeEvent } from '@waybill/shared/bson/read-change-event';
 import { deleteStatement, pipelineStatement, replaceStatement } from '@waybill/shared/bson/statement';
 import { connect } from '@waybill/shared/mongo/driver/connect';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';

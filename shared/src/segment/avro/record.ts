@@ -5,7 +5,7 @@ import {
   clusterTimeSeconds,
 } from '../../base/position.ts';
 import type { DataRecord, DocumentOrigin, Operation, PackedBytes, TransactionId } from '../../base/record.ts';
-import { millisecondsAt } from '../../bson/change-event.ts';
+import { millisecondsAt } from '../../bson/values.ts';
 import { type LongReader, MAX_LONG_BYTES, writeBigLong, writeLong } from './varint.ts';
 
 /** In the order of the schema's symbols: the position is what stands in the file. */

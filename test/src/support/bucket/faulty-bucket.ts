@@ -1,5 +1,5 @@
+import { WrappedBucket } from '@waybill/load/source/wrapped-bucket';
 import type { Bucket, CallOptions, GetOptions, ObjectInfo, PutOptions } from '@waybill/shared/bucket/bucket';
-import { WrappedBucket } from '@waybill/shared/bucket/wrapped-bucket';
 
 export interface BucketCall {
   readonly operation: 'put' | 'get' | 'head' | 'delete';

@@ -1,9 +1,9 @@
 /** `--metrics-port`: /metrics for Prometheus, /healthz and /readyz for Kubernetes. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { WaybillError } from './errors.ts';
-import type { Metrics } from './metrics.ts';
-import { DEFAULT_METRICS_HOST } from './metrics-host.ts';
+import { WaybillError } from '@waybill/shared/base/errors';
+import type { Metrics } from '@waybill/shared/base/metrics';
+import { DEFAULT_METRICS_HOST } from '@waybill/shared/base/metrics-host';
 
 export interface MetricsServerSettings {
   readonly metrics: Metrics;

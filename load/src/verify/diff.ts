@@ -11,7 +11,7 @@ import {
   type NamedElement,
   type RawElement,
   typeName,
-} from './raw.ts';
+} from '@waybill/shared/bson/raw';
 
 /**
  * missing-left, missing-right: only the other side has the field or item. type, value: both have

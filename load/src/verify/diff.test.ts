@@ -1,6 +1,3 @@
-import { EVERYTHING } from '@waybill/test/support/bson/samples';
-import fc from 'fast-check';
-import { expect, test } from 'vitest';
 import {
   array,
   buildArray,
@@ -12,7 +9,10 @@ import {
   int32,
   type Plain,
   string,
-} from './build.ts';
+} from '@waybill/shared/bson/build';
+import { EVERYTHING } from '@waybill/test/support/bson/samples';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
 import { diffDocuments } from './diff.ts';
 
 /** Each difference as `path kind left/right`. */

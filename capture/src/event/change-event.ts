@@ -1,9 +1,9 @@
 /** A change stream event as it lies in the bytes of a reply; documents in it are slices of them. */
-import type { ClusterTime } from '../base/position.ts';
-import type { TransactionId } from '../base/record.ts';
+import type { ClusterTime } from '@waybill/shared/base/position';
+import type { TransactionId } from '@waybill/shared/base/record';
+import { findElement } from '@waybill/shared/bson/raw';
+import { millisecondsAt, readNumber, readUuid } from '@waybill/shared/bson/values';
 import { readNamespace } from './event-namespace.ts';
-import { findElement } from './raw.ts';
-import { readNumber, readUuid } from './values.ts';
 
 export interface ChangeEvent {
   /** The server's word, known to this version or not. Empty only in a fragment that lacks it. */
@@ -139,11 +139,6 @@ export class PackedChangeEvent implements ChangeEvent {
 
 function readSplit(split: Buffer): SplitEvent {
   return { fragment: readNumber(findElement(split, 'fragment')), of: readNumber(findElement(split, 'of')) };
-}
-
-/** Of a BSON date: milliseconds since 1970. Beyond 2^53 it is no longer exact. */
-export function millisecondsAt(source: Buffer, at: Place): number {
-  return source.readInt32LE(at + 4) * 2 ** 32 + source.readUInt32LE(at);
 }
 
 /** The document that lies there; null for -1. */

@@ -1,7 +1,16 @@
+import { clusterTime } from '@waybill/shared/base/position';
+import {
+  binary,
+  date,
+  fromObject,
+  int64,
+  nullValue,
+  type Plain,
+  timestamp,
+  uuid,
+} from '@waybill/shared/bson/build';
+import { elements } from '@waybill/shared/bson/raw';
 import { expect, test } from 'vitest';
-import { clusterTime } from '../base/position.ts';
-import { binary, date, fromObject, int64, nullValue, type Plain, timestamp, uuid } from './build.ts';
-import { elements } from './raw.ts';
 import { joinFragments, readChangeEvent } from './read-change-event.ts';
 
 const invalid = expect.objectContaining({ code: 'DOCUMENT_INVALID' });

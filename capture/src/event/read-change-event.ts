@@ -4,9 +4,7 @@
  * `ns`, and `dropDatabase` one without `coll`. The type of the event is not judged here: the caller
  * must stop at one that it does not know.
  */
-import { buildDocument, doc, type Field } from './build.ts';
-import { documentAt, NONE, PackedChangeEvent, type Place, UUID_BYTES } from './change-event.ts';
-import { expectType, knownNamespace, readNamespace } from './event-namespace.ts';
+import { buildDocument, doc, type Field } from '@waybill/shared/bson/build';
 import {
   BsonType,
   documentSize,
@@ -17,8 +15,10 @@ import {
   nameEnd,
   payloadEnd,
   type RawElement,
-} from './raw.ts';
-import { readUuid } from './values.ts';
+} from '@waybill/shared/bson/raw';
+import { readUuid } from '@waybill/shared/bson/values';
+import { documentAt, NONE, PackedChangeEvent, type Place, UUID_BYTES } from './change-event.ts';
+import { expectType, knownNamespace, readNamespace } from './event-namespace.ts';
 
 /** Takes the place of one field's payload, which lies in `source` from `start` to `end`. */
 type Reader = (into: PackedChangeEvent, type: number, start: number, end: number) => void;

@@ -1,6 +1,6 @@
 /** The namespace of a change event, and of where a rename leads. */
-import { nameText } from './name-text.ts';
-import { BsonType, invalidDocument, isName, nameEnd, payloadEnd } from './raw.ts';
+import { nameText } from '@waybill/shared/bson/name-text';
+import { BsonType, invalidDocument, isName, nameEnd, payloadEnd } from '@waybill/shared/bson/raw';
 
 const DB = Buffer.from('db');
 const COLL = Buffer.from('coll');

@@ -6,7 +6,7 @@ import type {
   ObjectInfo,
   PutOptions,
   UnfinishedOptions,
-} from './bucket.ts';
+} from '@waybill/shared/bucket/bucket';
 
 /** A bucket that hands every call on. Extend it to do something about some of them. */
 export class WrappedBucket implements Bucket {
