@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { Metrics } from '@waybill/shared/base/metrics';
-import { DEFAULT_METRICS_HOST } from '@waybill/shared/base/metrics-host';
+import { DEFAULT_METRICS_HOST } from './metrics-host.ts';
 
 export interface MetricsServerSettings {
   readonly metrics: Metrics;

@@ -1,4 +1,4 @@
-import { DEFAULT_METRICS_HOST } from '@waybill/shared/base/metrics-host';
+import { DEFAULT_METRICS_HOST } from '../../metrics/metrics-host.ts';
 import { COMMANDS } from '../spec/commands.ts';
 import type { OptionSpec } from '../spec/option.ts';
 
