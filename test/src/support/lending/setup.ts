@@ -51,6 +51,12 @@ async function lend(shelf: Shelf, response: ServerResponse): Promise<void> {
   else response.write(`${JSON.stringify(lent)}\n`);
 }
 
+/**
+ * What a borrower wrote may still be in the cache when the next one writes documents of 16 MiB in
+ * transactions.
+ */
+const CACHE_GB = 0.5;
+
 /** The servers of one kind. */
 class Shelf {
   readonly #role: Role;
@@ -70,7 +76,8 @@ class Shelf {
       this.#all.delete(server);
       await server.stop();
     }
-    const server = await startMongod({ binary: await binaryOf(this.#kind), replSet: this.#role });
+    const binary = await binaryOf(this.#kind);
+    const server = await startMongod({ binary, replSet: this.#role, cacheGb: CACHE_GB });
     this.#all.add(server);
     return server;
   }
