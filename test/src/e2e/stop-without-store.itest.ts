@@ -110,7 +110,7 @@ for (const { kind, following, reading } of CASES) {
           await said(capture, /snapshot-started/);
           await sleep(2500);
           await cable.set('refused');
-          await said(capture, /is tried again/);
+          await said(capture, /failed; trying again/);
           await cable.set('whole');
           await said(capture, /milestone=snapshot-completed/);
           capture.kill('SIGTERM');
