@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: Waybill beside the tools it is compared with, in one run, as ratios. See
- * docs/benchmarks.md.
+ * `npm run bench` measures Waybill beside the tools it is compared with. It does so in one run and
+ * gives ratios. See docs/benchmarks.md.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
@@ -48,7 +48,7 @@ const MEASURES: Readonly<Record<string, MeasureFunction>> = {
   collections,
   avro,
 };
-/** They work on the whole data set, which is filled in once. */
+/** These measures work on the whole data set, which is filled in once. */
 const OF_THE_DATA_SET: readonly string[] = ['snapshot', 'stores'];
 const log = (line: string): void => void process.stderr.write(`${line}\n`);
 

@@ -6,9 +6,9 @@ import { DATABASE, order } from './orders.ts';
 const BATCH = 500;
 
 /**
- * A fifth inserts of new orders, three fifths updates, a fifth deletes, each of another document,
- * shuffled evenly: in every five changes one insert, three updates, one delete. As many changes as
- * there were orders.
+ * Makes as many changes as there were orders: a fifth inserts of new orders, three fifths updates,
+ * a fifth deletes. Each changes another document. They are shuffled evenly: every five changes are
+ * one insert, three updates and one delete.
  */
 export async function changeOrders(
   connection: MongoConnection,

@@ -3,8 +3,8 @@ import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { RawSequence } from '@waybill/shared/mongo/driver/raw-value';
 
 /**
- * Collections of a few documents with one secondary index each, as platforms with a
- * database for each customer have.
+ * Collections of a few documents with one secondary index each. Platforms with a database for each
+ * customer have such collections.
  */
 export const MANY_PREFIX = 'many_';
 const COLLECTIONS_IN_DATABASE = 10;

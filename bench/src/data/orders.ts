@@ -1,11 +1,11 @@
 import { BSON } from 'mongodb';
 
 /**
- * The default data set: orders with a nested customer and eight items each. Seeded
- * by the order's number alone, so that every run and every machine has the same bytes.
+ * The default data set: orders with a nested customer and eight items each. Only the order's number
+ * seeds it, so every run and every machine has the same bytes.
  */
 export const DEFAULT_DOCUMENTS = 500_000;
-/** Of an order, on average, as BSON. */
+/** Average size of an order as BSON, in bytes. */
 export const ORDER_BYTES = 1036;
 export const DATABASE = 'bench';
 export const COLLECTION = 'orders';
@@ -15,7 +15,7 @@ export interface IndexSpec {
   readonly name: string;
 }
 
-/** Besides `_id`; the same on both sides of every comparison. */
+/** Indexes besides `_id`. They are the same on both sides of every comparison. */
 export const INDEXES: readonly IndexSpec[] = [
   { key: { 'customer.email': 1 }, name: 'customer.email_1' },
   { key: { status: 1, createdAt: -1 }, name: 'status_1_createdAt_-1' },
@@ -59,7 +59,7 @@ export function order(number: number, revision = 0): Uint8Array {
   });
 }
 
-/** Numerical Recipes' linear congruential generator; its high bits. */
+/** The high bits of Numerical Recipes' linear congruential generator. */
 function random(seed: number): () => number {
   let state = (seed ^ 0x9e3779b9) >>> 0;
   return () => {

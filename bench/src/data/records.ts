@@ -10,10 +10,10 @@ import { COLLECTION, DATABASE } from './orders.ts';
 export const NAMESPACE = `${DATABASE}.${COLLECTION}`;
 export const UUID = Buffer.alloc(16, 7);
 export const T0 = (1_700_000_000n << 32n) | 1n;
-/** Documents of one `append`: about 4 MiB, as a cursor's batch brings them. */
+/** Documents of one `append`: about 4 MiB, like a cursor's batch. */
 const BATCH = 4_000;
 
-/** As capture holds it: places in the bytes of an event. */
+/** A change as capture holds it: places in the bytes of an event. */
 export function changeOf(document: Buffer, at: number): EventChange {
   const event = buildDocument([
     ['_id', doc(buildDocument([['_data', string('token')]]))],
@@ -41,7 +41,7 @@ export function changeOf(document: Buffer, at: number): EventChange {
 
 export const keyOf = (document: Buffer): Buffer => buildDocument([['_id', documentId(document)]]);
 
-/** As the replies of a cursor bring them. */
+/** Batches as a cursor's replies bring them. */
 export function inBatches(documents: readonly Buffer[]): DocumentPlaces[] {
   const batches: DocumentPlaces[] = [];
   for (let at = 0; at < documents.length; at += BATCH) {

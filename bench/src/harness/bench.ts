@@ -8,7 +8,7 @@ import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import type { Measure } from '../report/measure.ts';
 
 /**
- * What every measure works with: a source and a target of the same version on this machine, and a
+ * The setting of every measure: a source and a target of the same version on this machine, and a
  * folder.
  */
 export interface Bench extends AsyncDisposable {
@@ -35,7 +35,7 @@ export interface BenchOptions {
 }
 
 const CACHE_GB = 2;
-/** The whole data set, and a hundred thousand changes more, must stay in it. */
+/** The oplog must hold the whole data set and a hundred thousand changes more. */
 const OPLOG_MB = 16_000;
 
 export async function openBench(options: BenchOptions): Promise<Bench> {
@@ -68,7 +68,7 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
   };
 }
 
-/** `name` below the bench's folder, empty. */
+/** Makes the empty folder `name` below the bench's folder. */
 export async function freshFolder(bench: Bench, name: string): Promise<string> {
   const path = join(bench.folder, name);
   await rm(path, { recursive: true, force: true });

@@ -2,12 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-/** What a whole process took, its start included. */
+/** The cost of a whole process, its start included. */
 export interface Run {
   readonly seconds: number;
-  /**
-   * The most memory it had resident, in bytes; 0 where the system does not tell (only Linux does).
-   */
+  /** The most resident memory it had, in bytes; 0 if the system does not tell (only Linux does). */
   readonly peakBytes: number;
 }
 
@@ -42,7 +40,7 @@ export async function timedPipe(
 ): Promise<Run> {
   const started = process.hrtime.bigint();
   const to = spawn(consumer[0], consumer[1], { stdio: ['pipe', 'ignore', 'pipe'] });
-  // The pipe goes from process to process, as a shell makes it: no byte passes through this one.
+  // The pipe goes from process to process, as in a shell: no byte passes through this process.
   const from = spawn(producer[0], producer[1], { stdio: ['ignore', to.stdin as never, 'pipe'] });
   const outputs = [tail(from), tail(to)];
   to.stdin?.destroy();

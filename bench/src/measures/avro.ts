@@ -22,12 +22,12 @@ import {
 } from '../peers/own-avro.ts';
 import type { Measure } from '../report/measure.ts';
 
-/** Documents of each file: 50 MB, of which a segment of a real stream has one or two. */
+/** Documents of each file. They make 50 MB; a segment of a real stream is once or twice that. */
 const MOST_DOCUMENTS = 50_000;
-/** Without compression, what is compared is Avro alone. */
+/** Without compression, only Avro is compared. */
 const CODECS = ['null', 'zstandard'] as const;
 
-/** Our Avro beside the same by `avsc`, on the same records, in seconds of processor time. */
+/** Compares our Avro with `avsc` on the same records, in seconds of processor time. */
 export async function avro({ documents, rounds, log }: Bench): Promise<readonly Measure[]> {
   const bodies = Array.from({ length: Math.min(documents, MOST_DOCUMENTS) }, (_, at) =>
     Buffer.from(order(at)),
@@ -87,14 +87,14 @@ async function compareFiles(pairs: Pairs, bodies: readonly Buffer[]): Promise<vo
 
 type Work = () => unknown;
 
-/** The same work done in both ways, in turn. */
+/** Does the same work in both ways, which take turns. */
 class Pairs {
   readonly #figures = new Map<string, { readonly own: number[]; readonly avsc: number[] }>();
 
   async run(name: string, works: { readonly own: Work; readonly avsc: Work }): Promise<void> {
     const figures = this.#figures.get(name) ?? { own: [], avsc: [] };
     this.#figures.set(name, figures);
-    // Whoever comes first meets cold memory: so each does in turn.
+    // The first to run meets cold memory, so the two take turns at it.
     const order = figures.own.length % 2 === 0 ? (['own', 'avsc'] as const) : (['avsc', 'own'] as const);
     for (const way of order) figures[way].push(await processorSeconds(works[way]));
   }
@@ -110,7 +110,7 @@ class Pairs {
   }
 }
 
-/** Of all threads: what else the machine does counts for little. */
+/** Counts the processor time of all threads: other work on the machine hardly matters. */
 async function processorSeconds(work: Work): Promise<number> {
   const before = process.cpuUsage();
   await work();

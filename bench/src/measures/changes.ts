@@ -13,8 +13,8 @@ const COLLECTION = 'changing';
 const NAMESPACE = `${DATABASE}.${COLLECTION}`;
 const EXISTING = 300_000;
 /**
- * 60,000 inserts, 180,000 updates, 60,000 deletes, each of another document. Enough that starting a
- * process, which takes a part of a second, is a small part of either side.
+ * 60,000 inserts, 180,000 updates and 60,000 deletes, each of another document. Starting a process
+ * takes a part of a second: with so many events that is a small part of either side.
  */
 const EVENTS = 300_000;
 /** The peer needs seconds for a few thousand events. */
@@ -23,8 +23,8 @@ const TRANSACTIONS = 4000;
 const peer = (file: string): string => fileURLToPath(new URL(`../peers/${file}`, import.meta.url));
 
 /**
- * Change capture and change load as whole processes that begin where an earlier one ended: opening,
- * reading, image lookup, encoding and committing; and reading, coalescing and applying.
+ * Change capture and change load as whole processes that begin where an earlier one ended. Capture
+ * opens, reads, looks images up, encodes and commits. Load reads, coalesces and applies.
  */
 export async function changes(bench: Bench): Promise<readonly Measure[]> {
   await fill(bench.sourceConnection, COLLECTION, 0, EXISTING);

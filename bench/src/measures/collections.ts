@@ -6,7 +6,8 @@ import { exit, startWaybill, timed, timedPipe, waybill } from '../harness/proces
 import type { Measure } from '../report/measure.ts';
 
 /**
- * Many small collections: run until it has caught up, and how long a capture takes until it reads.
+ * Many small collections: how long a run takes until it has caught up, and a capture until it
+ * reads.
  */
 export async function collections(bench: Bench): Promise<readonly Measure[]> {
   const count = bench.collections;
@@ -45,7 +46,7 @@ export async function collections(bench: Bench): Promise<readonly Measure[]> {
   ];
 }
 
-/** Until its stream is made and all collections are listed. */
+/** Seconds until the capture's stream is made and all collections are listed. */
 async function secondsToStart(bench: Bench): Promise<number> {
   const bucket = await freshFolder(bench, 'start-bucket');
   const started = process.hrtime.bigint();

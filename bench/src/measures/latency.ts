@@ -10,13 +10,13 @@ const COLLECTION = 'latency';
 const EXISTING = 20_000;
 const RATE = 2000;
 const SECONDS = 20;
-/** Left out: the first seconds, until every part is warm. */
+/** The first seconds are left out, until every part is warm. */
 const WARM_UP_SECONDS = 5;
 const TICK_MS = 20;
 
 /**
- * From the source's acknowledgement of a write (majority) to the moment at which the target's own
- * change stream shows it, in milliseconds; `run` in one process between the two.
+ * Milliseconds from the source's acknowledgement of a write (majority) until the target's own
+ * change stream shows it. `run` works between the two, in one process.
  */
 export async function latency(bench: Bench): Promise<readonly Measure[]> {
   await clear(bench.targetConnection, [DATABASE, 'waybill']);
@@ -48,7 +48,7 @@ function measure(name: string, milliseconds: number, must: number, aim: number):
   return { name, unit: 'ms', waybill: [milliseconds], peer: [], peerName: '', bound };
 }
 
-/** A marker written to the source has arrived at the target. */
+/** Waits until a marker written to the source has arrived at the target. */
 async function caughtUp(source: MongoClient, target: MongoClient): Promise<void> {
   const marker = BSON.deserialize(order(EXISTING + 1));
   await source.db(DATABASE).collection(COLLECTION).insertOne(marker);

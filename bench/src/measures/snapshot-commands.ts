@@ -2,14 +2,14 @@ import { DATABASE, ORDER_BYTES } from '../data/orders.ts';
 import type { Bench } from '../harness/bench.ts';
 import type { Measure } from '../report/measure.ts';
 
-/** Arguments of `capture` of the whole data set. */
+/** Arguments of `capture` for the whole data set. */
 export function captureArgs(bench: Bench, bucket: string, options: readonly string[] = []): string[] {
   const until = ['--until', 'snapshot-completed'];
   const from = ['--source', bench.source.uri, '--include', DATABASE];
   return ['capture', ...from, '--bucket', bucket, ...options, ...until];
 }
 
-/** Arguments of `load` of what {@link captureArgs} has captured. */
+/** Arguments of `load` for the stream that {@link captureArgs} captures. */
 export function loadArgs(bench: Bench, bucket: string, options: readonly string[] = []): string[] {
   const until = ['--until', 'snapshot-applied'];
   return ['load', '--bucket', bucket, ...options, '--target', bench.target.uri, ...until];

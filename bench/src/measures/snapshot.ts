@@ -8,8 +8,8 @@ import type { Measure } from '../report/measure.ts';
 import { captureArgs, loadArgs, peakMemory } from './snapshot-commands.ts';
 
 /**
- * Capture, load and run of the whole data set, each beside the tool that does the same; taken in
- * turn.
+ * Capture, load and run of the whole data set, each beside the tool that does the same. The two
+ * take turns.
  */
 export async function snapshot(bench: Bench): Promise<readonly Measure[]> {
   const figures = {

@@ -17,8 +17,8 @@ interface Figures {
 
 /**
  * Capture and load of the whole data set through each object store, beside the same through a
- * folder. The stores' servers run on this machine and take their share of its processors; so the
- * ratio is what a store costs in all, not what it costs Waybill alone.
+ * folder. The stores' servers run on this machine and take their share of its processors. So the
+ * ratio is the whole cost of a store, and not only what it costs Waybill.
  */
 export async function stores(bench: Bench): Promise<readonly Measure[]> {
   const missing = await whyMissing();
@@ -59,7 +59,7 @@ async function whyMissing(): Promise<string | undefined> {
   }
 }
 
-/** A server of its own each time: what it holds, in memory or on disk, goes away with it. */
+/** Starts a new server each time: what it holds, in memory or on disk, goes away with it. */
 async function throughStore(bench: Bench, figures: Figures, kind: CloudKind): Promise<void> {
   await using store = await startTestStore(kind);
   await through(bench, figures, await store.newBucket(), ['--bucket-endpoint', store.endpoint]);

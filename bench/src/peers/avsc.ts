@@ -23,7 +23,9 @@ const BLOCK = avsc.Type.forSchema({
   ],
 } as avsc.Schema);
 
-/** As avsc takes it: in an object of its own, since it knows no ClusterTime. */
+/**
+ * The record in the form that avsc takes: an object of its own, since avsc knows no ClusterTime.
+ */
 export function avscRecord(record: DataRecord): object {
   const { clusterTime } = record;
   return {
@@ -95,7 +97,7 @@ export async function writeAvsc(records: Iterable<object>, codec: SegmentCodec):
   }
   encoder.end();
   const bytes = Buffer.concat(await file);
-  // The manifest wants it of every file.
+  // The manifest needs this hash of every file.
   createHash('sha256').update(bytes).digest();
   return bytes;
 }

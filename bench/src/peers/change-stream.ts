@@ -2,8 +2,8 @@
  * Reads `count` events of one collection through the driver's ChangeStream with updateLookup, and
  * does nothing with them.
  *
- * On the whole cluster, filtered by namespace, as capture reads it: a collection's own stream costs
- * the server less, but a stream for every collection is no way to follow a database, and their
+ * It reads the whole cluster, filtered by namespace, as capture does. A collection's own stream
+ * costs the server less. But nobody can follow a database with a stream for every collection: their
  * events have no common order.
  */
 import { MongoClient, Timestamp } from 'mongodb';

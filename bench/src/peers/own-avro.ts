@@ -1,4 +1,4 @@
-/** Avro files as capture writes and load reads them. */
+/** Avro files as capture writes them and load reads them. */
 import type { DataRecord } from '@waybill/shared/base/record';
 import type { DocumentPlaces } from '@waybill/shared/bson/document-places';
 import type { SegmentEntry } from '@waybill/shared/manifest/commit';
@@ -14,7 +14,7 @@ import { SYNC } from './avsc.ts';
 
 const NAMESPACE_BYTES = Buffer.from(NAMESPACE);
 
-/** Room for all of them. Filled, so that the first to use it does not pay for its pages. */
+/** Room for all records. It is filled, so that the first to use it does not pay for its pages. */
 export function roomFor(records: readonly DataRecord[]): Buffer {
   return Buffer.alloc(
     records.reduce((sum, each) => sum + recordBytes(each, NAMESPACE_BYTES), 0),

@@ -1,7 +1,7 @@
 /**
- * Applies `count` changes the way of one transaction per event: read the document's shadow, compare
- * positions, replace the document, replace the shadow. Eight at once, each event of another
- * document.
+ * Applies `count` changes with one transaction per event: read the document's shadow, compare
+ * positions, replace the document, replace the shadow. Eight run at once, each with an event of
+ * another document.
  */
 import { BSON, MongoClient, Timestamp } from 'mongodb';
 import { order } from '../data/orders.ts';

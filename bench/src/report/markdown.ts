@@ -1,8 +1,8 @@
-/** The table of figures as it stands in docs/benchmarks.md. */
+/** The table of figures as docs/benchmarks.md shows it. */
 import type { Judged } from './measure.ts';
 import { REPORT_HEAD, reportRow } from './print.ts';
 
-/** Where and how the figures were taken. */
+/** The place and the way in which the figures were taken. */
 export interface Circumstances {
   /** ISO 8601. */
   readonly at: string;
@@ -34,9 +34,7 @@ export function renderFigures(
   ].join('\n');
 }
 
-/**
- * The page with what stands between its two marks replaced. Throws where the marks are not there.
- */
+/** Returns the page with new text between its two marks. Throws if the marks are missing. */
 export function withFigures(page: string, figures: string): string {
   const start = page.indexOf(START);
   const end = page.indexOf(END, start);

@@ -2,14 +2,14 @@
 export interface Measure {
   readonly name: string;
   readonly unit: 's' | 'events/s' | 'bytes' | 'ms';
-  /** One figure a round, in the order they ran. */
+  /** One figure per round, in the order they ran. */
   readonly waybill: readonly number[];
-  /** The peer's figure of the same round; empty where the figure stands alone. */
+  /** The peer's figure of the same round; empty if there is no peer. */
   readonly peer: readonly number[];
   readonly peerName: string;
   /**
-   * Waybill ÷ peer, or the figure itself where there is no peer: `atMost` or `atLeast` the bound.
-   * Without one it is only shown.
+   * Limits Waybill ÷ peer, or the figure itself if there is no peer, with `atMost` or `atLeast`.
+   * Without a bound the measure is only shown.
    */
   readonly bound?: Bound;
   readonly note?: string;
@@ -22,7 +22,9 @@ export interface Bound {
 }
 
 export interface Judged extends Measure {
-  /** What a bound is held against: the median of the rounds' ratios, or of the figures. */
+  /**
+   * The value that a bound is held against: the median of the rounds' ratios, or of the figures.
+   */
   readonly value: number;
   readonly verdict: 'aim' | 'must' | 'missed' | 'no bound';
 }
@@ -45,7 +47,7 @@ function median(figures: readonly number[]): number {
   return percentile(figures, 0.5);
 }
 
-/** Nearest rank. */
+/** A percentile by nearest rank. */
 export function percentile(figures: readonly number[], part: number): number {
   const sorted = [...figures].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(sorted.length * part) - 1))] as number;

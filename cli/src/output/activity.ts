@@ -1,6 +1,5 @@
 /**
- * What a run's stats say at one moment: for the progress lines of a terminal and for log lines.
- * Pure.
+ * What a run's stats say at one moment. Progress lines on a terminal and log lines show it. Pure.
  */
 import type { LogFields } from '@waybill/shared/base/logger';
 import { lagSeconds } from '@waybill/shared/base/metrics';
@@ -22,22 +21,19 @@ export interface Activity {
   readonly totals: Totals;
   readonly bytesPerSecond: number;
   readonly documentsPerSecond: number;
-  /** Until the snapshot is done; null where there is nothing to tell it from. */
+  /** Time left until the snapshot is done; null if nothing tells it. */
   readonly etaMs: number | null;
   readonly changes: number;
   readonly changesPerSecond: number;
   /** Seconds of cluster time; null until both ends are known. */
   readonly lagSeconds: number | null;
-  /**
-   * While the bucket does not answer: how long already. There is no lag then, for what is ahead is
-   * not known.
-   */
+  /** How long the bucket has not answered. There is no lag then: nobody knows what is ahead. */
   readonly bucketAwayMs: number | null;
   readonly watermark: string | null;
   readonly indexes: { readonly built: number; readonly total: number } | null;
 }
 
-/** Samples the stats of one run; keeps what rates need. */
+/** Samples the stats of one run and keeps what rates need. */
 export class ActivityMeter {
   readonly #stats: CaptureStats | LoadStats;
   readonly #bytes = new RateMeter();
@@ -48,12 +44,12 @@ export class ActivityMeter {
     this.#stats = stats;
   }
 
-  /** `at` in milliseconds of a monotonic clock. */
+  /** `at` is in milliseconds of a monotonic clock. */
   sample(at: number): Activity {
     const stats = this.#stats;
     const sum = totals(stats);
     const bytes = sum.bytes + sum.openBytes;
-    // What earlier runs copied appears at once, and says nothing of how fast this one is.
+    // Bytes that earlier runs copied appear at once: they say nothing about the speed of this run.
     this.#bytes.add(at, bytes - sum.earlierBytes);
     this.#documents.add(at, sum.documents + sum.openDocuments - sum.earlierDocuments);
     this.#changes.add(at, stats.changes);
@@ -84,13 +80,13 @@ export class ActivityMeter {
 }
 
 export interface LineForm {
-  /** Of the terminal. */
+  /** Columns of the terminal. */
   readonly columns: number;
-  /** Draws a share between 0 and 1, `width` characters wide and the percentage. */
+  /** Draws a share between 0 and 1: `width` characters and the percentage. */
   readonly bar: (share: number, width: number) => string;
 }
 
-/** How much of it all a line has room for, most first. */
+/** How much of the activity a line shows, the fullest form first. */
 const FORMS = [
   { bar: 24, documents: 'all', bytes: true, changes: 'all' },
   { bar: 10, documents: 'all', bytes: false, changes: 'all' },
@@ -101,7 +97,7 @@ const FORMS = [
 
 type Form = (typeof FORMS)[number];
 
-/** The fullest form that fits the terminal: rate, time left and lag are in all of them. */
+/** The fullest form that fits the terminal. All forms have the rate, the time left and the lag. */
 export function activityLine(activity: Activity, { columns, bar }: LineForm): string {
   const head = [activity.kind.padEnd(7), activity.phase.padEnd(8)];
   return firstThatFits(

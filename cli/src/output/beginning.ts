@@ -5,7 +5,7 @@ import { hostsOf } from '@waybill/shared/mongo/driver/uri';
 import { inCode, OPTION_SPECS, type Options } from '../options/options.ts';
 import type { CommandName } from '../options/spec/commands.ts';
 
-/** Told beside the options, whether they are given or not. */
+/** Logged beside the options, given or not. */
 const ALWAYS = ['bucket', 'stream', 'load'] as const;
 
 export function beginning(command: CommandName, options: Options, version: string): LogFields {
@@ -23,7 +23,7 @@ export function beginning(command: CommandName, options: Options, version: strin
   };
 }
 
-/** Those that are not what they would be anyway. */
+/** The options that differ from their defaults. */
 function givenOptions(options: Options): Record<string, unknown> {
   const given: Record<string, unknown> = {};
   for (const [name, spec] of OPTION_SPECS) {

@@ -37,8 +37,8 @@ export function showChecking(
 }
 
 /**
- * `now` in milliseconds of a monotonic clock. Files are what takes long, where they are read;
- * otherwise commits.
+ * `now` is in milliseconds of a monotonic clock. A deep check spends its time on reading files, so
+ * the share counts bytes; otherwise it counts commits.
  */
 export function checkingLine(
   stats: FsckStats,

@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 
 /**
- * How a user gets this command again where it runs now: of a checkout npm runs it, installed it is
- * a command of its own, and else it is the file that was started.
+ * The command that a user types to run this one again. In a checkout npm runs it. An installed one
+ * is a command of its own. Otherwise it is the file that was started.
  */
 export function commandToType(
   started: string = process.argv[1] ?? '',

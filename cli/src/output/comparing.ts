@@ -34,7 +34,7 @@ export function showComparing(stats: VerifyStats, logger: Logger, terminal: Term
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-/** `now` in milliseconds of a monotonic clock. */
+/** `now` is in milliseconds of a monotonic clock. */
 export function comparingLine(
   stats: VerifyStats,
   rate: RateMeter,

@@ -1,8 +1,8 @@
 /** Lines for terminals of any width. */
 
 /**
- * The first of these lines, fullest first, that fits; the last where none does. Their
- * parts stand two spaces apart.
+ * Returns the first line that fits, or the last line if none does. Pass the fullest line first. A
+ * line's parts stand two spaces apart.
  */
 export function firstThatFits(columns: number, lines: readonly (readonly string[])[]): string {
   const joined = lines.map((parts) => parts.join('  '));

@@ -1,4 +1,4 @@
-/** What a check of a stream found, for people. */
+/** Shows people what a check of a stream found. */
 import type { Finding, FindingKind } from '@waybill/audit/fsck/findings';
 import type { FsckReport } from '@waybill/audit/fsck/fsck';
 import type { Paint } from './style.ts';
@@ -41,7 +41,7 @@ function findings(told: readonly Finding[], paint: Paint): string {
   );
 }
 
-/** Once for each kind: many files mostly have one thing wrong. */
+/** Gives advice once for each kind: many files mostly have one thing wrong. */
 function advice(told: readonly Finding[]): string {
   const byKind = new Map<FindingKind, string>(told.map((each) => [each.kind, each.advice]));
   return [...byKind].map(([kind, text]) => `${kind}: ${text}`).join('\n');

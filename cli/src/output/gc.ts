@@ -1,4 +1,4 @@
-/** What was collected, or would be, for people. */
+/** Shows people what was collected, or would be. */
 import type { GcReport } from '@waybill/audit/gc/gc';
 import type { Paint } from './style.ts';
 import { renderTable } from './table.ts';

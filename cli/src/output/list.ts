@@ -1,4 +1,4 @@
-/** What a bucket holds, as `waybill list` tells it; also its JSON. */
+/** What a bucket holds, as `waybill list` tells it. This is also its JSON. */
 
 import type { CapturePhase, LoadPhase } from '@waybill/console/model/shape';
 import { statusOf } from '@waybill/console/model/status';
@@ -17,9 +17,9 @@ export interface ListedMilestone {
 export interface ListedLoad {
   readonly load: string;
   readonly state: LoadPhase;
-  /** Its hosts, as they were when it was bound; null for a log that is not bound yet. */
+  /** The target's hosts, as they were when it was bound; null for a log that is not bound yet. */
   readonly target: string | null;
-  /** What it takes of the stream; null: everything. */
+  /** What the load takes of the stream; null means everything. */
   readonly takes: string | null;
   readonly writer: string;
   readonly lastCommitAt: string;
@@ -30,7 +30,7 @@ export interface ListedStream {
   readonly stream: string;
   readonly source?: string;
   readonly state?: CapturePhase;
-  /** What it takes of the source; null: everything. */
+  /** What the stream takes of the source; null means everything. */
   readonly takes?: string | null;
   readonly createdAt?: string;
   readonly writer?: string;
@@ -38,7 +38,7 @@ export interface ListedStream {
   readonly watermark?: string | null;
   readonly milestones?: readonly ListedMilestone[];
   readonly loads?: readonly ListedLoad[];
-  /** Why nothing else is told of it. */
+  /** The reason why nothing else is told about it. */
   readonly error?: string;
 }
 
@@ -75,7 +75,7 @@ export function listedStream(found: {
   };
 }
 
-/** Of each name the latest. */
+/** The latest milestone of each name. */
 function milestonesOf({ milestones }: StreamState): ListedMilestone[] {
   const latest = new Map<string, ListedMilestone>();
   for (const { name, at } of milestones) {
@@ -107,7 +107,7 @@ export function renderList(bucket: string, streams: readonly ListedStream[], pai
   return [`${paint('bold', 'bucket')}  ${bucket}`, '', table, ...broken].join('\n');
 }
 
-/** One for each load; of a stream that has none, one. */
+/** One row for each load, and one for a stream that has no loads. */
 function rows({ stream, source = '', state, lastCommitAt, loads = [], error }: ListedStream): string[][] {
   const own = [stream, source, error ? 'cannot be read' : (state ?? ''), moment(lastCommitAt ?? '')];
   if (loads.length === 0) return [[...own, error ? '' : 'none', '', '', '']];

@@ -12,12 +12,13 @@ const DEFAULT_COLUMNS = 80;
 export class LiveLines implements Disposable {
   readonly #terminal: Terminal;
   readonly #texts: readonly ((columns: number) => string)[];
-  // The cursor stays: hiding it would bring signal handlers, and signals are ours (stopSignal).
+  // The cursor stays visible: hiding it would bring signal handlers, and signals are ours
+  // (stopSignal).
   readonly #update;
   readonly #timer: NodeJS.Timeout;
   #drawn = true;
 
-  /** Each text is told how many columns there are, and is cut there. */
+  /** Each text gets the number of columns, and is cut there. */
   constructor(terminal: Terminal, texts: readonly ((columns: number) => string)[]) {
     this.#terminal = terminal;
     this.#texts = texts;
@@ -46,7 +47,7 @@ export class LiveLines implements Disposable {
   }
 
   #draw(): void {
-    // One less: some terminals wrap with the last column.
+    // One column less: some terminals wrap at the last column.
     const columns = (this.#terminal.stream.columns || DEFAULT_COLUMNS) - 1;
     this.#update(this.#texts.map((text) => text(columns).slice(0, columns)).join('\n'));
   }

@@ -1,6 +1,6 @@
 /**
  * Progress of long work: lines that redraw themselves on a terminal, log lines every ten seconds
- * elsewhere. Fed from the stats by a timer; the work does not know of it.
+ * elsewhere. A timer feeds them from the stats; the work does not know of it.
  */
 import type { Logger } from '@waybill/shared/base/logger';
 import type { CaptureStats, LoadStats } from '@waybill/shared/base/stats';

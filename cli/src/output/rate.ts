@@ -1,11 +1,11 @@
-/** How fast a counter moves, over the last few samples. */
+/** The speed of a counter over the last few samples. */
 
 const WINDOW_MS = 10_000;
 
 export class RateMeter {
   readonly #samples: { readonly at: number; readonly value: number }[] = [];
 
-  /** `at` in milliseconds of a clock that does not step back. */
+  /** `at` is in milliseconds of a clock that does not step back. */
   add(at: number, value: number): void {
     this.#samples.push({ at, value });
     while (this.#samples.length > 2 && at - this.#samples[1]!.at >= WINDOW_MS) this.#samples.shift();

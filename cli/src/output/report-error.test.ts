@@ -16,7 +16,7 @@ function report(error: unknown, more: { json?: boolean; debug?: boolean } = {}) 
   return { text, exitCode };
 }
 
-/** But for line feeds, which are ours. */
+/** All but line feeds, which are ours. */
 const UNPRINTABLE = /(?!\n)[\p{Cc}\p{Bidi_Control}]/u;
 
 const fenced = new WaybillError('MANIFEST_FENCED', 'a newer capture took mongodb://a:hunter2@h over', {

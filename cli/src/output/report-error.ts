@@ -1,4 +1,4 @@
-/** The one place where an error becomes what the user sees and the exit code. */
+/** The only place that turns an error into what the user sees and into the exit code. */
 import { WaybillError } from '@waybill/shared/base/errors';
 import { describeError } from '@waybill/shared/base/logger';
 import { printable, printableLines } from '@waybill/shared/base/printable';
@@ -53,13 +53,14 @@ function asText(error: WaybillError, { paint, debug }: ReportOptions): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** Of one line: what it quotes may be anybody's. */
+/** Makes text safe to show on one line: anybody may have written what it quotes. */
 function shown(text: string): string {
   return printable(redact(text));
 }
 
 /**
- * The stack of the error and of what caused it; of a wrapped foreign error its own stack says all.
+ * The stacks of the error and its causes. If it wraps a foreign error, that error's own stack says
+ * all.
  */
 function stacks(error: WaybillError): string[] {
   const result: string[] = [];

@@ -1,7 +1,7 @@
 /**
- * The file that `--report` names. It is opened before the work, so that a path that cannot be is
- * told before hours of it, and what stood there stays until there is something to write. Once there
- * is an outcome, a file that fails does not change it.
+ * The file that `--report` names. It is opened before the work, so that a bad path is reported
+ * before hours of work are spent. Its old content stays until there is something to write. Once
+ * there is an outcome, a failure of the file does not change it.
  */
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { WaybillError } from '@waybill/shared/base/errors';
@@ -11,7 +11,7 @@ import { stamped } from './stamped.ts';
 export class ReportFile implements AsyncDisposable {
   readonly #path: string;
   readonly #file: FileHandle;
-  /** Made by this: nothing is left of it where nothing was written. */
+  /** We made the file: it is removed if nothing was written. */
   #isEmptyAndOurs: boolean;
 
   private constructor(path: string, file: FileHandle, isNew: boolean) {
@@ -20,7 +20,10 @@ export class ReportFile implements AsyncDisposable {
     this.#isEmptyAndOurs = isNew;
   }
 
-  /** Null where none is asked for. @throws CONFIG_INVALID where the file cannot be written */
+  /**
+   * Returns null if no report is asked for.
+   * @throws CONFIG_INVALID if the file cannot be written
+   */
   static async open(path: string | undefined): Promise<ReportFile | null> {
     if (path === undefined) return null;
     try {
@@ -29,7 +32,7 @@ export class ReportFile implements AsyncDisposable {
       if (codeOf(error) !== 'EEXIST') throw cannotWrite(path, error);
     }
     try {
-      // Appending takes nothing away.
+      // Opening a file to append takes nothing away.
       return new ReportFile(path, await open(path, 'a'), false);
     } catch (error) {
       throw cannotWrite(path, error);

@@ -1,5 +1,5 @@
 /**
- * What every JSON of a command begins with, so that scripts know what they read, and of when it is.
+ * The beginning of every JSON of a command. It tells scripts what they read and when it was made.
  */
 
 /** Goes up when a field changes its meaning or goes away; new fields alone do not count. */
@@ -17,7 +17,8 @@ export function stamped(value: unknown): unknown {
 }
 
 /**
- * For JSON.stringify: what JSON has no form for, and numbers as numbers wherever they are exact.
+ * For JSON.stringify: gives a form to values that JSON has none for. Numbers stay numbers wherever
+ * they are exact.
  */
 export function jsonValue(_key: string, value: unknown): unknown {
   if (typeof value === 'bigint')

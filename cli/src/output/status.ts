@@ -18,7 +18,7 @@ import { formatBytes, formatCount, formatDuration, formatShare } from './units.t
 const SILENT_SECONDS = 30;
 const MOST_BLOCKED = 10;
 
-/** In little room the tables are shortened, so that the top stays on the screen. */
+/** If there is little room, the tables are shortened so that the top stays on the screen. */
 export function renderStatus(status: Status, paint: Paint, room: Room = ALL_ROOM): string {
   const title = `${paint('bold', `stream ${status.stream}`)}  ${status.bucket}`;
   const facts = paint('dim', `source ${status.source}, ${status.format}, ${status.lanes} lanes`);
@@ -60,7 +60,7 @@ function blockedLines({ blocked }: LoadStatus, paint: Paint): string[] {
   return left > 0 ? [...lines, `         and ${formatCount(left)} more that are blocked`] : lines;
 }
 
-/** The end: nothing lags any more, and nothing has to run. */
+/** The load has ended: nothing lags any more, and nothing has to run. */
 function cutOver({ milestones: all }: Status): string {
   const at = all.findLast(({ of, name }) => of === 'load' && name === 'cutover')?.at ?? '';
   return `finished at ${at.slice(0, 19).replace('T', ' ')} UTC: the target is on its own, and nothing is loaded into it any more`;
@@ -72,7 +72,7 @@ function captureFacts(capture: CaptureStatus, isOver: boolean, paint: Paint): st
   if (capture.etaSeconds !== null) facts.push(`about ${formatDuration(capture.etaSeconds * 1000)} left`);
   facts.push(`${formatCount(capture.changes)} changes`);
   const isSilent = capture.secondsSinceCommit > SILENT_SECONDS;
-  // Who was told to stop, or has nothing left to do, lags behind nothing.
+  // A capture that was told to stop, or has nothing left to do, lags behind nothing.
   const mayStop = isOver || capture.phase === 'closed';
   if (capture.lagSeconds !== null && !mayStop) facts.push(`lag ${capture.lagSeconds} s`);
   else if (capture.watermarkAgeSeconds !== null) {

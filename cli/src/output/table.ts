@@ -1,4 +1,4 @@
-/** Tables without lines: a head, columns two spaces apart, numbers to the right. */
+/** Tables without lines: a head, columns two spaces apart, numbers aligned to the right. */
 import Table from 'cli-table3';
 import type { Paint } from './style.ts';
 

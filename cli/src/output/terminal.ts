@@ -1,6 +1,6 @@
 /**
- * stderr, shared by log lines and by progress lines that redraw themselves: while those are up,
- * they print the log.
+ * stderr, shared by log lines and by progress lines that redraw themselves. While progress lines
+ * are up, they print the log.
  */
 import type { LogDestination } from '@waybill/shared/base/logger';
 

@@ -7,7 +7,7 @@ const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 export function formatBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
-  // 1023.5 would be shown as 1024: the next unit begins where rounding says so.
+  // 1023.5 would be shown as 1024, so the next unit begins where rounding says so.
   while (value >= 999.5 && unit < BYTE_UNITS.length - 1) {
     value /= 1024;
     unit++;
@@ -49,7 +49,7 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(hours / 24)}d ${two(hours % 24)}h`;
 }
 
-/** 0 % to 100 %, and 100 only when it is all. */
+/** 0 % to 100 %. It is 100 only when it is all. */
 export function formatShare(part: number, whole: number): string {
   if (whole <= 0) return part > 0 ? '100 %' : '0 %';
   return `${Math.min(part >= whole ? 100 : 99, Math.floor((part / whole) * 100))} %`;

@@ -1,4 +1,4 @@
-/** What a verification found, for people. */
+/** Shows people what a verification found. */
 import { acceptName } from '@waybill/load/verify/acceptance';
 import {
   type DocumentDifference,
@@ -44,8 +44,8 @@ function count(number: number, what: string): string {
 }
 
 /**
- * Both sides are read one after the other while they are written to, so what was
- * counted is not of one moment.
+ * The two sides are read one after the other while they are written to, so the counts are not of
+ * one moment.
  */
 function countsLine({ collections }: VerifyReport): string[] {
   const moved = collections.filter(

@@ -1,6 +1,6 @@
 /**
- * Reads what a status needs: the logs from the bucket, progress from the target, the clock of the
- * source.
+ * Reads what a status needs: the logs from the bucket, the progress from the target, the clock of
+ * the source.
  */
 import { type LoadedProgress, readProgress } from '@waybill/load/progress/progress';
 import { streamIdentityText } from '@waybill/load/progress/stream-identity';
@@ -23,22 +23,22 @@ import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time
 import type { Status, Unreachable } from '../model/shape.ts';
 import { statusOf } from '../model/status.ts';
 
-/** Somebody looks at it: a bucket that is away is news, and not to be waited for. */
+/** Somebody is watching: report a bucket that is away soon, and do not wait for it. */
 const PATIENCE: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 5000 };
 
 export interface CollectSettings {
   readonly stream: string;
   readonly load: string;
-  /** Default: the one that the load's log tells. */
+  /** Default: the database that the load's log names. */
   readonly progressDatabase?: string | undefined;
 }
 
-/** Gives the same side each time; one that could not be opened is tried again. */
+/** Gives the same side each time. If it could not be opened, the next call tries again. */
 export type Side<T> = () => Promise<T>;
 
 export interface CollectDeps {
   readonly bucket: Bucket;
-  /** Null where it is not asked. */
+  /** Null if it is not asked. */
   readonly source: Side<MongoConnection> | null;
   readonly target: Side<Target> | null;
   readonly signal: AbortSignal;
@@ -49,7 +49,7 @@ interface OnTarget {
   readonly blocked: readonly Blocked[];
 }
 
-/** Repeated collecting reads only the commits that are new. */
+/** A repeated collect reads only the commits that are new. */
 export class StatusCollector {
   readonly #settings: CollectSettings;
   readonly #deps: CollectDeps;
@@ -62,19 +62,19 @@ export class StatusCollector {
   }
 
   /**
-   * A server that gives no answer is told of in the status, beside what the bucket knows.
+   * The status reports a server that gives no answer, beside what the bucket knows.
    * @throws STREAM_MISSING, MANIFEST_CORRUPT, and errors of the bucket
    */
   async collect(): Promise<Status> {
     const { bucket, source, target, signal } = this.#deps;
     const { stream, load } = this.#settings;
     const identity = await readStream(bucket, streamPrefix(stream), { signal, retryPolicy: PATIENCE });
-    // The load's side first: what it has reached must not look like more than the stream has.
+    // The load's side comes first: it must not seem to have reached more than the stream has.
     this.#load = await this.#advance(loadPrefix(stream, load), this.#load);
     const unreachable: Unreachable[] = [];
     const onTarget = await ask('target', target, unreachable, (opened) => this.#progressOn(opened, identity));
     this.#stream = await this.#advance(streamPrefix(stream), this.#stream);
-    // Last, so that lag is not made smaller by the time that reading took.
+    // This comes last, so that the time spent reading does not make the lag smaller.
     const sourceTime = await ask('source', source, unreachable, (connection) =>
       currentOperationTime(connection, { signal }),
     );
@@ -89,7 +89,7 @@ export class StatusCollector {
     });
   }
 
-  /** Of another target than the load's, nothing is told: nobody should take it for the load's. */
+  /** Tells nothing about another target than the load's: nobody should take it for the load's. */
   async #progressOn(target: Target, identity: StreamIdentity): Promise<OnTarget> {
     const { stream, load, progressDatabase: given = null } = this.#settings;
     const before = this.#load ?? EMPTY_STATE;
@@ -117,7 +117,9 @@ export class StatusCollector {
   }
 }
 
-/** Null where it is not asked, or gives no answer: then `unreachable` tells why. */
+/**
+ * Null if the side is not asked or gives no answer. If it gives no answer, `unreachable` tells why.
+ */
 async function ask<S, T>(
   side: Unreachable['side'],
   open: Side<S> | null,

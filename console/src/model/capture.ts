@@ -11,7 +11,7 @@ import type { CapturePhase, CaptureStatus, CollectionStatus, Share } from './sha
 export interface CaptureInput {
   readonly identity: StreamIdentity;
   readonly stream: StreamState;
-  /** Null where the source was not asked. */
+  /** Null if the source was not asked. */
   readonly sourceTime: ClusterTime | null;
   /** Milliseconds since 1970. */
   readonly now: number;
@@ -70,8 +70,8 @@ function shareOf(stream: StreamState, collections: readonly CollectionStatus[]):
 }
 
 /**
- * Both ends by the writer's clock. A pause between two runs counts as slow, which errs on the
- * careful side.
+ * Both times are by the writer's clock. A pause between two runs counts as slow copying, which errs
+ * on the careful side.
  */
 function etaSeconds(stream: StreamState, snapshot: Share): number | null {
   const started = milestoneOf(stream, 'snapshot-started');

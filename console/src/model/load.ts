@@ -1,4 +1,6 @@
-/** How far a load is, from its log and, where the target was asked, its progress there. Pure. */
+/**
+ * How far a load is, from its log and its progress on the target, if the target was asked. Pure.
+ */
 import { hasReached } from '@waybill/load/progress/load-log';
 import { type LoadedProgress, slowest } from '@waybill/load/progress/progress';
 import type { LoadFilter, Takes } from '@waybill/load/settings/load-filter';
@@ -15,7 +17,7 @@ export interface LoadInput {
   readonly name: string;
   readonly log: StreamState;
   readonly progress: LoadedProgress | null;
-  /** What the target refuses; absent where it was not asked. */
+  /** What the target refuses; absent if the target was not asked. */
   readonly blocked?: readonly Blocked[] | undefined;
 }
 
@@ -47,7 +49,7 @@ export function loadOf(
   };
 }
 
-/** The target knows of the first phases at once; of the later ones the load's log is the record. */
+/** The target knows of the first phases at once. The load's log is the record of the later ones. */
 function loadPhase(
   log: StreamState,
   progress: LoadedProgress | null,

@@ -1,4 +1,4 @@
-/** What `waybill status` tells; this is also its JSON. */
+/** What `waybill status` tells. This is also its JSON. */
 import type { Blocked } from '@waybill/load/structure/blocked';
 import type { Milestone } from '@waybill/shared/manifest/commit';
 
@@ -19,7 +19,7 @@ export interface Status {
   readonly source: string;
   readonly format: string;
   readonly lanes: number;
-  /** Sides that were asked and gave no answer: what they alone know is null below. */
+  /** Sides that were asked and gave no answer. Facts that only they know are null below. */
   readonly unreachable: readonly Unreachable[];
   readonly capture: CaptureStatus;
   readonly load: LoadStatus | null;
@@ -29,7 +29,7 @@ export interface Status {
 
 export interface Unreachable {
   readonly side: 'source' | 'target';
-  /** Of the error codes. */
+  /** One of the error codes. */
   readonly code: string;
   readonly message: string;
   readonly hint: string | null;
@@ -44,12 +44,14 @@ export interface CaptureStatus {
   readonly writer: string;
   /** Number of the newest commit. */
   readonly commit: number;
-  /** By the clocks of writer and reader: a hint whether it runs, no more. */
+  /** By the clocks of writer and reader: only a hint that the capture runs. */
   readonly secondsSinceCommit: number;
   readonly watermark: string | null;
-  /** Source's operation time minus watermark; null where the source was not asked (--source). */
+  /**
+   * The source's operation time minus the watermark; null if the source was not asked (--source).
+   */
   readonly lagSeconds: number | null;
-  /** The watermark's age by this machine's clock: what to go by where the source was not asked. */
+  /** The watermark's age by this machine's clock. Go by it if the source was not asked. */
   readonly watermarkAgeSeconds: number | null;
   readonly sequence: number;
   readonly changes: number;
@@ -57,7 +59,7 @@ export interface CaptureStatus {
   readonly segments: number;
   readonly bucketBytes: number;
   readonly snapshot: Share;
-  /** At the average rate so far; null where there is none or it is done. */
+  /** At the average rate so far; null if there is no rate or the snapshot is done. */
   readonly etaSeconds: number | null;
 }
 
@@ -74,24 +76,24 @@ export interface LoadStatus {
   readonly phase: LoadPhase;
   readonly epoch: number;
   readonly writer: string;
-  /** What it takes of the stream; both empty: everything. */
+  /** What the load takes of the stream; everything if both are empty. */
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   /**
-   * Applied up to here by every lane; null where the target was not asked (--target) or nothing is
-   * applied.
+   * Every lane has applied the stream up to here. Null if the target was not asked (--target) or
+   * nothing is applied.
    */
   readonly watermark: string | null;
   /** The stream's watermark minus the load's. */
   readonly lagSeconds: number | null;
   readonly sequence: number | null;
-  /** Change records of the stream that are not applied. */
+  /** Change records of the stream that are not applied yet. */
   readonly changesBehind: number | null;
   readonly snapshotSegments: number | null;
-  /** Of what the load takes. */
+  /** Counts only what the load takes. */
   readonly snapshotSegmentsTotal: number;
   readonly snapshotDocuments: number | null;
-  /** Views, options and indexes that the target refuses; null where the target was not asked. */
+  /** Views, options and indexes that the target refuses; null if the target was not asked. */
   readonly blocked: readonly Blocked[] | null;
 }
 
@@ -105,8 +107,8 @@ export interface CollectionStatus {
   readonly chunks: number;
   readonly chunksDone: number;
   /**
-   * Snapshot documents on the target; null where it was not asked, or the load does not take the
-   * collection.
+   * Snapshot documents on the target. Null if the target was not asked or the load does not take
+   * the collection.
    */
   readonly applied: number | null;
 }

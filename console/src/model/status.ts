@@ -1,4 +1,4 @@
-/** What `waybill status` knows, computed from the folded logs and the target's progress. Pure. */
+/** Computes what `waybill status` knows from the folded logs and the target's progress. Pure. */
 import { EVERYTHING, recordedFilter, takesOf } from '@waybill/load/settings/load-filter';
 import { type CaptureInput, captureOf } from './capture.ts';
 import { collectionsOf } from './collections.ts';

@@ -1,23 +1,24 @@
 /**
- * Memory of one size, used again. New buffers of megabytes cost twice: a page fault every 4 KiB,
- * and, since they lie outside of the engine's heap, a full collection after every few of them.
+ * Memory of one size, used again. New buffers of megabytes cost twice. Each causes a page fault
+ * every 4 KiB. They lie outside the engine's heap, so the engine does a full collection after every
+ * few of them.
  *
- * Give a buffer back only when nobody reads or fills it any more. One that is never given back (by
- * an upload that failed, say) is left to the collector.
+ * Give a buffer back only when nobody reads or fills it any more. The collector takes a buffer that
+ * is never given back, after a failed upload for example.
  */
 export class BufferPool {
-  /** Of a buffer, in bytes. */
+  /** The size of a buffer, in bytes. */
   readonly size: number;
   readonly #most: number;
   readonly #free: Buffer[] = [];
 
-  /** Keeps no more than `most` buffers that nobody uses. */
+  /** Keeps at most `most` unused buffers. */
   constructor(size: number, most: number) {
     this.size = size;
     this.#most = most;
   }
 
-  /** A buffer of at least that many bytes, with anything in it. */
+  /** Returns a buffer of at least `bytes` bytes, with any content. */
   take(bytes = this.size): Buffer {
     if (bytes > this.size) return Buffer.allocUnsafeSlow(bytes);
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.size);

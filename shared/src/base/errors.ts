@@ -11,8 +11,8 @@ export interface ErrorDetails {
   readonly context?: ErrorContext | undefined;
   readonly cause?: unknown;
   /**
-   * Where one code is met in two ways, for instance a lost server that was never there; default:
-   * the code's.
+   * Set it if one code has two cases: a lost server that was never there, for example. Default: the
+   * code's kind.
    */
   readonly kind?: ErrorKind | undefined;
 }

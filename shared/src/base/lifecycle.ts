@@ -1,7 +1,6 @@
 /**
- * Waiting, stopping and time limits. Every wait of the program takes an AbortSignal; an abort's
- * reason is a WaybillError, so that what surfaces is a code and an exit code and never a bare
- * AbortError.
+ * Waiting, stopping and time limits. Every wait of the program takes an AbortSignal. An abort's
+ * reason is a WaybillError, so a code and an exit code surface, and never a bare AbortError.
  */
 import { WaybillError } from './errors.ts';
 
@@ -16,7 +15,7 @@ export function interrupted(message = 'stopped on request', cause?: unknown): Wa
 }
 
 /**
- * What an aborted signal stands for: its own reason where that is a WaybillError, otherwise
+ * The error that an aborted signal stands for: its own reason if that is a WaybillError, otherwise
  * INTERRUPTED.
  */
 export function abortReason(signal: AbortSignal): WaybillError {
@@ -29,7 +28,8 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 }
 
 /**
- * Waits `ms` milliseconds; rejects with the signal's reason, at once where it is aborted already.
+ * Waits `ms` milliseconds. Rejects with the signal's reason, at once if the signal is aborted
+ * already.
  */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -53,8 +53,9 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 /**
- * The promise, or the signal's reason if that comes first. The work behind the promise is not
- * stopped by this: for operations that take no signal. Its late rejection is swallowed.
+ * Settles like the promise, or rejects with the signal's reason if that comes first. It does not
+ * stop the work behind the promise: use it for operations that take no signal. A late rejection of
+ * the promise is swallowed.
  */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;
@@ -72,7 +73,7 @@ export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | un
 
 /**
  * A controller that also aborts, with the same reason, when any parent does. Dispose it when the
- * work ends: a parent lives as long as the process, and the listeners on it would pile up
+ * work ends. A parent lives as long as the process, and listeners would pile up on it
  * (AbortSignal.any keeps such lists too).
  */
 export class LinkedAbort implements Disposable {
@@ -116,11 +117,11 @@ export interface StopSignalOptions {
   /** Called once, on the first signal: tell the user that a second one exits at once. */
   readonly onStop?: ((signalName: string) => void) | undefined;
   /**
-   * Signals this close to the first are the same wish, in milliseconds; default 0. A Ctrl-C at a
-   * terminal reaches a launcher and its child, and the launcher forwards its own.
+   * Signals within this many milliseconds of the first express the same wish; default 0. A Ctrl-C
+   * at a terminal reaches a launcher and its child, and the launcher forwards its own.
    */
   readonly sameWishMs?: number | undefined;
-  /** Where signals come from and how to leave; the process itself unless a test says otherwise. */
+  /** The source of the signals; the process itself unless a test passes another. */
   readonly source?: SignalSource | undefined;
   readonly exit?: ((code: number) => void) | undefined;
 }
@@ -133,8 +134,8 @@ export interface SignalSource {
 const SECOND_SIGNAL_EXIT_CODE = 130;
 
 /**
- * First SIGINT or SIGTERM: a graceful stop, by the signal. Second: exit at once with 130; nothing
- * is lost by that either, since what no commit names does not exist.
+ * The first SIGINT or SIGTERM stops gracefully, through the signal. The second exits at once with
+ * 130. That loses nothing either: data that no commit names does not exist.
  */
 export function stopSignal(options: StopSignalOptions = {}): StopSignal {
   const source: SignalSource = options.source ?? process;

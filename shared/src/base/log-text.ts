@@ -1,14 +1,14 @@
-/** Log lines for people: `12:34:56 WARN:  message  name=value …`, out of pino's JSON. */
+/** Makes log lines for people out of pino's JSON: `12:34:56 WARN:  message  name=value …`. */
 import { createRequire } from 'node:module';
 import type { prettyFactory as PrettyFactory } from 'pino-pretty';
 import { printable } from './printable.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** As wide as the longest level, so that messages begin in one column. */
+/** The width of the longest level: messages begin in one column. */
 const LEVEL_WIDTH = 'error'.length;
 
-/** pino-pretty is loaded with the first line: many commands log nothing. */
+/** Loads pino-pretty with the first line, because many commands log nothing. */
 export function textLines(colors: boolean): (line: string) => string {
   let pretty: ((fields: object) => string) | undefined;
   return (line) => {
@@ -25,7 +25,7 @@ function prettyPrinter(colorize: boolean): (fields: object) => string {
   return prettyFactory({
     colorize,
     messageKey: 'message',
-    // The message brings the fields along, as name=value.
+    // The message has the fields already, as name=value.
     hideObject: true,
     translateTime: false,
     customPrettifiers: { time: (time) => String(time).slice(11, 19) },
@@ -42,7 +42,9 @@ function pair([name, value]: readonly [string, unknown]): string {
   return `${name}=${formatValue(`${value.code ?? value.name}: ${value.message}`)}`;
 }
 
-/** Stacks of errors, indented so that no line of them can pass for a line of the log. */
+/**
+ * Stacks of errors. They are indented, so that none of their lines can pass for a line of the log.
+ */
 function stacks(fields: Fields): string {
   return Object.values(fields)
     .filter(isErrorDescription)

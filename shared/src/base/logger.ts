@@ -1,7 +1,7 @@
 /**
- * Logging: one line per commit or batch at debug, per milestone or change of state at info. The
- * message is a stable lower-case phrase, the data is in fields. Text for people, JSON for machines,
- * both on stderr; stdout is for results.
+ * Logging: one line per commit or batch at debug, one per milestone or change of state at info. The
+ * message is a stable lower-case phrase; the data is in fields. The format is text for people or
+ * JSON for machines. Both go to stderr, because stdout is for results.
  */
 import { destination, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
 import { WaybillError } from './errors.ts';
@@ -20,11 +20,11 @@ export interface Logger {
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
   /**
-   * At most one line per message and 30 s; the next one says how many were left out. For warnings
-   * inside loops.
+   * Writes at most one line per message in 30 s. The next line says how many were left out. For
+   * warnings inside loops.
    */
   warnThrottled(message: string, fields?: LogFields): void;
-  /** Fields for every line of the child, such as component, stream, load, lane, epoch. */
+  /** The child adds these fields to every line: component, stream, load, lane, epoch and so on. */
   child(fields: LogFields): Logger;
   isDebug(): boolean;
 }
@@ -44,7 +44,7 @@ export interface LoggerOptions {
 }
 
 const THROTTLE_MS = 30_000;
-/** Bounds the memory of throttling, should a caller put data into messages. */
+/** Bounds the memory of throttling, if a caller puts data into messages. */
 const THROTTLED_MESSAGES = 1000;
 
 export function createLogger(options: LoggerOptions = {}): Logger {
@@ -85,8 +85,8 @@ interface Throttle {
 class FieldLogger implements Logger {
   readonly #pino: PinoLogger;
   /**
-   * Of every line. Not pino's own children: these would write a name twice that a child or a line
-   * has again.
+   * Fields of every line. They are not given to pino's own children: those write a name twice if a
+   * child or a line has it again.
    */
   readonly #fields: Record<string, unknown>;
   readonly #throttles: Map<string, Throttle>;
@@ -138,7 +138,7 @@ class FieldLogger implements Logger {
   }
 }
 
-/** Every line has these of its own. */
+/** Every line has its own fields of these names. */
 const OF_THE_LINE: ReadonlySet<string> = new Set(['level', 'time', 'message']);
 
 function presentable(fields: LogFields | undefined): Record<string, unknown> {
@@ -149,11 +149,11 @@ function presentable(fields: LogFields | undefined): Record<string, unknown> {
   return result;
 }
 
-/** Bytes may be a document or a token: only their number is shown. */
+/** Bytes may be a document or a token, so only their number is shown. */
 function presentableValue(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return redact(value);
   if (typeof value === 'number') return Number.isInteger(value) ? value : Math.round(value * 1000) / 1000;
-  // A number as a number, but for what JSON would not give back exactly.
+  // A number stays a number, unless JSON would not give it back exactly.
   if (typeof value === 'bigint')
     return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
   if (typeof value !== 'object' || value === null) return value;
@@ -169,8 +169,8 @@ function presentableValue(value: unknown, depth: number): unknown {
 }
 
 /**
- * Code, message and causes; the stack only of what is not one of our own, and that is a defect to
- * find.
+ * Returns the code, message and cause. Only an error that is not one of ours also gets its stack:
+ * it is a defect to find.
  */
 export function describeError(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: redact(String(error)) };

@@ -1,7 +1,7 @@
 /**
- * Prometheus metrics, declared in one table. What the stats count already is read from them when
- * somebody scrapes (`observeCapture`, `observeLoad`); services touch only what stats can not hold:
- * durations and retries by code.
+ * Prometheus metrics, declared in one table. Each scrape reads what the stats already count
+ * (`observeCapture`, `observeLoad`). Services touch only what stats cannot hold: durations and
+ * retries by code.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type ClusterTime, clusterTimeSeconds } from './position.ts';
@@ -152,7 +152,8 @@ function createMetric(each: MetricEntry, registry: Registry): Counter | Gauge | 
   const options = { name: each.name, help: each.help, labelNames: [...each.labels], registers: [registry] };
   if (each.type === 'counter') return new Counter(options);
   if (each.type === 'gauge') {
-    // Absent until it is known: a watermark of 0 would read as a lag of half a century.
+    // The gauge is absent until its value is known: a watermark of 0 would read as a lag of half a
+    // century.
     const gauge = new Gauge(options);
     if (each.labels.length === 0) gauge.remove();
     return gauge;
@@ -194,7 +195,7 @@ export function lagSeconds(ahead: bigint, behind: bigint): number {
   return Math.max(0, clusterTimeSeconds(ahead) - clusterTimeSeconds(behind));
 }
 
-/** Absent while the bucket is away: what is ahead is not known then. */
+/** The lag is absent while the bucket is away: nobody knows then what is ahead. */
 function setLag(gauge: Gauge<never>, stats: RunStats, ahead: ClusterTime | null): void {
   if (ahead === null || stats.watermark === null) return;
   if (bucketAwayMs(stats, performance.now()) !== null) gauge.remove();

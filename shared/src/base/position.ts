@@ -1,10 +1,9 @@
 /**
  * Positions in a stream's source.
  *
- * A cluster time is a BSON Timestamp as one unsigned 64-bit number, seconds in the high half and
- * the increment in the low half, so that `<` orders it. It is never a JavaScript number: 2^53 is
- * not enough. Its text form is `<seconds>:<increment>`; that is what manifests, reports and logs
- * hold.
+ * A cluster time is a BSON Timestamp as one unsigned 64-bit number, with the seconds in the high
+ * half and the increment in the low half, so that `<` orders it. It is never a JavaScript number:
+ * 2^53 is not enough. Manifests, reports and logs hold its text form, `<seconds>:<increment>`.
  */
 export type ClusterTime = bigint;
 
@@ -24,7 +23,7 @@ export function formatClusterTime(time: ClusterTime): string {
   return `${clusterTimeSeconds(time)}:${clusterTimeIncrement(time)}`;
 }
 
-/** Inverse of {@link formatClusterTime}; undefined where the text is not of that form. */
+/** Inverse of {@link formatClusterTime}; undefined if the text does not have that form. */
 export function parseClusterTime(text: string): ClusterTime | undefined {
   const match = /^(\d{1,10}):(\d{1,10})$/.exec(text);
   if (!match) return undefined;

@@ -1,25 +1,29 @@
 /**
- * Text that somebody else chose, a collection's name say, for a terminal or a log: nothing in it
- * moves the cursor, hides or turns round what stands beside it, or begins a line of its own.
+ * Makes text that somebody else chose, such as a collection's name, safe for a terminal or a log.
+ * Nothing in it can move the cursor, hide or turn round the text beside it, or begin a line of its
+ * own.
  */
 
 /**
- * Control characters (C0, C1, DEL), line and paragraph separators, directions of writing,
- * and halves of characters.
+ * Control characters (C0, C1, DEL), line and paragraph separators, writing directions, and halves
+ * of characters.
  */
 const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Cs}]/gu;
 
-/** On one line. The escapes are those of JSON, so JSON text stays JSON, and says the same. */
+/** Puts text on one line. The escapes are JSON's own, so JSON text stays JSON and says the same. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** The same, where line feeds are ours. */
+/** Does the same, but keeps line feeds: they are ours. */
 export function printableLines(text: string): string {
   return text.split('\n').map(printable).join('\n');
 }
 
-/** All strings in a report, before it is rendered: what is rendered afterwards is ours alone. */
+/**
+ * Escapes all strings in a report before it is rendered. Everything that the renderer adds is ours
+ * alone.
+ */
 export function printableData<T>(value: T): T {
   if (typeof value === 'string') return printable(value) as T;
   if (Array.isArray(value)) return value.map(printableData) as T;

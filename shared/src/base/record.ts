@@ -1,10 +1,10 @@
 import type { ClusterTime } from './position.ts';
 
-/** `read` is a document read at rest; the others are what the change stream called them. */
+/** `read` is a document read at rest. The other names are the change stream's own. */
 export type Operation = 'read' | 'insert' | 'update' | 'replace' | 'delete';
 
 /**
- * Where `document` came from.
+ * The origin of `document`.
  * snapshot: read at rest. event: the event carried it (insert, replace). lookup: read by identity
  * after the event, so it may be newer than the event; with a delete, the document that has its
  * `_id` under another shard key. postImage: the server's stored post-image. superseded: a later
@@ -37,7 +37,7 @@ export interface DataRecord {
   /** `database.collection`; a database name holds no dot, so the first one divides. */
   readonly namespace: string;
   readonly collectionUuid: Uint8Array | null;
-  /** The event's cluster time; for a snapshot document T0, since its state is of then or later. */
+  /** The event's cluster time. A snapshot document has T0, since its state is of then or later. */
   readonly clusterTime: ClusterTime;
   /** Milliseconds since 1970 as the server gave it, or null. */
   readonly wallTime: number | null;
@@ -50,16 +50,13 @@ export interface DataRecord {
   readonly update: Uint8Array | null;
   /** Raw pre-image, or null. */
   readonly before: Uint8Array | null;
-  /**
-   * The same bytes as places, where the record can tell them: copied from there, no slices need to
-   * be made.
-   */
+  /** The same bytes as places, if the record knows them. A copy from there needs no slices. */
   readonly packed?: PackedBytes | undefined;
 }
 
 /**
- * Where the bytes of a record lie. A place is that of a document's first byte, which tells its
- * size; -1 where there is none.
+ * The places of a record's bytes. A place is the offset of a document's first byte, and the
+ * document begins with its size. The place is -1 if there is nothing.
  */
 export interface PackedBytes {
   readonly source: Buffer;
@@ -72,12 +69,12 @@ export interface PackedBytes {
   readonly timeAt: number;
   /** A date's eight bytes. */
   readonly wallTimeAt: number;
-  /** What the document lies in: `source`, or the reply of a lookup. */
+  /** The buffer that holds the document: `source`, or the reply of a lookup. */
   readonly imageSource: Buffer;
   readonly imageAt: number;
 }
 
-/** Bytes of a record's document; 0 where it has none. */
+/** The size of a record's document in bytes; 0 if it has none. */
 export function documentBytes(record: DataRecord): number {
   const { packed } = record;
   if (packed === undefined) return record.document?.length ?? 0;

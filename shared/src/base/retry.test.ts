@@ -111,7 +111,7 @@ describe('retry', () => {
 describe('nested retries', () => {
   const ATTEMPT_MS = 1000;
 
-  /** How long two retries, one in the other, go on at what never succeeds. */
+  /** How long two nested retries go on with a call that never succeeds. */
   async function lastsMs(inner: (outer: RetryBudget) => RetryBudget | undefined): Promise<number> {
     const clock = fakeClock();
     const request = async (): Promise<void> => {
@@ -126,7 +126,7 @@ describe('nested retries', () => {
 
   it('end within the one budget of the outermost', async () => {
     expect(await lastsMs((outer) => outer)).toBeLessThanOrEqual(DEFAULT_RETRY.maxElapsedMs + ATTEMPT_MS);
-    // It is the budget that ends them: without it two minutes become nearly four.
+    // The budget ends them: without it two minutes become nearly four.
     expect(await lastsMs(() => undefined)).toBeGreaterThan(1.8 * DEFAULT_RETRY.maxElapsedMs);
   });
 

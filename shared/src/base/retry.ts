@@ -1,11 +1,12 @@
 /**
- * Tries again what may pass by itself. The policy is data; only errors of kind `transient` are
- * tried again, unless the caller names others.
+ * Retries failures that may pass by themselves. The policy is data. Only errors of kind `transient`
+ * are retried, unless the caller names others.
  *
- * Retries nest: a call to a store is repeated by the store's client, and as a whole by its caller.
- * Both together keep to one time limit: the outer retry makes a {@link RetryBudget} and passes it
- * down with the options of each call; the inner retry takes from it. At most two layers: code that
- * is handed a budget and would only repeat the same call as a whole must not retry at all.
+ * Retries nest: a store's client repeats a call to the store, and its caller repeats the call as a
+ * whole. Both together keep to one time limit. The outer retry makes a {@link RetryBudget} and
+ * passes it down with the options of each call; the inner retry takes from it. There are at most
+ * two layers: code that is handed a budget and would only repeat the same call as a whole must not
+ * retry at all.
  */
 import { isTransient } from './errors.ts';
 import { sleep, throwIfAborted } from './lifecycle.ts';
@@ -34,9 +35,9 @@ export const DEFAULT_RETRY: RetryPolicy = {
 
 export interface RetryOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Of a caller that retries, too: no attempt starts after its end. */
+  /** The budget of a caller that retries too: no attempt starts after its end. */
   readonly budget?: RetryBudget | undefined;
-  /** Before each wait; for a log line and `waybill_retries_total`. */
+  /** Called before each wait, for a log line and `waybill_retries_total`. */
   readonly onRetry?: ((error: unknown, attempt: number, delayMs: number) => void) | undefined;
   /** Default {@link isTransient}. */
   readonly retryable?: ((error: unknown) => boolean) | undefined;
@@ -64,15 +65,15 @@ export class RetryBudget {
     this.#endsAt = within ? Math.min(endsAt, within.#endsAt) : endsAt;
   }
 
-  /** Whether an attempt may start after a wait of so many milliseconds. */
+  /** True if an attempt may start after a wait of `delayMs`. */
   allows(delayMs: number): boolean {
     return this.#clock.now() + delayMs <= this.#endsAt;
   }
 }
 
 /**
- * Counts failures in a row, for a loop that makes progress between them. {@link retry} is the same
- * for a single call.
+ * Counts failures in a row, for a loop that makes progress between them. {@link retry} does the
+ * same for a single call.
  */
 export class Retries {
   readonly #policy: RetryPolicy;
@@ -90,7 +91,7 @@ export class Retries {
     this.#progressAt = this.#clock.now();
   }
 
-  /** To be passed to the calls that an attempt makes. */
+  /** Pass it to the calls that an attempt makes. */
   get budget(): RetryBudget {
     const sinceProgressMs = this.#clock.now() - this.#progressAt;
     this.#budget ??= new RetryBudget(this.#policy.maxElapsedMs - sinceProgressMs, undefined, this.#clock);
@@ -98,8 +99,9 @@ export class Retries {
   }
 
   /**
-   * Something has worked, so the next failure counts as the first. The time starts anew, and no
-   * longer ends with the caller's budget: a long transfer may go on after a failure in its midst.
+   * Something has worked, so the next failure counts as the first. The time limit starts anew and
+   * no longer ends with the caller's budget: a long transfer may go on after a failure in its
+   * midst.
    */
   progressed(): void {
     this.#failures = 0;
@@ -107,7 +109,7 @@ export class Retries {
     this.#progressAt = this.#clock.now();
   }
 
-  /** Waits before the next attempt; throws the error if there is to be none. */
+  /** Waits before the next attempt. Throws the error if there will be none. */
   async failed(error: unknown): Promise<void> {
     const { signal, onRetry, retryable = isTransient } = this.#options;
     const attempt = ++this.#failures;
@@ -120,7 +122,8 @@ export class Retries {
 }
 
 /**
- * Wait before attempt `attempt + 1`, in milliseconds; attempts count from 1, `random` is in [0, 1).
+ * The wait before attempt `attempt + 1`, in milliseconds. Attempts count from 1; `random` is in [0,
+ * 1).
  */
 export function backoffMs(policy: RetryPolicy, attempt: number, random: number): number {
   const whole = Math.min(policy.maxMs, policy.initialMs * policy.factor ** (attempt - 1));
@@ -128,8 +131,8 @@ export function backoffMs(policy: RetryPolicy, attempt: number, random: number):
 }
 
 /**
- * Runs the operation until it succeeds, fails for good, or the policy gives up; then with the last
- * error. An abort ends a wait at once with the signal's reason. Each attempt must make its own
+ * Runs the operation until it succeeds, fails for good, or the policy gives up; then it throws the
+ * last error. An abort ends a wait at once with the signal's reason. Each attempt must make its own
  * connections and cursors, and pass the budget on to calls that retry.
  */
 export async function retry<T>(

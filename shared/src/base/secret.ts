@@ -1,4 +1,4 @@
-/** Values that must not be shown, and a net under those who forget (INV-9). */
+/** Values that must not be shown, and a safety net for code that forgets it (INV-9). */
 import { inspect } from 'node:util';
 
 const HIDDEN = '***';
@@ -29,11 +29,11 @@ export class Secret {
   }
 }
 
-// Greedy up to the last @ of the authority: an unescaped @ inside a password must not show its
-// rest. The words user:password stand in examples.
+// Matches greedily up to the last @ of the authority: an unescaped @ inside a password must not
+// show the rest of it. Examples use the words user:password.
 /**
- * Of ours up to the very last @ there is: a password may hold a slash or question mark as it is,
- * too.
+ * For MongoDB URLs, matches up to the very last @ of the word: a password may also hold an
+ * unescaped slash or question mark.
  */
 const OUR_CREDENTIALS = /(mongodb(?:\+srv)?:\/\/)(?!user:password@)[^\s"']+@/gi;
 const CREDENTIALS = /([a-z][a-z0-9+.-]*:\/\/)(?!user:password@)[^/\s?#"']+@/gi;

@@ -1,18 +1,18 @@
 /**
- * What a running capture or load tells about itself: plain mutable objects that the service updates
- * in place and that the command's progress display and the metrics sample on their own timers.
- * Counters are of this run unless said otherwise.
+ * What a running capture or load tells about itself. These are plain mutable objects: the service
+ * updates them in place. The command's progress display and the metrics sample them on their own
+ * timers. Counters are of this run unless said otherwise.
  */
 import type { ClusterTime } from './position.ts';
 
-/** What a segment that is being written holds so far. */
+/** The content so far of a segment that is being written. */
 export interface OpenCount {
   readonly records: number;
   readonly documentBytes: number;
 }
 
 export interface CollectionProgress {
-  /** Durable: committed, or on the target. Those of earlier runs are among them. */
+  /** Durable documents: committed, or on the target. Includes the documents of earlier runs. */
   documents: number;
   /** An estimate, from the inventory. */
   documentsTotal: number;
@@ -31,9 +31,11 @@ export interface RunStats {
   /** starting, snapshot, indexes, changes, stopping, done */
   phase: string;
   readonly startedAt: number;
-  /** Of the whole snapshot, whoever copied it; empty in a run that began after it was done. */
+  /**
+   * The whole snapshot, no matter which run copied it. Empty in a run that began after it was done.
+   */
   readonly collections: Map<string, CollectionProgress>;
-  /** Change records; and the bytes of documents and deltas in them. */
+  /** Change records, and the bytes of documents and deltas in them. */
   changes: number;
   changeBytes: number;
   /** The last sequence captured or applied. */
@@ -47,7 +49,7 @@ export interface RunStats {
 
 export interface CaptureStats extends RunStats {
   readonly kind: 'capture';
-  /** The newest operation time that the source told. Lag is this minus the watermark. */
+  /** The newest operation time that the source gave. Lag is this minus the watermark. */
   sourceTime: ClusterTime | null;
   commits: number;
   /** Seconds that the last commit took, segment upload included. */
@@ -63,7 +65,7 @@ export interface CaptureStats extends RunStats {
 export interface LoadStats extends RunStats {
   readonly kind: 'load';
   /**
-   * Watermark of the stream in the bucket, as far as it was read. Lag is this minus the load's
+   * The watermark of the stream in the bucket, as far as it was read. Lag is this minus the load's
    * watermark.
    */
   streamWatermark: ClusterTime | null;
@@ -91,14 +93,14 @@ const runStats = (): RunStats => ({
 });
 
 /**
- * An attempt may wait for its answer longer than this; then the failure is news again when it
+ * An attempt may wait longer than this for its answer. Its failure is then news again when it
  * comes.
  */
 const ATTEMPT_MS = 5000;
 
 /**
- * A call to the bucket failed and is tried again after `delayMs`. Until that has had its chance
- * the bucket counts as away.
+ * Records that a call to the bucket failed and is tried again after `delayMs`. The bucket counts as
+ * away until that attempt has had its chance.
  */
 export function noteBucketFailure(stats: RunStats, delayMs: number): void {
   const now = performance.now();
@@ -106,8 +108,8 @@ export function noteBucketFailure(stats: RunStats, delayMs: number): void {
 }
 
 /**
- * For how long the bucket has been away, in milliseconds; null where it is there.
- * `at` of the monotonic clock.
+ * How long the bucket has been away, in milliseconds; null if it is there. `at` is of the monotonic
+ * clock.
  */
 export function bucketAwayMs({ bucketFailing }: Pick<RunStats, 'bucketFailing'>, at: number): number | null {
   return bucketFailing && at < bucketFailing.until ? Math.max(0, at - bucketFailing.since) : null;
@@ -142,7 +144,7 @@ export function createLoadStats(): LoadStats {
   };
 }
 
-/** The collection's entry, made with zeroes where it is new. */
+/** Returns the collection's entry; a new entry has zeroes. */
 export function collectionProgress(stats: RunStats, namespace: string): CollectionProgress {
   let progress = stats.collections.get(namespace);
   if (!progress) {
@@ -179,14 +181,14 @@ export interface Totals {
   bytesTotal: number;
   earlierDocuments: number;
   earlierBytes: number;
-  /** Read, but not committed yet: beside `documents` and `bytes`, not in them. */
+  /** Read, but not committed yet. `documents` and `bytes` do not include them. */
   openDocuments: number;
   openBytes: number;
   collections: number;
   collectionsDone: number;
 }
 
-/** Sums over collections. An estimate that proved too small does not make a sum pass its total. */
+/** Sums over collections. A sum does not pass its total, even if an estimate proved too small. */
 export function totals(stats: Pick<RunStats, 'collections'>): Totals {
   const sum: Totals = {
     documents: 0,

@@ -1,14 +1,14 @@
 import { abortReason, interrupted } from './lifecycle.ts';
 
 /**
- * How long a clean stop waits for the bucket, in milliseconds. Supervisors kill after ten seconds
- * or later; what is left of them is for closing.
+ * A clean stop waits this many milliseconds for the bucket. Supervisors kill after ten seconds or
+ * later; the rest of that time is for closing.
  */
 const STOP_GRACE_MS = 7000;
 
 /**
- * Aborts some time after a stop was asked for: what was under way then, and waits for a bucket that
- * does not take it, is given up. That leaves what a crash at that moment would leave.
+ * Aborts some time after a stop was asked for. Work that was under way then is given up, and so are
+ * waits for a bucket that does not take it. That leaves the same as a crash at that moment.
  */
 export class StopGrace implements Disposable {
   readonly #controller = new AbortController();

@@ -1,4 +1,4 @@
-/** "Did you mean …?" for a name that nobody has. */
+/** Suggests a name, as in "Did you mean …?", for a name that does not exist. */
 
 /** The known name that is closest, if it is close enough to be a slip of the finger. */
 export function closest(unknown: string, known: Iterable<string>): string | undefined {
@@ -15,7 +15,8 @@ export function closest(unknown: string, known: Iterable<string>): string | unde
 }
 
 /**
- * Insertions, deletions, replacements and swaps of neighbours that turn one text into the other.
+ * The number of insertions, deletions, replacements and swaps of neighbours that turn one text into
+ * the other.
  */
 export function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];

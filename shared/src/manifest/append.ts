@@ -27,8 +27,9 @@ export interface EncodedCommit extends ChainedCommit {
 }
 
 /**
- * How a process signs its commits. Where the bucket is unfenced each one says so, for whoever finds
- * a broken chain later; in this field, because it is for people and every reader takes any text.
+ * How a process signs its commits. In an unfenced bucket each signature says so, to help whoever
+ * finds a broken chain later. The mark is in this field because the field is for people and every
+ * reader takes any text in it.
  */
 export function signature(writer: string, bucket: Bucket): string {
   return bucket.unfenced ? `${writer}${UNFENCED}` : writer;
@@ -36,12 +37,12 @@ export function signature(writer: string, bucket: Bucket): string {
 
 const UNFENCED = ' (unfenced)';
 
-/** Whether no fence held off whoever signed so. */
+/** True if the writer with this signature was not held off by any fence. */
 export function isUnfenced(writer: string): boolean {
   return writer.endsWith(UNFENCED);
 }
 
-/** The commit that would follow the state, with the bytes that it would have. */
+/** The commit that would follow the state, with its bytes. */
 export function nextCommit(state: StreamState, author: Author, body: CommitBody): EncodedCommit {
   const commit = canonicalCommit({
     formatVersion: FORMAT_VERSION,
@@ -57,15 +58,15 @@ export function nextCommit(state: StreamState, author: Author, body: CommitBody)
 }
 
 export interface PutCommitOptions extends LogOptions {
-  /** Of who puts one commit after the other. */
+  /** Pass the same one for all commits of a writer: it remembers when it last looked. */
   readonly head?: KnownHead | undefined;
 }
 
 /**
- * Puts the commit, again after transient failures. A put that failed may have happened (a time-out
- * after success): then the next attempt finds the number taken, by these very bytes. Nothing is put
- * after a commit that is gone. A crash here leaves the commit there or not; the next owner sees
- * which.
+ * Puts the commit and retries transient failures. A put that failed may have succeeded in the
+ * bucket (a time-out after success): the next attempt then finds the number taken by these same
+ * bytes. If the commit before it is gone, nothing is put. After a crash here the commit is there or
+ * not; the next owner sees which.
  * @returns null if the commit stands in the log, otherwise the one that took its number
  */
 export async function putCommit(
@@ -79,7 +80,8 @@ export async function putCommit(
   const key = commitKey(prefix, seq);
   try {
     await retried(async (call) => {
-      // Before each attempt: between two of them the bucket may have been away, and another come.
+      // Checked before each attempt: between two attempts the bucket may have gone away and another
+      // one may have come in its place.
       await head.assertStands({ seq: seq - 1, hash: previous }, call);
       await bucket.put(key, next.encoded, { ...call, ifAbsent: true });
     }, options);

@@ -1,11 +1,13 @@
-/** Whether a commit can follow a state: the chain, the epochs, and that nothing goes back. Pure. */
+/**
+ * Checks if a commit can follow a state: the chain, the epochs, and that nothing goes back. Pure.
+ */
 import type { Commit, SegmentEntry } from './commit.ts';
 import { timeOf } from './position.ts';
 import type { StreamState } from './state.ts';
 
 type Check = (state: StreamState, commit: Commit) => string | undefined;
 
-/** Each rule by itself, in the order in which a reader applies them. */
+/** The single rules, in the order in which a reader applies them. */
 export const COMMIT_RULES = {
   chain: checkChain,
   owner: checkOwner,
@@ -16,7 +18,7 @@ export const COMMIT_RULES = {
 
 export type CommitRule = keyof typeof COMMIT_RULES;
 
-/** What does not fit, or undefined. */
+/** Returns what does not fit, or undefined. */
 export function checkCommit(state: StreamState, commit: Commit): string | undefined {
   for (const check of Object.values(COMMIT_RULES)) {
     const fault = check(state, commit);

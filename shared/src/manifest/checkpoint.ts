@@ -1,7 +1,7 @@
 /**
- * Checkpoints: the folded state at a number, so that a cold start need not read the log from 1.
- * Derived and never needed: one that is missing, damaged, of a newer version or that does not fit
- * the log is passed over.
+ * A checkpoint holds the folded state at a commit's number, so that a cold start need not read the
+ * log from commit 1. It is derived from the log and never required. A reader skips a checkpoint
+ * that is missing, damaged, of a newer version, or that does not fit the log.
  */
 
 import { hasCode } from '../base/errors.ts';
@@ -17,13 +17,11 @@ import type { ChunkState, StreamState } from './state.ts';
 
 const CHECKPOINT_COMMITS = 100;
 /**
- * A state of this many entries is written half as often as one of half the size: the cost stays a
- * share of the data.
+ * The interval grows with every so many entries: a state twice the size is written half as often.
+ * So the cost of checkpoints stays a share of the data.
  */
 const ENTRIES_PER_INTERVAL = 5000;
-/**
- * How many checkpoints a cold start tries, from the latest back. Those before are good for nothing.
- */
+/** A cold start tries this many checkpoints, the latest first. Older ones are of no use. */
 export const CHECKPOINTS_TRIED = 3;
 
 export function isCheckpointDue(state: StreamState): boolean {
@@ -33,7 +31,7 @@ export function isCheckpointDue(state: StreamState): boolean {
   return state.seq % (CHECKPOINT_COMMITS * Math.max(1, Math.ceil(entries / ENTRIES_PER_INTERVAL))) === 0;
 }
 
-/** The same bytes whoever writes it, so that it does not matter who wins. */
+/** Every writer makes the same bytes, so it does not matter who wins. */
 export async function writeCheckpoint(
   bucket: Bucket,
   prefix: string,
@@ -75,7 +73,7 @@ export async function latestCheckpoint(
 
 export function checkpointOf(state: StreamState): Checkpoint {
   const { seq, hash, epoch, writer, at, position, lastSequence, partialTransaction, reading, totals } = state;
-  // Same shapes; the contract's are readonly.
+  // The shapes are the same, but those of the contract are readonly.
   return {
     formatVersion: FORMAT_VERSION,
     features: [],

@@ -1,7 +1,7 @@
 /**
- * Commits, checkpoints and stream.json between objects and bytes (BF-4, BF-6). Nothing that comes
- * out of here was taken on trust: sealed whole, of a version and with features that this reader
- * has, and of the right shape.
+ * Converts commits, checkpoints and stream.json between objects and bytes (BF-4, BF-6). Everything
+ * decoded here has been checked: the seal is whole, this reader knows the version and the features,
+ * and the shape is right.
  */
 import type { z } from 'zod';
 import { WaybillError } from '../base/errors.ts';
@@ -12,7 +12,7 @@ import { sealJson, sha256, unsealJson } from './sealed-json.ts';
 /** Features that this version of Waybill reads. None so far: version 1 needs none. */
 const FEATURES: readonly string[] = [];
 
-/** A commit with what proves it: the hash that its successor must carry. */
+/** A commit with its proof: the hash that its successor must carry. */
 export interface ChainedCommit {
   readonly commit: Commit;
   /** SHA-256 of the commit's bytes, hex. */
@@ -23,18 +23,21 @@ export interface ChainedCommit {
 
 export type Checkpoint = z.infer<typeof checkpointSchema>;
 
-/** Which file, for the messages: `commit 17`. */
+/** Names the file in messages: `commit 17`. */
 type What = string;
 
 /**
- * The commit with its fields in the schema's order, which are its bytes. @throws INTERNAL if no
- * reader would accept it
+ * Puts the commit's fields into the schema's order, which decides its bytes.
+ * @throws INTERNAL if no reader would accept it
  */
 export function canonicalCommit(commit: Commit): Commit {
   return canonical(commitSchema, commit, `commit ${commit.seq}`);
 }
 
-/** @throws MANIFEST_CORRUPT, FORMAT_UNSUPPORTED. The chain is the fold's to check. */
+/**
+ * Does not check the chain: the fold does.
+ * @throws MANIFEST_CORRUPT, FORMAT_UNSUPPORTED
+ */
 export function decodeCommit(bytes: Uint8Array, seq: number, key: string): ChainedCommit {
   const what = `commit ${seq}`;
   const commit = decode(commitSchema, bytes, what, key);
@@ -50,7 +53,9 @@ export function decodeIdentity(bytes: Uint8Array, key: string): StreamIdentity {
   return decode(identitySchema, bytes, 'stream.json', key);
 }
 
-/** Not validated: it may be large, and it is made of what came through the schemas as commits. */
+/**
+ * Does not validate: a checkpoint may be large, and its parts came through the schemas as commits.
+ */
 export function encodeCheckpoint(checkpoint: Checkpoint): Buffer {
   return sealJson(checkpoint);
 }
@@ -94,7 +99,8 @@ function decode<T extends z.ZodType<object>>(
 }
 
 /**
- * BF-6: before anything else is believed, so that a newer format is called newer and not damaged.
+ * BF-6: runs before any other field is believed, so that a newer format is reported as newer and
+ * not as damaged.
  */
 function assertReadable(value: Record<string, unknown>, what: What, key: string): void {
   const { formatVersion, features } = value;
@@ -118,7 +124,7 @@ function unsupported(what: What, lacking: string, key: string): WaybillError {
   );
 }
 
-/** The first thing wrong, by path and rule; never the value. */
+/** Names the first fault by path and rule, never by value. */
 function fieldFault(error: z.ZodError): string {
   const issue = error.issues[0]!;
   const path = issue.path.map(String).join('.');

@@ -1,21 +1,25 @@
 import type { Operation } from '../base/record.ts';
 
 /**
- * The parts of a manifest commit as they stand in the bucket (bucket format rules BF-1 to BF-7).
- * JSON; sizes in bytes; cluster times `<seconds>:<increment>`; raw BSON and tokens base64; hashes
- * SHA-256 in hex; times of day ISO 8601 UTC.
+ * A manifest commit as it is stored in the bucket (bucket format rules BF-1 to BF-7). It is JSON.
+ * Sizes are in bytes, cluster times are `<seconds>:<increment>`, raw BSON and tokens are base64,
+ * hashes are SHA-256 in hex, times of day are ISO 8601 UTC.
  */
 export interface Commit extends CommitBody {
   readonly formatVersion: number;
-  /** What a reader must know beyond the version; one that lacks any refuses the commit. */
+  /**
+   * Features that a reader must know beyond the version. A reader that lacks one refuses the
+   * commit.
+   */
   readonly features: readonly string[];
-  /** 1 for the first, then gap-free. Equal to the number in the object's key. */
+  /** 1 for the first commit, then without gaps. Equals the number in the object's key. */
   readonly seq: number;
   readonly epoch: number;
-  /** Which process wrote it, for people: host, process id, random part. */
+  /** The process that wrote it, for people: host, process id, random part. */
   readonly writer: string;
   /**
-   * Random, one a commit attempt: how a writer recognises its own commit after an ambiguous put.
+   * Random, one per commit attempt. A writer recognises its own commit by it after an ambiguous
+   * put.
    */
   readonly attempt: string;
   /** SHA-256 of the previous commit's bytes; null in commit 1. */
@@ -23,66 +27,74 @@ export interface Commit extends CommitBody {
   readonly at: string;
 }
 
-/** What a writer supplies; all optional, and one commit makes all of it visible together. */
+/**
+ * The part that a writer supplies. Every field is optional. One commit makes all of its fields
+ * visible together.
+ */
 export interface CommitBody {
-  /** Where the change stream goes on after this commit. */
+  /** The change stream resumes here after this commit. */
   readonly position?: CommittedPosition;
-  /** The last sequence given out so far. */
+  /** The last sequence assigned so far. */
   readonly lastSequence?: number;
   readonly segments?: readonly SegmentEntry[];
   /**
-   * Collections when first seen or changed. Beside `ddl`: what that left, and beside an empty one
-   * what has another uuid now or has been read again. Otherwise the inventory that the snapshot
-   * belongs to, by T0's names: one commit, or several before the first with `ddl`.
+   * Collections that are new or have changed. Beside `ddl`, they are what its events left. Beside
+   * an empty `ddl`, they are collections that have another uuid now or have been read again.
+   * Without `ddl`, they are the inventory that the snapshot belongs to, under the names of T0. The
+   * inventory is one commit, or several before the first commit with `ddl`.
    */
   readonly collections?: readonly CollectionDefinition[];
-  /** Planned chunks of the snapshot, when planned. */
+  /** Chunks of the snapshot, in the commit that plans them. */
   readonly plan?: readonly ChunkPlan[];
   /** Progress of chunks, with the segments that hold their documents. */
   readonly chunks?: readonly ChunkProgress[];
   /**
-   * Structure changes in stream order. Such a commit holds no change segment: it is a barrier
-   * between two commits.
+   * Structure changes in stream order. A commit with structure changes holds no change segment: it
+   * is a barrier between two commits.
    */
   readonly ddl?: readonly DdlEvent[];
   readonly milestones?: readonly Milestone[];
-  /** A transaction goes on in the next commit: memory forced the cut. */
+  /** A transaction continues in the next commit: memory forced the cut. */
   readonly partialTransaction?: true;
   /**
-   * The collection is being read whole behind the change of structure at that time, of which this
-   * commit has all; its documents follow while the position stays. Whoever begins again at the
-   * position reads it again, and repeats no structure change. Null: it has been read.
+   * This collection is being read whole, after the structure change at this cluster time. The
+   * commit holds all of that change. The documents follow while the position stays. A capture that
+   * starts again at the position reads the collection again and repeats no structure change. Null:
+   * the collection has been read.
    */
   readonly reading?: Reading | null;
   /**
-   * An operator's note: written by a process that does not own the log, with the current epoch,
-   * milestones only. An owner that loses a number to a note takes the note in and tries the next
-   * number.
+   * An operator's note. A process that does not own the log writes it, with the current epoch and
+   * with milestones only. An owner that loses a number to a note takes the note in and tries the
+   * next number.
    */
   readonly note?: true;
 }
 
 export interface Reading {
   readonly namespace: string;
-  /** Of the event behind which it is read. */
+  /** Time of the event after which the collection is read. */
   readonly clusterTime: string;
 }
 
 export interface CommittedPosition {
   readonly clusterTime: string;
   readonly resumeToken: string | null;
-  /** Hash of the change stream's options; a token is good only for the options it was made with. */
+  /**
+   * Hash of the change stream's options. A token is good only for the options that it was made
+   * with.
+   */
   readonly options: string;
   /**
-   * How many captured insert, update, replace and delete events of exactly `clusterTime` lie before
-   * the position. Where the token can not be used, the stream starts at the cluster time, which is
-   * inclusive, and drops that many.
+   * Number of captured insert, update, replace and delete events at exactly `clusterTime` that lie
+   * before the position. If the token cannot be used, the stream starts at the cluster time, which
+   * is inclusive, and drops this many.
    */
   readonly taken?: number;
   /**
-   * Cluster time of the last event that the change stream gave before the position, captured or
-   * not. A source that has no event at that time is not the one that it was given by, or was put
-   * back to a state before it.
+   * Cluster time of the last event, captured or not, that the change stream gave before the
+   * position. A source that has no event at that time is another source, or was restored to an
+   * older state.
    */
   readonly lastEvent?: string;
 }
@@ -122,30 +134,36 @@ export interface LaneRun {
   readonly records: number;
   readonly firstSequence: number;
   readonly lastSequence: number;
-  /** Of the run's bytes, so that a reader of some lanes can check what it fetched. */
+  /** Hash of the run's bytes. A reader of some lanes checks what it fetched with it. */
   readonly sha256: string;
 }
 
 export interface CollectionDefinition {
   readonly namespace: string;
   readonly type: 'collection' | 'view';
-  /** Hex, or null where the source has none to give (views). */
+  /** Hex. Null if the source gives none (views). */
   readonly uuid: string | null;
   /** Raw BSON of listCollections' `options`, base64. */
   readonly options: string;
   /** Raw BSON of each listIndexes entry, base64, the `_id` index included. */
   readonly indexes: readonly string[];
-  /** Changes of this collection go whole to one lane: a non-simple default collation, or capped. */
+  /**
+   * All changes of this collection go to one lane: it is capped, or its default collation is not
+   * simple.
+   */
   readonly singleLane: boolean;
   readonly capped: boolean;
-  /** Estimates for progress; exact nowhere. */
+  /** Estimates for progress, never exact. */
   readonly documents: number;
   readonly bytes: number;
-  /** False for a collection that has no snapshot of its own: a view, or one born after T0. */
+  /** False if the collection has no snapshot of its own: a view, or one created after T0. */
   readonly snapshot: boolean;
 }
 
-/** One `_id` range of a collection's snapshot: lower inclusive, upper exclusive; null is open. */
+/**
+ * One `_id` range of a collection's snapshot. The lower bound is inclusive, the upper bound is
+ * exclusive; null is open.
+ */
 export interface ChunkPlan {
   readonly namespace: string;
   readonly chunk: number;
@@ -153,8 +171,7 @@ export interface ChunkPlan {
   readonly lower: string | null;
   readonly upper: string | null;
   /**
-   * Read in natural order instead: the whole collection, as one chunk; documents may come more than
-   * once.
+   * The chunk is the whole collection, read in natural order. Documents may come more than once.
    */
   readonly natural?: true;
 }
@@ -163,19 +180,19 @@ export interface ChunkProgress {
   readonly namespace: string;
   readonly chunk: number;
   /**
-   * Raw BSON of `{_id: …}` of the last document in a committed segment, base64; null before the
+   * Raw BSON, in base64, of `{_id: …}` of the last document in a committed segment. Null before the
    * first.
    */
   readonly lastId: string | null;
   /**
-   * In natural order: the server's positions after committed segments, raw BSON in base64, the
-   * newest first.
+   * For natural order only: the server's positions after committed segments, raw BSON in base64,
+   * the newest first.
    */
   readonly positions?: readonly string[];
   readonly done: boolean;
   /** Documents so far. */
   readonly records: number;
-  /** The collection was dropped or replaced meanwhile: the stream of changes has it all. */
+  /** The collection was dropped or replaced meanwhile. The stream of changes has all of it. */
   readonly skipped?: true;
 }
 
@@ -190,7 +207,7 @@ export type DdlOperation =
 
 export interface DdlEvent {
   readonly operation: DdlOperation;
-  /** The database alone for dropDatabase. */
+  /** Only the database for dropDatabase. */
   readonly namespace: string;
   /** rename only */
   readonly to?: string;
@@ -198,13 +215,13 @@ export interface DdlEvent {
   readonly clusterTime: string;
   readonly wallTime: number | null;
   /**
-   * Raw BSON of the event's `operationDescription`, base64; null where the source sends none
+   * Raw BSON of the event's `operationDescription`, in base64. Null if the source sends none
    * (before 6.0).
    */
   readonly description: string | null;
   /**
-   * drop only: the source dropped nothing. What was captured under the name gives way
-   * to what is read behind it.
+   * drop only: the source dropped nothing. The documents captured under the name give way to the
+   * documents that are read after it.
    */
   readonly synthetic?: true;
 }
@@ -257,6 +274,6 @@ export interface StreamIdentity {
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   readonly images: 'lookup' | 'post' | 'none';
-  /** Namespaces that held progress of loads on the source. */
+  /** Namespaces on the source that held the progress of loads. */
   readonly progress?: readonly string[];
 }

@@ -169,7 +169,7 @@ describe('a commit that does not fit', () => {
   });
 });
 
-/** Bodies that fit, whatever the state: what they hold is worked out from it. */
+/** Bodies that fit any state: their content is worked out from it. */
 const step = fc.record({
   kind: fc.constantFrom(
     'changes',

@@ -1,10 +1,10 @@
 /**
- * What a log says, folded commit by commit. Pure: no I/O, no clock; a commit either fits the state
- * before it in every way or is refused as corrupt, so a reader and a writer agree on what may stand
- * in a log.
+ * Folds a log into a state, commit by commit. Pure: no I/O, no clock. A commit fits the state
+ * before it in every way, or it is refused as corrupt. So a reader and a writer agree on what a log
+ * may hold.
  *
- * The state is bounded but for what the snapshot itself consists of: its segments, chunks and
- * collections. Change segments are only counted; whoever applies them reads the commits.
+ * The state is bounded, except for the parts of the snapshot: segments, chunks and collections.
+ * Change segments are only counted. A reader that applies them reads the commits.
  */
 
 import { checkCommit } from './check.ts';
@@ -14,16 +14,20 @@ import { followDdl } from './follow-ddl.ts';
 import type { ChunkState, StreamState, StructureChange, Totals } from './state.ts';
 
 /**
- * Enough for a time line; restarts and catching up can go on for years. One per collection is kept
- * beyond it.
+ * This many milestones of a name are kept. That is enough for a time line; restarts and catching up
+ * can go on for years. `collection-completed` has no limit: there is one per collection.
  */
 export const MILESTONES_PER_NAME = 32;
 
-/** The inventory comes within seconds; a source that has none to give makes no list without end. */
+/**
+ * Limits the structure changes kept before the inventory. It comes within seconds, but a source
+ * that never gives one must not make an endless list.
+ */
 const EARLY_DDL = 1000;
 
 /**
- * The state after the next commit. @throws MANIFEST_CORRUPT naming the commit and what does not fit
+ * Returns the state after the next commit.
+ * @throws MANIFEST_CORRUPT naming the commit and what does not fit
  */
 export function foldCommit(state: StreamState, next: ChainedCommit): StreamState {
   const { commit } = next;
@@ -33,8 +37,8 @@ export function foldCommit(state: StreamState, next: ChainedCommit): StreamState
 }
 
 /**
- * The same without asking whether it fits: only for looking at what is damaged. Nobody applies what
- * comes of it.
+ * Does the same without the check. It serves only to look at damaged logs: nobody applies its
+ * result.
  */
 export function applyCommit(state: StreamState, { commit, hash }: ChainedCommit): StreamState {
   const snapshotSegments = commit.segments?.filter((segment) => segment.kind === 'snapshot') ?? [];
@@ -71,8 +75,8 @@ function partialAfter(state: StreamState, commit: Commit): boolean {
 }
 
 /**
- * A definition beside DDL describes what the DDL left; only the others belong to T0, and there the
- * first holds.
+ * A definition beside DDL describes what the DDL left. The other definitions belong to T0. If T0
+ * has several of one name, the first holds.
  */
 function foldCollections(
   state: StreamState,
@@ -110,7 +114,7 @@ function followStructure(
   return current;
 }
 
-/** Copies the maps of the namespaces that the commit touches, no other. */
+/** Copies only the maps of the namespaces that the commit touches. */
 function foldChunks(before: StreamState['chunks'], commit: Commit): StreamState['chunks'] {
   if (!commit.plan && !commit.chunks) return before;
   const chunks = new Map(before);
@@ -140,7 +144,7 @@ function foldMilestones(
     milestones.push(milestone);
     if (milestone.name === 'collection-completed') continue;
     const same = milestones.filter(({ name }) => name === milestone.name);
-    // The first of a name stays: when it began. The one after it goes.
+    // The first of a name stays, because it tells when it began. The second is dropped.
     if (same.length > MILESTONES_PER_NAME) milestones.splice(milestones.indexOf(same[1]!), 1);
   }
   return milestones;

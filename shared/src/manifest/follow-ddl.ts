@@ -1,8 +1,8 @@
 import type { CollectionDefinition, DdlEvent } from './commit.ts';
 
 /**
- * Follows drops and renames in a map of collections by name. Creations bring a definition of their
- * own, which the caller adds.
+ * Applies drops and renames to a map of collections by name. Creations bring their own definition,
+ * which the caller adds.
  */
 export function followDdl(
   collections: Map<string, CollectionDefinition>,

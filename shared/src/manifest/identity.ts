@@ -1,4 +1,7 @@
-/** `stream.json`: what a stream is, written once before its first commit, never changed. */
+/**
+ * `stream.json` says what a stream is. It is written once before the first commit and never
+ * changes.
+ */
 
 import { hasCode } from '../base/errors.ts';
 import type { Bucket } from '../bucket/bucket.ts';
@@ -15,18 +18,19 @@ import { FORMAT_VERSION } from './schema.ts';
 export type NewStream = Omit<StreamIdentity, 'formatVersion' | 'features' | 'createdAt'>;
 
 /**
- * Where progress of loads stood on the source when the stream was created: it is left out. A stream
- * that was made before this field existed leaves out the whole database that may hold some.
+ * Namespaces on the source that held the progress of loads when the stream was created. The stream
+ * leaves them out. If the identity lacks the field, the stream is older than the field: it leaves
+ * out the whole database that may hold progress.
  */
 export function progressOf({ progress }: StreamIdentity): readonly string[] {
   return progress ?? [PROGRESS_DATABASE];
 }
 
 /**
- * Creates the stream, or finds the one there. Of two that create at once both get the same identity
- * back; whether that is the one wanted (source, lanes, format, namespaces) is the caller's to
- * compare. A crash after the put leaves a stream without commits, which the next start goes on
- * with.
+ * Creates the stream, or finds the existing one. If two processes create it at once, both get the
+ * same identity. The caller compares it with the identity that it wanted (source, lanes, format,
+ * namespaces). A crash after the put leaves a stream without commits; the next start continues with
+ * it.
  */
 export async function createStream(
   bucket: Bucket,
@@ -47,15 +51,14 @@ export async function createStream(
     await retried((call) => bucket.put(key, bytes, { ...call, ifAbsent: true }), options);
     return identity;
   } catch (error) {
-    // Ours after an ambiguous put, or another's: either way it is what the stream is.
+    // It is ours after an ambiguous put, or another's. Either way it defines the stream.
     if (!hasCode(error, 'BUCKET_OBJECT_EXISTS')) throw error;
     return readStream(bucket, streamPrefix, options);
   }
 }
 
 /**
- * @throws STREAM_MISSING, which names the streams that are there; MANIFEST_CORRUPT,
- *   FORMAT_UNSUPPORTED
+ * @throws STREAM_MISSING, which names the existing streams; MANIFEST_CORRUPT, FORMAT_UNSUPPORTED
  */
 export async function readStream(
   bucket: Bucket,
@@ -67,7 +70,10 @@ export async function readStream(
   throw await streamMissing(bucket, streamPrefix, options);
 }
 
-/** Null where there is no such stream (yet). @throws MANIFEST_CORRUPT, FORMAT_UNSUPPORTED */
+/**
+ * Returns null if there is no such stream (yet).
+ * @throws MANIFEST_CORRUPT, FORMAT_UNSUPPORTED
+ */
 export async function findStream(
   bucket: Bucket,
   streamPrefix: string,
@@ -85,8 +91,8 @@ export async function findStream(
 }
 
 /**
- * A new identity over an old log could be another source's, or of other lanes, than what is there
- * already.
+ * Refuses a new identity over an old log: it could be of another source, or of other lanes, than
+ * the commits that are there.
  */
 function lost(key: string) {
   return (error: unknown): never => {

@@ -1,7 +1,7 @@
 /**
- * Every name that a stream has in its bucket (design: the bucket format). A *prefix* is the folder
- * of one log, without a slash at the end: `<stream>`, or `<stream>/loads/<load>`. Segment keys are
- * relative to the stream's prefix.
+ * All names of a stream's objects in its bucket (design: the bucket format). A *prefix* is the
+ * folder of one log, without a slash at the end: `<stream>`, or `<stream>/loads/<load>`. Segment
+ * keys are relative to the stream's prefix.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { WaybillError } from '../base/errors.ts';
@@ -11,10 +11,10 @@ const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 const NUMBER_DIGITS = 20;
 const SEGMENT_FILE =
   /\/segments\/(?:snapshot\/[^/]+\/\d{6,}-\d{4,}|changes\/[\d/]+\/\d{20})-(\d+)-[0-9a-f]{12}\.[a-z.]+$/;
-/** A file's name may have 255 bytes, and an escaped namespace three for one. */
+/** A file's name may have 255 bytes. Escaping can turn one byte of a namespace into three. */
 const NAMESPACE_CHARACTERS = 180;
 
-/** Whether a stream or a load may be called so. */
+/** True if a stream or a load may have this name. */
 export function isName(name: string): boolean {
   return NAME.test(name) && !name.startsWith('.');
 }
@@ -61,11 +61,14 @@ export interface SnapshotSegmentName {
   readonly chunk: number;
   readonly part: number;
   readonly epoch: number;
-  /** As segment/extension.ts has it, without the dot. */
+  /** As segment/extension.ts gives it, without the dot. */
   readonly extension: string;
 }
 
-/** A name never given out before: two writers, or two attempts, never meet in one file (BF-1). */
+/**
+ * Makes a name that was never given out before: two writers, or two attempts, never meet in one
+ * file (BF-1).
+ */
 export function newSnapshotSegmentKey(name: SnapshotSegmentName): string {
   const { namespace, chunk, part, epoch, extension } = name;
   const file = `${pad(chunk, 6)}-${pad(part, 4)}-${epoch}-${random()}.${extension}`;
@@ -89,9 +92,8 @@ export function newChangeSegmentKey(name: ChangeSegmentName): string {
 export const segmentsPrefix = (streamPrefix: string): string => `${streamPrefix}/segments/`;
 
 /**
- * The epoch of the writer that made up the key of a segment, or undefined for a key that none of
- * ours made up. Only for telling garbage by who can still commit it: readers take nothing from a
- * key.
+ * The epoch of the writer that made up a segment's key. Undefined if no writer of ours made it up.
+ * Use it only to tell garbage by who can still commit it: readers take nothing from a key.
  */
 export function epochInKey(key: string): number | undefined {
   const digits = SEGMENT_FILE.exec(key)?.[1];
@@ -100,7 +102,7 @@ export function epochInKey(key: string): number | undefined {
 }
 
 /**
- * Whether an object of that key can be one that we upload in parts: a segment, a commit or a
+ * True if an object with this key can be one that we upload in parts: a segment, a commit or a
  * checkpoint.
  */
 export function isUploadOfOurs(key: string): boolean {
@@ -110,7 +112,7 @@ export function isUploadOfOurs(key: string): boolean {
 /** A segment's key in the bucket, from its key in the manifest. */
 export const segmentKey = (streamPrefix: string, entryKey: string): string => `${streamPrefix}/${entryKey}`;
 
-/** Of a report, in its load's folder: told by its time and what made it. */
+/** Names a report in its load's folder by its time and the command that made it. */
 export function newReportName(at: Date, command: string): string {
   const time = at.toISOString().replace(/[-:]|\.\d+/g, '');
   return `reports/${time}-${command}-${random()}.json`;
@@ -119,9 +121,9 @@ export function newReportName(at: Date, command: string): string {
 export const reportKey = (loadPrefix: string, name: string): string => `${loadPrefix}/${name}`;
 
 /**
- * A namespace as one part of a key: percent-encoded but for letters, digits, `.`, `-` and `_`. A
- * long one is cut and told apart by a hash behind `~`, which no encoded name holds. For people and
- * globs; the manifest has the namespace.
+ * Turns a namespace into one part of a key. It percent-encodes everything but letters, digits, `.`,
+ * `-` and `_`. A long name is cut and gets a hash after `~`, which no encoded name holds. This part
+ * is for people and globs; the manifest has the namespace.
  */
 export function namespacePart(namespace: string): string {
   let encoded = '';

@@ -59,7 +59,7 @@ describe('a writer', () => {
     for (const seq of [6, 7, 8]) await rm(path(seq));
     await expect(writer.commit({ position: samplePosition(9) })).rejects.toSatisfy(gone);
     expect((await readManifest(bucket, P)).seq).toBe(5);
-    // The next one goes on from what there is.
+    // The next writer goes on from what there is.
     expect((await writeLog(1)).state.seq).toBe(6);
   });
 

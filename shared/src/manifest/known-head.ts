@@ -1,12 +1,12 @@
 /**
- * Whether the last commit that a process has made or read still stands. Where it does not, the
- * bucket was put back to an older state, or another one is in its place: a commit after it would be
- * one behind a hole, and to a reader that waits for the next one the stream would seem to be at
+ * Checks that the last commit that a process made or read still exists. If it does not, the bucket
+ * was put back to an older state, or another bucket is in its place. A further commit would then
+ * lie behind a hole. A reader that waits for the next commit would think that the stream is at
  * rest.
  *
- * A folder is asked each time. In a cloud each look is billed, and no mount goes away: there once a
- * minute is enough to end a process whose bucket was put back, and the fold of every reader tells
- * of the hole.
+ * A folder is checked each time. In a cloud each look is billed, and no mount goes away. There, one
+ * look a minute is enough to end a process whose bucket was put back, and the fold of every reader
+ * reports the hole.
  */
 
 import { hasCode, WaybillError } from '../base/errors.ts';
@@ -34,7 +34,7 @@ export class KnownHead {
   }
 
   /**
-   * One look, where one is due.
+   * Looks once, if a look is due.
    * @throws BUCKET_UNAVAILABLE, transient, if the commit is gone; MANIFEST_CORRUPT if another one
    *   has its number
    */

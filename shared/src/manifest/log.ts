@@ -1,7 +1,7 @@
 /**
- * Reading a log. GET by number, in order, each commit checked against the one before it (BF-4,
- * BF-5); a commit is one object, so a reader sees all of it or none (INV-5). LIST only on a cold
- * start.
+ * Reads a log: it gets commits by number, in order, and checks each against the one before it
+ * (BF-4, BF-5). A commit is one object, so a reader sees all of it or none (INV-5). Only a cold
+ * start uses LIST.
  */
 
 import { hasCode } from '../base/errors.ts';
@@ -17,22 +17,22 @@ import { type LogOptions, retried } from './options.ts';
 import { EMPTY_STATE, type StreamState } from './state.ts';
 
 /**
- * Commits fetched at once by a reader that is behind. A commit is a few KiB; a plan may reach a few
- * MiB.
+ * A reader that is behind fetches this many commits at once. A commit is a few KiB; a plan may
+ * reach a few MiB.
  */
 const READ_AHEAD = 16;
 export interface ReadCommitsOptions extends LogOptions {
   readonly after?: LogPoint | undefined;
   /**
-   * For who reads again and again: that there is nothing more is believed only where
-   * what was read still stands.
+   * For a reader that reads again and again: it believes that there is nothing more only if the
+   * last commit that it read still exists.
    */
   readonly head?: KnownHead | undefined;
 }
 
 /**
- * One commit by its number, checked in itself but not against its predecessor; null where there is
- * none (yet).
+ * Reads one commit by its number. Checks the commit itself, but not against its predecessor.
+ * Returns null if there is none (yet).
  */
 export async function readCommit(
   bucket: Bucket,
@@ -49,8 +49,8 @@ export async function readCommit(
 }
 
 /**
- * A commit that is known to be there.
- * @throws MANIFEST_CORRUPT with the fault given, where it stays missing
+ * Reads a commit that is known to exist.
+ * @throws MANIFEST_CORRUPT with the given fault, if the commit stays missing
  */
 export async function readKnownCommit(
   bucket: Bucket,
@@ -79,7 +79,7 @@ async function fetchCommit(
 }
 
 /**
- * Cold start: the folded state of the log at its head; `seq` is 0 where there is no log.
+ * Cold start: returns the folded state of the log at its head. `seq` is 0 if there is no log.
  * @throws MANIFEST_CORRUPT, FORMAT_UNSUPPORTED, or the bucket's errors
  */
 export async function readManifest(
@@ -93,15 +93,16 @@ export async function readManifest(
       state = foldCommit(state, next);
     }
     if (!(await hasCommitsBeyond(bucket, prefix, state.seq, options))) return state;
-    // Either a commit came since the last GET, or there is a hole: a look at the number itself
-    // tells.
+    // Either a commit came since the last GET, or there is a hole. A look at the number itself
+    // tells which.
     await readKnownCommit(bucket, prefix, state.seq + 1, 'it is missing, and later ones are there', options);
   }
 }
 
 /**
- * All commits after a point, up to the head. As many are asked for ahead as were found so far, up
- * to a bound: who follows a stream asks for one number in vain, and not for several.
+ * Yields all commits after a point, up to the head. It asks ahead for as many as it has found so
+ * far, up to a bound. So a reader that follows a stream asks for one missing number, and not for
+ * several.
  */
 export async function* readCommits(
   bucket: Bucket,
@@ -114,8 +115,8 @@ export async function* readCommits(
     const width = Math.min(READ_AHEAD, Math.max(1, found));
     while (ahead.length < width) {
       const one = readCommit(bucket, prefix, point.seq + 1 + ahead.length, options);
-      // One failing must not leave the others' failures unhandled; each is met again, in order,
-      // below.
+      // If one fails, the failures of the others must not stay unhandled. Each one is met again
+      // below, in order.
       one.catch(() => undefined);
       ahead.push(one);
     }
@@ -139,7 +140,7 @@ function assertChains(point: LogPoint, { commit }: ChainedCommit): void {
   );
 }
 
-/** Whether there is a commit of a higher number than `seq`, next to it or not. */
+/** True if there is a commit with a higher number than `seq`, next to it or not. */
 export async function hasCommitsBeyond(
   bucket: Bucket,
   prefix: string,

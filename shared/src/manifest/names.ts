@@ -1,5 +1,6 @@
 /**
- * Which streams a bucket has, and which loads a stream. For people who name one that is not there.
+ * Lists the streams of a bucket and the loads of a stream, for people who name one that does not
+ * exist.
  */
 
 import { WaybillError } from '../base/errors.ts';
@@ -10,12 +11,13 @@ import { patientList } from '../bucket/patient-list.ts';
 import { identityKey, isName, loadsPrefix } from './keys.ts';
 import { type LogOptions, retried } from './options.ts';
 
-/** Other folders may stand in a bucket: that many are looked into at most. */
+/** A bucket may hold other folders too: at most this many folders are looked into. */
 const MOST_FOLDERS = 1000;
 const MOST_NAMED = 20;
 
 /**
- * The streams of a bucket, by the names of their keys; a list request and one look for each folder.
+ * The streams of a bucket, by the names of their keys. Costs one list request and one look per
+ * folder.
  */
 export async function* streamNames(bucket: Bucket, options: LogOptions = {}): AsyncGenerator<string> {
   let looked = 0;
@@ -28,13 +30,14 @@ export async function* streamNames(bucket: Bucket, options: LogOptions = {}): As
 }
 
 /**
- * The loads that have a folder in a stream, by the names of their keys; one list request for each.
+ * The loads that have a folder in a stream, by the names of their keys. Costs one list request per
+ * load.
  */
 export function loadNames(bucket: Bucket, stream: string, signal?: AbortSignal): AsyncGenerator<string> {
   return folderNames(bucket, loadsPrefix(stream), signal);
 }
 
-/** For a stream that is not there: which ones are. */
+/** The error for a stream that does not exist. It names the streams that do. */
 export async function streamMissing(
   bucket: Bucket,
   stream: string,
@@ -50,7 +53,7 @@ export async function streamMissing(
   });
 }
 
-/** For a load that is not there: which ones are. */
+/** The error for a load that does not exist. It names the loads that do. */
 export async function loadMissing(
   bucket: Bucket,
   { stream, load }: { readonly stream: string; readonly load: string },
@@ -73,7 +76,7 @@ function nameInstead(given: string, names: readonly string[], option: string, wh
   return `${guess ? `Did you mean ${option} ${guess}? ` : ''}${who}: ${named}${more}.`;
 }
 
-/** Best effort: that a name is not there is said in any case. */
+/** Best effort: the caller reports the missing name in any case. */
 async function someOf(names: AsyncIterable<string>, signal: AbortSignal | undefined): Promise<string[]> {
   const found: string[] = [];
   try {
@@ -92,7 +95,8 @@ async function* folderNames(bucket: Bucket, prefix: string, signal?: AbortSignal
     const name = await nextName(bucket, prefix, startAfter, signal);
     if (name === undefined) return;
     yield name;
-    // `0` is what comes after the slash: behind all keys of this folder, and before the next one's.
+    // `0` is the character after the slash: it sorts behind all keys of this folder and before the
+    // keys of the next one.
     startAfter = `${prefix}${name}0`;
   }
 }

@@ -14,10 +14,10 @@ export interface NoteOptions extends LogOptions {
 }
 
 /**
- * Records milestones in a log that another process may own and be writing to, without fencing it. A
- * number lost to the owner is no failure: the next one is tried, each time with the then current
- * epoch.
- * @throws STREAM_MISSING where there is no log
+ * Records milestones in a log that another process may own and be writing to, without fencing it.
+ * It is no failure to lose a number to the owner: the next number is tried, each time with the
+ * epoch of that moment.
+ * @throws STREAM_MISSING if there is no log
  */
 export async function appendNote(
   bucket: Bucket,

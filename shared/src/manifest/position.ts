@@ -1,20 +1,20 @@
 /**
- * The one place where a position is put into a commit and read from one. A commit holds the token
- * in base64 and the times as text, and beside them the hash of the change stream's options: a token
- * is good only for the options that it was made with.
+ * The only place that puts a position into a commit and reads it from one. A commit holds the token
+ * in base64 and the times as text. Beside them it holds the hash of the change stream's options: a
+ * token is good only for the options that it was made with.
  */
 import { WaybillError } from '../base/errors.ts';
 import { type ClusterTime, formatClusterTime, parseClusterTime } from '../base/position.ts';
 import type { CommittedPosition } from './commit.ts';
 
-/** Where the change stream goes on. It is exact even where the token cannot be used. */
+/** The point at which the change stream resumes. It is exact even if the token cannot be used. */
 export interface StreamPosition {
   readonly clusterTime: ClusterTime;
   /** The raw BSON of `{_data: …}`: opaque, stored, never compared. */
   readonly resumeToken: Uint8Array | null;
   /**
-   * How many captured data events of exactly `clusterTime` lie before the position. A stream that
-   * has to start at the cluster time, which is inclusive, drops that many.
+   * Number of captured data events at exactly `clusterTime` that lie before the position. A stream
+   * that has to start at the cluster time, which is inclusive, drops this many.
    */
   readonly taken: number;
   /**
@@ -23,7 +23,7 @@ export interface StreamPosition {
   readonly lastEvent: ClusterTime | null;
 }
 
-/** The form in which a commit holds it. */
+/** Returns the position in the form that a commit holds. */
 export function encodePosition(position: StreamPosition, optionsHash: string): CommittedPosition {
   const { clusterTime, resumeToken, taken, lastEvent } = position;
   return {
@@ -36,8 +36,8 @@ export function encodePosition(position: StreamPosition, optionsHash: string): C
 }
 
 /**
- * The inverse, for a change stream with these options. Under other options it shows other events,
- * so the committed `lastEvent` says nothing about it.
+ * The inverse, for a change stream with these options. A stream with other options shows other
+ * events, so the committed `lastEvent` says nothing about it.
  */
 export function decodePosition(committed: CommittedPosition, optionsHash: string): StreamPosition {
   const { resumeToken, taken = 0, lastEvent = '' } = committed;
@@ -53,7 +53,7 @@ export function decodePosition(committed: CommittedPosition, optionsHash: string
   };
 }
 
-/** A position at a time, from which all that happened at that time is read (again). */
+/** A position at a time: the stream reads everything that happened at that time (again). */
 export function positionAt(clusterTime: ClusterTime, resumeToken: Uint8Array | null = null): StreamPosition {
   return { clusterTime, resumeToken, taken: 0, lastEvent: null };
 }

@@ -47,8 +47,8 @@ test('the JSON schemas are those of the zod schemas', () => {
 });
 
 /**
- * Places in a schema where a file could hold anything of any size: a reader keeps, counts or
- * makes something for each.
+ * Places in a schema that let a file hold anything of any size. A reader keeps, counts or makes
+ * something for each.
  */
 function unbounded(schema: unknown, at: string): string[] {
   if (typeof schema !== 'object' || schema === null) return [];

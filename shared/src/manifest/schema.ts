@@ -1,7 +1,7 @@
 /**
- * The files of the manifest as zod schemas: strict, because a field that a reader does not know is
- * a feature it lacks. `schemas/src/*.schema.json` is generated from here
- * (shared/scripts/write-schemas.ts), a test holds the two together.
+ * The files of the manifest as zod schemas. They are strict, because a field that a reader does not
+ * know is a feature that it lacks. `schemas/src/*.schema.json` is generated from here
+ * (shared/scripts/write-schemas.ts), and a test holds the two together.
  */
 import { z } from 'zod';
 import { parseClusterTime } from '../base/position.ts';
@@ -12,17 +12,15 @@ const count = z.int().min(0);
 const positive = z.int().min(1);
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const uuid = z.string().regex(/^[0-9a-f]{32}$/);
-/** A definition or a bound of a chunk, which is a BSON document of at most 16 MiB and some. */
+/** A definition or a bound of a chunk: a BSON document of at most 16 MiB and a little more. */
 const base64 = z.base64().max(24 * 1024 * 1024);
-/**
- * A namespace has at most 255 bytes; the characters of a name that is no UTF-8 are shown in more.
- */
+/** A namespace has at most 255 bytes. A name that is not UTF-8 is shown in more characters. */
 const namespace = z.string().max(1024);
 const word = z.string().max(1024);
 const text = z.string().max(1024 * 1024);
 /**
- * Far above what a commit or a checkpoint was ever seen to hold; beyond it is no stream but
- * an attack on its readers.
+ * Far above what a commit or a checkpoint was ever seen to hold. A longer list is no stream but an
+ * attack on its readers.
  */
 const MOST_ITEMS = 10_000_000;
 const list = <T extends z.ZodType>(item: T) => z.array(item).max(MOST_ITEMS);
@@ -32,7 +30,7 @@ const clusterTime = z
   .string()
   .regex(/^\d{1,10}:\d{1,10}$/)
   .refine((text) => parseClusterTime(text) !== undefined, 'not a cluster time');
-/** Another version is refused before its fields are looked at. */
+/** Readers refuse another version before they look at its fields. */
 export const FORMAT_VERSION = 1;
 const version = z.strictObject({
   formatVersion: z.literal(FORMAT_VERSION),
@@ -218,12 +216,12 @@ const totalsSchema = z.strictObject({
 });
 
 /**
- * A folded state as it stands in `checkpoints/`; arrays in the state's own order, so the bytes are
- * the same for all.
+ * A folded state as stored in `checkpoints/`. Arrays are in the state's own order, so every writer
+ * makes the same bytes.
  */
 export const checkpointSchema = version.extend({
   seq: positive,
-  /** SHA-256 of commit `seq`: a checkpoint that does not fit the log is passed over. */
+  /** SHA-256 of commit `seq`. A reader skips a checkpoint that does not fit the log. */
   hash,
   epoch: positive,
   writer: word.min(1),

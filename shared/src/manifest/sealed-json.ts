@@ -1,11 +1,11 @@
 /**
- * JSON files that prove themselves whole. The last field of the object is `checksum`: SHA-256 in
- * hex of all bytes of the file before the comma in front of that field. One line, a newline at the
- * end. So a single damaged file is found without its successor in the chain, and anybody can check
- * it with a text tool and sha256sum.
+ * JSON files that prove that they are whole. The last field of the object is `checksum`: the
+ * SHA-256, in hex, of all bytes of the file before the comma in front of that field. The file is
+ * one line, with a newline at the end. So a reader finds a single damaged file without its
+ * successor in the chain, and anybody can check it with a text tool and sha256sum.
  *
- * The rule is the same in every format version: an intact file of a newer version is told from a
- * damaged one.
+ * The rule is the same in every format version. So a reader can tell an intact file of a newer
+ * version from a damaged one.
  */
 import { createHash } from 'node:crypto';
 
@@ -22,7 +22,7 @@ export function sealJson(value: object): Buffer {
   return Buffer.concat([body, Buffer.from(`,"checksum":"${sha256(body)}"}\n`)]);
 }
 
-/** The object without its checksum, or what is wrong with the bytes. */
+/** Returns the object without its checksum, or what is wrong with the bytes. */
 export function unsealJson(
   bytes: Uint8Array,
 ): { readonly value: Record<string, unknown> } | { readonly fault: string } {

@@ -1,4 +1,4 @@
-/** What a log adds up to; see fold.ts. */
+/** The state that a log adds up to; see fold.ts. */
 
 import type {
   ChunkPlan,
@@ -12,7 +12,7 @@ import type {
 } from './commit.ts';
 
 export interface ChunkState extends ChunkPlan {
-  /** Null before the first commit of a segment of this chunk. */
+  /** Null before the first commit with a segment of this chunk. */
   readonly progress: ChunkProgress | null;
 }
 
@@ -32,10 +32,10 @@ export interface Totals {
   readonly milestones: number;
 }
 
-/** A DDL commit's part in what collections there are. */
+/** How a DDL commit changes which collections there are. */
 export interface StructureChange {
   readonly ddl: readonly DdlEvent[];
-  /** What it left, as far as the commit says so. */
+  /** The collections that it left, as far as the commit says so. */
   readonly collections: readonly CollectionDefinition[];
 }
 
@@ -52,33 +52,32 @@ export interface StreamState {
   readonly at: string;
   readonly position: CommittedPosition | null;
   readonly lastSequence: number;
-  /** The head leaves a transaction open that the next commit with changes goes on with. */
+  /** The head leaves a transaction open. The next commit with changes continues it. */
   readonly partialTransaction: boolean;
   /**
-   * What is being read whole behind a change of structure that the log has, and the position has
-   * not passed.
+   * The collection that is being read whole after a structure change. The log has that change, and
+   * the position has not passed it.
    */
   readonly reading: Reading | null;
   /**
-   * The inventory that the snapshot belongs to, by T0's names: what a load creates before anything
-   * else.
+   * The inventory that the snapshot belongs to, under the names of T0. A load creates these
+   * collections before anything else.
    */
   readonly collections: ReadonlyMap<string, CollectionDefinition>;
-  /**
-   * The collections under their names as of the head, with every DDL event applied that the log
-   * has.
-   */
+  /** The collections under their names as of the head. Every DDL event of the log is applied. */
   readonly currentCollections: ReadonlyMap<string, CollectionDefinition>;
   /**
-   * Structure changes that were committed before the inventory was, for the current names to be
-   * worked out when it comes; null from then on. The inventory is one commit, or several before the
+   * Structure changes that were committed before the inventory. They serve to work out the current
+   * names when it comes; null from then on. The inventory is one commit, or several before the
    * first structure change.
    */
   readonly ddlBeforeInventory: readonly StructureChange[] | null;
   /** By T0's namespace, then chunk number. */
   readonly chunks: ReadonlyMap<string, ReadonlyMap<number, ChunkState>>;
   readonly snapshotSegments: readonly SegmentEntry[];
-  /** In order. Of a name that comes often, the first and the latest (MILESTONES_PER_NAME). */
+  /**
+   * In order. A name that comes often keeps its first and its latest ones (MILESTONES_PER_NAME).
+   */
   readonly milestones: readonly Milestone[];
   readonly totals: Totals;
 }

@@ -1,8 +1,8 @@
 /**
- * What a stream takes, as patterns. `include` is as the stream was created; `exclude` may have
- * grown since: each start of a capture records all of it with `capture-started`, where it is more
- * than the stream was created with. From that commit on nothing of what was added is captured, and
- * whoever compares the stream with something leaves it out.
+ * The patterns that decide what a stream takes. `include` is as the stream was created; `exclude`
+ * may have grown since. If `exclude` is more than the stream was created with, each start of a
+ * capture records all of it with `capture-started`. From that commit on, nothing that the added
+ * patterns match is captured. A comparison with the stream leaves it out.
  */
 import type { Milestone, StreamIdentity } from './commit.ts';
 import { milestoneOf, type StreamState } from './state.ts';
@@ -17,7 +17,7 @@ export function streamPatterns({ include, exclude }: StreamIdentity, state: Stre
   return { include, exclude: grown === undefined ? exclude : patternsIn(grown) };
 }
 
-/** For `capture-started`. Patterns may hold any character, so the list is JSON. */
+/** Evidence for `capture-started`. Patterns may hold any character, so the list is JSON. */
 export function excludeEvidence(
   identity: StreamIdentity,
   exclude: readonly string[],
@@ -25,12 +25,12 @@ export function excludeEvidence(
   return excludesAll(identity.exclude, exclude) ? {} : { exclude: JSON.stringify(exclude) };
 }
 
-/** Whether every one of the second stands in the first. */
+/** True if `these` has all of `others`. */
 export function excludesAll(these: readonly string[], others: readonly string[]): boolean {
   return others.every((pattern) => these.includes(pattern));
 }
 
-/** A list of patterns as evidence has it; none where there is none. */
+/** Reads a list of patterns from evidence. The list is empty if the evidence has none. */
 export function patternsIn(value: unknown): readonly string[] {
   return typeof value === 'string' ? (JSON.parse(value) as string[]) : [];
 }

@@ -1,13 +1,14 @@
 /**
  * The owner of a log.
  *
- * 1. Owning is having committed the highest epoch (BF-3). No clock, no lease: an owner learns that
- *    it is fenced when it loses a number to a higher epoch, and never writes again.
- * 2. Commits are serial. One that lost its number to an operator's note takes the note in and tries
- *    the next number.
- * 3. No commit follows one that is gone: known-head.ts. What a state cannot be followed by is
+ * 1. A process owns a log once it has committed the highest epoch (BF-3). There is no clock and no
+ *    lease. An owner learns that it is fenced when it loses a number to a higher epoch; then it
+ *    never writes again.
+ * 2. Commits are serial. A commit that loses its number to an operator's note takes the note in and
+ *    tries the next number.
+ * 3. No commit follows one that is gone (known-head.ts). A commit that cannot follow the state is
  *    refused before it is written.
- * 4. After a put whose outcome stays unknown the writer is done for: its state may be one commit
+ * 4. After a put with an unknown outcome the writer can do no more: its state may be one commit
  *    behind the log. A new acquire reads the truth. A crash at any await is the same case.
  */
 import { randomUUID } from 'node:crypto';
@@ -31,7 +32,8 @@ export interface AcquireOptions extends LogOptions {
   /** This process, for people: host, process id, random part. Never the same twice. */
   readonly writer: string;
   /**
-   * Goes into the commit that takes the epoch. From the state, where what to write depends on it.
+   * Goes into the commit that takes the epoch. A function gets the state, if the body depends on
+   * it.
    */
   readonly body?: CommitBody | ((state: StreamState) => CommitBody) | undefined;
 }
@@ -43,9 +45,9 @@ export class ManifestWriter {
   readonly #options: PutCommitOptions;
   #state: StreamState;
   #epoch = 0;
-  /** Why nothing more can be written; set once. */
+  /** The reason why nothing more can be written; set once. */
   #broken: unknown;
-  /** Taken in and not yet handed out by poll. */
+  /** Notes that were taken in and that poll has not handed out yet. */
   #notes: Commit[] = [];
   #queue: Promise<unknown> = Promise.resolve();
   #checkpoint: Promise<void> | undefined;
@@ -54,7 +56,7 @@ export class ManifestWriter {
     this.#bucket = options.bucket;
     this.#prefix = options.prefix;
     this.#writer = signature(options.writer, options.bucket);
-    // The signal of the acquire ends with it; each later call brings its own.
+    // The signal of the acquire serves only that call; each later call brings its own.
     this.#options = {
       retryPolicy: options.retryPolicy,
       onRetry: options.onRetry,
@@ -64,7 +66,7 @@ export class ManifestWriter {
   }
 
   /**
-   * Takes the log over: whoever owned it is fenced from here on.
+   * Takes the log over: its owner so far is fenced from here on.
    * @throws MANIFEST_CORRUPT, FORMAT_UNSUPPORTED, or the bucket's errors
    */
   static async acquire(options: AcquireOptions): Promise<ManifestWriter> {
@@ -73,7 +75,7 @@ export class ManifestWriter {
     return writer;
   }
 
-  /** The log up to the last commit made or taken in. */
+  /** The log up to the last commit that was made or taken in. */
   get state(): StreamState {
     return this.#state;
   }
@@ -83,24 +85,24 @@ export class ManifestWriter {
   }
 
   /**
-   * Makes one commit. Waits for those before it; the body is looked at when its turn comes. The
-   * signal also ends the checkpoint that may follow it.
+   * Makes one commit. Waits for the commits before it, and looks at the body when its turn comes.
+   * The signal also ends the checkpoint that may follow the commit.
    * @throws MANIFEST_FENCED for good once another writer has taken the log over; INTERNAL if the
-   *   body does not fit the state, and then nothing is written and the writer stays usable
+   *   body does not fit the state: then nothing is written and the writer stays usable
    */
   commit(body: CommitBody, signal?: AbortSignal): Promise<Commit> {
     return this.#serial(() => this.#append(body, signal));
   }
 
   /**
-   * Takes in what others appended, and finds out about being fenced.
-   * @returns the notes since the last poll, those included that commits met on their way
+   * Takes in what others appended, and finds out if this writer is fenced.
+   * @returns the notes since the last poll, including the notes that commits met on their way
    */
   poll(signal?: AbortSignal): Promise<readonly Commit[]> {
     return this.#serial(() => this.#takeIn(signal));
   }
 
-  /** Waits for what is under way. Gives nothing up: an epoch ends by the next one. */
+  /** Waits for the work under way. Gives nothing up: only the next epoch ends this one. */
   async close(): Promise<void> {
     await this.#queue.catch(() => undefined);
     await this.#checkpoint;
@@ -119,7 +121,8 @@ export class ManifestWriter {
         return;
       }
       this.#state = foldCommit(this.#state, winner);
-      // To the head: commit by commit, an owner that goes on committing would be ahead for ever.
+      // Reads up to the head. An owner that goes on committing would stay ahead for ever if we took
+      // in one commit at a time.
       const options = { ...this.#options, after: this.#state, signal };
       for await (const next of readCommits(this.#bucket, this.#prefix, options)) {
         this.#state = foldCommit(this.#state, next);
@@ -154,7 +157,7 @@ export class ManifestWriter {
     return notes;
   }
 
-  /** Refuses, before anything is written, what every reader would call corrupt. */
+  /** Refuses a commit that every reader would call corrupt, before anything is written. */
   #prepare(body: CommitBody, epoch: number): { next: EncodedCommit; after: StreamState } {
     const author = { epoch, writer: this.#writer, attempt: randomUUID() };
     const next = nextCommit(this.#state, author, body);
@@ -203,8 +206,8 @@ export class ManifestWriter {
   }
 
   /**
-   * Best effort and beside the commits; one at a time. A crash here costs the next cold start some
-   * reading.
+   * Writes a checkpoint beside the commits: best effort, one at a time. A crash here costs the next
+   * cold start some reading.
    */
   #startCheckpoint(signal: AbortSignal | undefined): void {
     if (this.#checkpoint || !isCheckpointDue(this.#state)) return;
