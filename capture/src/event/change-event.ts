@@ -1,4 +1,4 @@
-/** A change stream event as it lies in the bytes of a reply; documents in it are slices of them. */
+/** A change stream event in the bytes of a reply. The documents in it are slices of those bytes. */
 import type { ClusterTime } from '@waybill/shared/base/position';
 import type { TransactionId } from '@waybill/shared/base/record';
 import { findElement } from '@waybill/shared/bson/raw';
@@ -6,14 +6,17 @@ import { millisecondsAt, readNumber, readUuid } from '@waybill/shared/bson/value
 import { readNamespace } from './event-namespace.ts';
 
 export interface ChangeEvent {
-  /** The server's word, known to this version or not. Empty only in a fragment that lacks it. */
+  /**
+   * The server's word, even if this version does not know it. Empty only in a fragment that lacks
+   * it.
+   */
   readonly operationType: string;
   /**
-   * `database.collection`; the database alone for dropDatabase; null where the event names none
+   * `database.collection`, or the database alone for dropDatabase. Null if the event names none
    * (invalidate).
    */
   readonly namespace: string | null;
-  /** Where a rename leads. */
+  /** The new namespace of a rename. */
   readonly to: string | null;
   readonly documentKey: Buffer | null;
   readonly fullDocument: Buffer | null;
@@ -26,11 +29,9 @@ export interface ChangeEvent {
   readonly wallTime: number | null;
   readonly transaction: TransactionId | null;
   readonly collectionUuid: Buffer | null;
-  /** The event's `_id`, whole: opaque. */
+  /** The event's whole `_id`, which is opaque. */
   readonly resumeToken: Buffer;
-  /**
-   * Set in a part of an event that the server split: joinFragments puts the parts together.
-   */
+  /** Set in a part of an event that the server split. joinFragments puts the parts together. */
   readonly splitEvent: SplitEvent | null;
 }
 
@@ -42,22 +43,23 @@ export interface SplitEvent {
 export const NONE = -1;
 
 /**
- * Where a field lies in the event: its payload, from the first byte on; -1 where it is not there.
+ * The place of a field: the offset in `source` where its payload starts, or -1 if the event lacks
+ * it.
  */
 export type Place = number;
 
 export const UUID_BYTES = 16;
 
 /**
- * An event as places in the bytes it came in, which may be a whole reply: one small object an
- * event, since thousands of them wait for their commit at once. What is asked for is read when it
- * is asked for; every place was checked.
+ * An event as places in the bytes it came in, which may be a whole reply. Each event is one small
+ * object, because thousands of them wait for their commit at once. A field is read only when it is
+ * asked for. Every place has been checked.
  */
 export class PackedChangeEvent implements ChangeEvent {
-  /** What the event lies in, together with others. */
+  /** The bytes that hold the event, perhaps together with others. */
   readonly source: Buffer;
   readonly start: number;
-  /** Bytes of the whole event. */
+  /** The size of the whole event in bytes. */
   readonly size: number;
   operationType = '';
   namespace: string | null = null;
@@ -141,7 +143,7 @@ function readSplit(split: Buffer): SplitEvent {
   return { fragment: readNumber(findElement(split, 'fragment')), of: readNumber(findElement(split, 'of')) };
 }
 
-/** The document that lies there; null for -1. */
+/** Returns the document that lies there, or null for -1. */
 export function documentAt(source: Buffer, at: Place): Buffer | null {
   return at < 0 ? null : source.subarray(at, at + source.readInt32LE(at));
 }

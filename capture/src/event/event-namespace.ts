@@ -1,4 +1,4 @@
-/** The namespace of a change event, and of where a rename leads. */
+/** Reads the namespace of a change event, and the new namespace of a rename. */
 import { nameText } from '@waybill/shared/bson/name-text';
 import { BsonType, invalidDocument, isName, nameEnd, payloadEnd } from '@waybill/shared/bson/raw';
 
@@ -6,7 +6,8 @@ const DB = Buffer.from('db');
 const COLL = Buffer.from('coll');
 
 /**
- * Namespaces seen lately, by a few of their bytes: events of one collection come by the thousand.
+ * Namespaces seen lately, in slots by a few of their bytes. Events of one collection come by the
+ * thousand.
  */
 const SEEN: ({ readonly bytes: Buffer; readonly text: string } | undefined)[] = new Array(64);
 
@@ -19,7 +20,7 @@ export function knownNamespace(b: Buffer, start: number, end: number): string {
   return text;
 }
 
-/** `{db, coll}`, or `{db}` alone. Other fields in it are left alone. */
+/** Reads `{db, coll}`, or `{db}` alone. Ignores other fields in it. */
 export function readNamespace(b: Buffer, start: number): string {
   let database: string | undefined;
   let collection: string | undefined;

@@ -1,8 +1,8 @@
 /**
- * Reads the envelope of a change stream event from its bytes. Knows what servers of 4.0 to 8.2
+ * Reads the envelope of a change stream event from its bytes. It knows what servers of 4.0 to 8.2
  * send: 4.0 has no `wallTime`, `collectionUUID` or `operationDescription`, `invalidate` has no
- * `ns`, and `dropDatabase` one without `coll`. The type of the event is not judged here: the caller
- * must stop at one that it does not know.
+ * `ns`, and the `ns` of `dropDatabase` has no `coll`. It does not judge the type of the event: the
+ * caller must stop at a type that it does not know.
  */
 import { buildDocument, doc, type Field } from '@waybill/shared/bson/build';
 import {
@@ -20,7 +20,7 @@ import { readUuid } from '@waybill/shared/bson/values';
 import { documentAt, NONE, PackedChangeEvent, type Place, UUID_BYTES } from './change-event.ts';
 import { expectType, knownNamespace, readNamespace } from './event-namespace.ts';
 
-/** Takes the place of one field's payload, which lies in `source` from `start` to `end`. */
+/** Notes the place of one field's payload, which lies in `source` from `start` to `end`. */
 type Reader = (into: PackedChangeEvent, type: number, start: number, end: number) => void;
 
 const FIELDS: Readonly<Record<string, Reader>> = {
@@ -84,12 +84,12 @@ function documentStart(type: number, start: number): Place {
   return start;
 }
 
-/** An image that is not there comes as null. */
+/** The server sends null for an image that is not there. */
 function optionalDocumentAt(type: number, start: number): Place {
   return type === BsonType.null ? NONE : documentStart(type, start);
 }
 
-/** Length, subtype 4, and as many bytes as a UUID has. */
+/** Checks for a length, subtype 4, and as many bytes as a UUID has. */
 function readUuidAt(b: Buffer, type: number, start: number, end: number): void {
   if (type === BsonType.binary && end - start === 5 + UUID_BYTES && b[start + 4] === 4) return;
   readUuid({ type, bytes: b.subarray(start, end) });
@@ -110,7 +110,7 @@ interface KnownField {
   readonly read: Reader;
 }
 
-/** The known fields by the length of their names, so that finding one compares little. */
+/** The known fields by the length of their names, so that finding one compares few names. */
 const BY_LENGTH: readonly (readonly KnownField[])[] = Array.from({ length: 32 }, (_, length) =>
   Object.entries(FIELDS)
     .filter(([name]) => name.length === length)
@@ -127,8 +127,8 @@ function knownField(b: Uint8Array, from: number, to: number): KnownField | undef
 }
 
 /**
- * The event that starts at `start`. Throws DOCUMENT_INVALID where a field has an unexpected type or
- * a needed one is missing. Fields not listed are left alone.
+ * Reads the event that starts at `start`. Throws DOCUMENT_INVALID if a field has an unexpected type
+ * or a needed field is missing. Ignores fields that are not listed.
  */
 export function readChangeEvent(source: Buffer, start = 0): PackedChangeEvent {
   const size = documentSize(source, start);
@@ -152,9 +152,9 @@ export function readChangeEvent(source: Buffer, start = 0): PackedChangeEvent {
 }
 
 /**
- * One event from all its fragments, in order: every field once, the last fragment's resume token,
- * no `splitEvent`. It may be longer than 16 MiB. Throws DOCUMENT_INVALID where a fragment is
- * missing or out of order.
+ * Joins all fragments of an event, in order. The result has every field once, the last fragment's
+ * resume token and no `splitEvent`. It may be longer than 16 MiB. Throws DOCUMENT_INVALID if a
+ * fragment is missing or out of order.
  */
 export function joinFragments(fragments: readonly Buffer[]): Buffer {
   const fields: Field[] = [];

@@ -1,4 +1,4 @@
-/** Making BSON from typed parts. What a name or value holds is copied as it is. */
+/** Builds BSON from typed parts. It copies names and values as they are. */
 import { type ClusterTime, clusterTimeToBson } from '../base/position.ts';
 import { BsonType, invalidDocument, type RawElement } from './raw.ts';
 
@@ -45,7 +45,7 @@ function stringOf(type: number, value: string | Uint8Array): RawElement {
   return { type, bytes };
 }
 
-/** Text, or bytes that need not be valid UTF-8. */
+/** Takes text, or bytes that need not be valid UTF-8. */
 export const string = (value: string | Uint8Array): RawElement => stringOf(BsonType.string, value);
 export const symbol = (value: string | Uint8Array): RawElement => stringOf(BsonType.symbol, value);
 export const code = (value: string | Uint8Array): RawElement => stringOf(BsonType.code, value);
@@ -78,12 +78,12 @@ export function objectId(bytes: Uint8Array): RawElement {
   return { type: BsonType.objectId, bytes };
 }
 
-/** An embedded document from its bytes, which are not copied. */
+/** Makes an embedded document from its bytes, without a copy. */
 export const doc = (bytes: Uint8Array): RawElement => ({ type: BsonType.document, bytes });
-/** An array from its bytes, which are not copied. */
+/** Makes an array from its bytes, without a copy. */
 export const array = (bytes: Uint8Array): RawElement => ({ type: BsonType.array, bytes });
 
-/** A field; a name given as bytes need not be valid UTF-8. No name may hold a zero. */
+/** A field. A name given as bytes need not be valid UTF-8. No name may hold a zero. */
 export type Field = readonly [name: string | Uint8Array, value: RawElement];
 
 function nameBytes(name: string | Uint8Array): Uint8Array {
@@ -93,8 +93,8 @@ function nameBytes(name: string | Uint8Array): Uint8Array {
 }
 
 /**
- * A document of these fields in this order; names may repeat. Throws DOCUMENT_INVALID for a zero
- * byte in a name.
+ * Builds a document of these fields in this order. Names may repeat. Throws DOCUMENT_INVALID for a
+ * zero byte in a name.
  */
 export function buildDocument(fields: readonly Field[]): Buffer {
   const names = fields.map(([name]) => nameBytes(name));
@@ -115,13 +115,14 @@ export function buildDocument(fields: readonly Field[]): Buffer {
   return out;
 }
 
-/** The bytes of an array of these items. */
+/** Builds the bytes of an array of these items. */
 export function buildArray(items: readonly RawElement[]): Buffer {
   return buildDocument(items.map((item, index): Field => [String(index), item]));
 }
 
 /**
- * What {@link fromObject} takes. An undefined field is left out; raw elements go in as they are.
+ * The values that {@link fromObject} takes. It leaves an undefined field out, and takes raw
+ * elements as they are.
  */
 export type Plain =
   | string
@@ -139,7 +140,7 @@ function isRawElement(value: object): value is RawElement {
   return 'bytes' in value && value.bytes instanceof Uint8Array;
 }
 
-/** A whole number that fits becomes an int32, another number a double, a bigint an int64. */
+/** A whole number that fits becomes an int32, any other number a double, and a bigint an int64. */
 export function fromValue(value: Exclude<Plain, undefined>): RawElement {
   switch (typeof value) {
     case 'string':
@@ -158,7 +159,10 @@ export function fromValue(value: Exclude<Plain, undefined>): RawElement {
   return doc(fromObject(value as { readonly [name: string]: Plain }));
 }
 
-/** A small, command-like document. Not for users' documents: objects reorder integer-like names. */
+/**
+ * Builds a small, command-like document. Do not use it for users' documents: objects reorder
+ * integer-like names.
+ */
 export function fromObject(object: { readonly [name: string]: Plain }): Buffer {
   const fields: Field[] = [];
   for (const [name, value] of Object.entries(object)) {

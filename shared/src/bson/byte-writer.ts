@@ -1,4 +1,4 @@
-/** UTF-16 units. Measuring costs more than it saves below. */
+/** In UTF-16 units. Below this length, measuring a text costs more than it saves. */
 const LONG_TEXT = 1024;
 
 /** A buffer that grows while BSON is written into it. */
@@ -52,9 +52,9 @@ export class ByteWriter {
     this.#bytes.set(value, at);
   }
 
-  /** Text in UTF-8 and a zero. */
+  /** Writes the text in UTF-8, then a zero. */
   cString(text: string): void {
-    // A UTF-16 unit takes at most three bytes; a long text is measured, so that the buffer does not
+    // A UTF-16 unit takes at most three bytes. A long text is measured, so that the buffer does not
     // grow threefold.
     const room = text.length < LONG_TEXT ? text.length * 3 : Buffer.byteLength(text, 'utf8');
     const at = this.#reserve(room + 1);
@@ -63,7 +63,7 @@ export class ByteWriter {
     this.#length = at + size + 1;
   }
 
-  /** Length, text in UTF-8, a zero. */
+  /** Writes the length, the text in UTF-8, then a zero. */
   string(text: string): void {
     const start = this.open();
     this.cString(text);
@@ -75,7 +75,7 @@ export class ByteWriter {
     return this.#reserve(4);
   }
 
-  /** Sets the length at `start` to all that was written since, itself included. */
+  /** Sets the length at `start`: all bytes written since, the length's own included. */
   close(start: number): void {
     this.#bytes.writeInt32LE(this.#length - start, start);
   }
@@ -84,7 +84,7 @@ export class ByteWriter {
     return this.#length;
   }
 
-  /** Overwrites a byte written before. */
+  /** Overwrites a byte that was written earlier. */
   patch(at: number, value: number): void {
     this.#bytes[at] = value;
   }

@@ -14,7 +14,7 @@ const { int32, int64, double, string, symbol, doc, array } = build;
 const nan = (hex: string): RawElement => ({ type: BsonType.double, bytes: Buffer.from(hex, 'hex') });
 const x = (value: RawElement): RawElement => doc(build.fromObject({ x: value }));
 
-// Each list is one class of equal keys, as _id indexes of MongoDB 8.2 have it.
+// Each list is one class of equal keys, as _id indexes of MongoDB 8.2 treat them.
 const CLASSES: readonly (readonly RawElement[])[] = [
   [int32(1), int64(1), double(1), decimal('1'), decimal('1.00'), decimal('10E-1')],
   [int32(-1), int64(-1), double(-1), decimal('-1.0')],
@@ -111,7 +111,7 @@ describe('canonicalKey', () => {
 });
 
 describe('laneOf', () => {
-  // These values are the bucket format: a change here breaks every stream that exists.
+  // These values are part of the bucket format. A change here breaks every stream that exists.
   test('golden values', () => {
     const lanes = Object.fromEntries(
       Object.entries(SAMPLES).map(([name, id]) => [name, laneOf('shop.orders', id, 0xffff_ffff)]),

@@ -1,17 +1,18 @@
 /**
- * What makes two `_id`s the same key to a server, as bytes, and the lane that follows from it
- * (bucket format BF-12). THE ENCODING AND THE HASH ARE PART OF THE BUCKET FORMAT: changing either
- * sends one document into two lanes.
+ * Encodes an `_id` as a canonical key: two `_id`s that a server treats as one have the same bytes.
+ * The document's lane follows from the key (bucket format BF-12). THE ENCODING AND THE HASH ARE
+ * PART OF THE BUCKET FORMAT: changing either sends one document into two lanes.
  *
- * Seen on MongoDB 8.2: numbers are one key when they are equal as exact numbers, whatever their
- * types and at any depth (1 = 1.0 = Decimal 1.00, -0 = 0, all NaNs are one), but Double 0.1 is not
- * Decimal 0.1. A symbol is the string of the same bytes. Embedded documents differ by the order and
- * the names of their fields. Everything else compares as stored.
+ * Seen on MongoDB 8.2: numbers are one key if they are equal as exact numbers, whatever their types
+ * and at any depth (1 = 1.0 = Decimal 1.00, -0 = 0, all NaNs are one). But Double 0.1 is not
+ * Decimal 0.1. A symbol equals the string of the same bytes. Embedded documents differ by the order
+ * and the names of their fields. Everything else compares as stored.
  *
- * Encoding of a value: a type byte, then its payload. A number has the first type of int64, double,
- * decimal128 that holds it exactly. Embedded documents and arrays are their items (type byte, name
- * and zero unless in an array, payload) and a zero byte; no length, since those of their parts
- * differ from the stored ones. The rest is verbatim.
+ * A value is encoded as a type byte, then its payload. A number takes the first of the types int64,
+ * double, decimal128 that holds it exactly. An embedded document or array is encoded as its items,
+ * then a zero byte. An item is a type byte, its name and a zero (not in an array), then its
+ * payload. The encoding has no length, because the encoded parts differ in length from the stored
+ * ones. All other values are verbatim.
  */
 import { decodeDecimal128 } from './decimal128.ts';
 import {
@@ -26,7 +27,7 @@ import {
 } from './raw.ts';
 
 /**
- * Two elements have the same canonical key exactly when a server holds them for the same `_id`
+ * Two elements have the same canonical key exactly when a server treats them as the same `_id`
  * (simple collation).
  */
 export function canonicalKey(id: RawElement): string {
@@ -76,7 +77,7 @@ function encodeInto(parts: Uint8Array[], type: number, bytes: Buffer, name: Buff
   }
 }
 
-/** One-byte slices of every type byte, so that encoding allocates none. */
+/** A one-byte array for every type byte, so that encoding allocates none. */
 const TYPES: readonly Uint8Array[] = Array.from({ length: 256 }, (_, type) => Uint8Array.of(type));
 
 function encodeItems(parts: Uint8Array[], document: Buffer, named: boolean, depth: number): void {
@@ -121,7 +122,7 @@ function doubleKey(value: number): Buffer {
   if (Number.isInteger(value) && value >= -TWO_63 && value < TWO_63) return int64Key(BigInt(value));
   const key = Buffer.allocUnsafe(9);
   key[0] = BsonType.double;
-  // Writing a NaN may keep its payload, so all NaNs get the same bits by hand.
+  // Writing a NaN may keep its payload. So this writes the same bits for all NaNs.
   if (Number.isNaN(value)) key.writeBigUInt64LE(0x7ff8_0000_0000_0000n, 1);
   else key.writeDoubleLE(value, 1);
   return key;
@@ -151,8 +152,8 @@ function decimalKey(bytes: Buffer): Buffer {
 }
 
 /**
- * The double that is exactly `coefficient` x 10^`exponent`, if there is one. The coefficient is no
- * multiple of ten.
+ * Returns the double that is exactly `coefficient` x 10^`exponent`, or undefined if there is none.
+ * The coefficient must not be a multiple of ten.
  */
 function exactDouble(coefficient: bigint, exponent: number): number | undefined {
   if (exponent > MAX_POSITIVE_EXPONENT + 34 || exponent < -MAX_NEGATIVE_EXPONENT) return undefined;
@@ -169,8 +170,8 @@ function exactDouble(coefficient: bigint, exponent: number): number | undefined 
 }
 
 /**
- * Type byte, sign, exponent of ten (int16), coefficient without trailing zeros (16 bytes,
- * little-endian).
+ * Encodes a type byte, the sign, the exponent of ten (int16) and the coefficient without trailing
+ * zeros (16 bytes, little-endian).
  */
 function wideDecimalKey(negative: boolean, coefficient: bigint, exponent: number): Buffer {
   const key = Buffer.alloc(20);
@@ -182,8 +183,8 @@ function wideDecimalKey(negative: boolean, coefficient: bigint, exponent: number
   return key;
 }
 
-// 32-bit FNV-1a (Fowler, Noll, Vo), then the finaliser of MurmurHash3 (fmix32, Appleby): FNV-1a
-// alone leaves the low bits, which the modulus uses, depending on the low bits of the input only.
+// 32-bit FNV-1a (Fowler, Noll, Vo), then the finaliser of MurmurHash3 (fmix32, Appleby). The
+// modulus uses the low bits, and FNV-1a alone makes those depend on the low bits of the input only.
 const FNV_OFFSET = 0x811c9dc5 | 0;
 const FNV_PRIME = 0x01000193;
 
@@ -226,8 +227,9 @@ function fmix32(hash: number): number {
 }
 
 /**
- * The lane of a document: 0 to `lanes` - 1. `id` null puts the whole collection into one lane
- * (collations, capped). Hashed are the namespace in UTF-8, a zero byte, and the canonical key.
+ * Returns the lane of a document: 0 to `lanes` - 1. `id` null puts the whole collection into one
+ * lane (collations, capped). The hash covers the namespace in UTF-8, a zero byte, and the canonical
+ * key.
  */
 export function laneOf(namespace: string, id: RawElement | null, lanes: number): number {
   const start = namespaceHash(namespace);
@@ -235,16 +237,16 @@ export function laneOf(namespace: string, id: RawElement | null, lanes: number):
 }
 
 /**
- * What the hashes of a collection's documents begin with; alone, the hash of a collection that goes
- * whole to one lane.
+ * The hash of every document in the collection starts from this. It is the whole hash of a
+ * collection that goes to one lane.
  */
 export function namespaceHash(namespace: string): number {
   return Math.imul(hashText(FNV_OFFSET, namespace), FNV_PRIME);
 }
 
 /**
- * The hash of the document whose `_id` has that type and lies in `b` from `start` to `end`: a
- * signed 32-bit number.
+ * Hashes the document whose `_id` has that type and lies in `b` from `start` to `end`. The hash is
+ * a signed 32-bit number.
  */
 export function documentHash(
   ofNamespace: number,

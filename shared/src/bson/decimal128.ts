@@ -1,8 +1,8 @@
 /**
- * IEEE 754-2008 decimal128 in its binary integer encoding, as BSON stores it. Read here with
- * bigints, exactly. Bit 127 is the sign. Bits 126-113 are the exponent plus 6176 and bits 112-0 the
- * coefficient, unless bits 126-125 are both set: then it is infinite (11110), not a number (11111),
- * or has a coefficient beyond 34 digits, which is a zero.
+ * IEEE 754-2008 decimal128 in its binary integer encoding, as BSON stores it. This file reads it
+ * exactly, with bigints. Bit 127 is the sign. Bits 126-113 are the exponent plus 6176, and bits
+ * 112-0 are the coefficient. If bits 126-125 are both set, the value is infinite (11110), not a
+ * number (11111), or has a coefficient beyond 34 digits. Such a coefficient counts as zero.
  */
 export type Decimal =
   | { readonly kind: 'nan' }
@@ -58,8 +58,8 @@ const MIN_EXPONENT = -BIAS;
 const MAX_EXPONENT = 6111;
 
 /**
- * The text of General Decimal Arithmetic's to-scientific-string, which keeps coefficient and
- * exponent apart.
+ * Formats the value as General Decimal Arithmetic's to-scientific-string does. Its text preserves
+ * both the coefficient and the exponent.
  */
 export function formatDecimal128(value: Decimal): string {
   if (value.kind === 'nan') return 'NaN';
@@ -78,12 +78,12 @@ export function formatDecimal128(value: Decimal): string {
 }
 
 const NUMBER = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,6}))?$/;
-/** More than a decimal written out in full can have (6145 before the point, 6176 after it). */
+/** Longer than any decimal written out in full (6145 digits before the point, 6176 after it). */
 const MAX_TEXT = 13_000;
 
 /**
- * Inverse of {@link formatDecimal128}; undefined where the text is no decimal or would have to be
- * rounded.
+ * The inverse of {@link formatDecimal128}. Returns undefined if the text is not a decimal, or if
+ * the value would have to be rounded.
  */
 export function parseDecimal128(text: string): Decimal | undefined {
   if (/^[+-]?nan$/i.test(text)) return { kind: 'nan' };

@@ -8,15 +8,15 @@ export interface DocumentPlace {
 }
 
 /**
- * Documents as places in the bytes that hold them all. A slice for each of millions of documents is
- * more work for the engine, in making and in collecting them, than copying the bytes is.
+ * Documents as places in the bytes that hold them all. Slices are rejected here: for millions of
+ * documents, the engine works more to make and collect the slices than to copy the bytes.
  */
 export class DocumentPlaces {
   readonly source: Buffer;
   readonly count: number;
-  /** Of the documents together. */
+  /** The size of all the documents together. */
   readonly bytes: number;
-  /** Start and end of each in turn. */
+  /** The start and end of each document in turn. */
   readonly #bounds: readonly number[];
   readonly #first: number;
 
@@ -31,7 +31,8 @@ export class DocumentPlaces {
   }
 
   /**
-   * The items of a raw BSON array of documents. Throws DOCUMENT_INVALID where one is no document.
+   * Takes the items of a raw BSON array of documents. Throws DOCUMENT_INVALID if an item is not a
+   * document.
    */
   static ofArray(array: Buffer): DocumentPlaces {
     const bounds: number[] = [];
@@ -49,17 +50,17 @@ export class DocumentPlaces {
     return this.#bounds[2 * (this.#first + index) + 1]!;
   }
 
-  /** A slice. */
+  /** Returns one document as a slice. */
   at(index: number): Buffer {
     return this.source.subarray(this.start(index), this.end(index));
   }
 
-  /** All but the first `count`. */
+  /** Returns all documents but the first `count`. */
   after(count: number): DocumentPlaces {
     return count === 0 ? this : new DocumentPlaces(this.source, this.#bounds, this.#first + count);
   }
 
-  /** As slices. */
+  /** Returns all documents as slices. */
   toArray(): Buffer[] {
     return Array.from({ length: this.count }, (_, index) => this.at(index));
   }

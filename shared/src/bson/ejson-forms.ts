@@ -1,19 +1,19 @@
 /**
- * The objects that Extended JSON v2 has for what JSON lacks, each read into the BSON value it
- * stands for.
+ * The forms of Extended JSON v2: objects that stand for values that JSON lacks. Each form is read
+ * into the BSON value that it stands for.
  */
 import type { ByteWriter } from './byte-writer.ts';
 import { encodeDecimal128, parseDecimal128 } from './decimal128.ts';
 import type { JsonText } from './json-text.ts';
 import { BsonType, invalidDocument } from './raw.ts';
 
-/** What a form needs of the reader that met it. */
+/** What a form needs from the reader that met it. */
 export interface FormReader {
   readonly json: JsonText;
   readonly out: ByteWriter;
   /** Sets the type byte of the value. */
   type(type: number): void;
-  /** Reads an embedded document that must be one (a scope): no form stands for it. */
+  /** Reads an embedded document (a scope). No form may stand in its place. */
   embedded(depth: number): void;
 }
 
@@ -21,14 +21,14 @@ type Form = (reader: FormReader, depth: number) => void;
 
 const malformed = (form: string): Error => invalidDocument(`its Extended JSON has a malformed ${form}`);
 
-/** A finite double of that text. */
+/** Reads the text as a finite double. */
 export function finite(text: string): number {
   const value = Number(text);
   if (!Number.isFinite(value)) throw malformed('double');
   return value;
 }
 
-/** A whole number as text of at most `bits` bits. */
+/** Reads the text as a whole number of at most `bits` bits. */
 function whole(text: string, bits: number, form: string): bigint {
   if (!/^-?\d{1,20}$/.test(text)) throw malformed(form);
   const value = BigInt(text);
@@ -41,7 +41,7 @@ function name({ json }: FormReader, expected: string): void {
   json.expect(':');
 }
 
-/** `{first: …, second: …}` in this order, as canonical Extended JSON has it. */
+/** Reads `{first: …, second: …}` in this order, as canonical Extended JSON writes it. */
 function pair<First, Second>(
   reader: FormReader,
   first: readonly [string, () => First],
@@ -93,7 +93,10 @@ function binary({ out }: FormReader, base64: string, subType: string): void {
   out.bytes(bytes);
 }
 
-/** By the name that starts the object. Each reads from behind the colon up to the closing brace. */
+/**
+ * The forms by the name that starts the object. Each reads from after the colon up to the closing
+ * brace.
+ */
 export const FORMS: ReadonlyMap<string, Form> = new Map<string, Form>([
   [
     '$oid',
@@ -234,7 +237,7 @@ export const FORMS: ReadonlyMap<string, Form> = new Map<string, Form>([
   ['$uuid', refuse('$uuid')],
 ]);
 
-/** Names that other readers of Extended JSON take for a form, but that do not start one here. */
+/** Refuses a name that starts a form for other readers of Extended JSON, but not here. */
 function refuse(form: string): Form {
   return () => {
     throw malformed(form);

@@ -1,8 +1,8 @@
 /**
- * Canonical Extended JSON v2 into BSON, in one pass over the text. Beyond the canonical forms only
- * plain numbers are taken: the smallest of int32 and int64 that holds a whole one, else a double.
- * An object with a name of Extended JSON must be that form exactly; a document that merely has such
- * a name cannot be told from it and is refused.
+ * Reads canonical Extended JSON v2 into BSON, in one pass over the text. Beyond the canonical forms
+ * it takes only plain numbers. A whole number becomes an int32 or else an int64, if it fits. Any
+ * other number becomes a double. An object with a name of Extended JSON must be exactly that form.
+ * A document that merely has such a name looks the same, so the reader refuses it.
  */
 import { ByteWriter } from './byte-writer.ts';
 import { FORMS, type FormReader, finite } from './ejson-forms.ts';
@@ -13,7 +13,7 @@ export class ExtendedJsonReader implements FormReader {
   readonly json: JsonText;
   readonly out: ByteWriter;
   /**
-   * Where the type byte of the value being read belongs: it is known only after the name is
+   * The place of the type byte of the value being read. The type is known only after the name is
    * written.
    */
   #typeAt = 0;
@@ -31,12 +31,12 @@ export class ExtendedJsonReader implements FormReader {
     return this.out.finish();
   }
 
-  /** The value's type byte, for the forms. */
+  /** Sets the type byte of the value being read. The forms call it too. */
   type(type: number): void {
     this.out.patch(this.#typeAt, type);
   }
 
-  /** A document from behind its opening brace, or behind its first name where there is one. */
+  /** Reads a document from after its opening brace, or from after its first name if it has one. */
   #fields(depth: number, first: string | undefined): void {
     if (depth > MAX_DEPTH) throw invalidDocument(`it is nested deeper than ${MAX_DEPTH} levels`);
     const start = this.out.open();
@@ -69,7 +69,7 @@ export class ExtendedJsonReader implements FormReader {
     this.#value(depth);
   }
 
-  /** An embedded document that must be one (a scope): no form of Extended JSON stands for it. */
+  /** Reads an embedded document (a scope). No form of Extended JSON may stand in its place. */
   embedded(depth: number): void {
     this.json.expect('{');
     this.#fields(depth + 1, this.json.peek() === '"' ? this.json.string() : undefined);

@@ -76,7 +76,7 @@ describe('every type', () => {
         ]),
       ),
     ).toBe(true);
-    // The names of the items are not 0, 1, 2, so the array can be shown, but not given back.
+    // The names of the items are not 0, 1, 2. The array can be shown, but not given back.
     expect(extendedJson(of(inner)).exact).toBe(false);
   });
 

@@ -1,9 +1,9 @@
 /**
- * Canonical Extended JSON v2 straight from a document's bytes: order and repeated names are kept,
- * because nothing becomes a JavaScript object in between. The text is for people and other tools.
- * Not every document comes back from it with the same bytes (NaN payloads, invalid UTF-8, array
- * items with odd names, documents that look like Extended JSON themselves), so `exact` is decided
- * by reading the text back, and the bytes stand beside it where it is false.
+ * Writes canonical Extended JSON v2 straight from a document's bytes. It keeps order and repeated
+ * names, because nothing becomes a JavaScript object in between. The text is for people and other
+ * tools. Some documents do not come back from it with the same bytes: NaN payloads, invalid UTF-8,
+ * array items with odd names, documents that look like Extended JSON themselves. Reading the text
+ * back therefore decides `exact`. If it is false, the bytes stand beside the text.
  */
 
 import { hasCode } from '../base/errors.ts';
@@ -12,16 +12,16 @@ import { ExtendedJsonReader } from './ejson-reader.ts';
 import { asBuffer, BsonType, documentSize, invalidDocument, MAX_DEPTH, nameEnd, payloadEnd } from './raw.ts';
 
 /**
- * Throws DOCUMENT_INVALID where the bytes are no document, never because a valid one cannot be
- * shown exactly.
+ * Throws DOCUMENT_INVALID if the bytes are not a document. It never throws because a valid document
+ * cannot be shown exactly.
  */
 export function toCanonicalExtendedJson(document: Uint8Array): string {
   return objectText(asBuffer(document), 1);
 }
 
 /**
- * The document that a text of canonical Extended JSON stands for. Throws DOCUMENT_INVALID where it
- * is none.
+ * Reads the document that a text of canonical Extended JSON stands for. Throws DOCUMENT_INVALID if
+ * the text stands for none.
  */
 export function fromExtendedJson(text: string): Buffer {
   return new ExtendedJsonReader(text).readDocument();
@@ -29,7 +29,7 @@ export function fromExtendedJson(text: string): Buffer {
 
 export interface ExtendedJson {
   readonly text: string;
-  /** Whether reading the text gives the same bytes. */
+  /** True if reading the text gives the same bytes. */
   readonly exact: boolean;
 }
 
@@ -81,7 +81,7 @@ function checkedLimit(b: Buffer, depth: number): number {
   return documentSize(b) - 1;
 }
 
-/** The text of a string payload that starts at `o`. */
+/** The JSON string for the bytes of a text from `o` to `end`. */
 const quoted = (b: Buffer, o: number, end: number): string => JSON.stringify(b.toString('utf8', o, end));
 
 function valueText(type: number, b: Buffer, depth: number): string {
@@ -146,7 +146,7 @@ function rareText(type: number, b: Buffer, depth: number): string {
   }
 }
 
-/** Subtype 2 holds its length a second time; the text leaves that out. */
+/** Subtype 2 stores its length a second time. The text leaves that one out. */
 function binaryText(b: Buffer): string {
   const isOld = b[4] === 2 && b.length >= 9 && b.readInt32LE(5) === b.length - 9;
   const base64 = b.toString('base64', isOld ? 9 : 5);

@@ -1,6 +1,6 @@
 /**
  * A strict reader of JSON tokens (RFC 8259). JSON.parse would reorder integer-like names and drop
- * repeated ones. Every refusal is DOCUMENT_INVALID.
+ * repeated ones. The reader throws DOCUMENT_INVALID for all that it refuses.
  */
 import { invalidDocument } from './raw.ts';
 
@@ -17,13 +17,15 @@ export class JsonText {
     this.#text = text;
   }
 
-  /** The next character that is no white space, or an empty text at the end. */
+  /**
+   * Skips white space. Returns the next character without taking it, or an empty text at the end.
+   */
   peek(): string {
     while (isSpace(this.#text.charCodeAt(this.#at))) this.#at++;
     return this.#text.charAt(this.#at);
   }
 
-  /** Takes the next character if it is that one. */
+  /** Takes the next character if it is `character`. */
   take(character: string): boolean {
     if (this.peek() !== character) return false;
     this.#at++;
@@ -52,7 +54,7 @@ export class JsonText {
     for (;;) {
       const unit = this.#text.charCodeAt(at);
       if (unit === QUOTE) break;
-      // NaN, the end of the text, is no number at least 0x20 either.
+      // At the end of the text `unit` is NaN, which this test refuses too.
       if (!(unit >= 0x20)) throw this.#refuse('a string that does not end, or holds a control character');
       if (unit === BACKSLASH) {
         escaped = true;
@@ -76,7 +78,7 @@ export class JsonText {
     return text;
   }
 
-  /** A number as it stands. */
+  /** Takes a number and returns its text unchanged. */
   number(): string {
     this.peek();
     NUMBER.lastIndex = this.#at;

@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 
 /**
- * The name of a database or collection. A server may hold one that is no UTF-8: it then comes out
- * not well formed, with each byte beyond ASCII as half a character, so that no two names become
- * one. Nobody can be told such a name in a command: see NamespaceFilter, which refuses it.
+ * Returns the name of a database or collection as text. A server may hold a name that is not UTF-8.
+ * Its text is then not well formed: each byte beyond ASCII becomes half a character, so that no two
+ * names become one. A command cannot carry such a name: see NamespaceFilter, which refuses it.
  */
 export function nameText(b: Buffer, start = 0, end = b.length): string {
   const text = b.toString('utf8', start, end);

@@ -1,8 +1,8 @@
 /**
- * Reading BSON where it lies. Nothing here turns a document into JavaScript objects, and every
- * slice shares the memory of the document it was cut from. Names and strings are kept as bytes:
- * they need not be valid UTF-8, a name may be empty or occur twice. Every step checks that it stays
- * inside, so damaged bytes end in DOCUMENT_INVALID.
+ * Reads BSON where it lies. Nothing here turns a document into JavaScript objects, and every slice
+ * shares the memory of its document. Names and strings stay bytes. They need not be valid UTF-8,
+ * and a name may be empty or occur twice. Every step checks that it stays inside, so damaged bytes
+ * end in DOCUMENT_INVALID.
  */
 import { WaybillError } from '../base/errors.ts';
 
@@ -38,14 +38,12 @@ export const BsonType = {
 
 const TYPE_NAMES = new Map<number, string>(Object.entries(BsonType).map(([name, type]) => [type, name]));
 
-/** For people; the number of a type that has no name here. */
+/** Names a type for people. A type without a name here gives its number. */
 export function typeName(type: number): string {
   return TYPE_NAMES.get(type) ?? `0x${type.toString(16).padStart(2, '0')}`;
 }
 
-/**
- * Nesting that any function here follows: the highest that a server's maxBSONDepth can be set to.
- */
+/** No function here follows deeper nesting. A server's maxBSONDepth cannot be set higher. */
 export const MAX_DEPTH = 250;
 
 export function invalidDocument(reason: string): WaybillError {
@@ -56,7 +54,7 @@ export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-/** Payload bytes by type; the special values below need a look at the bytes. */
+/** Payload bytes by type. For the special values below, the size depends on the bytes. */
 const STRING = -1;
 const DOCUMENT = -2;
 const BINARY = -3;
@@ -93,8 +91,8 @@ function int32At(b: Uint8Array, o: number, limit: number): number {
 }
 
 /**
- * Size in bytes of the document that starts at `offset`, after checking that it ends inside `b` and
- * with a zero.
+ * Returns the size in bytes of the document that starts at `offset`. Checks first that the document
+ * ends inside `b` and with a zero.
  */
 export function documentSize(b: Uint8Array, offset = 0): number {
   return documentEnd(b, offset, b.length) - offset;
@@ -115,7 +113,7 @@ function stringEnd(b: Uint8Array, o: number, limit: number): number {
   return end;
 }
 
-/** Index of the zero that ends the name (or other C string) starting at `o`. */
+/** Returns the index of the zero that ends the name (or other C string) starting at `o`. */
 export function nameEnd(b: Uint8Array, o: number, limit: number): number {
   let end = o;
   while (end < limit && b[end] !== 0) end++;
@@ -140,8 +138,8 @@ function codeWithScopeEnd(b: Uint8Array, o: number, limit: number): number {
 }
 
 /**
- * Where the payload that starts at `o` ends. Does not look inside embedded documents. `limit` is
- * the end of the room.
+ * Returns the end of the payload that starts at `o`. Does not look inside embedded documents. The
+ * payload must end by `limit`.
  */
 export function payloadEnd(b: Uint8Array, type: number, o: number, limit: number): number {
   const size = PAYLOAD[type]!;
@@ -171,8 +169,8 @@ export function payloadEnd(b: Uint8Array, type: number, o: number, limit: number
 }
 
 /**
- * A value with its name. `name` is decoded when asked for; invalid UTF-8 in it becomes U+FFFD,
- * `nameBytes` is exact.
+ * A value with its name. `nameBytes` is exact. `name` is decoded on each access, and invalid UTF-8
+ * in it becomes U+FFFD.
  */
 export class NamedElement implements RawElement {
   readonly type: number;
@@ -188,7 +186,7 @@ export class NamedElement implements RawElement {
   }
 }
 
-/** The fields of a document, or the items of an array, in their order. */
+/** Yields the fields of a document, or the items of an array, in their order. */
 export function* elements(doc: Uint8Array): Generator<NamedElement, void, undefined> {
   const b = asBuffer(doc);
   const limit = documentEnd(b, 0, b.length) - 1;
@@ -202,14 +200,14 @@ export function* elements(doc: Uint8Array): Generator<NamedElement, void, undefi
   }
 }
 
-/** Whether the bytes from `from` to `to` are exactly that name. */
+/** True if the bytes from `from` to `to` are exactly that name. */
 export function isName(b: Uint8Array, from: number, to: number, name: Uint8Array): boolean {
   if (to - from !== name.length) return false;
   for (let i = 0; i < name.length; i++) if (b[from + i] !== name[i]) return false;
   return true;
 }
 
-/** The first field of that name. A name given as bytes need not be valid UTF-8. */
+/** Finds the first field of that name. A name given as bytes need not be valid UTF-8. */
 export function findElement(doc: Uint8Array, name: string | Uint8Array): RawElement | undefined {
   const wanted = typeof name === 'string' ? Buffer.from(name, 'utf8') : name;
   const b = asBuffer(doc);
@@ -225,14 +223,14 @@ export function findElement(doc: Uint8Array, name: string | Uint8Array): RawElem
   return undefined;
 }
 
-/** Where a value lies in the bytes that hold it. */
+/** The place of a value in the bytes that hold it. */
 export interface ElementPlace {
   readonly type: number;
   readonly start: number;
   readonly end: number;
 }
 
-/** Like {@link findElement}, in a document that starts at `offset` of `b`, and without a slice. */
+/** {@link findElement} in a document that starts at `offset` of `b`, without a slice. */
 export function locateElement(b: Uint8Array, offset: number, name: Uint8Array): ElementPlace | undefined {
   const limit = documentEnd(b, offset, b.length) - 1;
   let o = offset + 4;
@@ -247,8 +245,8 @@ export function locateElement(b: Uint8Array, offset: number, name: Uint8Array): 
 }
 
 /**
- * Calls `take` with where each document of an array lies in it, in order. Throws DOCUMENT_INVALID
- * where one is no document.
+ * Calls `take` with the start and end of each document of an array, in order. Throws
+ * DOCUMENT_INVALID if an item is not a document.
  */
 export function eachDocument(array: Uint8Array, take: (start: number, end: number) => void): void {
   const limit = documentEnd(array, 0, array.length) - 1;
@@ -263,8 +261,8 @@ export function eachDocument(array: Uint8Array, take: (start: number, end: numbe
 
 /**
  * Checks the structure of the whole document at every depth: types, lengths, terminating zeros,
- * nothing left over. It does not ask for valid UTF-8, single names or canonical values, since
- * servers store what lacks them.
+ * nothing left over. It does not require valid UTF-8, unique names or canonical values, because
+ * servers store documents without them.
  */
 export function assertDocument(bytes: Uint8Array): void {
   if (documentEnd(bytes, 0, bytes.length) !== bytes.length) throw invalidDocument('bytes follow its end');
@@ -291,7 +289,7 @@ export function assertDocument(bytes: Uint8Array): void {
   }
 }
 
-/** Where the document inside a value starts, or -1. It always ends where the value ends. */
+/** Returns the start of the document inside a value, or -1. The document ends with the value. */
 function innerDocument(b: Uint8Array, type: number, start: number, end: number): number {
   if (type === BsonType.document || type === BsonType.array) return start;
   if (type === BsonType.codeWithScope) return stringEnd(b, start + 4, end);

@@ -1,6 +1,6 @@
 /**
- * The statements of update and delete commands, made from raw documents: one allocation, one copy
- * of the document.
+ * Builds the statements of update and delete commands from raw documents, with one allocation and
+ * one copy of the document.
  */
 import {
   asBuffer,
@@ -16,7 +16,8 @@ import {
 const DOLLAR = 0x24;
 
 /**
- * The `_id` of a document. Servers store it first; a document where it stands later is searched.
+ * Returns the `_id` of a document. Servers store it first. This searches for an `_id` that stands
+ * later.
  */
 export function documentId(document: Uint8Array): RawElement {
   const b = asBuffer(document);
@@ -31,7 +32,7 @@ export function documentId(document: Uint8Array): RawElement {
 }
 
 /**
- * Whether the first name starts with `$`: the server would take such a replacement for update
+ * True if the first name starts with `$`. The server would take such a replacement for update
  * operators.
  */
 export function startsWithDollar(document: Uint8Array): boolean {
@@ -39,8 +40,8 @@ export function startsWithDollar(document: Uint8Array): boolean {
 }
 
 /**
- * Whether a top-level field is Timestamp(0,0), which a server rewrites unless
- * `bypassEmptyTsReplacement` is given.
+ * True if a top-level field is Timestamp(0,0). A server rewrites such a field unless the command
+ * gives `bypassEmptyTsReplacement`.
  */
 export function hasTopLevelZeroTimestamp(document: Uint8Array): boolean {
   const limit = documentSize(document) - 1;
@@ -61,7 +62,8 @@ function isZero(b: Uint8Array, from: number, to: number): boolean {
 
 const bytesOf = (text: string): Buffer => Buffer.from(text, 'latin1');
 
-// Fixed pieces between the parts that vary. \x03 document, \x04 array, \x08 boolean, \x10 int32.
+// The fixed pieces between the parts that vary. Types: \x03 document, \x04 array, \x08 boolean,
+// \x10 int32.
 const QUERY = bytesOf('\x03q\0');
 const ID_NAME = bytesOf('_id\0');
 const EQ_NAME = bytesOf('$eq\0');
@@ -75,8 +77,8 @@ const UPDATE_TAIL = bytesOf('\x08upsert\0\0\x08multi\0\0\0');
 const DELETE_TAIL = bytesOf('\x10limit\0\x01\0\0\0\0');
 
 /**
- * `{_id: id}`; an embedded document that starts with `$` would be read as operators, so it stands
- * under `$eq`.
+ * Measures `{_id: id}`. The server would read an embedded document that starts with `$` as
+ * operators, so such an `_id` stands under `$eq`.
  */
 function querySize(id: RawElement): number {
   const plain = 5 + 1 + ID_NAME.length + id.bytes.length;
@@ -114,9 +116,9 @@ function put(out: Buffer, o: number, bytes: Uint8Array): number {
 }
 
 /**
- * `{q: {_id}, u: document, upsert, multi: false}`. A document whose first name starts with `$` goes
- * as the pipeline `[{$replaceWith: {$literal: document}}]`, or the server would read it as update
- * operators.
+ * Builds `{q: {_id}, u: document, upsert, multi: false}`. If the first name of the document starts
+ * with `$`, the server would read it as update operators. Such a document goes as the pipeline
+ * `[{$replaceWith: {$literal: document}}]`.
  */
 export function replaceStatement(id: RawElement, document: Uint8Array, upsert = true): Buffer {
   if (startsWithDollar(document)) return pipelineStatement(id, document, upsert);
@@ -130,7 +132,10 @@ export function replaceStatement(id: RawElement, document: Uint8Array, upsert = 
   return out;
 }
 
-/** Five bytes around what a document or array holds: its length before, a zero after. */
+/**
+ * Builds the statement with a pipeline, see {@link replaceStatement}. Five bytes surround the
+ * content of a document or array: its length before, a zero after.
+ */
 export function pipelineStatement(id: RawElement, document: Uint8Array, upsert = true): Buffer {
   const literalSize = 5 + LITERAL.length + document.length;
   const stageSize = 5 + REPLACE_WITH.length + literalSize;
@@ -152,7 +157,7 @@ export function pipelineStatement(id: RawElement, document: Uint8Array, upsert =
   return out;
 }
 
-/** `{q: {_id}, limit: 1}`. */
+/** Builds `{q: {_id}, limit: 1}`. */
 export function deleteStatement(id: RawElement): Buffer {
   const size = 4 + QUERY.length + querySize(id) + DELETE_TAIL.length;
   const out = Buffer.allocUnsafe(size);

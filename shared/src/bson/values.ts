@@ -1,5 +1,5 @@
 /**
- * Values of single raw elements. Each reader throws DOCUMENT_INVALID where the element is of
+ * Reads the values of single raw elements. Each reader throws DOCUMENT_INVALID if the element has
  * another type.
  */
 import { asBuffer, BsonType, invalidDocument, type RawElement } from './raw.ts';
@@ -11,20 +11,24 @@ function expectType(el: RawElement | undefined, ...types: readonly number[]): Bu
   return asBuffer(el.bytes);
 }
 
-/** Text of a string or symbol. Invalid UTF-8 becomes U+FFFD; use the bytes where that matters. */
+/**
+ * Reads the text of a string or symbol. Invalid UTF-8 becomes U+FFFD: use the bytes if that
+ * matters.
+ */
 export function readString(el: RawElement | undefined): string {
   const bytes = expectType(el, BsonType.string, BsonType.symbol);
   return bytes.toString('utf8', 4, bytes.length - 1);
 }
 
-/** An int64 or int32, exactly. */
+/** Reads an int64 or int32 exactly. */
 export function readInt64(el: RawElement | undefined): bigint {
   const bytes = expectType(el, BsonType.int64, BsonType.int32);
   return bytes.length === 4 ? BigInt(bytes.readInt32LE(0)) : bytes.readBigInt64LE(0);
 }
 
 /**
- * Any number but a decimal, as a JavaScript number: for counts and flags of the server's replies.
+ * Reads any number but a decimal as a JavaScript number. It is meant for counts and flags in the
+ * server's replies.
  */
 export function readNumber(el: RawElement | undefined): number {
   const bytes = expectType(el, BsonType.int32, BsonType.int64, BsonType.double);
@@ -37,14 +41,14 @@ export function readBinary(el: RawElement | undefined): { readonly subtype: numb
   return { subtype: bytes[4]!, bytes: bytes.subarray(5) };
 }
 
-/** The 16 bytes of a UUID (binary subtype 4). */
+/** Reads the 16 bytes of a UUID (binary subtype 4). */
 export function readUuid(el: RawElement | undefined): Buffer {
   const { subtype, bytes } = readBinary(el);
   if (subtype !== 4 || bytes.length !== 16) throw invalidDocument('a field that should be a UUID is not one');
   return bytes;
 }
 
-/** The BSON date at that place: milliseconds since 1970. Beyond 2^53 it is no longer exact. */
+/** Reads the BSON date at `at`: milliseconds since 1970. Beyond 2^53 the number is not exact. */
 export function millisecondsAt(source: Buffer, at: number): number {
   return source.readInt32LE(at + 4) * 2 ** 32 + source.readUInt32LE(at);
 }

@@ -4,13 +4,13 @@ import type { SegmentCodec } from './extension.ts';
 import { ZstdCompressors } from './zstd-compressors.ts';
 
 /**
- * One block in, one block out, in libuv's pool. Every output chunk is a trip to the pool and back,
- * so chunks are large: three eighths of what goes in is mostly enough for what comes out. More
- * costs memory that V8 collects garbage for.
+ * Chunk size for the output of one block. Each block is compressed whole, in libuv's pool. Every
+ * output chunk is a trip to the pool and back, so chunks are large: three eighths of the input are
+ * mostly enough for the output. A larger chunk costs memory that V8 collects garbage for.
  */
 const outputRoom = (raw: Buffer): number => (raw.length >> 2) + (raw.length >> 3) + 1024;
 
-/** Where the size of what comes out is not known beforehand. */
+/** Chunk size if the size of the output is not known beforehand. */
 const CHUNK_BYTES = 256 << 10;
 
 const DEFAULT_LEVEL = 1;
@@ -21,8 +21,8 @@ const inflate = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.inflate
 const gzip = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.gzip);
 
 /**
- * The block may be reused once the promise is settled, unless the codec is `null`: then it is the
- * result.
+ * The caller may reuse the block once the promise is settled. With the codec `null` it may not: the
+ * block itself is the result.
  */
 export async function compress(codec: SegmentCodec, level: number | undefined, raw: Buffer): Promise<Buffer> {
   switch (codec) {
@@ -37,7 +37,7 @@ export async function compress(codec: SegmentCodec, level: number | undefined, r
   }
 }
 
-/** By level; a process has one, or two. */
+/** The compressors by level. A process uses one level, or two. */
 const zstd = new Map<number, ZstdCompressors>();
 
 function zstdCompressors(level: number): ZstdCompressors {
@@ -48,7 +48,10 @@ function zstdCompressors(level: number): ZstdCompressors {
   return made;
 }
 
-/** Rejects with a RangeError where the bytes do not decompress, or to more than `most` bytes. */
+/**
+ * Rejects with a RangeError if the bytes do not decompress, or decompress to more than `most`
+ * bytes.
+ */
 export async function decompress(codec: SegmentCodec, compressed: Buffer, most: number): Promise<Buffer> {
   try {
     switch (codec) {
@@ -62,7 +65,7 @@ export async function decompress(codec: SegmentCodec, compressed: Buffer, most: 
           maxOutputLength: most,
         });
       case 'gzip':
-        throw new RangeError('gzip is no codec of blocks');
+        throw new RangeError('blocks cannot have the codec gzip');
     }
   } catch (error) {
     if (error instanceof RangeError && !('code' in error)) throw error;
@@ -77,8 +80,8 @@ export async function decompress(codec: SegmentCodec, compressed: Buffer, most: 
 }
 
 /**
- * Room for the whole content and a byte more, so that the pool is asked once: a full chunk means
- * asking again.
+ * Returns room for the whole content and one byte more. A full chunk makes zlib go to the pool
+ * again, so one byte to spare saves that trip.
  */
 function outputChunk(contentBytes: number | undefined, most: number): number {
   if (contentBytes === undefined) return CHUNK_BYTES;
@@ -89,8 +92,8 @@ function outputChunk(contentBytes: number | undefined, most: number): number {
 export const ZSTD_MAGIC = 0xfd2f_b528;
 
 /**
- * The content size in a zstd frame's header (RFC 8878, 3.1.1.1), or undefined where the frame does
- * not say.
+ * Reads the content size from a zstd frame's header (RFC 8878, 3.1.1.1). Returns undefined if the
+ * frame does not say.
  */
 export function zstdContentBytes(frame: Buffer): number | undefined {
   if (frame.length < 18 || frame.readUInt32LE(0) !== ZSTD_MAGIC) return undefined;

@@ -1,6 +1,8 @@
 import { WaybillError } from '../base/errors.ts';
 
-/** SEGMENT_CORRUPT: what is wrong is said so that it follows "The segment <key> is damaged:". */
+/**
+ * Makes SEGMENT_CORRUPT. `what` says what is wrong, and follows "the segment <key> is damaged:".
+ */
 export function corrupt(key: string, what: string, cause?: unknown): WaybillError {
   return new WaybillError('SEGMENT_CORRUPT', `the segment ${key} is damaged: ${what}`, {
     hint: 'Restore the file from a copy, or take the data again into a new stream. Nothing of the file was applied.',
@@ -16,12 +18,15 @@ function unsupported(key: string, what: string): WaybillError {
   });
 }
 
-/** Thrown by the pure decoders at something that a later version may have added. */
+/** The pure decoders throw this at something that a later version may have added. */
 export class UnknownFeature extends Error {
   override readonly name = 'UnknownFeature';
 }
 
-/** The pure decoders say with a RangeError what cannot be; here it gets the segment's name. */
+/**
+ * Adds the segment's name to an error of the pure decoders. They throw a RangeError at bytes that
+ * cannot be right.
+ */
 export function named(key: string, error: unknown): unknown {
   if (error instanceof UnknownFeature) return unsupported(key, error.message);
   return error instanceof RangeError ? corrupt(key, error.message, error) : error;

@@ -2,8 +2,8 @@ import type { DocumentPlace } from '../bson/document-places.ts';
 import { invalidDocument, nameEnd, payloadEnd } from '../bson/raw.ts';
 
 /**
- * Where the `_id` element lies in the bytes that hold its document: from its type byte to after its
- * value.
+ * The place of the `_id` element in the bytes that hold its document: from its type byte to after
+ * its value.
  */
 export interface IdSpan {
   readonly start: number;
@@ -14,8 +14,8 @@ const NAME = 0x0064_695f; // "_id" and its terminator, as a little-endian number
 const NAME_BYTES = 4;
 
 /**
- * Finds `_id`. The server keeps it first, so this looks there and walks on only where it is not.
- * Throws DOCUMENT_INVALID where there is none.
+ * Finds `_id`. The server keeps it first, so this looks there, and walks on only if it is not
+ * there. Throws DOCUMENT_INVALID if the document has none.
  */
 export function findId({ source, start: from, end }: DocumentPlace): IdSpan {
   const limit = end - 1;

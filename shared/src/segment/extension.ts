@@ -4,8 +4,8 @@ export type SegmentFormat = SegmentEntry['format'];
 export type SegmentCodec = SegmentEntry['codec'];
 
 /**
- * What a segment's key ends in, without the dot. Avro names its codec inside the file, lines do
- * not.
+ * Returns the end of a segment's key, without the dot. An Avro file names its codec inside. A file
+ * of lines does not.
  */
 export function segmentExtension(format: SegmentFormat, codec: SegmentCodec): string {
   if (format === 'avro') return 'avro';
@@ -20,8 +20,8 @@ const CODECS: Readonly<Record<SegmentFormat, readonly SegmentCodec[]>> = {
 };
 
 /**
- * Whether the format can be written with that codec: `deflate` is Avro's word, `gzip` that of line
- * files.
+ * True if the format can be written with that codec. Avro alone has `deflate`, and files of lines
+ * alone have `gzip`.
  */
 export function codecFits(format: SegmentFormat, codec: SegmentCodec): boolean {
   return CODECS[format].includes(codec);

@@ -20,8 +20,8 @@ const SYNC = Buffer.alloc(16, 0x5a);
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
 /**
- * Puts bytes under the key, and gives an entry that vouches for them: what follows must be found by
- * looking inside.
+ * Puts bytes under the key, and gives an entry that vouches for them. A reader must find what is
+ * wrong by looking inside.
  */
 const vouch = (bucket: MemoryBucket, bytes: Buffer, entry: Partial<SegmentEntry>): SegmentEntry => {
   bucket.objects.set(KEY, bytes);

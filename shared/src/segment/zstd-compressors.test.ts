@@ -6,7 +6,7 @@ import { zstdContentBytes } from './compression.ts';
 import { BLOCK_BYTES } from './limits.ts';
 import { ZstdCompressors } from './zstd-compressors.ts';
 
-/** The first of them fills a compressor's memory for results several times over. */
+/** The first twelve fill a compressor's memory for results several times over. */
 const blocks = [
   ...Array.from({ length: 12 }, () => randomBytes(BLOCK_BYTES)),
   ...Array.from({ length: 12 }, (_, index) => Buffer.alloc(BLOCK_BYTES - index, `block ${index} `)),
@@ -36,7 +36,7 @@ it('gives the same bytes whichever compressor is free, and others at another lev
   expect((await other.compress(text)).equals(first!)).toBe(false);
 });
 
-/** The header of a short frame, as long as its reader wants one to be. */
+/** The header of a short frame, padded to the length that its reader needs. */
 function padded(frame: Buffer): Buffer {
   return Buffer.concat([frame, Buffer.alloc(18)]);
 }

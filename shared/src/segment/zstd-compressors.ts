@@ -7,22 +7,24 @@ import { BLOCK_BYTES } from './limits.ts';
 const { ZSTD_c_compressionLevel, ZSTD_e_end } = zlib.constants;
 
 /**
- * Results are cut from memory of this size, and zstd goes through a block at once, without copying
- * it first, where what is left of that has room for the worst case: mostly.
+ * Results are cut from memory of this size. If the rest of it has room for the worst case, zstd
+ * compresses a block in one go, without copying it first. Mostly it has room.
  */
 const RESULT_BYTES = 4 * BLOCK_BYTES;
 
 /**
- * Each keeps about six MiB, and does some 400 MB/s: more than a snapshot's readers bring together.
+ * The most compressors. Each keeps about six MiB and does some 400 MB/s. That is more than a
+ * snapshot's readers bring together.
  */
 const MOST = 8;
 
 const compressOnce = promisify<zlib.InputType, zlib.ZstdOptions, Buffer>(zlib.zstdCompress);
 
 /**
- * Blocks into zstd frames, by as many compressors as there are processors (to a limit), each used
- * again and again: a new one for each block costs a fifth more, for the tables that it makes and
- * the garbage that it leaves. Blocks wait in order for one.
+ * Compresses blocks into zstd frames, with as many compressors as there are processors (to a
+ * limit). Each compressor is used again and again. A new one for each block would cost a fifth
+ * more, for the tables that it makes and the garbage that it leaves. Blocks wait in order for a
+ * compressor.
  */
 export class ZstdCompressors {
   readonly #level: number;
@@ -35,8 +37,8 @@ export class ZstdCompressors {
   }
 
   /**
-   * One frame, with the content's size in its header. The block may be reused once the promise is
-   * settled.
+   * Returns one frame, with the content's size in its header. The caller may reuse the block once
+   * the promise is settled.
    */
   async compress(block: Buffer): Promise<Buffer> {
     if (block.length > BLOCK_BYTES) {
@@ -67,21 +69,22 @@ export class ZstdCompressors {
   }
 }
 
-/** One block at a time. */
+/** Compresses one block at a time. */
 class BlockCompressor {
   readonly #stream: zlib.ZstdCompress;
 
   constructor(level: number) {
     const options: zlib.ZstdOptions & Pick<TransformOptions, 'readableHighWaterMark'> = {
       params: { [ZSTD_c_compressionLevel]: level },
-      // Each write is a whole frame; zstd takes its size for that of the content.
+      // Each write is a whole frame. So zstd takes the size of the write for the size of the
+      // content.
       flush: ZSTD_e_end,
       chunkSize: RESULT_BYTES,
-      // A frame's worst case is less than this: the stream never waits for its reader.
+      // The worst case of a frame is less than this, so the stream never waits for its reader.
       readableHighWaterMark: 2 * BLOCK_BYTES,
     };
     this.#stream = zlib.createZstdCompress(options);
-    // It is also what the write is told.
+    // The callback of the write gets the same error.
     this.#stream.on('error', () => undefined);
   }
 

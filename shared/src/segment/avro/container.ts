@@ -1,6 +1,7 @@
 /**
- * The Avro object container: its header by avsc, its blocks by hand. avsc copies the bytes of each
- * block twice on their way out and once on their way in; see docs/decisions/0025-avsc.md.
+ * The Avro object container. avsc makes its header, and this file makes its blocks by hand. avsc
+ * would copy the bytes of each block twice on their way out and once on their way in: see
+ * docs/decisions/0025-avsc.md.
  */
 import avsc from 'avsc';
 import type { SegmentCodec } from '../extension.ts';
@@ -10,7 +11,7 @@ import { LongReader, MAX_LONG_BYTES, writeLong } from './varint.ts';
 const MAGIC = Buffer.from('Obj\x01', 'latin1');
 const SYNC_BYTES = 16;
 
-/** Raised when a reader must know more than the schema to read a segment. */
+/** Raise this when a reader must know more than the schema to read a segment. */
 export const SEGMENT_VERSION = '1';
 
 export interface AvroHeader {
@@ -23,8 +24,8 @@ export interface AvroHeader {
 }
 
 /**
- * Ends the reading of a map at the end of the bytes. avsc itself goes on for as many entries as the
- * map claims, and a damaged count claims any number.
+ * Stops reading a map at the end of the bytes. avsc itself goes on for as many entries as the map
+ * claims, and a damaged count claims any number.
  */
 class Present extends avsc.types.LogicalType {
   protected override _fromValue(value: unknown): unknown {
@@ -37,7 +38,7 @@ class Present extends avsc.types.LogicalType {
   }
 }
 
-/** As the Avro specification has it. */
+/** The header, as the Avro specification has it. */
 const HEADER = avsc.Type.forSchema(
   {
     type: 'record',
@@ -56,7 +57,7 @@ interface Header {
   readonly sync: Buffer;
 }
 
-/** The start of an Avro object container: magic, metadata, sync marker. */
+/** Encodes the start of an Avro object container: magic, metadata, sync marker. */
 export function encodeHeader(codec: SegmentCodec, sync: Uint8Array): Buffer {
   const meta = {
     'avro.schema': Buffer.from(RECORD_SCHEMA_TEXT),
@@ -66,7 +67,7 @@ export function encodeHeader(codec: SegmentCodec, sync: Uint8Array): Buffer {
   return HEADER.toBuffer({ magic: MAGIC, meta, sync: Buffer.from(sync) });
 }
 
-/** Throws a RangeError at bytes that do not start an Avro object container. */
+/** Decodes the header. Throws a RangeError at bytes that do not start an Avro object container. */
 export function decodeHeader(bytes: Buffer): AvroHeader {
   if (!bytes.subarray(0, MAGIC.length).equals(MAGIC))
     throw new RangeError('it does not start as an Avro file');
@@ -83,7 +84,10 @@ export function decodeHeader(bytes: Buffer): AvroHeader {
   };
 }
 
-/** One block as it stands in the file: record count, length, compressed records, sync marker. */
+/**
+ * Encodes one block as it stands in the file: record count, length, compressed records, sync
+ * marker.
+ */
 export function frameBlock(count: number, compressed: Buffer, sync: Uint8Array): Buffer {
   const head = Buffer.allocUnsafe(2 * MAX_LONG_BYTES);
   const headBytes = writeLong(head, writeLong(head, 0, count), compressed.length);
@@ -96,8 +100,8 @@ export interface FramedBlock {
 }
 
 /**
- * All blocks between two offsets, which must be blocks to the last byte; slices. Throws a
- * RangeError otherwise.
+ * Splits the bytes between two offsets into blocks, which are slices. Throws a RangeError if the
+ * bytes are not blocks to the last byte.
  */
 export function splitBlocks(bytes: Buffer, start: number, end: number, sync: Buffer): FramedBlock[] {
   const blocks: FramedBlock[] = [];

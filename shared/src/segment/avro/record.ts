@@ -8,7 +8,7 @@ import type { DataRecord, DocumentOrigin, Operation, PackedBytes, TransactionId 
 import { millisecondsAt } from '../../bson/values.ts';
 import { type LongReader, MAX_LONG_BYTES, writeBigLong, writeLong } from './varint.ts';
 
-/** In the order of the schema's symbols: the position is what stands in the file. */
+/** The names stand in the order of the schema's symbols: the file holds the position. */
 export const OPERATIONS: readonly Operation[] = ['read', 'insert', 'update', 'replace', 'delete'];
 export const ORIGINS: readonly DocumentOrigin[] = [
   'snapshot',
@@ -24,10 +24,10 @@ export const ORIGINS: readonly DocumentOrigin[] = [
 const NULL = 0;
 const PRESENT = 2;
 
-/** An upper bound of what everything but the namespace, UUIDs and documents takes. */
+/** An upper bound of the bytes of everything but the namespace, UUIDs and documents. */
 const FIXED_BYTES = 16 * MAX_LONG_BYTES;
 
-/** An upper bound of the bytes that {@link writeRecord} needs. */
+/** Returns an upper bound of the bytes that {@link writeRecord} needs. */
 export function recordBytes(record: DataRecord, namespace: Uint8Array): number {
   const { packed } = record;
   if (packed !== undefined) {
@@ -62,8 +62,8 @@ function sizeAt(source: Buffer, at: number): number {
 }
 
 /**
- * Lays a record at `offset` as the schema has it; returns the offset after it. `namespace` is the
- * record's, in UTF-8.
+ * Lays a record at `offset` as the schema has it, and returns the offset after it. `namespace` is
+ * the record's, in UTF-8.
  */
 export function writeRecord(
   target: Buffer,
@@ -121,7 +121,7 @@ function writeDocument(target: Buffer, offset: number, source: Buffer, at: numbe
   return copy(target, writeLong(target, offset, size), source, at, size);
 }
 
-/** Bytes below which a loop is quicker than a call. */
+/** Below this many bytes, a loop is quicker than a call. */
 const SHORT = 48;
 
 function copy(target: Buffer, at: number, source: Buffer, from: number, size: number): number {
@@ -130,7 +130,7 @@ function copy(target: Buffer, at: number, source: Buffer, from: number, size: nu
   return at + size;
 }
 
-/** The fields before `documentKey`: the same for every record of a snapshot segment. */
+/** The fields before `documentKey`. They are the same for every record of a snapshot segment. */
 export type RecordHead = Pick<
   DataRecord,
   'sequence' | 'operation' | 'collectionUuid' | 'clusterTime' | 'wallTime' | 'transaction'
@@ -175,9 +175,9 @@ function writeNullableBytes(target: Buffer, offset: number, bytes: Uint8Array | 
 }
 
 /**
- * Reads records out of blocks. Byte fields are slices of the block, no copies. One reader serves
+ * Reads records out of blocks. Byte fields are slices of the block, not copies. One reader serves
  * one segment: it remembers the last namespace, which seldom changes. Throws RangeErrors at bytes
- * that are no record.
+ * that are not a record.
  */
 export class RecordReader {
   #namespaceBytes: Buffer = Buffer.alloc(0);

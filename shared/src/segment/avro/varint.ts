@@ -1,15 +1,15 @@
 /**
- * Avro's long: zigzag, then groups of seven bits, the least significant first. Numbers are taken
- * apart by arithmetic where 32 bits do not suffice, since JavaScript's shifts cut there.
+ * Avro's long: zigzag, then groups of seven bits, the least significant first. JavaScript's shifts
+ * cut at 32 bits, so wider numbers are taken apart by arithmetic.
  */
 
 /** Enough for any 64-bit value. */
 export const MAX_LONG_BYTES = 10;
 
-/** Doubles hold these and their zigzag form exactly; what lies beyond goes by bigint. */
+/** Below this, doubles hold a number and its zigzag form exactly. Numbers beyond go by bigint. */
 const EXACT = 2 ** 51;
 
-/** Writes a safe integer; returns the offset after it. */
+/** Writes a safe integer, and returns the offset after it. */
 export function writeLong(target: Uint8Array, offset: number, value: number): number {
   if (value >= EXACT || value <= -EXACT) return writeBigLong(target, offset, BigInt(value));
   let at = offset;
@@ -27,7 +27,7 @@ export function writeLong(target: Uint8Array, offset: number, value: number): nu
   return at;
 }
 
-/** Writes a signed 64-bit value; returns the offset after it. */
+/** Writes a signed 64-bit value, and returns the offset after it. */
 export function writeBigLong(target: Uint8Array, offset: number, value: bigint): number {
   let at = offset;
   let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
@@ -40,8 +40,8 @@ export function writeBigLong(target: Uint8Array, offset: number, value: bigint):
 }
 
 /**
- * Reads forward over a buffer. Every method throws a RangeError at the end of the bytes or at what
- * cannot be.
+ * Reads forward over a buffer. Every method throws a RangeError at the end of the bytes, or at a
+ * value that cannot be right.
  */
 export class LongReader {
   readonly bytes: Buffer;
@@ -52,7 +52,7 @@ export class LongReader {
     this.offset = offset;
   }
 
-  /** A long that must be a safe integer. */
+  /** Reads a long that must be a safe integer. */
   long(): number {
     const start = this.offset;
     let shift = 0;
@@ -63,7 +63,7 @@ export class LongReader {
       if (byte < 0x80) return (low >>> 1) ^ -(low & 1);
       shift += 7;
     }
-    // Up to seven groups a double is exact; the low bit is the sign.
+    // A double is exact up to seven groups. The low bit is the sign.
     let wide = low;
     let scale = 2 ** 28;
     for (; scale < 2 ** 49; scale *= 0x80) {
@@ -91,7 +91,7 @@ export class LongReader {
     throw new RangeError('a number longer than 64 bits');
   }
 
-  /** A long that counts: neither negative nor above `most`. */
+  /** Reads a long that counts: neither negative nor above `most`. */
   count(most: number): number {
     const value = this.long();
     if (value < 0 || value > most) throw new RangeError(`a length or count of ${value}`);
@@ -104,14 +104,14 @@ export class LongReader {
     this.offset = end;
   }
 
-  /** A slice of that many bytes; shares the memory. */
+  /** Takes a slice of that many bytes, which shares the memory. */
   take(length: number): Buffer {
     const start = this.offset;
     this.skip(length);
     return this.bytes.subarray(start, this.offset);
   }
 
-  /** Avro `bytes`: a length, then as many bytes. */
+  /** Reads Avro `bytes`: a length, then as many bytes. */
   prefixed(): Buffer {
     return this.take(this.long());
   }

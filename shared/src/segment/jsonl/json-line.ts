@@ -9,16 +9,18 @@ import { MAX_TEXT_CHARACTERS } from '../limits.ts';
 import { jsonMembers } from './json-members.ts';
 
 /**
- * A record as a line of JSON (bucket format rule BF-13), its end of line included: UUIDs in hex,
- * the cluster time `<seconds>:<increment>`, the transaction's number as text, documents as
- * canonical Extended JSON. Where that text would not give back the same bytes, `<field>Bson`
+ * Writes a record as a line of JSON (bucket format rule BF-13), with its end of line. UUIDs are
+ * hex, the cluster time is `<seconds>:<increment>`, and the transaction's number is text. Documents
+ * are canonical Extended JSON. If that text would not give back the same bytes, `<field>Bson`
  * (base64) stands behind the field and wins.
  */
 export function recordToLine(record: DataRecord): string {
   return `${lineHead(record)}${lineBody(record)}`;
 }
 
-/** The members before `documentKey`: the same for every line of a snapshot segment. */
+/**
+ * Writes the members before `documentKey`. They are the same for every line of a snapshot segment.
+ */
 export function lineHead(head: RecordHead & { readonly namespace: string }): string {
   const { transaction } = head;
   const members = {
@@ -49,7 +51,7 @@ function bsonMember(name: string, bytes: Uint8Array | null): string {
   return exact ? `,"${name}":${text}` : `,"${name}":${text},"${name}Bson":"${base64(bytes)}"`;
 }
 
-/** Bytes that are no document at all have no text, and still arrive. */
+/** Bytes that are not a document have no text. The line still carries them. */
 function textOf(bytes: Uint8Array): ExtendedJson {
   try {
     return extendedJson(bytes);
@@ -77,8 +79,8 @@ const KNOWN: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The record of a line without its end. Throws a RangeError, or {@link UnknownFeature} at a member
- * that is not ours.
+ * Reads the record of a line without its end. Throws a RangeError, or {@link UnknownFeature} at a
+ * member that this version does not know.
  */
 export function lineToRecord(line: string): DataRecord {
   const members = jsonMembers(line);
@@ -106,7 +108,7 @@ export function lineToRecord(line: string): DataRecord {
 type Members = ReadonlyMap<string, string>;
 
 const wrong = (name: string, cause?: unknown): RangeError =>
-  new RangeError(`a record whose ${name} is missing or not of its kind`, { cause });
+  new RangeError(`a record whose ${name} is missing or of the wrong type`, { cause });
 
 const isNull = (members: Members, name: string): boolean => members.get(name) === 'null';
 

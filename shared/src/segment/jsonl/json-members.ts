@@ -1,8 +1,8 @@
 /**
- * The members of a JSON object as text, in order: name and the value's characters as they stand.
- * JSON.parse would do more than wanted: it reorders integer-like keys and drops duplicates, inside
- * the documents too. Accepts only what {@link recordToLine} writes: no white space between tokens.
- * Throws a RangeError at anything else.
+ * Splits a JSON object into its members, in order. The characters of each name and value stay as
+ * they are. JSON.parse would do too much: it reorders integer-like keys and drops duplicates,
+ * inside the documents too. Accepts only what {@link recordToLine} writes: no white space between
+ * tokens. Throws a RangeError at anything else.
  */
 export function jsonMembers(line: string): Map<string, string> {
   const members = new Map<string, string>();
@@ -32,7 +32,7 @@ export function jsonMembers(line: string): Map<string, string> {
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** The offset after the string that starts here. */
+/** Returns the offset after the string that starts at `start`. */
 function stringEnd(line: string, start: number): number {
   if (line.charCodeAt(start) !== QUOTE) throw new RangeError('a line that is not a record');
   for (let at = line.indexOf('"', start + 1); at >= 0; at = line.indexOf('"', at + 1)) {
@@ -43,7 +43,10 @@ function stringEnd(line: string, start: number): number {
   throw new RangeError('a line that ends within a text');
 }
 
-/** The offset after the value that starts here. What it holds is for its own parser to judge. */
+/**
+ * Returns the offset after the value that starts at `start`. The value's own parser judges its
+ * content.
+ */
 function valueEnd(line: string, start: number): number {
   let depth = 0;
   let at = start;

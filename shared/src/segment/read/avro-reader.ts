@@ -19,7 +19,7 @@ import { eachAhead } from './frames.ts';
 import { SnapshotBlockReader } from './snapshot-block.ts';
 
 /**
- * Documents of a verified snapshot file, a batch for each block. RangeErrors and
+ * Yields the documents of a verified snapshot file, a batch for each block. Throws RangeErrors and
  * {@link UnknownFeature}.
  */
 export async function* readAvroSnapshot(
@@ -36,8 +36,8 @@ export async function* readAvroSnapshot(
 }
 
 /**
- * Records of verified runs, in their order, a batch for each block. RangeErrors and
- * {@link UnknownFeature}.
+ * Yields the records of verified runs, in their order, a batch for each block. Throws RangeErrors
+ * and {@link UnknownFeature}.
  */
 export async function* readAvroChanges(
   headerBytes: Buffer,
@@ -45,7 +45,7 @@ export async function* readAvroChanges(
   codec: SegmentCodec,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<{ run: LaneRun; records: DataRecord[] }, void, undefined> {
-  // All frames are looked at before the first record is given out.
+  // This checks all frames before it gives out the first record.
   const blocks = changeBlocks(headerBytes, runs, codec);
   const reader = new RecordReader();
   for await (const { raw, block } of rawBlocks(blocks, codec, signal)) {
@@ -54,8 +54,8 @@ export async function* readAvroChanges(
 }
 
 /**
- * The frames of verified runs. By their sync markers they also check the header, which no hash of a
- * run covers.
+ * Splits verified runs into frames. The sync markers of the frames also check the header, which no
+ * hash of a run covers.
  */
 export function changeBlocks(
   headerBytes: Buffer,
@@ -72,8 +72,8 @@ export function changeBlocks(
 }
 
 /**
- * Checks that the bytes start as a segment of ours. No hash of a run covers them, so their meaning
- * must do.
+ * Checks that the bytes start as a segment of Waybill's. No hash of a run covers the header, so
+ * this checks its meaning.
  */
 function readHeader(bytes: Buffer, codec: SegmentCodec): AvroHeader {
   const header = decodeHeader(bytes);
@@ -107,7 +107,7 @@ function rawBlocks<Block extends FramedBlock>(
   return eachAhead(blocks, work, signal);
 }
 
-/** Byte fields are slices of `raw`. */
+/** Decodes records. Their byte fields are slices of `raw`. */
 function decodeRecords(raw: Buffer, count: number, reader: RecordReader): DataRecord[] {
   assertCount(raw, count);
   const from = new LongReader(raw);

@@ -10,7 +10,7 @@ import { readChangeSegment } from './reader.ts';
 const KEY = 'k';
 const KIB = 1 << 10;
 
-/** Lanes of these sizes, in KiB, that no codec makes smaller. */
+/** Makes lanes of these sizes, in KiB, that no codec makes smaller. */
 async function segmentOf(bucket: MemoryBucket, sizes: readonly number[]): Promise<SegmentEntry> {
   let sequence = 0;
   const records = sizes.map((kib, lane) => ({ lane, records: [incompressible(++sequence, kib * KIB)] }));

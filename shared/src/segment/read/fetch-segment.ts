@@ -8,24 +8,22 @@ import { corrupt } from '../corrupt.ts';
 import { type ReadAgainOptions, readAgain } from './read-again.ts';
 
 /**
- * Unwanted bytes between two ranges that are read with them rather than around. They take about as
- * long as a request costs a client and a store beside its latency, a millisecond, and out of a
- * region they are billed about as much. So a small segment comes in one get, and no get brings more
- * than this in vain for each one that it saves.
+ * One get reads two ranges with at most this many unwanted bytes between them. These bytes take
+ * about as long as a request costs a client and a store beside its latency: a millisecond. Out of a
+ * region they are billed about as much as a request. So a small segment comes in one get, and a get
+ * brings at most this much in vain for each get that it saves.
  */
 const GAP_BYTES = 32 << 10;
 
-/**
- * Bytes of a segment that have been checked against the manifest, and which lane they belong to.
- */
+/** The bytes of one lane's run in a segment, checked against the manifest. */
 export interface VerifiedRun {
   readonly run: LaneRun;
   readonly bytes: Buffer;
 }
 
 /**
- * The whole object, its size and SHA-256 checked. Throws SEGMENT_CORRUPT where either differs in
- * two reads.
+ * Fetches the whole object, and checks its size and SHA-256. Throws SEGMENT_CORRUPT if either
+ * differs in two reads.
  */
 export function fetchWhole(
   bucket: ObjectReader,
@@ -43,16 +41,18 @@ export function fetchWhole(
   }, options);
 }
 
-/** Header and runs as the manifest's entry places them. */
+/** The header and the runs, as the manifest's entry places them. */
 export interface FetchedChanges {
-  /** No hash of a run covers it: what is read from it must be checked by its meaning. */
+  /**
+   * No hash of a run covers the header. Readers must check what they read from it by its meaning.
+   */
   readonly header: Buffer;
   readonly runs: readonly VerifiedRun[];
 }
 
 /**
- * Some runs of the object and its header, each run's SHA-256 checked. All ranges are asked for at
- * once, and once.
+ * Fetches some runs of the object and its header, and checks each run's SHA-256. Asks for all
+ * ranges at once, and once.
  */
 export async function fetchRuns(
   bucket: ObjectReader,
@@ -64,7 +64,8 @@ export async function fetchRuns(
   const ranges = rangesOf(entry, runs);
   const parts = await Promise.all(ranges.map((range) => fetchRange(bucket, key, range, options)));
   const cut = (offset: number, length: number): Buffer => {
-    // Sorted and apart: what is wanted lies in the last that begins before it.
+    // The ranges are sorted and apart. The wanted bytes lie in the last range that begins at or
+    // before them.
     const at = ranges.findLastIndex((range) => range.offset <= offset);
     const from = offset - (ranges[at]?.offset ?? 0);
     return parts[at]?.subarray(from, from + length) ?? Buffer.alloc(0);
@@ -78,8 +79,8 @@ export async function fetchRuns(
 }
 
 /**
- * The gets by which a segment is read, for a {@link ReadAhead}: the whole object, or the ranges of
- * some of its lanes.
+ * Lists the gets that read a segment, for a {@link ReadAhead}: one of the whole object, or the
+ * ranges of some of its lanes.
  */
 export function segmentReads(key: string, entry: SegmentEntry, lanes?: readonly number[]): ExpectedRead[] {
   const all = entry.lanes ?? [];
@@ -88,7 +89,10 @@ export function segmentReads(key: string, entry: SegmentEntry, lanes?: readonly 
   return rangesOf(entry, wanted).map((range) => ({ key, range, bytes: range.length }));
 }
 
-/** The list itself where all are wanted: then one get brings the whole object. */
+/**
+ * Returns the runs of the wanted lanes. If all are wanted, it returns `all` itself: then one get
+ * brings the whole object.
+ */
 export function wantedRuns(
   all: readonly LaneRun[],
   lanes: readonly number[] | undefined,
@@ -97,7 +101,10 @@ export function wantedRuns(
   return wanted.length === all.length ? all : wanted;
 }
 
-/** Header and runs in the order of the file; what lies near enough to each other is one range. */
+/**
+ * Returns the ranges of the header and the runs, in file order. Ranges at most GAP_BYTES apart are
+ * one.
+ */
 function rangesOf({ headerBytes = 0 }: SegmentEntry, runs: readonly LaneRun[]): ByteRange[] {
   if (runs.length === 0) return [];
   const ranges: { offset: number; length: number }[] =

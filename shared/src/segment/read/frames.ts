@@ -4,8 +4,8 @@ import type { SegmentCodec } from '../extension.ts';
 import { BLOCK_BYTES, MAX_LINE_BYTES } from '../limits.ts';
 
 /**
- * The content of a run of compressed frames, piece by piece and a piece ahead of the consumer.
- * Rejects with a RangeError where it does not decompress.
+ * Yields the content of a run of compressed frames piece by piece, and works a piece ahead of the
+ * consumer. Rejects with a RangeError if the run does not decompress.
  */
 export async function* contentOf(
   bytes: Buffer,
@@ -17,20 +17,19 @@ export async function* contentOf(
       for (let at = 0; at < bytes.length; at += BLOCK_BYTES) yield bytes.subarray(at, at + BLOCK_BYTES);
       return;
     case 'zstandard':
-      // Node's decompressor stops without a word after the first frame, so frames are told apart
-      // here.
+      // Node's decompressor stops silently after the first frame, so this splits the frames.
       yield* eachAhead(splitZstdFrames(bytes), (frame) => decompress(codec, frame, MAX_LINE_BYTES), signal);
       return;
     case 'gzip':
       yield* gunzip(bytes, signal);
       return;
     case 'deflate':
-      throw new RangeError('deflate is no codec of lines');
+      throw new RangeError('lines cannot have the codec deflate');
   }
 }
 
 /**
- * Runs `work` on each item in order; while one result is with the consumer, the next is under way.
+ * Runs `work` on each item in order. While one result is with the consumer, the next is under way.
  */
 export async function* eachAhead<Item, Result>(
   items: readonly Item[],
@@ -40,7 +39,7 @@ export async function* eachAhead<Item, Result>(
   const start = (index: number): Promise<Result> | null => {
     if (index >= items.length) return null;
     const result = work(items[index] as Item);
-    // The consumer may leave before this one's turn.
+    // The consumer may leave before it takes this result.
     result.catch(() => undefined);
     return result;
   };
@@ -55,7 +54,7 @@ export async function* eachAhead<Item, Result>(
 }
 
 /**
- * Members one after another are one stream to gunzip, which gives pieces of at most its chunk size.
+ * To gunzip, members one after another are one stream. It gives pieces of at most its chunk size.
  */
 async function* gunzip(
   bytes: Buffer,
@@ -80,7 +79,8 @@ async function* gunzip(
 const ZSTD_RLE_BLOCK = 1;
 
 /**
- * The frames that lie one after another (RFC 8878, 3.1.1). Throws a RangeError where they do not.
+ * Splits bytes into the frames that lie one after another (RFC 8878, 3.1.1). Throws a RangeError if
+ * they are not such frames.
  */
 function splitZstdFrames(bytes: Buffer): Buffer[] {
   const frames: Buffer[] = [];

@@ -8,7 +8,10 @@ import { contentOf } from './frames.ts';
 
 const NEWLINE = 0x0a;
 
-/** Documents of a verified snapshot file. RangeErrors at what cannot be. */
+/**
+ * Yields the documents of a verified snapshot file. Throws a RangeError at bytes that cannot be
+ * right.
+ */
 export async function* readLineSnapshot(
   bytes: Buffer,
   entry: SegmentEntry,
@@ -24,7 +27,10 @@ export async function* readLineSnapshot(
   }
 }
 
-/** Records of verified runs, in their order. RangeErrors at what cannot be. */
+/**
+ * Yields the records of verified runs, in their order. Throws a RangeError at bytes that cannot be
+ * right.
+ */
 export async function* readLineChanges(
   runs: readonly VerifiedRun[],
   codec: SegmentCodec,
@@ -35,7 +41,7 @@ export async function* readLineChanges(
   }
 }
 
-/** A batch for each piece of content. */
+/** Yields a batch for each piece of content. */
 async function* readLines(
   bytes: Buffer,
   codec: SegmentCodec,
@@ -58,7 +64,8 @@ async function* readLines(
 }
 
 /**
- * Cuts pieces into lines; what has no end yet waits for the next piece, up to the bound of a line.
+ * Cuts pieces into lines. A line without an end waits for the next piece, up to the bound of a
+ * line.
  */
 class LineSplitter {
   readonly #parts: Buffer[] = [];

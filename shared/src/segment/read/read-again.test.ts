@@ -1,4 +1,4 @@
-/** Bytes that are damaged on their way: read once more, and once only. */
+/** Bytes that are damaged on their way are read once more, and once only. */
 import { isDeepStrictEqual } from 'node:util';
 import {
   MemoryBucket,
@@ -19,7 +19,7 @@ const KEY = 'stream/segments/x';
 
 type Damage = (bytes: Buffer) => Buffer;
 
-/** The first gets bring damaged bytes; what is stored stays whole. */
+/** The first gets bring damaged bytes. The stored object stays whole. */
 class DamagingBucket extends MemoryBucket {
   damage: Damage = flip;
   left = 0;
@@ -35,7 +35,9 @@ const flipAt = (bytes: Buffer, at: number): Buffer => {
   copy[at]! ^= 0x10;
   return copy;
 };
-/** Of a header it hits the sync marker; most of its schema's text may be damaged unseen. */
+/**
+ * In a header this damages the sync marker. Damage in most of the schema's text may stay unseen.
+ */
 const flip: Damage = (bytes) => flipAt(bytes, bytes.length - 2);
 const damages: [string, Damage][] = [
   ['one bit flipped', flip],
@@ -48,7 +50,7 @@ type Store = (bucket: DamagingBucket) => Promise<SegmentEntry>;
 const snapshot: Store = (bucket) =>
   storeSnapshot(bucket, KEY, 'avro', 'zstandard', [[sampleDocument(1), sampleDocument(2)]]);
 const changes: Store = (bucket) =>
-  // Lanes that lie further apart than what is read over.
+  // The lanes lie further apart than one get reads over.
   storeChanges(bucket, KEY, { format: 'avro', codec: 'null', records: sampleLanes(90, 3, 1000) });
 const segments: [string, Store, number[] | undefined][] = [
   ['a snapshot segment', snapshot, undefined],

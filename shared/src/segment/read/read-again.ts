@@ -1,7 +1,7 @@
 import { hasCode } from '../../base/errors.ts';
 import { type RetryOptions, type RetryPolicy, retry } from '../../base/retry.ts';
 
-/** Without a pause: the copy that came is wrong, not the store. */
+/** There is no pause: the copy that came is wrong, not the store. */
 const ONCE_MORE: RetryPolicy = {
   initialMs: 0,
   maxMs: 0,
@@ -13,15 +13,16 @@ const ONCE_MORE: RetryPolicy = {
 
 export interface ReadAgainOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Before the second read, for a log line. */
+  /** Called before the second read, for a log line. */
   readonly onRetry?: RetryOptions['onRetry'];
 }
 
 /**
- * A proxy or a cache can damage an object on its way: then a second read is whole. If the object is
- * damaged in the store, the second read is damaged, too. So there is exactly one second read, and
- * its result stands. `read` must ask the store each time, and throw SEGMENT_CORRUPT
- * or FORMAT_UNSUPPORTED at what it cannot be.
+ * Reads a second time if the first read is damaged. A proxy or a cache can damage an object on its
+ * way, and then a second read is whole. If the object is damaged in the store, the second read is
+ * damaged too. So there is exactly one second read, and its result stands. `read` must ask the
+ * store each time. It must throw SEGMENT_CORRUPT or FORMAT_UNSUPPORTED at bytes that cannot be
+ * right.
  */
 export function readAgain<T>(read: () => Promise<T>, { signal, onRetry }: ReadAgainOptions): Promise<T> {
   const retryable = (error: unknown): boolean => hasCode(error, 'SEGMENT_CORRUPT', 'FORMAT_UNSUPPORTED');

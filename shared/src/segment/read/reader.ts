@@ -26,16 +26,16 @@ export type DecodedBlock = SnapshotBlock | ChangeBlock;
 
 export interface ReadSegmentOptions extends ReadAgainOptions {
   /**
-   * Only these lanes of a change segment: fetches their bytes alone. Default: all; all come in one
-   * get.
+   * Reads only these lanes of a change segment, and fetches only their bytes. Default: all lanes,
+   * in one get.
    */
   readonly lanes?: readonly number[] | undefined;
 }
 
 /**
- * Reads a segment block by block; `key` is the object's whole key. Nothing is given out before size
- * and SHA-256 (of the whole file, or of each run asked for) are what the manifest's entry says;
- * what is not is fetched once more. Decompresses one block ahead.
+ * Reads a segment block by block. `key` is the object's whole key. Nothing is given out before size
+ * and SHA-256 match the manifest's entry: those of the whole file, or of each run asked for. Bytes
+ * that do not match are fetched once more. Decompresses one block ahead.
  * @throws SEGMENT_CORRUPT, FORMAT_UNSUPPORTED, the bucket's errors; the signal's reason
  */
 export async function* readSegment(
@@ -52,7 +52,7 @@ export async function* readSegment(
   }
 }
 
-/** {@link readSegment} of a snapshot segment. */
+/** Like {@link readSegment}, for a snapshot segment. */
 export async function* readSnapshotSegment(
   bucket: ObjectReader,
   key: string,
@@ -65,7 +65,7 @@ export async function* readSnapshotSegment(
   }
 }
 
-/** {@link readSegment} of a change segment. */
+/** Like {@link readSegment}, for a change segment. */
 export async function* readChangeSegment(
   bucket: ObjectReader,
   key: string,
@@ -132,7 +132,7 @@ async function* decodeChanges(
 }
 
 /**
- * {@link readSegment} of bytes that are in memory already, and whose hash the caller has compared.
+ * Like {@link readSegment}, for bytes in memory whose hash the caller has compared.
  * @throws SEGMENT_CORRUPT, FORMAT_UNSUPPORTED; the signal's reason
  */
 export async function* decodeSegment(
@@ -149,7 +149,9 @@ export async function* decodeSegment(
   }
 }
 
-/** Header and verified runs: all of them from one get, or those of some lanes from ranged gets. */
+/**
+ * Fetches the header and verified runs. All lanes come from one get, some lanes from ranged gets.
+ */
 async function fetchChanges(
   bucket: ObjectReader,
   key: string,
@@ -166,7 +168,7 @@ async function fetchChanges(
   }, options);
 }
 
-/** No hash of a run covers the header, so it is looked at while it can still be fetched again. */
+/** Checks the header while it can still be fetched again. No hash of a run covers it. */
 function assertFrames(key: string, { header, runs }: FetchedChanges, { codec }: SegmentEntry): void {
   try {
     changeBlocks(header, runs, codec);
@@ -184,8 +186,8 @@ function cutChanges(bytes: Buffer, entry: SegmentEntry): FetchedChanges {
 }
 
 /**
- * In their order in the file. The manifest's runs must cover the file from its header to its end,
- * without gaps, and hold all its records.
+ * Returns the runs in their order in the file. The manifest's runs must cover the file from its
+ * header to its end, without gaps, and hold all its records.
  */
 function tiledRuns(entry: SegmentEntry): LaneRun[] {
   const runs = (entry.lanes ?? []).toSorted((a, b) => a.offset - b.offset);

@@ -3,14 +3,15 @@ import { assertConsumed, assertCount, LongReader } from '../avro/varint.ts';
 import { encodeSnapshotHead } from '../write/snapshot-layout.ts';
 
 /**
- * Decodes the blocks of one snapshot segment to their documents alone. RangeErrors at bytes that
- * are none of it.
+ * Decodes the blocks of one snapshot segment to their documents alone. Throws a RangeError at bytes
+ * that do not belong to the segment.
  */
 export class SnapshotBlockReader {
   readonly #reader = new RecordReader();
   readonly #namespace: string;
   /**
-   * What every record starts with: known from the first one, since the manifest does not say T0.
+   * The bytes that every record starts with. They are known from the first record, because the
+   * manifest does not say T0.
    */
   #head: Buffer | null = null;
 
@@ -18,7 +19,7 @@ export class SnapshotBlockReader {
     this.#namespace = namespace;
   }
 
-  /** Slices of `raw`. */
+  /** Returns the documents as slices of `raw`. */
   decode(raw: Buffer, count: number): Buffer[] {
     assertCount(raw, count);
     const from = new LongReader(raw);
@@ -45,7 +46,10 @@ export class SnapshotBlockReader {
     }
   }
 
-  /** What the first record's head must be, given what it says. Does not move on. */
+  /**
+   * Encodes what the first record's head says, and so gives the bytes that the head must be. Does
+   * not move `from`.
+   */
   #readHead(from: LongReader): Buffer {
     const head = this.#reader.readHead(new LongReader(from.bytes, from.offset));
     if (head.namespace !== this.#namespace) throw new RangeError('it holds documents of another collection');

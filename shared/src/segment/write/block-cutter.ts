@@ -4,21 +4,21 @@ import type { SegmentCodec } from '../extension.ts';
 import { BLOCK_BYTES } from '../limits.ts';
 
 const KEPT_BLOCKS = 16;
-/** For raw blocks: one comes back when its compression has settled. */
+/** The pool of raw blocks. A block comes back when its compression has settled. */
 const blocks = new BufferPool(BLOCK_BYTES, KEPT_BLOCKS);
 
 /**
- * How records are laid into blocks, one of each format and kind. `write` lays the record that
- * `measure` took last.
+ * Lays records into blocks. Each format and kind of segment has a layout. `write` lays the record
+ * that `measure` took last.
  */
 export interface RecordLayout<Item> {
   /** Bytes before the first block, or null. */
   readonly header: Buffer | null;
-  /** An upper bound of the record's bytes. */
+  /** Returns an upper bound of the record's bytes. */
   measure(item: Item): number;
   /** Returns the offset after the record. */
   write(target: Buffer, offset: number): number;
-  /** What stands in the file for a compressed block; shares no memory with it. */
+  /** Returns the bytes that the file has for a compressed block. They share no memory with it. */
   frame(records: number, compressed: Buffer): Buffer;
 }
 
@@ -49,14 +49,14 @@ export class BlockCutter<Item> {
     this.#level = level;
   }
 
-  /** Raw bytes that the record measured last may need. */
+  /** The raw bytes that the record measured last may need. */
   get need(): number {
     return this.#need;
   }
 
   /**
-   * Measures the record; false where the open block has no room for it, or none is open: seal, then
-   * open.
+   * Measures the record. Returns false if the open block has no room for it, or no block is open.
+   * The caller must then seal, then open.
    */
   fits(item: Item): boolean {
     this.#need = this.#layout.measure(item);
@@ -70,13 +70,13 @@ export class BlockCutter<Item> {
     this.#records = 0;
   }
 
-  /** Lays the record measured last. */
+  /** Lays the record measured last into the open block. */
   write(): void {
     this.#bytes = this.#layout.write(this.#block!, this.#bytes);
     this.#records += 1;
   }
 
-  /** Closes the open block and starts its compression; null where none is open. */
+  /** Closes the open block and starts its compression. Returns null if no block is open. */
   seal(): SealedBlock | null {
     const block = this.#block;
     if (block === null) return null;

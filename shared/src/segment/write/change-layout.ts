@@ -7,7 +7,7 @@ import type { RecordLayout } from './block-cutter.ts';
 export class AvroChangeLayout implements RecordLayout<DataRecord> {
   readonly header: Buffer;
   readonly #sync: Uint8Array;
-  /** Namespaces in UTF-8; a segment has few, and each of its records names one. */
+  /** Namespaces in UTF-8. A segment has few, and each of its records names one. */
   readonly #namespaces = new Map<string, Buffer>();
   #record: DataRecord | null = null;
   #namespace: Buffer = Buffer.alloc(0);
@@ -33,7 +33,7 @@ export class AvroChangeLayout implements RecordLayout<DataRecord> {
   }
 
   #namespaceBytes(namespace: string): Buffer {
-    // Mostly the very string of the record before; a Map would hash it.
+    // Mostly this is the very string of the record before. A Map would hash it.
     if (namespace === this.#namespaceText) return this.#namespace;
     this.#namespaceText = namespace;
     let bytes = this.#namespaces.get(namespace);

@@ -30,8 +30,8 @@ export interface EncodedChangeSegment {
 }
 
 /**
- * Encodes one change segment: lane after lane, each lane in blocks of its own, blocks compressed
- * side by side.
+ * Encodes one change segment, lane after lane. Each lane has blocks of its own, and blocks are
+ * compressed side by side.
  */
 export async function encodeChangeSegment(options: ChangeSegmentOptions): Promise<EncodedChangeSegment> {
   if (!codecFits(options.format, options.codec)) {
@@ -87,7 +87,7 @@ type Summary = Pick<
   | 'operations'
 >;
 
-/** Counts and bounds over all lanes, which hold one run of sequences between them. */
+/** Counts and bounds over all lanes. Together the lanes hold one run of sequences. */
 function summarize(lanes: readonly LaneRecords[]): Summary {
   const counts = new Map<Operation, number>();
   let count = 0;

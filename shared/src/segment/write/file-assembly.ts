@@ -25,8 +25,8 @@ export interface AssembledFile {
 }
 
 /**
- * Puts blocks into file order while they are compressed, hashes them, and notes where each lane's
- * bytes lie.
+ * Puts blocks into file order while they are compressed. It hashes them, and notes the place of
+ * each lane's bytes.
  */
 export class FileAssembly {
   readonly #chunks: Buffer[] = [];
@@ -47,7 +47,7 @@ export class FileAssembly {
     this.#runs.push({ lane, firstSequence, lastSequence, hash, offset: -1, length: 0, records: 0 });
   }
 
-  /** The next block of the run started last. */
+  /** Adds the next block of the run started last. */
   push(block: SealedBlock): void {
     const run = this.#runs.at(-1)!;
     const before = this.#assembled;
@@ -60,12 +60,12 @@ export class FileAssembly {
       run.hash.update(bytes);
       this.#append(bytes);
     });
-    // Whoever waits next sees the failure; until then it must not count as unhandled.
+    // The next one to wait sees the failure. Until then it must not count as unhandled.
     this.#assembled.catch(() => undefined);
     this.#inFlight.push(this.#assembled);
   }
 
-  /** Waits until that many raw bytes more may be compressed. Lets the event loop turn once. */
+  /** Waits until `bytes` more raw bytes may be compressed. Lets the event loop turn once. */
   async room(bytes: number): Promise<void> {
     await setImmediate();
     while (

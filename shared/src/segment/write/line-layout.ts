@@ -6,7 +6,7 @@ import type { RecordLayout } from './block-cutter.ts';
 import type { SnapshotConstants } from './snapshot-layout.ts';
 
 /**
- * Lines are made whole in `measure`, since only then their length is known. A block is a frame of
+ * `measure` makes the whole line, because only then is its length known. A block is a frame of
  * whole lines.
  */
 abstract class LineLayout<Item> implements RecordLayout<Item> {
@@ -23,7 +23,7 @@ abstract class LineLayout<Item> implements RecordLayout<Item> {
     return offset + this.#line.length;
   }
 
-  /** A copy: uncompressed, the bytes are those of the block's buffer. */
+  /** Returns a copy: without compression, the bytes are those of the block's buffer. */
   frame(_records: number, compressed: Buffer): Buffer {
     return Buffer.from(compressed);
   }

@@ -8,9 +8,9 @@ interface Piece {
 }
 
 /**
- * The bytes of one segment on their way to the bucket: pieces that are still being compressed, in
- * file order. What is in it is bounded by weight (raw bytes): `room` waits while the consumer or
- * the compression is behind. One consumer.
+ * The bytes of one segment on their way to the bucket. It holds pieces in file order that are still
+ * being compressed. Their weight (raw bytes) is bounded: `room` waits while the consumer or the
+ * compression is behind. There is one consumer.
  */
 export class SegmentBody implements AsyncIterable<Buffer> {
   readonly #pieces: Piece[] = [];
@@ -23,9 +23,10 @@ export class SegmentBody implements AsyncIterable<Buffer> {
   #failure: { readonly reason: unknown } | null = null;
   #change = Promise.withResolvers<void>();
 
-  /** Fulfilled when a piece of that weight may be pushed. Lets the event loop turn once. */
+  /** Waits until a piece of that weight may be pushed. Lets the event loop turn once. */
   async room(weight: number): Promise<void> {
-    // Once a block: whoever appends without pause must not keep timers and sockets waiting.
+    // This happens once a block: a caller that appends without pause must not keep timers and
+    // sockets waiting.
     await setImmediate();
     while (this.#failure === null && this.#weight > 0 && this.#weight + weight > IN_FLIGHT_BYTES) {
       await this.#change.promise;
@@ -46,7 +47,10 @@ export class SegmentBody implements AsyncIterable<Buffer> {
     this.#changed();
   }
 
-  /** No more pieces. Gives size and SHA-256 (hex) of the whole, as soon as all is compressed. */
+  /**
+   * Ends the body: no more pieces follow. Returns the size and SHA-256 (hex) of the whole, as soon
+   * as all is compressed.
+   */
   async end(): Promise<{ bytes: number; sha256: string }> {
     this.#ended = true;
     this.#changed();
@@ -55,9 +59,7 @@ export class SegmentBody implements AsyncIterable<Buffer> {
     return { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
   }
 
-  /**
-   * Makes the consumer and everything that waits reject with the reason. The first reason counts.
-   */
+  /** Makes the consumer and every waiting call reject with the reason. The first reason counts. */
   fail(reason: unknown): void {
     this.#failure ??= { reason };
     this.#changed();

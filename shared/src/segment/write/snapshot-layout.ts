@@ -16,9 +16,9 @@ export interface SnapshotConstants {
 }
 
 /**
- * In a snapshot's record everything but documentKey and document is constant, so a record is two
- * constant pieces around and two byte fields between. avsc's own encoder copies each document
- * several times.
+ * In a snapshot's record everything but documentKey and document is constant. So a record is two
+ * constant pieces with two byte fields between them. avsc's own encoder is rejected: it copies each
+ * document several times.
  */
 export class AvroSnapshotLayout implements RecordLayout<DocumentPlace> {
   readonly header: Buffer;
@@ -51,7 +51,8 @@ export class AvroSnapshotLayout implements RecordLayout<DocumentPlace> {
     target[at++] = keyBytes >>> 8;
     target[at++] = keyBytes >>> 16;
     target[at++] = keyBytes >>> 24;
-    // Byte by byte: for the few bytes that an `_id` mostly has, a call into native code costs more.
+    // A loop copies byte by byte. An `_id` mostly has few bytes, and for those a call into native
+    // code costs more.
     if (end - start <= SHORT_ID_BYTES) for (let each = start; each < end; ) target[at++] = source[each++]!;
     else at += source.copy(target, at, start, end);
     target[at++] = 0;
@@ -74,7 +75,7 @@ export class AvroSnapshotLayout implements RecordLayout<DocumentPlace> {
 const SHORT_ID_BYTES = 32;
 
 /**
- * What a record takes beside its head, the `_id` element and the document: two lengths, the key's
+ * The bytes of a record beside its head, the `_id` element and the document: two lengths, the key's
  * frame, the ends.
  */
 const TAIL_BYTES = 2 * MAX_LONG_BYTES + 5 + 4;

@@ -16,7 +16,7 @@ import { SnapshotSegmentWriter } from './snapshot-writer.ts';
 const avroWriter = (codec: 'zstandard' | 'null' = 'null'): SnapshotSegmentWriter =>
   new SnapshotSegmentWriter({ format: 'avro', codec, ...SNAPSHOT });
 
-/** Long enough for everything that can happen without a consumer to have happened. */
+/** Long enough for everything to happen that can happen without a consumer. */
 const settle = async (): Promise<void> => {
   for (let turns = 0; turns < 200; turns++) await setImmediate();
 };

@@ -15,23 +15,23 @@ export interface SnapshotSegmentOptions extends SnapshotConstants {
   readonly level?: number | undefined;
 }
 
-/** What the manifest's entry says of a segment, and where its chunk goes on. */
+/** What the manifest's entry says about a segment, and the `_id` after which its chunk goes on. */
 export interface SnapshotSegmentSummary {
   readonly bytes: number;
   readonly sha256: string;
   readonly records: number;
   readonly documentBytes: number;
-  /** The last document's `_id`; null in a segment without documents. */
+  /** The last document's `_id`, or null in a segment without documents. */
   readonly lastId: RawElement | null;
 }
 
 /**
- * Writes one snapshot segment: documents in, compressed bytes out of `body`, a few blocks in
- * memory.
+ * Writes one snapshot segment. It takes documents, gives compressed bytes out through `body`, and
+ * keeps a few blocks in memory.
  *
- * Hand `body` to the bucket first, then append; `append` waits while four MiB of raw blocks are on
- * their way. Where the put rejects, call `abort` with its reason, so that a waiting `append`
- * rejects too.
+ * Hand `body` to the bucket first, then append. `append` waits while four MiB of raw blocks are on
+ * their way. If the put rejects, call `abort` with its reason, so that a waiting `append` rejects
+ * too.
  */
 export class SnapshotSegmentWriter {
   /** For one consumer. */
@@ -63,9 +63,9 @@ export class SnapshotSegmentWriter {
   }
 
   /**
-   * Takes whole BSON documents, in `_id` order; their bytes may be reused once the promise is
-   * fulfilled. One call at a time. Rejects with DOCUMENT_INVALID, or with the reason given to
-   * `abort`.
+   * Takes whole BSON documents, in `_id` order. The caller may reuse their bytes once the promise
+   * is fulfilled. Make one call at a time. Rejects with DOCUMENT_INVALID, or with the reason given
+   * to `abort`.
    */
   async append(documents: DocumentPlaces): Promise<void> {
     const { source, count } = documents;
@@ -86,8 +86,8 @@ export class SnapshotSegmentWriter {
   }
 
   /**
-   * Closes the segment. Fulfilled when all is compressed; the bucket may still be taking the last
-   * bytes.
+   * Closes the segment. The promise is fulfilled when all is compressed. The bucket may still be
+   * taking the last bytes.
    */
   async finish(): Promise<SnapshotSegmentSummary> {
     this.#sealBlock();
@@ -101,7 +101,7 @@ export class SnapshotSegmentWriter {
     };
   }
 
-  /** Gives the segment up: `body`, `append` and `finish` reject with the reason. */
+  /** Gives the segment up. `body`, `append` and `finish` then reject with the reason. */
   abort(reason: unknown): void {
     this.#body.fail(reason);
   }
@@ -117,7 +117,7 @@ function createLayout(options: SnapshotSegmentOptions): RecordLayout<DocumentPla
   return new AvroSnapshotLayout(options, options.codec, randomBytes(16));
 }
 
-/** A copy, since the document is a slice of a whole batch. */
+/** Returns a copy, because the document is a slice of a whole batch. */
 function copyId(place: DocumentPlace): RawElement {
   const { start, end } = findId(place);
   return { type: place.source[start] ?? 0, bytes: Buffer.from(place.source.subarray(start + 5, end)) };
