@@ -31,7 +31,7 @@ export async function appendNote(
   if (state.seq === 0) {
     throw new WaybillError(
       'STREAM_MISSING',
-      `there is nothing under ${prefix} in ${bucket.url} to note this in`,
+      `there is no log under ${prefix} in ${bucket.url} to note this in`,
       {
         hint: 'Start a capture or load first, or check --bucket, --stream and --load.',
         context: { prefix },

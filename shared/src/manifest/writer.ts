@@ -164,7 +164,7 @@ export class ManifestWriter {
     try {
       return { next, after: foldCommit(this.#state, next) };
     } catch (error) {
-      throw new WaybillError('INTERNAL', `a commit that does not fit the log was about to be made`, {
+      throw new WaybillError('INTERNAL', `Waybill was about to make a commit that does not fit the log`, {
         context: { seq: next.commit.seq },
         cause: error,
       });
