@@ -1,6 +1,6 @@
 /**
- * Commands over a socket of their own, for cursors that read very much: see socket.ts for what that
- * saves.
+ * Runs commands over a socket of their own, for cursors that read very much. bulk-socket.ts says
+ * what that saves.
  */
 import type { MongoClient, ReadPreferenceMode } from 'mongodb';
 import { throwIfAborted } from '../../base/lifecycle.ts';
@@ -28,7 +28,7 @@ export class BulkConnection {
     this.#readPreference = { mode };
   }
 
-  /** Null where there can be none. Rejects with the driver's errors. */
+  /** Null if no bulk connection is possible. Rejects with the driver's errors. */
   static async open(
     driver: Driver,
     client: MongoClient,
@@ -36,14 +36,14 @@ export class BulkConnection {
   ): Promise<BulkConnection | null> {
     const ready = await openBulkSocket(driver, client, mode);
     if (!ready) return null;
-    // A connection to one named server takes what that server is.
+    // A direct connection reads from its one server, primary or not.
     const isDirect = client.options.directConnection === true;
     return new BulkConnection(driver, ready, isDirect && mode === 'primary' ? 'primaryPreferred' : mode);
   }
 
   /**
-   * Sends a command that the encoder has made ready, and gives its reply as the driver would. One
-   * at a time. An abort ends the connection. Errors are the driver's classes.
+   * Sends a command that the encoder has prepared, and gives its reply as the driver would. Takes
+   * one command at a time. An abort ends the connection. Errors are of the driver's classes.
    */
   async command(
     database: string,
@@ -64,7 +64,7 @@ export class BulkConnection {
     }
   }
 
-  /** The caller has done with all replies. */
+  /** The caller must be done with all replies. */
   close(): void {
     this.#socket.close();
   }

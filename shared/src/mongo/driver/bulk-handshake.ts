@@ -1,8 +1,8 @@
 /**
- * The driver's own handshake over a socket of ours. Like raw-command.ts this leans on the inside of
- * the driver, which is pinned: where it is not what we know, or the connection is of a kind that we
- * do not handle (a SOCKS proxy, a load balancer), there is no bulk connection, and the driver's own
- * does the work.
+ * Runs the driver's own handshake over a socket of ours. Like raw-command.ts, this depends on the
+ * inside of the pinned driver. There is no bulk connection if that inside is not as expected, or if
+ * the connection is of a kind that we do not handle (a SOCKS proxy, a load balancer). The driver's
+ * own connection then does the work.
  */
 import { createRequire } from 'node:module';
 import { isIP } from 'node:net';
@@ -43,8 +43,8 @@ export interface ReadySocket {
 const DEFAULT_CONNECT_TIMEOUT_MS = 30_000;
 
 /**
- * A socket to a server that the read preference allows, past the handshake; null where this driver
- * or this connection can not have one. Rejects with the driver's errors.
+ * A socket to a server that the read preference allows, past the handshake; null if this driver or
+ * this connection cannot have one. Rejects with the driver's errors.
  */
 export async function openBulkSocket(
   driver: Driver,
@@ -62,7 +62,7 @@ export async function openBulkSocket(
     connectTimeoutMs: number(pool.connectTimeoutMS) ?? DEFAULT_CONNECT_TIMEOUT_MS,
     socketTimeoutMs: number(pool.socketTimeoutMS) ?? 0,
   }).catch((error: Error) => {
-    // What the driver makes of it: passing, so that a reader looks for a server again.
+    // The driver throws the same. It counts as transient, so a reader looks for a server again.
     throw new driver.module.MongoNetworkError(error.message, { cause: error });
   });
   try {
@@ -83,7 +83,9 @@ export async function openBulkSocket(
   }
 }
 
-/** Of a server that is there now; where none fits, the driver's own cursor waits for one. */
+/**
+ * The options of a server that is there now. If none fits, the driver's own cursor waits for one.
+ */
 function poolOptions({ topology }: Internals, mode: ReadPreferenceMode): PoolOptions | null {
   const address = topology?.description && serverAddress(topology.description, mode);
   const pool = address === undefined ? undefined : topology?.s?.servers?.get(address)?.pool?.options;
@@ -99,7 +101,7 @@ function serverAddress({ type, servers }: TopologyDescription, mode: ReadPrefere
   return mode === 'primary' ? first('RSPrimary') : (first('RSSecondary') ?? first('RSPrimary'));
 }
 
-/** Null where the driver is not the one that this was written for. */
+/** Null if the driver is not the one that this was written for. */
 function loadConnect(): ConnectModule | null {
   const require = createRequire(import.meta.url);
   const module = require('mongodb/lib/cmap/connect.js') as Partial<ConnectModule>;
@@ -111,7 +113,7 @@ function loadConnect(): ConnectModule | null {
   return isKnown ? (module as ConnectModule) : null;
 }
 
-/** What the driver itself would give to net.connect or tls.connect. */
+/** What the driver itself would pass to net.connect or tls.connect. */
 function socketTarget(connectModule: ConnectModule, pool: PoolOptions): Record<string, unknown> {
   const { host, port, socketPath } = pool.hostAddress;
   const names = [

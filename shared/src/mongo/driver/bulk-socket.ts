@@ -1,9 +1,9 @@
 /**
- * A socket for replies of many megabytes. One request at a time; the reply is received right into
- * its place, where the driver takes it in pieces of 64 KiB, each fresh memory, and copies them
- * together into fresh memory.
+ * A socket for replies of many megabytes. It takes one request at a time, and receives the reply
+ * right into its place. The driver instead receives pieces of 64 KiB, each in fresh memory, and
+ * copies them together into fresh memory.
  *
- * The handshake is the driver's (TLS certificates, every kind of authentication), over `duplex`,
+ * The driver does the handshake (TLS certificates, every kind of authentication) over `duplex`,
  * which looks like a socket to it. After `begin` the duplex is dead, and the socket is for
  * requests.
  */
@@ -13,13 +13,13 @@ import { connect as connectTls } from 'node:tls';
 import { BufferPool } from '../../base/buffer-pool.ts';
 
 export interface BulkSocketOptions {
-  /** What net.connect or tls.connect take. */
+  /** Options for net.connect or tls.connect. */
   readonly target: object;
   readonly tls: boolean;
   readonly connectTimeoutMs: number;
   /**
-   * A server that is silent this long in the middle of a request is given up, in milliseconds; 0:
-   * never.
+   * How many milliseconds a server may be silent in the middle of a request before the socket gives
+   * it up. 0: for ever.
    */
   readonly socketTimeoutMs: number;
 }
@@ -29,39 +29,39 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** Far above the server's own limit of 48,000,000 bytes a message: what claims more is no reply. */
+/** Far above the server's own limit of 48,000,000 bytes a message. What claims more is no reply. */
 const MOST_BYTES = 64 << 20;
 /** Header, flags, and an empty document of kind 0. */
 const LEAST_BYTES = 16 + 4 + 1 + 5;
 const LANDING_BYTES = 64 << 10;
 
-/** A reply as large as a bulk reader asks for, with room for a larger document at its end. */
+/** The size of a reply that a bulk reader asks for, with room for a larger document at its end. */
 const REPLY_BYTES = 5 << 20;
 const KEPT_REPLIES = 8;
-/** Used by one socket after the other: a snapshot opens one for each of its chunks. */
+/** Sockets use these buffers one after the other: a snapshot opens one socket for each chunk. */
 const replies = new BufferPool(REPLY_BYTES, KEPT_REPLIES);
 
 export class BulkSocket {
   readonly duplex: HandshakeDuplex;
   readonly #socket: Socket;
   readonly #socketTimeoutMs: number;
-  /** Two, used in turn. */
+  /** Two buffers, used in turn. */
   readonly #buffers: Buffer[] = [];
   #turn = 0;
-  /** The one that comes in; null until its size is known. */
+  /** The reply that is coming in; null until its size is known. */
   #reply: Buffer | null = null;
   /**
-   * The handshake's bytes and the first ones of each reply land here: the system has to be given
-   * room before a request is made.
+   * The handshake's bytes and the first bytes of each reply land here: the system needs room before
+   * a request is made.
    */
   readonly #landing = Buffer.allocUnsafeSlow(LANDING_BYTES);
-  /** Bytes of the reply that are here. */
+  /** Bytes of the reply received so far. */
   #have = 0;
   #begun = false;
   #waiting: Waiting | null = null;
   #failure: Error | null = null;
 
-  /** Fulfilled when connected. Rejects with the system's error. */
+  /** Resolves once connected. Rejects with the system's error. */
   static async open(options: BulkSocketOptions): Promise<BulkSocket> {
     const socket = new BulkSocket(options);
     try {
@@ -91,9 +91,9 @@ export class BulkSocket {
   }
 
   /**
-   * Sends a whole message and gives back the reply to it, which is overwritten by the reply after
-   * the next one, or once the socket is closed. One at a time. Rejects when the connection is lost,
-   * or with the reason of `destroy`.
+   * Sends a whole message and gives back its reply. The reply is overwritten by the reply after the
+   * next one, or once the socket is closed. Takes one request at a time. Rejects if the connection
+   * is lost, or with the reason of `destroy`.
    */
   async request(message: Buffer): Promise<Buffer> {
     if (this.#failure) throw this.#failure;
@@ -112,8 +112,9 @@ export class BulkSocket {
   }
 
   /**
-   * Ends it, and lets others use its memory: the caller has done with all replies. A connection
-   * that fails or is destroyed keeps its memory, since the reply before may still be read.
+   * Ends the connection and lets others use its memory. The caller must be done with all replies. A
+   * connection that fails or is destroyed keeps its memory, since somebody may still read the reply
+   * before.
    */
   close(): void {
     this.destroy();
@@ -132,7 +133,9 @@ export class BulkSocket {
     this.#socket.setTimeout(0);
   }
 
-  /** Where the next bytes go; asked for once at the start, and after each reading. */
+  /**
+   * The place for the next bytes. The system asks for it once at the start, and after each read.
+   */
   #room(): Buffer {
     if (!this.#begun || !this.#waiting) return this.#landing;
     return (this.#reply ?? this.#landing).subarray(this.#have);
@@ -140,7 +143,7 @@ export class BulkSocket {
 
   #take(bytes: number): boolean {
     if (!this.#begun) this.duplex.push(Buffer.from(this.#landing.subarray(0, bytes)));
-    else if (!this.#waiting) this.#fail(new Error('the server sent what was not asked for'));
+    else if (!this.#waiting) this.#fail(new Error('the server sent data that nobody asked for'));
     else this.#receive(this.#waiting, bytes);
     return true;
   }
@@ -150,7 +153,7 @@ export class BulkSocket {
     if (this.#have < 4) return;
     const size = (this.#reply ?? this.#landing).readInt32LE(0);
     if (size < LEAST_BYTES || size > MOST_BYTES || this.#have > size) {
-      this.#fail(new Error('the server sent something else than a reply'));
+      this.#fail(new Error('the server sent something that is not a reply'));
       return;
     }
     if (this.#reply === null) {
@@ -171,7 +174,7 @@ export class BulkSocket {
     const known = this.#buffers[this.#turn];
     if (known && known.length >= size) return known;
     if (known) replies.give(known);
-    // One that outgrew the pool gets some room, so that the next reply does not outgrow it again.
+    // A reply that outgrew the pool gets some room, so that the next one does not outgrow it again.
     const taken = replies.take(size > REPLY_BYTES ? size + (size >> 3) : size);
     this.#buffers[this.#turn] = taken;
     return taken;
@@ -188,7 +191,7 @@ export class BulkSocket {
   }
 }
 
-/** The socket as the driver's handshake wants it. */
+/** The socket in the form that the driver's handshake needs. */
 class HandshakeDuplex extends Duplex {
   #socket: Socket | null;
 
@@ -212,7 +215,7 @@ class HandshakeDuplex extends Duplex {
   }
 
   override _read(): void {
-    // Pushed to by the socket: a handshake's replies are small.
+    // The socket pushes without being asked: a handshake's replies are small.
   }
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {

@@ -1,8 +1,8 @@
 /**
- * Driver errors to WaybillErrors, once, here; nobody above looks at a driver's error. What stands
- * in the cause is a ServerFailure without the server's reply: server messages quote keys and values
- * of documents, so they are stripped. Both drivers are in play, hence names and codes and never
- * `instanceof` of a driver's class.
+ * Turns driver errors into WaybillErrors, once, here: nobody above looks at a driver's error. The
+ * cause is a ServerFailure without the server's reply. Server messages quote keys and values of
+ * documents, so these are stripped. Two drivers are in use, so errors are told by names and codes,
+ * never by `instanceof` of a driver's class.
  */
 
 import type { ErrorCode } from '../../base/error-codes.ts';
@@ -16,18 +16,18 @@ import {
   type ServerCodeName,
 } from './server-codes.ts';
 
-/** What is kept of a driver's error: no reply, no document. */
+/** The part of a driver's error that is kept: no reply, no document. */
 export class ServerFailure extends Error {
   readonly code: number | undefined;
   readonly labels: readonly string[];
   /**
-   * CollectionUUIDMismatch only: where the collection of that uuid is now (in the database asked),
-   * and the name that was expected.
+   * CollectionUUIDMismatch only: the name that the collection of that uuid has now, in the database
+   * asked; null if it has none there.
    */
   readonly actualCollection: string | null | undefined;
   /**
-   * CannotConvertIndexToUnique only: how many keys of more than one document keep an index from
-   * becoming unique.
+   * CannotConvertIndexToUnique only: how many keys stand in more than one document, and so keep the
+   * index from becoming unique.
    */
   readonly violations: number | undefined;
 
@@ -45,13 +45,13 @@ interface FailureFacts {
   readonly code: number | undefined;
   readonly codeName: string | undefined;
   readonly labels: readonly string[];
-  /** The connection broke, in the words of its socket. */
+  /** The connection broke: the error has a socket's code. */
   readonly broken?: boolean;
   readonly actualCollection?: string | null | undefined;
   readonly violations?: number | undefined;
 }
 
-/** What was being done, for messages: never a document or a credential. */
+/** The operation that was attempted, for messages: never a document or a credential. */
 export interface Attempted {
   /** Host list of the connection. */
   readonly url: string;
@@ -60,12 +60,12 @@ export interface Attempted {
   readonly namespace?: string | undefined;
 }
 
-/** The server's error code, also of an error that wraps one; undefined where no server spoke. */
+/** The server's error code, also if the error wraps one; undefined if no server answered. */
 export function serverCode(error: unknown): number | undefined {
   return failureOf(error)?.code;
 }
 
-/** A server answered with one of these codes. */
+/** True if a server answered with one of these codes. */
 export function hasServerCode(error: unknown, ...names: readonly ServerCodeName[]): boolean {
   return isServerCode(serverCode(error), ...names);
 }
@@ -104,8 +104,8 @@ const NETWORK_ERRORS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What sockets say. The driver for 4.0 passes them on as they are when a connection breaks
- * in the middle of a command.
+ * Error codes of sockets. The driver for 4.0 passes them on as they are when a connection breaks in
+ * the middle of a command.
  */
 const SOCKET_ERRORS: ReadonlySet<unknown> = new Set([
   'ECONNABORTED',
@@ -145,7 +145,7 @@ function codeFor(name: string, facts: FailureFacts, text: string): ErrorCode {
   if (AUTHENTICATION_ERRORS.test(name)) return 'MONGO_AUTHENTICATION';
   if (facts.code !== undefined) {
     if (isAuthenticationCode(facts.code)) return 'MONGO_AUTHENTICATION';
-    // Without any user the server says the same code as for a missing role.
+    // The server gives the same code for a missing user as for a missing role.
     if (facts.code === SERVER_CODES.Unauthorized) {
       return /requires authentication/.test(text) ? 'MONGO_AUTHENTICATION' : 'MONGO_UNAUTHORIZED';
     }
@@ -173,7 +173,7 @@ function summary(code: ErrorCode, attempted: Attempted): string {
   }
 }
 
-/** What the server's own state explains: it passes when somebody changes that. */
+/** Hints for failures that the server's own state explains. They end once somebody changes that. */
 const STATE_HINTS: ReadonlyMap<number | undefined, string> = new Map([
   [
     SERVER_CODES.WriteConcernFailed,
@@ -224,7 +224,7 @@ function hintFor(
   }
 }
 
-/** It keeps the server from listing anything in that database. */
+/** An invalid view definition keeps the server from listing anything in its database. */
 function viewHint({ role, namespace = '' }: Attempted): string {
   const [database] = namespace.split('.', 1);
   const leftOut = role === 'source' ? `, or leave the database out: --exclude ${database}` : '';
@@ -255,7 +255,7 @@ const LONGEST_TEXT = 400;
  * ids.
  */
 export function serverText(message: string, code?: number): string {
-  // The server names the `_id` as it was and as it would be.
+  // The server's message quotes the `_id` as it was and as it would be.
   if (code === SERVER_CODES.ImmutableField) return 'the update would change the immutable field _id';
   const text = redact(message)
     .replace(/\s*dup key:.*$/s, ' dup key: (hidden)')

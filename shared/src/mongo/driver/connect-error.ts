@@ -1,13 +1,13 @@
 /**
- * What a driver throws while it connects, where the general table (classify.ts) would know less: it
- * looks up names and reads files before it is asked for anything, and of a topology that does not
- * fit it says only that time is up.
+ * Explains what a driver throws while it connects, if the general table (classify.ts) would know
+ * less. A driver looks up names and reads files before it is asked for anything. If the topology
+ * does not fit, it says only that time is up.
  */
 import type { MongoClient } from 'mongodb';
 import { type ErrorDetails, WaybillError } from '../../base/errors.ts';
 import { type Attempted, classifyMongoError, serverText } from './classify.ts';
 
-/** What the driver heard of the servers, also of those that it did not take. */
+/** What the driver heard from the servers, also from those that it did not take. */
 export class Heard {
   /** The name that a member gave its replica set. */
   setName: string | undefined;
@@ -67,7 +67,7 @@ export function connectError(
   return classifyMongoError(error, attempted);
 }
 
-/** `mongodb+srv` begins with DNS, which fails in the way of Node's resolver. */
+/** `mongodb+srv` begins with DNS, whose errors are those of Node's resolver. */
 function noRecord(
   { code = '', hostname = '', syscall }: NodeJS.ErrnoException & { hostname?: string },
   where: string,
@@ -86,11 +86,12 @@ function noRecord(
   return new WaybillError('MONGO_UNREACHABLE', `no server is known for ${where}: ${what} (${code})`, details);
 }
 
-/** A thread, a number, the library, a function, the reason, a file and a line of OpenSSL's. */
+/** An OpenSSL error: a thread, a number, the library, a function, the reason, a file and a line. */
 const OPENSSL = /^[0-9A-F]+:error:[0-9A-F]+:([^:]*):[^:]*:([^:]+):.*$/is;
 
 /**
- * By the codes and words of Node's TLS, and what is seen where only one of the two ends speaks it.
+ * Hints by the codes and words of Node's TLS, and by what shows if only one of the two ends speaks
+ * TLS.
  */
 const HINTS: readonly (readonly [RegExp, string])[] = [
   [
@@ -116,7 +117,7 @@ function isAboutTls({ code = '' }: NodeJS.ErrnoException): boolean {
 }
 
 function unreachable(error: Error, failure: Error | undefined, attempted: Attempted): WaybillError {
-  // That time is up says less than what went wrong in it.
+  // The failure itself says more than that time is up.
   const cause = /timed out after/.test(error.message) && failure ? failure : error;
   const text = serverText(cause.message.replace(OPENSSL, '$1: $2'));
   const classified = classifyMongoError(cause, attempted);

@@ -17,11 +17,11 @@ export interface ConnectOptions {
   /** How long to look for a usable server, in milliseconds. Default 10,000. */
   readonly serverSelectionTimeoutMs?: number | undefined;
   /**
-   * A server that is silent this long in the middle of a command is given up, in milliseconds.
+   * How many milliseconds a server may be silent in the middle of a command before it is given up.
    * Default 300,000.
    */
   readonly socketTimeoutMs?: number | undefined;
-  /** Most connections to one server. Default: the driver's. */
+  /** The most connections to one server. Default: the driver's. */
   readonly maxPoolSize?: number | undefined;
 }
 
@@ -67,13 +67,13 @@ async function open(
     await connection.identify(options.signal);
     return connection;
   } catch (error) {
-    // Not awaited: an abort must not wait for sockets, and closing can only succeed or not matter.
+    // Not awaited: an abort must not wait for sockets. If closing fails, that does not matter.
     void client.close().catch(() => undefined);
     throw connectError(error, attempted, heard, client.options.replicaSet);
   }
 }
 
-/** The driver itself would go on looking for another server until the selection times out. */
+/** By itself, the driver would look for another server until the selection times out. */
 function noticeTooOld(client: MongoClient): Promise<typeof TOO_OLD> {
   return new Promise((resolve) => {
     // Without a listener an 'error' event ends the process.
@@ -89,7 +89,7 @@ function clientOptions(uri: string, options: ConnectOptions): MongoClientOptions
   const inUri = (name: string): boolean => new RegExp(`[?&]${name}=`, 'i').test(uri);
   const selectionMs = options.serverSelectionTimeoutMs ?? DEFAULT_SELECTION_MS;
   const settings: MongoClientOptions = {};
-  // What the user wrote in the connection string wins over our defaults.
+  // The user's connection string wins over our defaults.
   if (!inUri('appName')) settings.appName = options.appName ?? 'waybill';
   if (!inUri('serverSelectionTimeoutMS')) settings.serverSelectionTimeoutMS = selectionMs;
   if (!inUri('connectTimeoutMS')) settings.connectTimeoutMS = selectionMs;

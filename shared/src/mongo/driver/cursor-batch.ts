@@ -8,18 +8,18 @@ import { type CommandReply, replyOperationTime } from './reply.ts';
 
 export interface CursorBatch {
   /**
-   * Slices of the reply's bytes: they live as long as the longest-held of them. Made when first
-   * asked for.
+   * Slices of the reply's bytes, made when first asked for. The longest-held slice keeps all the
+   * bytes in memory.
    */
   readonly documents: Buffer[];
-  /** The same without the slices. */
+  /** The same documents without the slices. */
   readonly places: DocumentPlaces;
   /** The documents as the raw BSON array they came in; see eachDocument. */
   readonly array: Buffer;
   readonly count: number;
   /** Bytes of the documents. */
   readonly bytes: number;
-  /** Raw BSON document; null where the server sends none (anything but a change stream). */
+  /** Raw BSON document; null if the server sends none (only change streams have one). */
   readonly postBatchResumeToken: Buffer | null;
   readonly operationTime: ClusterTime | null;
   /** The server has closed the cursor: no batch follows. */
@@ -84,8 +84,8 @@ class ReplyBatch implements CursorBatch {
 }
 
 /**
- * `ns` of the reply: for database-wide aggregates and listCollections it is what getMore has to
- * name.
+ * The collection in the reply's `ns`. After database-wide aggregates and listCollections, getMore
+ * has to name this one.
  */
 function collectionOf(cursor: Buffer): string {
   const ns = findElement(cursor, 'ns');

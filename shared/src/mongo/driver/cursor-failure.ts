@@ -1,10 +1,11 @@
 /**
- * What it means when a cursor fails: one rule for every cursor of ours.
+ * Says what a cursor's failure means: one rule for all our cursors.
  *
- *   lost    the server gave the cursor up, and what it read may still be there: a new cursor goes
- *   on or finds out. Such an error is MONGO_TRANSIENT, so whoever retries opens again
- *   gone    nothing stands under the name that the cursor was to be opened on. By uuid: see
- *   collection-identity.ts other   what the connection made of it
+ *   lost   The server gave the cursor up, and the data may still be there. A new cursor goes on, or
+ *          finds out. Such an error is MONGO_TRANSIENT, so whoever retries opens again.
+ *   gone   Nothing has the name that the cursor was to be opened on. By uuid: see
+ *          collection-identity.ts.
+ *   other  The error is what the connection made of it.
  */
 import { hasCode, WaybillError } from '../../base/errors.ts';
 import { failureOf, hasServerCode } from './classify.ts';
@@ -15,7 +16,7 @@ const DROPPED = /\b(dropped|renamed)\b|between getMore calls/i;
 export function isLostCursor(error: unknown): boolean {
   const failure = failureOf(error);
   if (isLostCursorCode(failure?.code)) return true;
-  // Servers say this code of other failures as well.
+  // Servers use this code for other failures too.
   return failure?.code === SERVER_CODES.OperationFailed && DROPPED.test(failure.message);
 }
 
@@ -24,8 +25,8 @@ export function isGone(error: unknown): boolean {
 }
 
 /**
- * The error of a command that opens a cursor or asks for more of it, so that it says whether
- * opening again is worth it.
+ * Turns the error of a command that opens a cursor, or asks it for more, into one that says whether
+ * to open again.
  */
 export function cursorError(error: unknown): unknown {
   if (!hasCode(error, 'MONGO_COMMAND_FAILED') || !isLostCursor(error)) return error;

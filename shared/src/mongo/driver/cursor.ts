@@ -1,11 +1,11 @@
 /**
- * Raw cursors: find, aggregate and their getMores as commands, documents as slices of the replies.
- * One cursor is one session, so that the getMores reach the server that holds it. A cursor that
- * failed is not used again: open a new one. What its failure means: cursor-failure.ts.
+ * Raw cursors: find, aggregate and their getMores run as commands, and documents are slices of the
+ * replies. Each cursor has a session, so that its getMores reach the server that holds it. A cursor
+ * that failed is not used again: open a new one. cursor-failure.ts says what its failure means.
  *
- * A batch is sized in documents by the protocol; the number is adapted so that a reply comes near
- * `targetBatchBytes`. With `prefetch` one getMore is in flight while the caller works on the batch
- * before it: memory for two batches.
+ * The protocol sizes a batch in documents. The number is adapted so that a reply comes near
+ * `targetBatchBytes`. With `prefetch`, one getMore is in flight while the caller works on the batch
+ * before it: that needs memory for two batches.
  */
 
 import { LinkedAbort } from '../../base/lifecycle.ts';
@@ -17,20 +17,20 @@ import type { CommandReply } from './reply.ts';
 export interface CursorOptions {
   readonly signal?: AbortSignal | undefined;
   readonly readPreference?: ReadPreference | undefined;
-  /** Documents of the first reply. Default 101; 0 only opens the cursor. */
+  /** Documents in the first reply. Default 101; 0 only opens the cursor. */
   readonly firstBatchSize?: number | undefined;
   /** Default 8 MiB. The server itself ends a reply at 16 MiB. */
   readonly targetBatchBytes?: number | undefined;
-  /** Most documents of a reply. Default 100,000. */
+  /** The most documents in a reply. Default 100,000. */
   readonly maxBatchSize?: number | undefined;
   /**
-   * For change streams: how long the server waits for a first event before an empty batch, in
-   * milliseconds.
+   * For change streams: how many milliseconds the server waits for a first event before it sends an
+   * empty batch.
    */
   readonly awaitMs?: number | undefined;
   readonly prefetch?: boolean | undefined;
   /**
-   * For reading very much (see SessionOptions): a batch's bytes are valid only until the next batch
+   * For reading very much (see SessionOptions). A batch's bytes are valid only until the next batch
    * is asked for.
    */
   readonly bulk?: boolean | undefined;
@@ -39,13 +39,13 @@ export interface CursorOptions {
 const DEFAULT_FIRST_BATCH = 101;
 const DEFAULT_TARGET_BYTES = 8 * 1024 * 1024;
 const DEFAULT_MAX_BATCH = 100_000;
-/** As long as no document has been seen. */
+/** Used until a document has been seen. */
 const UNKNOWN_DOCUMENT_BYTES = 1024;
 const KILL_TIMEOUT_MS = 2_000;
 
 /**
- * Sends a `find` or `aggregate` (or another command that answers with a cursor) and holds its first
- * batch for the first `next()`. The command must not set its batch size. Errors as in
+ * Sends a `find` or `aggregate` (or another command that answers with a cursor), and holds its
+ * first batch for the first `next()`. The command must not set its batch size. Errors are those of
  * MongoConnection.command.
  */
 export async function openCursor(
@@ -79,7 +79,7 @@ export class RawCursor implements AsyncDisposable {
   /** 0 once the server has closed it. */
   #id: bigint;
   #first: CursorBatch | null;
-  /** The getMore that runs ahead; its failure is kept until somebody asks. */
+  /** The getMore that runs ahead. Its failure is kept until somebody asks. */
   #ahead: Promise<CursorBatch> | null = null;
   #documentBytes = UNKNOWN_DOCUMENT_BYTES;
   #closed = false;
@@ -102,15 +102,14 @@ export class RawCursor implements AsyncDisposable {
     this.#first = this.#learn(parsed.batch);
   }
 
-  /** Whether the server still holds the cursor. */
+  /** True if the server still holds the cursor, or a batch waits to be taken. */
   get isOpen(): boolean {
     return !this.#closed && (this.#id !== 0n || this.#first !== null || this.#ahead !== null);
   }
 
   /**
-   * The next batch, which may be empty; null after the last one. Not to be called again before it
-   * settles. `awaitMs` in place of the one in the options, for a batch that has still to be asked
-   * for.
+   * The next batch, which may be empty; null after the last one. Do not call it again before it
+   * settles. `awaitMs` replaces the one in the options for a batch that has not been asked for yet.
    */
   async next(awaitMs = this.#options.awaitMs): Promise<CursorBatch | null> {
     if (this.#closed) return null;
@@ -120,8 +119,8 @@ export class RawCursor implements AsyncDisposable {
   }
 
   /**
-   * Asks for a further batch now, which the next `next()` gives: the server works on it while the
-   * caller works on the last one.
+   * Asks for a further batch now, so that the server works on it while the caller works on the last
+   * one. The next `next()` gives it.
    */
   askAhead(awaitMs = this.#options.awaitMs): void {
     if (this.#closed || this.#first || this.#ahead || this.#id === 0n) return;
@@ -174,7 +173,7 @@ export class RawCursor implements AsyncDisposable {
   }
 
   /**
-   * Stops a getMore in flight and has the server forget the cursor. Never rejects; a lost cursor
+   * Stops a getMore in flight and has the server forget the cursor. Never rejects. A lost cursor
    * ends by itself in 10 minutes.
    */
   async close(): Promise<void> {

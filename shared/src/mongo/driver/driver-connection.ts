@@ -1,4 +1,4 @@
-/** The connection and its sessions, by a driver's client. */
+/** The connection and its sessions, on top of a driver's client. */
 import type { MongoClient, MongoClientOptions, ReadPreferenceMode } from 'mongodb';
 import { WaybillError } from '../../base/errors.ts';
 import { abortable, sleep, throwIfAborted } from '../../base/lifecycle.ts';
@@ -82,8 +82,8 @@ export class DriverConnection implements MongoConnection {
   }
 
   /**
-   * A set that is electing is waited for, as long as the driver looks for a server; it may send the
-   * first question to the old primary.
+   * Waits for a set that is electing, for as long as the driver looks for a server. The driver may
+   * send the first question to the old primary.
    */
   async identify(signal: AbortSignal | undefined): Promise<void> {
     const { serverSelectionTimeoutMS, directConnection: isDirect } = this.#client.options;
@@ -146,7 +146,7 @@ export class DriverConnection implements MongoConnection {
         ...COMMAND_OPTIONS,
         readPreference: mode,
         ...(session && { session: session.handle }),
-        // The driver gives the socket up on an abort, so that no late reply meets the next command.
+        // On an abort, the driver gives the socket up, so no late reply meets the next command.
         ...(signal && { signal }),
       } as object);
       return plainReply(await abortable(sent, signal));
@@ -170,7 +170,7 @@ export class DriverConnection implements MongoConnection {
         return session;
       }
       const opening = BulkConnection.open(this.#driver, pinned, readPreference);
-      // One that comes after an abort has nobody to close it.
+      // Nobody else closes a connection that opens after an abort.
       if (signal) opening.then((late) => signal.aborted && late?.close()).catch(() => undefined);
       return new DriverSession(pinned, readPreference, await abortable(opening, signal));
     } catch (error) {
@@ -188,8 +188,8 @@ export class DriverConnection implements MongoConnection {
 }
 
 /**
- * What a bulk connection is for; killing a cursor must not wait for it, or needs to come after its
- * end.
+ * True for the commands that a bulk connection is for. killCursors is none: it must not wait for
+ * that connection, and may have to come after its end.
  */
 function isReading(command: Readonly<Record<string, unknown>>): boolean {
   return 'find' in command || 'getMore' in command;

@@ -1,7 +1,7 @@
 /**
- * The two drivers. 7.8 refuses servers before 4.4; the older one (npm alias `mongodb-4-0`) speaks
- * to 4.0 and 4.2 and is loaded only when such a server is met. Their types agree in all that is
- * used here.
+ * The two drivers. 7.8 refuses servers before 4.4. The older one (npm alias `mongodb-4-0`) speaks
+ * to 4.0 and 4.2, and is loaded only when such a server is met. Their types agree in everything
+ * that is used here.
  */
 import { createRequire } from 'node:module';
 import { dropRawVersions } from './raw-errors.ts';
@@ -9,7 +9,7 @@ import { dropRawVersions } from './raw-errors.ts';
 export type DriverModule = typeof import('mongodb');
 export type DriverGeneration = 'current' | 'old';
 
-/** What raw commands need of a driver: see raw-command.ts. */
+/** What raw commands need from a driver: see raw-command.ts. */
 export interface Driver {
   readonly generation: DriverGeneration;
   readonly module: DriverModule;

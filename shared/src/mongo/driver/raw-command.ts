@@ -1,16 +1,19 @@
 /**
- * Raw BSON into a driver's commands. With bulk/handshake.ts and named-session.ts the only files
- * that lean on the inside of the drivers; a contract test
- * (test/src/integration/raw-command.itest.ts) proves that the bytes arrive as they are with both of
- * them.
+ * Puts raw BSON into a driver's commands. Like named-session.ts, raw-errors.ts and
+ * bulk-handshake.ts, this depends on the inside of the drivers. A contract test
+ * (test/src/integration/raw-command.itest.ts) proves with both of them that the bytes arrive
+ * unchanged.
  *
- * A field: js-bson lets an ObjectId write itself (`serializeInto`) after it has written the type
- * byte, the key and its zero. So a subclass that knows its key can go back, patch the type byte,
- * and write any payload. It has to be the driver's own ObjectId class, since js-bson refuses values
- * of another major version. A sequence: `DocumentSequence` takes serialized documents; the driver
- * sends it as a section of its own, uncopied. Rejected: binary fields (the server sees binData),
- * Map subclasses (objects again, slow), an own OP_MSG writer (pooling, TLS, authentication and
- * sessions would be ours).
+ * A field: js-bson writes the type byte, the key and its zero, and then lets an ObjectId write
+ * itself (`serializeInto`). So a subclass that knows its key can go back, patch the type byte, and
+ * write any payload. It has to extend the driver's own ObjectId class, since js-bson refuses values
+ * of another major version.
+ *
+ * A sequence: `DocumentSequence` takes serialized documents. The driver sends it as a section of
+ * its own, uncopied.
+ *
+ * Rejected: binary fields (the server sees binData), Map subclasses (they become objects again, and
+ * are slow), an own OP_MSG writer (pooling, TLS, authentication and sessions would be ours).
  */
 import type { Driver } from './driver.ts';
 import { type RawElement, RawField, RawSequence } from './raw-value.ts';
@@ -23,7 +26,7 @@ interface SelfWriting {
 
 type SelfWritingClass = new (key: string, element: RawElement) => SelfWriting;
 
-/** An ObjectId has 12 bytes, and its constructor makes one up unless it is given them. */
+/** The 12 bytes of an ObjectId. Its constructor makes some up unless it is given them. */
 const PLACEHOLDER = '000000000000000000000000';
 
 function rawValueClass(driver: Driver): SelfWritingClass {
@@ -46,8 +49,8 @@ function rawValueClass(driver: Driver): SelfWritingClass {
 }
 
 /**
- * Exchanges RawField and RawSequence values at the top level of a command for what the driver sends
- * as these bytes.
+ * Replaces RawField and RawSequence values at the top level of a command with values that the
+ * driver sends as these bytes.
  */
 export function commandEncoder(driver: Driver): CommandEncoder {
   const RawValue = rawValueClass(driver);

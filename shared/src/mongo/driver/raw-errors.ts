@@ -1,8 +1,9 @@
 /**
  * Replies are raw here (reply.ts), and so are the replies of errors: a driver finds bytes where it
- * expects a parsed `topologyVersion`. It keeps them, and the second error of an election then fails
- * in the driver with a TypeError. Without the field a driver takes every error for news, as it does
- * for servers that send none. test/src/integration/raw-errors.itest.ts proves it.
+ * expects a parsed `topologyVersion`. It keeps the bytes, and the second error of an election then
+ * fails in the driver with a TypeError. So the field is dropped. Without it a driver takes every
+ * error for news, as it does with servers that send none. test/src/integration/raw-errors.itest.ts
+ * proves it.
  */
 
 interface ServerClass {
@@ -15,7 +16,7 @@ interface RawError {
 
 const PATCHED = new WeakSet<ServerClass>();
 
-/** `server`: the driver's own, internal class for a server. Safe to repeat. */
+/** `server` is the driver's own, internal class for a server. Safe to repeat. */
 export function dropRawVersions(server: ServerClass): void {
   if (PATCHED.has(server)) return;
   PATCHED.add(server);

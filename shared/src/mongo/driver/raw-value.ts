@@ -1,7 +1,7 @@
 /**
- * Raw BSON inside a command. The driver turns command objects into bytes; values of these classes
- * at the top level of a command reach the wire as the bytes they hold. `connection.ts` does the
- * exchange.
+ * Raw BSON inside a command. The driver turns command objects into bytes. Values of these classes
+ * at the top level of a command reach the wire as the bytes they hold: raw-command.ts exchanges
+ * them.
  */
 import type { RawElement } from '../../bson/raw.ts';
 
@@ -16,8 +16,8 @@ export class RawField {
 }
 
 /**
- * A command field sent as an OP_MSG document sequence: `documents`, `updates` or `deletes`, each
- * one raw BSON.
+ * A command field that is sent as an OP_MSG document sequence: `documents`, `updates` or `deletes`.
+ * Each element is one raw BSON document.
  */
 export class RawSequence {
   readonly documents: readonly Uint8Array[];

@@ -6,8 +6,8 @@ import { type CursorOptions, openCursor } from './cursor.ts';
 import { isLostCursor } from './cursor-failure.ts';
 
 /**
- * Of what is read in one go: a few, soon after one another. Elections and the like
- * are for the caller to wait out.
+ * For what is read in one go: a few attempts, soon after one another. The caller has to wait out
+ * elections and the like.
  */
 const REOPENINGS: RetryPolicy = {
   initialMs: 10,
@@ -18,14 +18,14 @@ const REOPENINGS: RetryPolicy = {
   maxElapsedMs: 30_000,
 };
 
-/** A short reading, of one cursor: where that is lost it begins anew. */
+/** A short reading from one cursor. If the cursor is lost, the reading begins anew. */
 export function readAgainIfLost<T>(read: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   return retry(read, REOPENINGS, { signal, retryable: isLostCursor });
 }
 
 /**
- * All that a short command with a cursor gives, from one cursor. Copies: slices would keep whole
- * replies alive for as long as one of the documents lives.
+ * Everything that a short command with a cursor gives, from one cursor. The documents are copies: a
+ * slice would keep its whole reply alive for as long as it lives.
  */
 export function readAll(
   connection: MongoConnection,

@@ -1,7 +1,7 @@
 /**
- * Replies without either driver's classes. Nested documents are Buffers of raw BSON, arrays are
- * arrays of the like; scalars are JavaScript's own: longs and timestamps bigint (a timestamp is a
- * ClusterTime), ObjectIds hex.
+ * Replies without either driver's classes. Nested documents are Buffers of raw BSON, and arrays are
+ * arrays of such values. Scalars are JavaScript's own: longs and timestamps are bigint (a timestamp
+ * is a ClusterTime), and ObjectIds are hex.
  */
 
 import type { ClusterTime } from '../../base/position.ts';
@@ -22,7 +22,7 @@ export type ReplyValue =
 export type CommandReply = Readonly<Record<string, ReplyValue>>;
 
 /**
- * Top-level arrays of documents in the replies that are used; the drivers leave only named ones
+ * The top-level arrays of documents in the replies that we use. The drivers leave only named arrays
  * raw.
  */
 const RAW_ARRAYS = { writeErrors: true, databases: true, inprog: true, shards: true } as const;
@@ -70,7 +70,7 @@ function plainValue(value: unknown): ReplyValue {
   }
 }
 
-/** A whole number of whatever width the server chose; undefined where there is none. */
+/** A whole number of whatever width the server chose; undefined if there is none. */
 export function replyNumber(reply: CommandReply, name: string): number | undefined {
   const value = reply[name];
   return typeof value === 'number' || typeof value === 'bigint' ? Number(value) : undefined;

@@ -1,14 +1,14 @@
 /**
  * The error codes of servers that Waybill tells apart: the one table of them, and the questions
- * that are asked of a code. Nothing else in the product holds such a number (test/src/house checks
- * it).
+ * that callers ask about a code. Nothing else in the product holds such a number (test/src/house
+ * checks it).
  *
- * Names are the server's own (error_codes.yml). A code that the server gives no name has one of
+ * Names are the server's own (error_codes.yml). If the server gives a code no name, it has one of
  * ours, and its comment says so.
  */
 
 export const SERVER_CODES = {
-  /** A host or its name cannot be reached from the server, which asks another one. */
+  /** The server asks another host, and cannot reach that host or find its name. */
   HostUnreachable: 6,
   HostNotFound: 7,
   /** The server does not know a field or an option: its parser's answer before 4.4 or so. */
@@ -18,9 +18,7 @@ export const SERVER_CODES = {
   /** A document nests deeper than the server's maxBSONDepth. */
   Overflow: 15,
   AuthenticationFailed: 18,
-  /**
-   * The deployment is of a kind that does not do this: transaction numbers on a standalone server.
-   */
+  /** This kind of deployment does not do this: transaction numbers on a standalone server. */
   IllegalOperation: 20,
   LockTimeout: 24,
   NamespaceNotFound: 26,
@@ -36,12 +34,12 @@ export const SERVER_CODES = {
   StaleShardVersion: 63,
   /** No majority acknowledged a write in time. */
   WriteConcernFailed: 64,
-  /** An update would change `_id`: an equal one of other bytes stands there. */
+  /** An update would change `_id`: the stored one is equal, but has other bytes. */
   ImmutableField: 66,
   InvalidOptions: 72,
   NetworkTimeout: 89,
   ShutdownInProgress: 91,
-  /** 4.0 has no code of its own for a getMore after a drop or rename, and says this one instead. */
+  /** 4.0 has no code of its own for a getMore after a drop or rename, and uses this one instead. */
   OperationFailed: 96,
   /** The write concern names more members than there are. */
   UnsatisfiableWriteConcern: 100,
@@ -63,14 +61,14 @@ export const SERVER_CODES = {
   InvalidViewDefinition: 182,
   PrimarySteppedDown: 189,
   NetworkInterfaceExceededTimeLimit: 202,
-  /** A natural scan is to go on at a record that is gone. */
+  /** A natural scan was to go on at a record that is gone. */
   KeyNotFound: 211,
-  /** A collection is to be made in a database whose drop is under way. */
+  /** A collection was to be made in a database whose drop is under way. */
   DatabaseDropPending: 215,
   CloseChangeStream: 222,
   /** A 4.0 server whose data is still that of 3.6. */
   QueryFeatureNotAllowed: 224,
-  /** A later number was seen in this session: what fences an earlier owner of a load. */
+  /** The session has seen a later number. This fences an earlier owner of a load. */
   TransactionTooOld: 225,
   RetryChangeStream: 234,
   CursorKilled: 237,
@@ -84,9 +82,9 @@ export const SERVER_CODES = {
   ChangeStreamFatalError: 280,
   ChangeStreamHistoryLost: 286,
   TransactionExceededLifetimeLimitSeconds: 290,
-  /** Ours: DocumentDB before 8.0.2, of a transaction number outside of a transaction. */
+  /** Ours: DocumentDB before 8.0.2 refuses a transaction number outside of a transaction. */
   RetryableWritesNotSupported: 301,
-  /** Ours: DocumentDB, of anything that it lacks. */
+  /** Ours: DocumentDB lacks what was asked for. */
   FeatureNotSupported: 303,
   ObjectIsBusy: 314,
   MechanismUnavailable: 334,
@@ -98,7 +96,7 @@ export const SERVER_CODES = {
   /** setUserWriteBlockMode. */
   UserWritesBlocked: 371,
   IngressRequestRateLimitExceeded: 462,
-  /** Atlas, of credentials and of commands that a tier does not have. */
+  /** Atlas refuses the credentials, or a command that the tier does not have. */
   AtlasError: 8000,
   SocketException: 9001,
   LegacyNotPrimary: 10058,
@@ -117,30 +115,30 @@ export const SERVER_CODES = {
   OutOfDiskSpace: 14031,
   /** Cosmos: the request rate is too large. */
   RequestRateTooLarge: 16500,
-  /** Ours: `{'a.0': 1}` is indexed, and an element of `a` has a field of that name too. */
+  /** Ours: `{'a.0': 1}` is indexed, and an element of `a` has a field named `0` too. */
   AmbiguousArrayIndex: 16746,
   /** Ours: a hashed index met an array. */
   HashedArray: 16766,
   /** Ours: a text index met a `language` field that is no string, or names no language. */
   TextLanguageType: 17261,
   TextLanguageUnknown: 17262,
-  /** Servers before 4.2, of every kind of index but hashed ones. */
+  /** Servers before 4.2 refuse the key, in every kind of index but hashed ones. */
   KeyTooLong: 17280,
-  /** Ours: a document would be too large after an update, by modifiers or as a replacement. */
+  /** Ours: an update, by modifiers or as a replacement, would make a document too large. */
   UpdatedDocumentTooLarge: 17419,
   ReplacedDocumentTooLarge: 17420,
   /** The server does not know a field of the command: its parser's answer since 4.4 or so. */
   IDLUnknownField: 40415,
-  /** Ours: 4.0, of a resume token whose event is not there, or that is of another stream. */
+  /** Ours: 4.0 does not find the event of a resume token, or the token is of another stream. */
   ResumeTokenNotFound: 40585,
   ResumeTokenOfOtherStream: 40615,
-  /** Ours: 4.0, of a resume point that the oplog does not reach back to. */
+  /** Ours: the oplog of a 4.0 server does not reach back to the resume point. */
   ResumePointNotInOplog: 40576,
-  /** Ours: a transaction number with a command that is no retryable write. */
+  /** Ours: a transaction number came with a command that is no retryable write. */
   NotARetryableWriteCommand: 50768,
   /** Ours: the stage that splits large change events cannot split this one. */
   ChangeEventNotSplittable: 7182500,
-  /** Ours: the position of a natural scan is that of another copy of the collection. */
+  /** Ours: the position of a natural scan belongs to another copy of the collection. */
   PositionOfOtherCopy: 8132701,
 } as const;
 
@@ -151,12 +149,12 @@ function codes(...names: readonly ServerCodeName[]): (code: number | undefined) 
   return (code) => set.has(code);
 }
 
-/** Whether the code is one of those. */
+/** True if the code is one of these. */
 export function isServerCode(code: number | undefined, ...names: readonly ServerCodeName[]): boolean {
   return names.some((name) => SERVER_CODES[name] === code);
 }
 
-/** The same command may well succeed later: elections, shutdowns, time limits, throttling, … */
+/** The same command may succeed later: elections, shutdowns, time limits, throttling, … */
 export const isTransientServerCode = codes(
   'HostUnreachable',
   'HostNotFound',
@@ -201,7 +199,7 @@ export const isTransientServerCode = codes(
 
 /**
  * The server lacks the command, the field or the feature that was asked for. Any other code says
- * that the command failed, and nothing of what the server can do.
+ * only that the command failed, and nothing about what the server can do.
  */
 export const isNotSupportedCode = codes(
   'CommandNotFound',
@@ -223,7 +221,7 @@ export const isAuthenticationCode = codes(
   'AtlasError',
 );
 
-/** The server gave a cursor up, and what it read may still be there. */
+/** The server gave a cursor up, and the data may still be there. */
 export const isLostCursorCode = codes(
   'CursorNotFound',
   'CappedPositionLost',
@@ -232,7 +230,7 @@ export const isLostCursorCode = codes(
   'Interrupted',
 );
 
-/** The source does not hold the changes after the stream's position any more. */
+/** The source no longer holds the changes after the stream's position. */
 export const isHistoryLostCode = codes(
   'CappedPositionLost',
   'InvalidResumeToken',
@@ -244,7 +242,8 @@ export const isHistoryLostCode = codes(
 );
 
 /**
- * A change event is too large to be sent. It carries no label, and comes again at every attempt.
+ * A change event is too large to send. The error carries no label, and comes again at every
+ * attempt.
  */
 export const isEventTooLargeCode = codes('BSONObjectTooLarge', 'ChangeEventNotSplittable');
 
@@ -266,8 +265,8 @@ export const isCommandTooLargeCode = codes(
 );
 
 /**
- * A change of structure failed for the server's own state, which may change, and not for what it
- * is.
+ * A change of structure failed because of the server's own state, which may change. It did not fail
+ * because of what it asks for.
  */
 export const isStateCode = codes(
   'NamespaceNotFound',

@@ -3,16 +3,16 @@ import { type CommandReply, replyNumber, replyText } from './reply.ts';
 
 export type Topology = 'replicaSet' | 'sharded' | 'standalone' | 'loadBalanced';
 
-/** What the server says of itself (hello and buildInfo). Sizes in bytes. */
+/** What the server says about itself (hello and buildInfo). Sizes are in bytes. */
 export interface ServerInfo {
   readonly version: string;
   readonly versionArray: readonly number[];
   readonly wireVersion: number;
   readonly topology: Topology;
   readonly setName: string | null;
-  /** Takes writes: false only of a member of a replica set that is not the primary. */
+  /** Takes writes. False only for a member of a replica set that is not the primary. */
   readonly isWritable: boolean;
-  /** Where a member of a replica set says that the primary is; null where it knows none. */
+  /** The primary, as a member of a replica set names it; null if it knows none. */
   readonly primary: string | null;
   readonly maxBsonObjectSize: number;
   readonly maxMessageSizeBytes: number;
@@ -42,7 +42,7 @@ export async function readServerInfo(run: RunAdmin): Promise<ServerInfo> {
   };
 }
 
-/** `hello` is not in 4.0. */
+/** 4.0 has no `hello`. */
 async function readHello(run: RunAdmin): Promise<CommandReply> {
   try {
     return await run({ hello: 1 });
@@ -62,7 +62,7 @@ function versionNumbers(version: string): number[] {
   return version.split(/[.-]/, 4).map((part) => Number.parseInt(part, 10) || 0);
 }
 
-/** Whether the server is of that version or later. */
+/** True if the server is of that version or later. */
 export function isAtLeast(
   server: Pick<ServerInfo, 'versionArray'>,
   major: number,

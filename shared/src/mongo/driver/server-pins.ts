@@ -1,9 +1,10 @@
 /**
- * Which client a session uses. A cursor lives on one server. The primary of a replica set is found
- * again by itself, but behind several mongos, or on one of several secondaries, a getMore could
- * reach another server; so there a session gets a direct client to one server. One such client a
- * server, made when first needed, closed with the connection. Rejected: pinning a driver session
- * (works only inside transactions, and only for mongos).
+ * Decides which client a session uses. A cursor lives on one server. The driver finds the primary
+ * of a replica set again by itself. Behind several mongos, or on one of several secondaries, a
+ * getMore could reach another server. So there a session gets a direct client to one server. Each
+ * server gets one such client, which is made when first needed and closed with the connection.
+ *
+ * Rejected: pinning a driver session (it works only inside transactions, and only for mongos).
  */
 import type { MongoClient, MongoClientOptions, TopologyDescription } from 'mongodb';
 import type { ReadPreference } from './connection.ts';
@@ -33,7 +34,7 @@ export class ServerPins {
     if (known) return known;
     const connecting = this.#connect(address);
     this.#direct.set(address, connecting);
-    // A server that could not be reached is tried anew by the next session.
+    // The next session tries a server again that could not be reached.
     connecting.catch(() => this.#direct.delete(address));
     return connecting;
   }
@@ -51,7 +52,7 @@ export class ServerPins {
     const client = parseClient(this.#driver, directUri(this.#uri, address), {
       ...this.#settings,
       directConnection: true,
-      // A +srv string brings these by itself; a plain one to a single host has to say them.
+      // A +srv string implies these; a plain one to a single host has to state them.
       tls: options.tls,
       ...(options.credentials?.source && { authSource: options.credentials.source }),
     });
@@ -60,7 +61,7 @@ export class ServerPins {
   }
 }
 
-/** The connection string with one host, without the options that speak of several. */
+/** The connection string with one host, and without the options that concern several. */
 export function directUri(uri: string, address: string): string {
   const parts = uriParts(uri);
   const [path = '', query = ''] = splitOnce(parts?.rest ?? '', '?');
@@ -82,7 +83,7 @@ function topologyOf(client: MongoClient): TopologyDescription | undefined {
   return (client as unknown as { topology?: { description?: TopologyDescription } }).topology?.description;
 }
 
-/** Addresses among which a choice exists; fewer than two: nothing to pin. */
+/** The addresses to choose from. With fewer than two there is nothing to pin. */
 function candidates(topology: TopologyDescription | undefined, readPreference: ReadPreference): string[] {
   if (!topology) return [];
   const of = (type: string): string[] =>

@@ -20,8 +20,8 @@ describe('hostsOf', () => {
 });
 
 /**
- * Where a password is written as it is, a piece of it stands where a driver looks for
- * hosts, options or a port.
+ * If a password is not percent-encoded, a piece of it stands where a driver looks for hosts,
+ * options or a port.
  */
 const UNESCAPED = [
   ...[

@@ -1,29 +1,29 @@
 /**
- * Connection strings: parsing by the driver, and their parts that may be shown.
+ * Connection strings: the driver parses them, and this file finds the parts that may be shown.
  *
- * A driver takes what stands between the first `@` and the next `/`, `?` or `@` for the hosts.
- * Where a password holds one of these as it is, that is a piece of the password, and it would be
- * looked up and shown as a host. So a string in which any piece might belong to user and password
- * is refused before a driver sees it, and no host of it is shown.
+ * A driver takes the text between the first `@` and the next `/`, `?` or `@` for the hosts. If a
+ * password holds one of these characters as it is, that text is a piece of the password. The driver
+ * would look it up, and it would be shown as a host. So a string in which any piece might belong to
+ * user and password is refused before a driver sees it, and no host of it is shown.
  */
 import type { MongoClient, MongoClientOptions } from 'mongodb';
 import { WaybillError } from '../../base/errors.ts';
 import type { Driver } from './driver.ts';
 
 const PARTS = /^(mongodb(?:\+srv)?:\/\/)(?:([^@/?#]*)@)?([^@/?#]*)([/?#][^@]*)?$/is;
-/** A name, an address or a socket's path, with a port or without. */
+/** A name, an address or the path of a socket, with or without a port. */
 const HOST = /^(?:\[[0-9a-f:.%]+\]|[^:[\]\s]+)(?::\d{1,5})?$/i;
 
 export interface UriParts {
   readonly scheme: string;
-  /** User and password as they stand, percent-encoded; empty where there are none. Never shown. */
+  /** User and password as they stand, percent-encoded; empty if there are none. Never shown. */
   readonly credentials: string;
   readonly hosts: string;
   /** From the slash or question mark on. */
   readonly rest: string;
 }
 
-/** Undefined where it cannot be told what is what. */
+/** Undefined if the parts cannot be told apart. */
 export function uriParts(uri: string): UriParts | undefined {
   const match = PARTS.exec(uri);
   if (!match) return undefined;
@@ -32,7 +32,7 @@ export function uriParts(uri: string): UriParts | undefined {
   return { scheme, credentials, hosts, rest };
 }
 
-/** What a driver would stumble over, or take for something else. */
+/** True if a driver would stumble over something in it, or misread it. */
 function faultOf(credentials: string): boolean {
   return /:.*:|[[\]\s]|%(?![0-9a-f]{2})/is.test(credentials);
 }
@@ -47,7 +47,7 @@ const FORM =
   'It has the form mongodb://user:password@host:27017/?option=value; in user and password, and in the values of options, write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23 and % as %25.';
 
 /**
- * Connects to nothing yet. Throws MONGO_URI_INVALID; the driver's message is kept only where it
+ * Connects to nothing yet. Throws MONGO_URI_INVALID. It keeps the driver's message only if that
  * cannot quote a secret.
  */
 export function parseClient(
@@ -81,7 +81,7 @@ function whatIsWrong(uri: string): string {
   return 'the connection string is not valid: it names no host, or not in the form name:port';
 }
 
-/** As they stand, and as a driver makes them. */
+/** The secrets as they stand, and as a driver decodes them. */
 function secretsOf({ credentials, rest }: UriParts): string[] {
   const query = rest.slice(rest.indexOf('?') + 1).split('&');
   const values = query

@@ -1,6 +1,7 @@
 /**
- * The inventory of a deployment: what there is to copy, with the facts that decide how. Everything
- * that a target needs to make the same collections and indexes is raw BSON, as the server gave it.
+ * The inventory of a deployment: what there is to copy, and the facts that decide how to copy it.
+ * Everything that a target needs to make the same collections and indexes is raw BSON, as the
+ * server gave it.
  */
 import PQueue from 'p-queue';
 import { hasCode } from '../../base/errors.ts';
@@ -21,28 +22,28 @@ export interface CatalogEntry extends CollectionInfo {
   readonly indexes: readonly Buffer[];
   readonly capped: boolean;
   readonly clustered: boolean;
-  /** False where an index's expiry deletes nothing: {@link cappedExpires}. */
+  /** False if TTL indexes delete nothing here: see {@link cappedExpires}. */
   readonly expires: boolean;
   /**
-   * Default collation other than simple: order and equality of strings, `_id` included, are not
-   * those of bytes.
+   * The default collation is not simple: strings, `_id` included, do not sort or compare by their
+   * bytes.
    */
   readonly collated: boolean;
-  /** Queryable encryption. */
+  /** The collection uses queryable encryption. */
   readonly encrypted: boolean;
-  /** Estimates from the server's statistics; 0 where the user may not see them. */
+  /** Estimates from the server's statistics; 0 if the user may not see them. */
   readonly documents: number;
   readonly bytes: number;
 }
 
-/** Collections asked about at once, and databases that are listed at once. */
+/** How many collections are described at once, and how many databases are listed at once. */
 const CONCURRENCY = 8;
 const DATABASES_AT_ONCE = 4;
 
 /**
- * Sorted by namespace. Each collection is described as what its uuid says, under the name that it
- * has in the end: one that is dropped while this runs is left out, and one that is renamed is not,
- * though nothing stands under its old name, or another one does.
+ * The entries are sorted by namespace. An entry describes the collection of one uuid, under the
+ * name that it has in the end. A collection that is dropped meanwhile is left out. A renamed one is
+ * kept, even if its old name is free or stands for another collection.
  */
 export async function listCatalog(
   connection: MongoConnection,
@@ -60,7 +61,7 @@ export async function listCatalog(
     );
     return found.flat().sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
   } finally {
-    // After a failure: nobody wants the rest.
+    // After a failure, nobody needs the rest.
     listing.clear();
     describing.clear();
   }
@@ -73,7 +74,7 @@ interface Listing {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Until a list says the same as the one before what was described in between. */
+/** Lists and describes in turn, until a new list shows nothing that is not described yet. */
 async function listDatabase(
   { connection, describing, signal }: Listing,
   database: string,
@@ -85,7 +86,7 @@ async function listDatabase(
   };
   let described = new Map<string, CatalogEntry>();
   let now = await list();
-  // What came later is left out: a source may go on for ever making collections that pass.
+  // Collections made later are left out: a source may go on making short-lived ones for ever.
   const known = new Set<string | null>(now.flatMap(({ name, uuid }) => [name, hexOf(uuid)]));
   for (;;) {
     const left = now.filter((info) => !described.has(identityOf(info)));
@@ -100,10 +101,7 @@ async function listDatabase(
   }
 }
 
-/**
- * Changes where a name comes to stand for another collection, or a collection comes under another
- * name.
- */
+/** It changes when a name comes to mean another collection, or a collection gets another name. */
 function identityOf({ type, name, uuid }: CollectionInfo): string {
   return JSON.stringify([type, name, hexOf(uuid)]);
 }
@@ -123,9 +121,9 @@ export async function listDatabases(connection: MongoConnection, signal?: AbortS
 }
 
 /**
- * Raw `listIndexes` entries; none where the collection does not exist. An index that is still being
- * built is none yet: it may fail, or be given up, of which no event tells; when it is there an
- * event or the next listing does. Servers before 4.2 do not tell them apart.
+ * Raw `listIndexes` entries; none if the collection does not exist. An index that is still being
+ * built does not count: the build may fail or be aborted, and no event tells of that. Once it is
+ * built, an event or the next listing shows it. Servers before 4.2 do not tell the two apart.
  */
 export async function listIndexes(
   connection: MongoConnection,
@@ -169,8 +167,8 @@ async function describe(
 }
 
 /**
- * From 7.1 on documents expire in capped collections too; before, their TTL indexes are
- * kept and nothing comes of them.
+ * From 7.1 on, documents expire in capped collections too. Earlier servers keep the TTL indexes of
+ * capped collections and delete nothing by them.
  */
 export function cappedExpires(server: Pick<ServerInfo, 'versionArray'>): boolean {
   return isAtLeast(server, 7, 1);
@@ -182,7 +180,7 @@ export interface CollectionSize {
   readonly bytes: number;
 }
 
-/** From the server's statistics; zeros where they may not be seen or do not exist. */
+/** From the server's statistics; zeros if the user may not see them or there are none. */
 async function collectionSize(
   connection: MongoConnection,
   database: string,

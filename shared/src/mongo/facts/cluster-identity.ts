@@ -1,13 +1,14 @@
 /**
- * Which cluster a connection leads to, whatever its hosts are called: for telling source and target
- * apart, and one target from another. Host names are no identity: one cluster has several, and they
- * change.
+ * Tells which cluster a connection leads to, whatever its hosts are called. It tells source and
+ * target apart, and one target from another. Host names are no identity: one cluster has several,
+ * and they change.
  *
- *   replicaSetId     of the set's configuration. A backup restored into a set that is initiated
- *   anew has another one clusterId        of a sharded cluster; a shard that is looked at directly
- *   tells that of its cluster collectionUuid   of admin.system.version, made when the cluster was.
- *   A restored copy may have the original's, so it stands in only where the user may not read the
- *   others, or a server has none of them
+ *   replicaSetId    from the set's configuration. A backup that is restored into a newly initiated
+ *                   set has another one.
+ *   clusterId       of a sharded cluster. A shard that is asked directly gives its cluster's.
+ *   collectionUuid  of admin.system.version, made with the cluster. A restored copy may have the
+ *                   original's, so it is used only if the user may not read the others, or the
+ *                   server has none of them.
  */
 
 import { hasCode } from '../../base/errors.ts';
@@ -18,17 +19,17 @@ import { readAll } from '../driver/read-all.ts';
 import { isNotSupportedCode } from '../driver/server-codes.ts';
 
 export interface ClusterIdentity {
-  /** Hex, as are the others; null where the cluster has none or the user may not read it. */
+  /** Hex, like the others; null if the cluster has none or the user may not read it. */
   readonly replicaSetId: string | null;
   readonly clusterId: string | null;
   readonly collectionUuid: string | null;
-  /** Last resort: the replica set's name, or the hosts. Says little. */
+  /** The last resort: the replica set's name, or the hosts if there is none. It proves little. */
   readonly name: string;
 }
 
 export interface ClusterReading {
   readonly identity: ClusterIdentity;
-  /** What the user may not ask for. */
+  /** The reads that the user has no privilege for. */
   readonly unread: readonly string[];
 }
 
@@ -66,8 +67,8 @@ export async function clusterIdentity(
 }
 
 /**
- * Null where that cannot be told: neither has what the other has. Names alone prove nothing
- * but that they are equal.
+ * Null if this cannot be told: the two have no id in common that decides. Equal names prove only
+ * that the names are equal.
  */
 export function isSameCluster(one: ClusterIdentity, other: ClusterIdentity): boolean | null {
   for (const basis of ['replicaSetId', 'clusterId', 'collectionUuid'] as const) {
@@ -77,14 +78,14 @@ export function isSameCluster(one: ClusterIdentity, other: ClusterIdentity): boo
   return null;
 }
 
-/** Two shards of one cluster have one clusterId, and are not the same. */
+/** Two shards of one cluster share a clusterId, and are not the same. */
 function isDecisive(basis: keyof ClusterIdentity, one: ClusterIdentity, other: ClusterIdentity): boolean {
   return basis !== 'clusterId' || one.replicaSetId === null || other.replicaSetId === null;
 }
 
 /**
- * Whether an id that some earlier look had made of a cluster is one of this one. Names are left
- * out: many sets have one name.
+ * True if this id, which an earlier look found for some cluster, is one of this cluster's. Names do
+ * not count: many sets have the same name.
  */
 export function hasId({ replicaSetId, clusterId, collectionUuid }: ClusterIdentity, id: string): boolean {
   return [replicaSetId, clusterId, collectionUuid].includes(id);
@@ -145,7 +146,7 @@ async function versionCollectionUuid(
   if (!document) return null;
   const info = findElement(document, 'info');
   const uuid = info && findElement(info.bytes, 'uuid');
-  // Binary: length and subtype stand before the sixteen bytes.
+  // Binary: the length and the subtype come before the sixteen bytes.
   return uuid ? asBuffer(uuid.bytes).toString('hex', 5) : null;
 }
 

@@ -1,7 +1,7 @@
 /**
- * Reading a collection by its uuid, under whatever name it has now. From 6.0 commands take
- * `collectionUUID`, and the error says where the collection is; before that, names and uuids are
- * compared through listCollections.
+ * Reads a collection by its uuid, under whatever name it has now. From 6.0 on, commands take
+ * `collectionUUID`, and the error says where the collection is. On earlier servers, listCollections
+ * is used to compare names and uuids.
  */
 import { uuid as uuidElement } from '../../bson/build.ts';
 import { failureOf, hasServerCode } from '../driver/classify.ts';
@@ -10,14 +10,14 @@ import { RawField } from '../driver/raw-value.ts';
 import { isAtLeast, type ServerInfo } from '../driver/server-info.ts';
 import { listCollections } from './collections.ts';
 
-/** Whether commands can name the collection by uuid. */
+/** True if commands can name the collection by its uuid. */
 function readsByUuid(server: ServerInfo): boolean {
   return isAtLeast(server, 6);
 }
 
 /**
- * The `collectionUUID` field of a command, or nothing where the server does not know it or there is
- * no uuid.
+ * The `collectionUUID` field of a command; nothing if there is no uuid or the server does not know
+ * the field.
  */
 export function collectionUuidField(
   server: ServerInfo,
@@ -29,9 +29,9 @@ export function collectionUuidField(
 
 export interface CollectionIdentity {
   readonly database: string;
-  /** The name by which it was last known. */
+  /** Its last known name. */
   readonly collection: string;
-  /** Null: whatever has the name. */
+  /** Null: any collection of that name. */
   readonly uuid: Uint8Array | null;
 }
 
@@ -41,8 +41,8 @@ interface Closable {
 
 /**
  * Opens something (a cursor) on the collection of that uuid, under the name it has now. `open` gets
- * the name and sends {@link collectionUuidField} with its command. Null: its database has no such
- * collection any more.
+ * the name and sends {@link collectionUuidField} with its command. Gives null if the database no
+ * longer has that collection.
  */
 export async function openByIdentity<Opened extends Closable>(
   connection: MongoConnection,
@@ -66,9 +66,9 @@ export async function openByIdentity<Opened extends Closable>(
 }
 
 /**
- * Before 6.0: a cursor stays with its collection once it is open, so the name must have meant our
- * uuid before and after that moment. (Renamed away and back within it, with another collection in
- * between, would go unseen.)
+ * For servers before 6.0. An open cursor stays with its collection, so the name must mean our uuid
+ * both before and after the opening. One case goes unseen: the collection is renamed away and back
+ * in between, and another collection has the name meanwhile.
  */
 async function openCompared<Opened extends Closable>(
   connection: MongoConnection,
@@ -95,9 +95,8 @@ async function openCompared<Opened extends Closable>(
 }
 
 /**
- * What an error says about where the collection is: its name now, null for dropped (or moved to
- * another database, which makes a new collection), undefined when the error is about something
- * else.
+ * The name that the collection has now, by this error; null if it was dropped, or moved to another
+ * database (which makes a new collection); undefined if the error is about something else.
  */
 function movedTo(error: unknown): string | null | undefined {
   if (!hasServerCode(error, 'CollectionUUIDMismatch')) return undefined;
@@ -105,8 +104,7 @@ function movedTo(error: unknown): string | null | undefined {
 }
 
 /**
- * The name of the collection with that uuid; null where the database has none. For servers before
- * 6.0.
+ * The name of the collection with that uuid; null if the database has none. For servers before 6.0.
  */
 async function nameOfUuid(
   connection: MongoConnection,

@@ -7,9 +7,9 @@ import { readAll } from '../driver/read-all.ts';
 export interface CollectionInfo {
   readonly name: string;
   readonly type: 'collection' | 'view' | 'timeseries';
-  /** Sixteen bytes; null for views, and on targets that have none. */
+  /** Sixteen bytes; null for views, and on targets that have no uuids. */
   readonly uuid: Buffer | null;
-  /** Raw BSON, an empty document where there are none. */
+  /** Raw BSON; an empty document if there are none. */
   readonly options: Buffer;
 }
 
@@ -21,7 +21,7 @@ export async function listCollections(
   options: {
     readonly name?: string | undefined;
     /**
-     * Takes no locks, and is answered for what the user may read where the whole may not be listed.
+     * Takes no locks. If the user may not list all collections, lists those that the user may read.
      */
     readonly namesOnly?: boolean | undefined;
     readonly signal?: AbortSignal | undefined;
@@ -56,7 +56,7 @@ function typeOf(text: string): CollectionInfo['type'] {
 
 function uuidOf(info: Uint8Array): Buffer | null {
   for (const { name, type, bytes } of elements(info)) {
-    // Binary: length and subtype stand before the sixteen bytes.
+    // Binary: the length and the subtype come before the sixteen bytes.
     if (name === 'uuid' && type === 5) return Buffer.from(bytes.subarray(5, 21));
   }
   return null;

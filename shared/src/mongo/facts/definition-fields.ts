@@ -1,8 +1,8 @@
 /**
- * What collections and indexes are, as fields that can be compared whatever server wrote them down:
- * numbers by their exact value, an option that is off as one that is not there, defaults that only
- * some servers state. What a server evaluates on documents it keeps as it was given, and there
- * `true` and `1` are two things: that is compared byte for byte. Pure.
+ * Describes collections and indexes as fields that compare equal whichever server wrote them down.
+ * Numbers compare by their exact value. An option that is off counts as absent, and so does a
+ * default that only some servers state. Servers keep what they evaluate on documents as it was
+ * given, and there `true` and `1` differ: such fields are compared byte for byte. Pure.
  */
 import {
   asBuffer,
@@ -15,14 +15,14 @@ import {
 import { readString } from '../../bson/values.ts';
 import { expiryOf, isYes, numberOf } from './index-meaning.ts';
 
-/** By name, a text that is equal where the meaning is. */
+/** A text for each field, by name. Two texts are equal if the meanings are. */
 export type Fields = ReadonlyMap<string, string>;
 
 /** Facts about how a collection came to be, not about what it is. */
 const INCIDENTAL_OPTIONS = new Set(['uuid', 'temp', 'autoIndexId', 'flags', 'idIndex', 'create', 'ns']);
 /**
- * What makes an index what it is. Servers before 4.2 stored whatever they were given beside these,
- * with no effect.
+ * The fields that define an index. Servers before 4.2 stored any other field beside these, with no
+ * effect.
  */
 const INDEX_FIELDS = new Set([
   'key',
@@ -44,18 +44,20 @@ const INDEX_FIELDS = new Set([
   'wildcardProjection',
   'clustered',
 ]);
-/** Evaluated on documents; servers from 4.0 on keep them as they were given. */
+/** Servers evaluate these on documents. From 4.0 on they keep them as they were given. */
 const VERBATIM = new Set(['validator', 'pipeline', 'partialFilterExpression']);
-/** Numbers that servers before 4.2 kept as they were given: `bits` counts whole ones. */
+/**
+ * Servers before 4.2 kept these numbers as they were given. Only the whole part of `bits` counts.
+ */
 const NUMBERS: ReadonlyMap<string, (value: number) => number> = new Map([
   ['bits', Math.trunc],
   ['min', Number],
   ['max', Number],
 ]);
 const FLAGS = new Set(['unique', 'sparse', 'hidden', 'prepareUnique', 'clustered']);
-/** Fields inside which order says nothing. */
+/** The order inside these fields means nothing. */
 const UNORDERED = new Set(['collation', 'weights', 'clusteredIndex', 'timeseries']);
-/** Of the library that a server is built with, and of the format that it writes. */
+/** Versions of the library that a server is built with, and of the format that it writes. */
 const INCIDENTAL_PARTS: ReadonlyMap<string, string> = new Map([
   ['collation', 'version'],
   ['clusteredIndex', 'v'],
@@ -65,8 +67,8 @@ const VALIDATION_DEFAULTS: ReadonlyMap<string, string> = new Map([
   ['validationAction', 'error'],
 ]);
 /**
- * Servers before 6.2 round the size of a capped collection up to this, and take no smaller than the
- * other.
+ * Servers before 6.2 round the size of a capped collection up to a multiple of the first number.
+ * They make no capped collection smaller than the second.
  */
 const CAPPED_UNIT = 256;
 const CAPPED_LEAST = 4096;
@@ -80,7 +82,7 @@ export function optionFields(options: Uint8Array): Fields {
     if (INCIDENTAL_OPTIONS.has(name) || isOff(element)) continue;
     if ((name === 'capped' || name === 'max') && numberOf(element) === 0) continue;
     if (name === 'validator' && !validates) continue;
-    // Kept without a validator too, for one that comes later.
+    // Without a validator, other values count too: a validator may come later.
     if (element.type === BsonType.string && readString(element) === VALIDATION_DEFAULTS.get(name)) continue;
     if (name === 'collation' && isSimple(element)) continue;
     fields.set(name, name === 'size' ? cappedSize(element) : comparable(element));
@@ -88,7 +90,7 @@ export function optionFields(options: Uint8Array): Fields {
   return fields;
 }
 
-/** `expires` is false where the server deletes nothing of that collection by itself. */
+/** `expires` is false if the server itself deletes nothing from that collection. */
 export function indexFields(index: Uint8Array, expires = true): Fields {
   const fields = new Map<string, string>();
   for (const element of elements(index)) {
@@ -101,7 +103,7 @@ export function indexFields(index: Uint8Array, expires = true): Fields {
     else fields.set(name, comparable(element));
   }
   const expiry = expiryOf(index, expires);
-  // Of a clustered collection it is an option, shown here once more.
+  // The expiry of a clustered collection is an option; its index shows it once more.
   if (expiry.kind === 'none' || fields.has('clustered')) fields.delete('expireAfterSeconds');
   else fields.set('expireAfterSeconds', expiryText(expiry.seconds));
   return fields;
@@ -113,7 +115,7 @@ export function differing(a: Fields, b: Fields): string[] {
   return [...names].filter((name) => a.get(name) !== b.get(name));
 }
 
-/** Of an expiry, as it stands among the fields. */
+/** The text of an expiry among the fields. */
 export function expiryText(seconds: number): string {
   return `number ${seconds}`;
 }
@@ -131,7 +133,7 @@ function exactText({ type, bytes }: RawElement): string {
   return `${type} ${asBuffer(bytes).toString('base64')}`;
 }
 
-/** A yes is 1 here, and a number what it is worth, whatever type it has. */
+/** True counts as 1, and a number as its value, whatever type it has. */
 function looseText(element: RawElement): string {
   const { type, bytes } = element;
   const number = numberText(element);
@@ -146,7 +148,7 @@ function partText(part: NamedElement): string {
   return `${stringText(part.nameBytes)}:${looseText(part)}`;
 }
 
-/** Byte by byte: what is no UTF-8 is told apart too. */
+/** Byte by byte, so that strings that are not UTF-8 are told apart too. */
 function stringText(bytes: Buffer): string {
   return JSON.stringify(bytes.toString('latin1'));
 }

@@ -1,23 +1,24 @@
 /**
- * What the options of an index mean to a server. Servers before 4.2 stored whatever they were
- * given, and acted on it in their own way; later ones refuse the same value or read it differently.
- * So what an index is to be elsewhere is derived from the meaning, never from the bytes. Pure.
+ * Tells what the options of an index mean to a server. Servers before 4.2 stored any value that
+ * they were given, and acted on it in their own way. Later servers refuse the same value, or read
+ * it differently. So the index to make elsewhere is derived from the meaning, never from the bytes.
+ * Pure.
  */
 import { decodeDecimal128, formatDecimal128 } from '../../bson/decimal128.ts';
 import { asBuffer, BsonType, elements, findElement, type RawElement } from '../../bson/raw.ts';
 import { readString } from '../../bson/values.ts';
 
 /**
- * The largest expiry that servers take: 68 years. It is not the same as none: a document that is
- * dated before 1958 is gone with it within a minute.
+ * The largest expiry that servers take: 68 years. It differs from no expiry: with it, a server
+ * deletes a document dated before 1958 within a minute.
  */
 export const LARGEST_EXPIRY_SECONDS = 2_147_483_647;
-/** Beyond this a server that takes more overflows its milliseconds, and expires nothing. */
+/** A server that takes more than this overflows its milliseconds, and expires nothing. */
 const ENDLESS_SECONDS = 2 ** 63 / 1000;
 
 /**
- * none: nothing ever expires. beyond: documents do expire where the index is, and not every
- * server takes that number.
+ * none: nothing ever expires. beyond: documents do expire on the server that has the index, but not
+ * every server takes that number.
  */
 export type Expiry =
   | { readonly kind: 'none' }
@@ -27,8 +28,9 @@ export type Expiry =
 const NONE: Expiry = { kind: 'none' };
 
 /**
- * Of an index: servers expire by indexes of one ordinary field alone, whatever the others say.
- * `acts` is false where the server deletes nothing of that collection by itself.
+ * The expiry that an index causes. Servers expire only by indexes of one ordinary field; on any
+ * other index the option does nothing. `acts` is false if the server itself deletes nothing from
+ * that collection.
  */
 export function expiryOf(index: Uint8Array, acts = true): Expiry {
   const given = findElement(index, 'expireAfterSeconds');
@@ -40,8 +42,8 @@ export function expiryOf(index: Uint8Array, acts = true): Expiry {
 }
 
 /**
- * One field, rising or falling. Giving any other an expiry by collMod is refused, or ends
- * the server (8.2, wildcard).
+ * True for one field, rising or falling. If collMod gives any other index an expiry, the server
+ * refuses it, or crashes (8.2, wildcard).
  */
 function hasOrdinaryKey(index: Uint8Array): boolean {
   const [field, ...others] = keyOf(index);
@@ -50,15 +52,15 @@ function hasOrdinaryKey(index: Uint8Array): boolean {
 }
 
 /**
- * `{_id: 1}` in any type of number. What else stands on `_id` alone (`2`, `0.5`,
- * hashed) is an index like others.
+ * True for `{_id: 1}` in any type of number. Any other index on `_id` alone (`2`, `0.5`, hashed) is
+ * an ordinary one.
  */
 export function isIdIndex(index: Uint8Array): boolean {
   const [field, ...others] = keyOf(index);
   return field?.name === '_id' && others.length === 0 && numberOf(field) === 1;
 }
 
-/** No server from 5.0 on has such an index. `bucketSize` beside another key says nothing. */
+/** No server from 5.0 on has such an index. `bucketSize` beside another key means nothing. */
 export function isHaystack(index: Uint8Array): boolean {
   return keyOf(index).some((field) => field.type === BsonType.string && readString(field) === 'geoHaystack');
 }
@@ -68,13 +70,15 @@ function keyOf(index: Uint8Array) {
   return key ? [...elements(key.bytes)] : [];
 }
 
-/** As servers read a flag: nothing, null and zero are a no, and everything else is a yes. */
+/**
+ * Reads a flag as servers do: absent, null, false and zero mean no, and everything else means yes.
+ */
 export function isYes(element: RawElement | undefined): boolean {
   if (!element || element.type === BsonType.null || element.type === BsonType.undefined) return false;
   return element.type === BsonType.boolean ? element.bytes[0] !== 0 : numberOf(element) !== 0;
 }
 
-/** Of every type of number; undefined for what is none. A number beyond 2^53 is rounded. */
+/** The value of any type of number; undefined for other types. A number beyond 2^53 is rounded. */
 export function numberOf({ type, bytes }: RawElement): number | undefined {
   const buffer = asBuffer(bytes);
   if (type === BsonType.int32) return buffer.readInt32LE(0);

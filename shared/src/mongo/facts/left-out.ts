@@ -1,10 +1,10 @@
-/** What a command leaves out, in words: nobody should learn that from a target that lacks it. */
+/** Says in words what a command leaves out. Nobody should learn it from a target that lacks it. */
 import { splitNamespace } from '../../base/record.ts';
 import { isSystemCollection, type NamespaceFilter } from './namespace-filter.ts';
 
 const MOST_NAMED = 10;
 
-/** Of the names that were listed in the databases of the filter. */
+/** `names` are the ones listed in the databases of the filter. */
 export function leftOut(names: readonly string[], filter: NamespaceFilter): string[] {
   const own = filter.progress.map((name) => `${name} (progress of loads)`);
   const parts = ['users, roles and settings (the databases admin, config and local)', ...own];
@@ -17,8 +17,8 @@ export function leftOut(names: readonly string[], filter: NamespaceFilter): stri
 }
 
 /**
- * Views and time-series collections are told by what they are, and not by where the server keeps
- * them.
+ * False for the collections behind views and time-series collections. The server keeps these in
+ * `system.*`, but they are reported as what they are.
  */
 function isServersOwn(namespace: string): boolean {
   const { collection } = splitNamespace(namespace);

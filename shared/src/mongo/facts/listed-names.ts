@@ -1,6 +1,6 @@
 /**
- * Every name that a deployment has: for telling patterns that name nothing, and what is left out.
- * Names alone, so it locks nothing.
+ * Lists every name in a deployment, to find patterns that name nothing and to say what is left out.
+ * It asks for names alone, so it locks nothing.
  */
 import PQueue from 'p-queue';
 import { hasCode } from '../../base/errors.ts';
@@ -9,12 +9,12 @@ import type { MongoConnection } from '../driver/connection.ts';
 import { listDatabases } from './catalog.ts';
 import { listCollections } from './collections.ts';
 
-/** Databases asked at once. */
+/** How many databases are asked at once. */
 const CONCURRENCY = 8;
 
 /**
- * Namespaces of all databases for which `asks` holds, sorted: collections, views and the server's
- * own. What the user may not see is not among them.
+ * The sorted namespaces of all databases for which `asks` holds: collections, views and the
+ * server's own. Those that the user may not see are missing.
  */
 export async function listNames(
   connection: MongoConnection,

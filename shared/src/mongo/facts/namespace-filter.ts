@@ -1,14 +1,14 @@
 /**
- * Which namespaces are captured, loaded or compared. Patterns: `db` and `db.*` (a whole
- * database), `db.collection`; `*` in either part stands for any run of characters. The first dot
- * divides, since a database name holds none. An exclude wins over every include, and takes the
- * state collections of an encrypted collection with it; no include means all. System databases
- * and collections, and progress of loads, are never in.
+ * Decides which namespaces are captured, loaded or compared. A pattern is `db` or `db.*` (a whole
+ * database), or `db.collection`. `*` in either part stands for any run of characters. The first dot
+ * divides the parts, since a database name holds none. An exclude wins over every include. An
+ * exclude of an encrypted collection takes its state collections with it. No include means all.
+ * System databases and collections, and progress of loads, are never in.
  */
 import { WaybillError } from '../../base/errors.ts';
 import { type Namespace, splitNamespace } from '../../base/record.ts';
 
-/** Where loads keep their progress on the target by default. */
+/** The database on the target where loads keep their progress by default. */
 export const PROGRESS_DATABASE = 'waybill';
 
 const NEVER_DATABASES: ReadonlySet<string> = new Set(['admin', 'local', 'config', '']);
@@ -23,9 +23,12 @@ export interface NamespaceLists {
 export interface NamespaceFilterOptions {
   readonly include?: readonly string[] | undefined;
   readonly exclude?: readonly string[] | undefined;
-  /** Patterns of what holds progress of loads: never in, as the system's own. */
+  /**
+   * Patterns of the collections that hold progress of loads. Like system collections, these are
+   * never in.
+   */
   readonly progress?: readonly string[] | undefined;
-  /** A filter that this one narrows: in is only what is in both. */
+  /** A filter that this one narrows: a namespace is in only if it is in both. */
   readonly within?: NamespaceFilter | undefined;
 }
 
@@ -37,7 +40,7 @@ export interface Pattern {
 }
 
 export class NamespaceFilter {
-  /** As they were given. */
+  /** The patterns as they were given. */
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   readonly progress: readonly string[];
@@ -57,7 +60,7 @@ export class NamespaceFilter {
     this.#within = options.within;
   }
 
-  /** `database.collection`. */
+  /** `namespace` is `database.collection`. */
   matches(namespace: string): boolean {
     const { database, collection } = splitNamespace(namespace);
     if (collection === '' || NEVER_DATABASES.has(database) || isSystemCollection(collection)) return false;
@@ -73,14 +76,14 @@ export class NamespaceFilter {
     return isIn;
   }
 
-  /** As one would give it; null where nothing is named. */
+  /** The filter as command-line options; null if it names nothing. */
   text(): string | null {
     const own = patternsText(this);
     const outer = this.#within?.text() ?? null;
     return own !== null && outer !== null ? `${own} of ${outer}` : (own ?? outer);
   }
 
-  /** Whether some collection of that database could be in; for deciding what to list. */
+  /** True if a collection of that database could be in. This decides which databases to list. */
   mayMatchDatabase(database: string): boolean {
     if (NEVER_DATABASES.has(database)) return false;
     if (this.#within && !this.#within.mayMatchDatabase(database)) return false;
@@ -90,8 +93,8 @@ export class NamespaceFilter {
   }
 
   /**
-   * The databases to look at where the includes name them all; null where a glob or no include
-   * leaves it open.
+   * The databases to look at, if the includes name them all; null if a glob or no include leaves it
+   * open.
    */
   exactDatabases(): readonly string[] | null {
     const isOpen = this.#include.length === 0 || this.#include.some((each) => isGlob(each.database));
@@ -100,9 +103,10 @@ export class NamespaceFilter {
   }
 
   /**
-   * What is included, as lists of names, where no include has a glob (`db.*` counts as none);
-   * otherwise null. Wider than the filter: excludes are not taken off, nor is it narrowed, so
-   * {@link matches} still decides. A rename has its new name in `to`, not in `ns`.
+   * The includes as lists of names; null if there is no include, or one has a glob (`db.*` counts
+   * as none). The lists are wider than the filter: they ignore the excludes and the filter that
+   * this one narrows. So {@link matches} still decides. A rename has its new name in `to`, not in
+   * `ns`.
    */
   exactLists(): NamespaceLists | null {
     if (this.#include.length === 0 || !this.#include.every(isExact)) return null;
@@ -110,8 +114,8 @@ export class NamespaceFilter {
   }
 
   /**
-   * For a server's own filter: what is included at most, null where that is open, and what is
-   * excluded at least; {@link matches} still decides.
+   * For a filter on the server: the most that is included (null if that is open), and the least
+   * that is excluded. {@link matches} still decides.
    */
   serverLists(): { readonly included: NamespaceLists | null; readonly excluded: NamespaceLists } {
     return { included: this.exactLists(), excluded: listsOf(this.#exclude.filter(isExact)) };
@@ -119,8 +123,8 @@ export class NamespaceFilter {
 }
 
 /**
- * A name that is no UTF-8, as nameText gives it. Taken for what it looks like it would be another
- * collection.
+ * For a name that is not UTF-8, as nameText gives it. If it were read as the text that it
+ * resembles, it would name another collection.
  */
 function nameUnsupported(namespace: string): WaybillError {
   const pattern = namespace.replace(/[\udc80-\udcff]+/g, '*');
@@ -134,7 +138,7 @@ function nameUnsupported(namespace: string): WaybillError {
   );
 }
 
-/** All of one database, or one collection. */
+/** True for a whole database, or for one collection. */
 function isExact({ database, collection }: Pattern): boolean {
   return !isGlob(database) && (collection === '*' || !isGlob(collection));
 }
@@ -151,7 +155,7 @@ function listsOf(patterns: readonly Pattern[]): NamespaceLists {
   return { databases: [...databases], namespaces: [...namespaces.values()] };
 }
 
-/** As one would give them; null where there are none. */
+/** The patterns as command-line options; null if there are none. */
 export function patternsText({
   include,
   exclude,
@@ -167,8 +171,8 @@ export function patternsText({
 }
 
 /**
- * The encrypted collection to which a state collection belongs, which is of no use
- * without it; null for any other.
+ * The encrypted collection that a state collection belongs to, and is of no use without; null for
+ * any other collection.
  */
 function encryptedOf(collection: string): string | null {
   return collection.startsWith('enxcol_.') ? (/^enxcol_\.(.+)\.[^.]+$/s.exec(collection)?.[1] ?? null) : null;
@@ -203,7 +207,7 @@ export function isGlob(text: string): boolean {
 
 function globMatcher(glob: string): (name: string) => boolean {
   if (!isGlob(glob)) return (name) => name === glob;
-  // Runs of stars are one, so that no pattern backtracks for long.
+  // A run of stars counts as one, so that no pattern backtracks for long.
   const source = glob
     .split(/\*+/)
     .map((part) => part.replace(/[\\^$.+?()[\]{}|]/g, '\\$&'))

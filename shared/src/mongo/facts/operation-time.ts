@@ -13,13 +13,15 @@ export interface OperationTimeOptions {
 const MAJORITY_WAIT_MS = 30_000;
 
 /**
- * A cluster time at or after every write that was acknowledged before the call. For the cutover:
- * once writes have stopped, a change stream that has passed it has everything.
+ * A cluster time at or after every write that was acknowledged before the call. The cutover needs
+ * it: once writes have stopped, a change stream that has passed this time has everything.
  *
  * Replica set: a linearizable read. The server writes a no-op and waits until a majority has it, so
- * the time is majority-committed, and a primary that was deposed without knowing cannot answer with
- * an old one. (A ping's operation time can.) Sharded: a mongos knows only of what went through it,
- * so ask something that every shard answers; the reply's operation time is the latest of theirs.
+ * the time is majority-committed. A primary that was deposed without knowing it cannot answer with
+ * an old time. (A ping's operation time can be such an old one.)
+ *
+ * Sharded cluster: a mongos knows only of what went through it. So the command is one that every
+ * shard answers; the reply's operation time is the latest of theirs.
  */
 export async function currentOperationTime(
   connection: MongoConnection,
@@ -49,7 +51,7 @@ export async function currentOperationTime(
   );
 }
 
-/** The collection need not exist. Where the user may not read there, the ping alone answers. */
+/** The collection need not exist. If the user may not read there, the ping alone answers. */
 async function linearizableRead(
   where: string,
   run: (database: string, command: Record<string, unknown>) => Promise<CommandReply>,

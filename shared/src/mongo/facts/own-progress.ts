@@ -1,7 +1,7 @@
 /**
- * Progress of loads, told by what it is and not by its name: a user may have a database of any
- * name. Our documents have string ids that begin with the load's name and a slash, and say which
- * load and of what kind they are (load/src/progress/keys.ts).
+ * Recognizes progress of loads by its content and not by its name: a user may have a database of
+ * any name. Our documents have string ids that begin with the load's name and a slash. They also
+ * say which load they belong to, and of what kind they are (load/src/progress/keys.ts).
  */
 import PQueue from 'p-queue';
 import { hasCode } from '../../base/errors.ts';
@@ -17,12 +17,12 @@ import type { NamespaceFilter } from './namespace-filter.ts';
 /** The collection's name in every database that holds progress. */
 export const PROGRESS_COLLECTION = 'progress';
 
-/** Databases asked at once. */
+/** How many databases are asked at once. */
 const CONCURRENCY = 8;
 
 /**
- * Namespaces that the filter has in and that hold progress of loads, sorted. What the user
- * may not read holds none.
+ * The sorted namespaces that the filter has in and that hold progress of loads. A collection that
+ * the user may not read counts as holding none.
  */
 export async function listOwnProgress(
   connection: MongoConnection,
@@ -44,7 +44,7 @@ export async function listOwnProgress(
   return asked.flatMap(({ namespace, held }) => (held === 'ours' ? [namespace] : [])).sort();
 }
 
-/** What a collection holds, by its first document and its last. */
+/** What a collection holds, judged by its first document and its last. */
 export async function progressIn(
   connection: MongoConnection,
   namespace: string,

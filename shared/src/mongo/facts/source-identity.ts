@@ -1,4 +1,4 @@
-/** Which cluster a source is, so that a stream is never continued from another one. */
+/** Tells which cluster a source is, so that no stream is ever continued from another one. */
 import { WaybillError } from '../../base/errors.ts';
 import type { MongoConnection } from '../driver/connection.ts';
 import { readClusterIdentity } from './cluster-identity.ts';
@@ -10,19 +10,20 @@ export interface SourceIdentity {
   readonly basis: 'replicaSetId' | 'clusterId' | 'collectionUuid' | 'name';
   readonly topology: 'replicaSet' | 'sharded';
   /**
-   * Every id that the user may read, the best first. One that was given fewer privileges may have
-   * known the cluster by a later one.
+   * Every id that the user may read, the best first. A user with fewer privileges may have known
+   * the cluster by a later one.
    */
   readonly ids: readonly string[];
   /**
-   * What the user may not ask for, of what tells clusters apart; by it the cluster may be known.
+   * The reads about the cluster's identity that the user has no privilege for. The cluster may be
+   * known by an id that only they give.
    */
   readonly unread: readonly string[];
 }
 
 /**
- * `known` is an id of this very cluster, on whatever basis it was made; false also where that may
- * not be read now.
+ * True if `known` is an id of this very cluster, on whatever basis it was made. Also false if the
+ * user may not read that id now.
  */
 export function isKnownAs({ ids }: SourceIdentity, known: string): boolean {
   return ids.includes(known);

@@ -1,16 +1,16 @@
-/** Patterns that name nothing: most likely misspelt. */
+/** Finds patterns that name nothing: they are most likely misspelt. */
 
 import { splitNamespace } from '../../base/record.ts';
 import { closest } from '../../base/suggest.ts';
 import { isGlob, type Pattern, parsePattern } from './namespace-filter.ts';
 
-/** Those patterns of which none of these namespaces is one. */
+/** The patterns that match none of these namespaces. */
 export function unmatchedPatterns(patterns: readonly string[], namespaces: readonly string[]): string[] {
   const names = new Set(namespaces);
   return patterns.filter((text) => !namesAny(parsePattern(text), names));
 }
 
-/** Names without a glob are looked up: lists of thousands of both are common. */
+/** A pattern without a glob is looked up: lists of thousands of patterns and names are common. */
 export function namesAny(
   pattern: Pattern,
   names: Pick<ReadonlySet<string>, 'has'> & { keys(): Iterable<string> },
@@ -21,13 +21,13 @@ export function namesAny(
   return false;
 }
 
-/** `name`: a namespace, or a database, which is named by whatever names anything in it. */
+/** `name` is a namespace or a database. A pattern names a database if it names anything in it. */
 export function isNamed({ matchesDatabase, matchesCollection }: Pattern, name: string): boolean {
   const { database, collection } = splitNamespace(name);
   return matchesDatabase(database) && (collection === '' || matchesCollection(collection));
 }
 
-/** What somebody who wrote that pattern may have meant. */
+/** The name that the author of that pattern may have meant. */
 export function suggestPattern(pattern: string, namespaces: readonly string[]): string | undefined {
   const databases = new Set(namespaces.map((namespace) => splitNamespace(namespace).database));
   const { database, collection } = parsePattern(pattern);
@@ -35,7 +35,7 @@ export function suggestPattern(pattern: string, namespaces: readonly string[]): 
     collection === '*'
       ? [database, [...databases]]
       : [`${database}.${collection}`, [...namespaces, ...databases]];
-  // One that is there and is never taken is no suggestion.
+  // A name that is there and is never taken is no suggestion.
   return closest(
     typed,
     known.filter((name) => name !== typed),

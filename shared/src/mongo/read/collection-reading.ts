@@ -1,7 +1,7 @@
 /**
  * Reads a collection batch by batch through any number of cursors: the loop that every way of
- * reading shares. A lost cursor, or a passing failure, is followed by another cursor, which goes on
- * where the way of reading says. Each cursor is short, so no session lives long.
+ * reading shares. After a lost cursor, or a transient failure, it opens another cursor, which goes
+ * on where the way of reading says. Each cursor is short, so no session lives long.
  */
 
 import { splitNamespace } from '../../base/record.ts';
@@ -10,24 +10,24 @@ import type { MongoConnection } from '../driver/connection.ts';
 import { openByIdentity } from '../facts/collection-identity.ts';
 
 /**
- * dropped: the collection of that uuid is not in its database any more, so the reading may be
+ * dropped: the database no longer has the collection of that uuid, so the reading may be
  * incomplete.
  */
 export type ReadOutcome = 'complete' | 'dropped';
 
 export interface ReadingOptions extends Pick<RetryOptions, 'onRetry' | 'signal'> {
-  /** Follow this collection under any name; null or absent: whatever has the name. */
+  /** Follows this collection under any name; null or absent: any collection of the name. */
   readonly uuid?: Uint8Array | null | undefined;
   readonly retry?: RetryPolicy | undefined;
 }
 
-/** What sets one way of reading apart. */
+/** The parts in which ways of reading differ. */
 export interface ReadingWay<Cursor extends Closable, Batch> {
   /** Opens a cursor on the collection under this name, at the place where the reading goes on. */
   open(collection: string): Promise<Cursor>;
   /** Takes the next batch of the cursor, and remembers where a further cursor goes on. */
   read(cursor: Cursor): Promise<Step<Batch>>;
-  /** Nothing follows what has been read: no cursor needs to say so. */
+  /** True if nothing follows what has been read: no cursor needs to say so. */
   isAtEnd?(): boolean;
 }
 
@@ -43,8 +43,8 @@ export interface Step<Batch> {
 }
 
 /**
- * To be iterated once; then `outcome` tells how it ended. Errors: MONGO_* once the retries are used
- * up, or the signal's reason.
+ * Iterate it once; then `outcome` tells how it ended. Errors: MONGO_* once the retries are used up,
+ * or the signal's reason.
  */
 export class CollectionReading<Cursor extends Closable, Batch> implements AsyncIterable<Batch> {
   readonly #connection: MongoConnection;
@@ -55,7 +55,7 @@ export class CollectionReading<Cursor extends Closable, Batch> implements AsyncI
   #cursor: Cursor | null = null;
   #outcome: ReadOutcome | null = null;
 
-  /** `namespace` is `database.collection`, by the name that is known for it. */
+  /** `namespace` is `database.collection`, under its last known name. */
   constructor(
     connection: MongoConnection,
     namespace: string,
@@ -70,7 +70,7 @@ export class CollectionReading<Cursor extends Closable, Batch> implements AsyncI
     this.#way = way;
   }
 
-  /** Null while it is being read. */
+  /** Null until the reading has ended. */
   get outcome(): ReadOutcome | null {
     return this.#outcome;
   }
@@ -79,7 +79,7 @@ export class CollectionReading<Cursor extends Closable, Batch> implements AsyncI
     return this.#database;
   }
 
-  /** The name under which it was last found. */
+  /** The name under which the collection was last found. */
   get collection(): string {
     return this.#collection;
   }

@@ -1,6 +1,7 @@
 /**
- * Two documents of one `_id`. A sharded cluster has no rule against them: the index on `_id` holds
- * for one shard. They are two documents there and at most one on a server that is not sharded.
+ * Finds documents that share one `_id`. A sharded cluster has no rule against them: the index on
+ * `_id` holds for one shard. There they are two documents; on a server that is not sharded they are
+ * at most one.
  */
 
 import { sleep } from '../../base/lifecycle.ts';
@@ -21,13 +22,13 @@ export interface CollectionOfIds {
 }
 
 /**
- * Shards are not read at one moment: a document on its way between two may be met on both, though
+ * Shards are not read at one moment. A document on its way between two shards may show on both, but
  * hardly so often in a row.
  */
 const LOOKS = 5;
 const PAUSE_MS = 200;
 
-/** Those of the ids, which a reading met twice, that are so for good. */
+/** Takes ids that a reading met twice, and gives the ones that stay double. */
 export async function duplicateIds(
   connection: MongoConnection,
   of: CollectionOfIds,

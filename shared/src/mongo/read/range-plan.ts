@@ -1,7 +1,7 @@
 /**
- * Cuts a collection into `_id` ranges of about equal bytes. The cuts are `_id`s that exist; the
- * server itself sorts them, with the collection's own collation, so the order is the one of the
- * `_id` index whatever types are mixed in it.
+ * Cuts a collection into `_id` ranges of about equal bytes. The cuts are `_id`s that exist. The
+ * server itself sorts them, with the collection's own collation. So their order is that of the
+ * `_id` index, whatever types are mixed in it.
  */
 import { hasCode } from '../../base/errors.ts';
 import type { MongoConnection } from '../driver/connection.ts';
@@ -11,8 +11,8 @@ import type { CatalogEntry } from '../facts/catalog.ts';
 import { collectionUuidField } from '../facts/collection-identity.ts';
 
 /**
- * Raw BSON of `{_id: bound}`: lower inclusive, upper exclusive, null open. Together the ranges of a
- * collection cover it.
+ * Raw BSON of `{_id: bound}`: the lower one is inclusive, the upper one exclusive, and null is
+ * open. Together the ranges of a collection cover it.
  */
 export interface Range {
   readonly lower: Buffer | null;
@@ -34,10 +34,7 @@ export type PlannedCollection = Pick<
 
 export interface RangePlan {
   readonly ranges: readonly Range[];
-  /**
-   * Documents `{_id: …}` that were looked at, in the order of the index; none where one range is
-   * enough.
-   */
+  /** The sampled documents `{_id: …}`, in the order of the index; none if one range is enough. */
   readonly sampled: readonly Buffer[];
 }
 
@@ -48,15 +45,15 @@ const SAMPLES_A_RANGE = 20;
 /** Keeps the sorted sample far below the server's 100 MiB for a sort. */
 const MAX_SAMPLES = 100_000;
 /**
- * `$sample` walks the collection randomly only for less than 5 % of it; above that it would read
- * and sort the whole.
+ * `$sample` walks the collection randomly only for less than 5 % of it. Above that it would read
+ * and sort the whole collection.
  */
 const LARGEST_SAMPLED_SHARE = 0.04;
 
 /**
- * One range for what is small, capped (natural order is its meaning), or of a kind without an `_id`
- * index. Planning is a matter of speed only: where sampling is not possible the answer is one
- * range.
+ * Gives one range for a collection that is small, capped (natural order is its meaning), or of a
+ * kind without an `_id` index. Planning affects speed only: if sampling is not possible, the answer
+ * is one range.
  */
 export async function planRanges(
   connection: MongoConnection,
@@ -69,7 +66,7 @@ export async function planRanges(
   const samples = Math.min(wanted * SAMPLES_A_RANGE, MAX_SAMPLES);
   const few = samples > collection.documents * LARGEST_SAMPLED_SHARE;
   const pipeline = few
-    ? // So few documents that every `_id` can be read, from the index alone.
+    ? // There are so few documents that every `_id` can be read, from the index alone.
       [{ $sort: { _id: 1 } }, { $project: { _id: 1 } }]
     : [{ $sample: { size: samples } }, { $project: { _id: 1 } }, { $sort: { _id: 1 } }];
   try {
@@ -80,8 +77,8 @@ export async function planRanges(
     );
     return { ranges: cut(sampled, wanted), sampled };
   } catch (error) {
-    // Dropped or renamed since it was listed: reading it will find out. Or a target that cannot
-    // sample.
+    // The collection was dropped or renamed since it was listed, and reading it will find out. Or
+    // the target cannot sample.
     if (hasCode(error, 'MONGO_COMMAND_FAILED')) return WHOLE;
     throw error;
   }
@@ -112,7 +109,7 @@ async function sampledIds(
   return ids;
 }
 
-/** `wanted` ranges at most, with the same number of sampled ids in each. */
+/** At most `wanted` ranges, with the same number of sampled ids in each. */
 export function cut(sortedIds: readonly Buffer[], wanted: number): readonly Range[] {
   const bounds: Buffer[] = [];
   for (let index = 1; index < wanted; index++) {

@@ -1,19 +1,20 @@
 /**
  * Reads one range of a collection, raw, in `_id` order, through any number of cursors.
  *
- * Why min() and max(): `$gte` and `$lt` compare within one BSON type and lose the others, and NaN;
- * index bounds do not. They use the index's collation, which is the collection's. Lower is
- * inclusive, upper exclusive. Going on after an `_id` starts at it, and drops the first document if
- * it is that very one (by bytes: an equal id of other bytes is another document). With min() and no
- * max() the server ends before MaxKey, exclusive, so a document whose `_id` is MaxKey is read on
- * its own.
+ * Why min() and max(): `$gte` and `$lt` compare within one BSON type, and lose the other types and
+ * NaN. Index bounds do not. They use the index's collation, which is the collection's. The lower
+ * bound is inclusive, the upper one exclusive. To go on after an `_id`, a cursor starts at it and
+ * drops the first document if it is that very one (by bytes: an equal id of other bytes is another
+ * document). With min() and no max() the server ends before MaxKey, exclusive. So a document whose
+ * `_id` is MaxKey is read on its own.
  *
- * A cursor that is lost, or a passing failure, goes on after the last document handed out; so
- * nothing is lost or repeated, and a reader that dies can be followed by another with `after`. Each
+ * After a lost cursor, or a transient failure, the reading goes on after the last document handed
+ * out. So nothing is lost or repeated, and another reader can follow a dead one with `after`. Each
  * cursor is short, so no session lives long.
  *
- * Capped: natural order, since that order is data. To go on, the collection is read again up to the
- * last document; where that one has been overwritten, all that is there is newer.
+ * Capped collections are read in natural order, since that order is data. To go on, the collection
+ * is read again up to the last document. If that one has been overwritten, everything that is there
+ * is newer.
  */
 
 import { WaybillError } from '../../base/errors.ts';
@@ -36,23 +37,25 @@ import type { Range } from './range-plan.ts';
 import { readConcernOf } from './read-concern.ts';
 
 export interface ReadRangeOptions extends ReadingOptions, Partial<Range> {
-  /** Go on after this one: raw BSON whose `_id` counts (`{_id: …}` or a whole document). */
+  /**
+   * Goes on after this document: raw BSON (`{_id: …}` or a whole document). Only its `_id` counts.
+   */
   readonly after?: Uint8Array | null | undefined;
   /**
    * Natural order instead of `_id` order, for capped collections; the range must be open on both
    * sides.
    */
   readonly natural?: boolean | undefined;
-  /** Read nothing older than this: for secondaries, and after an election. */
+  /** Reads nothing older than this: for secondaries, and after an election. */
   readonly notBefore?: ClusterTime | undefined;
-  /** Default majority; null sends none, for targets that know none. */
+  /** Default majority. Null sends none, for targets that know no read concern. */
   readonly readConcern?: 'majority' | 'local' | null | undefined;
   readonly readPreference?: ReadPreference | undefined;
   /** Default 8 MiB; two batches are held at a time. */
   readonly batchBytes?: number | undefined;
   /**
-   * A batch's bytes are valid only until the next one is asked for, and come at a fraction of the
-   * cost.
+   * A batch comes at a fraction of the cost. Its bytes are valid only until the next one is asked
+   * for.
    */
   readonly bulk?: boolean | undefined;
 }
@@ -60,7 +63,7 @@ export interface ReadRangeOptions extends ReadingOptions, Partial<Range> {
 /** Documents in order; never empty. */
 export class RangeBatch {
   readonly places: DocumentPlaces;
-  /** One goes on after its last `_id`. */
+  /** Always null: a reading goes on after the last `_id` of the batch. */
   readonly position = null;
   #documents: Buffer[] | null = null;
 
@@ -79,7 +82,7 @@ export class RangeBatch {
   }
 }
 
-/** `namespace` is `database.collection`, by the name that is known for it. */
+/** `namespace` is `database.collection`, under its last known name. */
 export function readRange(
   connection: MongoConnection,
   namespace: string,
@@ -89,8 +92,8 @@ export function readRange(
 }
 
 /**
- * To be iterated once; then `outcome` tells how it ended. Errors: MONGO_* once the retries are used
- * up, or the signal's reason.
+ * Iterate it once; then `outcome` tells how it ended. Errors: MONGO_* once the retries are used up,
+ * or the signal's reason.
  */
 export class RangeReader implements AsyncIterable<RangeBatch> {
   readonly #connection: MongoConnection;
@@ -98,7 +101,7 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
   readonly #reading: CollectionReading<OpenRange, RangeBatch>;
   /** `{_id: …}` of the last document handed out, or where the caller's previous reading ended. */
   #after: Buffer | null;
-  /** All but a document whose `_id` is MaxKey has been read. */
+  /** Everything has been read but a document whose `_id` is MaxKey. */
   #maxKeyOnly = false;
 
   constructor(connection: MongoConnection, namespace: string, options: ReadRangeOptions) {
@@ -112,12 +115,12 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
     });
   }
 
-  /** Null while it is being read. */
+  /** Null until the reading has ended. */
   get outcome(): ReadOutcome | null {
     return this.#reading.outcome;
   }
 
-  /** The name under which it was last found. */
+  /** The name under which the collection was last found. */
   get collection(): string {
     return this.#reading.collection;
   }
@@ -139,13 +142,13 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
   }
 
   /**
-   * A cursor is at its end: whether the range is, too. If not, what the next cursor is to read has
-   * been set.
+   * Tells whether the range ends where its cursor has ended. If not, sets what the next cursor
+   * reads.
    */
   #afterLast(open: OpenRange): 'new cursor' | 'complete' {
     if (open.skip === 'searching') {
-      // The document to go on after was overwritten while we looked for it; what is there now is
-      // all newer.
+      // The document to go on after was overwritten while we looked for it. All that is there now
+      // is newer.
       this.#after = null;
       return 'new cursor';
     }
@@ -155,7 +158,7 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
   }
 
   /**
-   * How many documents at the head of a batch are not to be handed out, and what holds for the next
+   * How many documents at the head of a batch are not handed out, and what holds for the next
    * batch.
    */
   #skip(places: DocumentPlaces, skip: Skip): { skipped: number; skip: Skip } {
@@ -186,8 +189,8 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
   }
 
   /**
-   * The last document that there can be was handed out, or the range ends before the first that
-   * there can be.
+   * True if the last document that can exist was handed out, or the range ends before the first one
+   * that can exist.
    */
   #nothingFollows(): boolean {
     const { natural, upper } = this.#options;

@@ -2,7 +2,7 @@ import type { ClusterTime } from '../../base/position.ts';
 import { buildDocument, string, timestamp } from '../../bson/build.ts';
 import { type RawField, rawDocument } from '../driver/raw-value.ts';
 
-/** Of a command that reads nothing older than `notBefore`, where that is given. */
+/** For a command that reads nothing older than `notBefore`, if that is given. */
 export function readConcernOf(level: 'majority' | 'local', notBefore: ClusterTime | undefined): RawField {
   return rawDocument(
     buildDocument([

@@ -2,7 +2,7 @@ import { canonicalKey } from '../../bson/canonical-key.ts';
 import type { DocumentPlaces } from '../../bson/document-places.ts';
 import { BsonType, findElement, locateElement, type RawElement } from '../../bson/raw.ts';
 
-/** Types of which two values are equal where their bytes are, and only there. */
+/** Two values of one of these types are equal if their bytes are, and only then. */
 const PLAIN: ReadonlySet<number> = new Set([
   BsonType.objectId,
   BsonType.string,
@@ -13,7 +13,7 @@ const PLAIN: ReadonlySet<number> = new Set([
 ]);
 const ID = Buffer.from('_id');
 
-/** Finds documents that follow one of their own `_id`, in a reading in `_id` order. */
+/** Finds documents whose `_id` is that of the document before, in a reading in `_id` order. */
 export class RepeatedIds {
   #last: RawElement | null;
 
@@ -22,7 +22,7 @@ export class RepeatedIds {
     this.#last = (after && findElement(after, '_id')) ?? null;
   }
 
-  /** Those among the next documents, as copies. */
+  /** The repeated ids among the next documents, as copies. */
   in(places: DocumentPlaces): RawElement[] {
     const { source, count } = places;
     const repeated: RawElement[] = [];
@@ -34,7 +34,7 @@ export class RepeatedIds {
       if (last !== null && isEqual(last, id)) repeated.push(copyOf(id));
       last = id;
     }
-    // The next documents may come in the bytes of these.
+    // The next documents may overwrite these bytes.
     this.#last = last && copyOf(last);
     return repeated;
   }
