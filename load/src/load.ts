@@ -72,8 +72,8 @@ async function runOwned(
   deps: LoadRunDeps,
   identity: StreamIdentity,
 ): Promise<EndedRun & { readonly store: ProgressStore }> {
-  const { logger, signal, stats } = deps;
-  const stream = await readManifest(deps.bucket, streamPrefix(settings.stream), { signal });
+  const { logger, onReadAgain: onRetry, signal, stats } = deps;
+  const stream = await readManifest(deps.bucket, streamPrefix(settings.stream), { onRetry, signal });
   const patterns = streamPatterns(identity, stream);
   const sight = await assertStartable(settings, { ...deps, identity, stream });
   const { progressDatabase } = sight;

@@ -51,7 +51,7 @@ async function apply(
   milestones.cursor = from;
   stats.sequence = from.sequence;
   stats.watermark = from.clusterTime;
-  const head = await readManifest(bucket, streamPrefix, { signal });
+  const head = await readManifest(bucket, streamPrefix, { onRetry: onReadAgain, signal });
   const snapshotJustApplied = !loaded.phases.snapshotApplied;
   const mark = await applyChanges(
     {

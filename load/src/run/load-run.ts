@@ -91,11 +91,11 @@ function openTools({ settings, deps, structure, target, ownership, milestones }:
 
 /** Once the load has written something, the bucket and the target must still hold it. */
 async function assertAllThere(
-  { structure, streamPrefix, deps: { bucket, signal } }: RunContext,
+  { structure, streamPrefix, deps: { bucket, onReadAgain: onRetry, signal } }: RunContext,
   loaded: LoadedProgress,
 ): Promise<void> {
   if (structure.registry.all().length === 0 && slowest(loaded.cursors).seq === 0) return;
-  const stream = await readManifest(bucket, streamPrefix, { signal });
+  const stream = await readManifest(bucket, streamPrefix, { onRetry, signal });
   await assertStreamGoesOn(bucket, streamPrefix, stream, loaded, signal);
   await assertStanding(structure, loaded, stream);
 }

@@ -3,8 +3,9 @@ import type { Bucket, CallOptions, GetOptions, ObjectInfo } from '@waybill/share
 import { WrappedBucket } from './wrapped-bucket.ts';
 
 /**
- * A bucket that repeats reads of single objects after transient failures, and nothing else. A
- * caller that retries too passes its budget, and both keep to it.
+ * A bucket that repeats reads of single objects after transient failures, and nothing else. A call
+ * with a budget comes from a caller that repeats it: it gets one attempt here, or three layers
+ * (the store's client, this one, the caller) would repeat the same call.
  */
 export class RetryingBucket extends WrappedBucket {
   readonly #onRetry: RetryOptions['onRetry'];
@@ -14,13 +15,17 @@ export class RetryingBucket extends WrappedBucket {
     this.#onRetry = onRetry;
   }
 
-  override get(key: string, options?: GetOptions): Promise<Buffer> {
-    const call = (_attempt: number, budget: RetryBudget) => super.get(key, { ...options, budget });
-    return retry(call, DEFAULT_RETRY, { ...options, onRetry: this.#onRetry });
+  override get(key: string, options: GetOptions = {}): Promise<Buffer> {
+    return this.#repeated((call) => super.get(key, call), options);
   }
 
-  override head(key: string, options?: CallOptions): Promise<ObjectInfo | null> {
-    const call = (_attempt: number, budget: RetryBudget) => super.head(key, { ...options, budget });
-    return retry(call, DEFAULT_RETRY, { ...options, onRetry: this.#onRetry });
+  override head(key: string, options: CallOptions = {}): Promise<ObjectInfo | null> {
+    return this.#repeated((call) => super.head(key, call), options);
+  }
+
+  #repeated<O extends CallOptions, T>(read: (options: O) => Promise<T>, options: O): Promise<T> {
+    if (options.budget) return read(options);
+    const attempt = (_attempt: number, budget: RetryBudget) => read({ ...options, budget });
+    return retry(attempt, DEFAULT_RETRY, { signal: options.signal, onRetry: this.#onRetry });
   }
 }
