@@ -6,7 +6,7 @@ import { sleep } from '@waybill/shared/base/lifecycle';
 import { printableData } from '@waybill/shared/base/printable';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { loadMissing, loadNames } from '@waybill/shared/manifest/names';
-import { createLogUpdate } from 'log-update';
+import { createLogUpdate } from '../output/live-lines.ts';
 import type { Room } from '../output/room.ts';
 import { renderStatus } from '../output/status.ts';
 import type { CommandContext } from './command.ts';
@@ -46,8 +46,7 @@ function kept<T>(open: () => Promise<T>): Side<T> {
 
 async function watch(collector: StatusCollector, context: CommandContext): Promise<never> {
   const { options, output, logger, signal } = context;
-  const frame =
-    output.isTerminal && !options.json ? createLogUpdate(process.stdout, { showCursor: true }) : null;
+  const frame = output.isTerminal && !options.json ? createLogUpdate(process.stdout) : null;
   for (;;) {
     try {
       const status = await collector.collect();

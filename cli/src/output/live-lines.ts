@@ -3,18 +3,29 @@
  * terminal meanwhile goes above them: log lines through {@link Terminal}, the rest through
  * {@link LiveLines.above}.
  */
-import { createLogUpdate } from 'log-update';
+import { createRequire } from 'node:module';
+import type { createLogUpdate as CreateLogUpdate } from 'log-update';
 import type { Terminal } from './terminal.ts';
 
 const REDRAW_MS = 250;
 const DEFAULT_COLUMNS = 80;
 
+/**
+ * Redraws what it is called with. The library is loaded here, since a start without a terminal
+ * should not wait for it. The cursor stays: hiding it would bring signal handlers, and signals are
+ * ours (stopSignal).
+ */
+export function createLogUpdate(stream: NodeJS.WriteStream): ReturnType<typeof CreateLogUpdate> {
+  const library = createRequire(import.meta.url)('log-update') as {
+    readonly createLogUpdate: typeof CreateLogUpdate;
+  };
+  return library.createLogUpdate(stream, { showCursor: true });
+}
+
 export class LiveLines implements Disposable {
   readonly #terminal: Terminal;
   readonly #texts: readonly ((columns: number) => string)[];
-  // The cursor stays visible: hiding it would bring signal handlers, and signals are ours
-  // (stopSignal).
-  readonly #update;
+  readonly #update: ReturnType<typeof createLogUpdate>;
   readonly #timer: NodeJS.Timeout;
   #drawn = true;
 
@@ -22,7 +33,7 @@ export class LiveLines implements Disposable {
   constructor(terminal: Terminal, texts: readonly ((columns: number) => string)[]) {
     this.#terminal = terminal;
     this.#texts = texts;
-    this.#update = createLogUpdate(terminal.stream, { showCursor: true });
+    this.#update = createLogUpdate(terminal.stream);
     this.#draw();
     this.#timer = setInterval(() => this.#draw(), REDRAW_MS);
     this.#timer.unref();
