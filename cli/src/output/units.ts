@@ -7,7 +7,7 @@ const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 export function formatBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
-  // 1023.5 would be shown as 1024, so the next unit begins where rounding says so.
+  // 999.5 would be shown as 1000, so the next unit begins there.
   while (value >= 999.5 && unit < BYTE_UNITS.length - 1) {
     value /= 1024;
     unit++;

@@ -13,7 +13,7 @@ const failure = (code: number, rest: Partial<StatementFailure> = {}): StatementF
 
 describe('tacticFor', () => {
   it('repeats what may pass', () => {
-    for (const code of [112, 11602, 10107, 50]) expect(tacticFor('update', failure(code))).toBe('retry');
+    for (const code of [112, 388, 11602, 10107, 50]) expect(tacticFor('update', failure(code))).toBe('retry');
   });
 
   it('replaces what a repeated segment finds, and reinserts beside an equal _id of other bytes', () => {

@@ -95,6 +95,8 @@ export const SERVER_CODES = {
   TemporarilyUnavailable: 365,
   /** setUserWriteBlockMode. */
   UserWritesBlocked: 371,
+  /** A transaction lost its place in the cache to others. Less at once, or later, may do. */
+  TransactionTooLargeForCache: 388,
   IngressRequestRateLimitExceeded: 462,
   /** Atlas refuses the credentials, or a command that the tier does not have. */
   AtlasError: 8000,
@@ -184,6 +186,7 @@ export const isTransientServerCode = codes(
   'ObjectIsBusy',
   'TemporarilyUnavailable',
   'UserWritesBlocked',
+  'TransactionTooLargeForCache',
   'IngressRequestRateLimitExceeded',
   'SocketException',
   'LegacyNotPrimary',
