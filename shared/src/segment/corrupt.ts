@@ -5,7 +5,7 @@ import { WaybillError } from '../base/errors.ts';
  */
 export function corrupt(key: string, what: string, cause?: unknown): WaybillError {
   return new WaybillError('SEGMENT_CORRUPT', `the segment ${key} is damaged: ${what}`, {
-    hint: 'Restore the file from a copy, or take the data again into a new stream. Nothing of the file was applied.',
+    hint: 'Restore the file from a copy, or take the data again into a new stream. No load counts this file as applied.',
     context: { key },
     cause,
   });
