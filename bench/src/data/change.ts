@@ -7,8 +7,8 @@ const BATCH = 500;
 
 /**
  * Makes as many changes as there were orders: a fifth inserts of new orders, three fifths updates,
- * a fifth deletes. Each changes another document. They are shuffled evenly: every five changes are
- * one insert, three updates and one delete.
+ * a fifth deletes. Each changes another document. They come in batches: inserts, then updates, then
+ * deletes.
  */
 export async function changeOrders(
   connection: MongoConnection,

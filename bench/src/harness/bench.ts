@@ -35,7 +35,7 @@ export interface BenchOptions {
 }
 
 const CACHE_GB = 2;
-/** The oplog must hold the whole data set and a hundred thousand changes more. */
+/** The oplog must hold the whole data set and all changes that the measures make. */
 const OPLOG_MB = 16_000;
 
 export async function openBench(options: BenchOptions): Promise<Bench> {

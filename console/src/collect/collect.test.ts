@@ -8,6 +8,7 @@ import { createStream } from '@waybill/shared/manifest/identity';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
 import { connect } from '@waybill/shared/mongo/driver/connect';
+import { sampleIdentity } from '@waybill/test/support/manifest/samples';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { StatusCollector } from './collect.ts';
 
@@ -25,17 +26,7 @@ const milestone = (name: Milestone['name']): Milestone => ({
 });
 
 const settings = { stream: 'shop', load: 'test' };
-const identity = {
-  stream: 'shop',
-  source: 'abc',
-  sourceTopology: 'replicaSet',
-  lanes: 2,
-  format: 'avro',
-  codec: 'zstandard',
-  include: [],
-  exclude: [],
-  images: 'lookup',
-} as const;
+const identity = { ...sampleIdentity, stream: 'shop', lanes: 2, include: [] };
 
 it('sees at each look what was committed since the last one, as a first look would', async () => {
   const bucket = await openBucket(folder);

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sampleIdentity } from '@waybill/test/support/manifest/samples';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Bucket } from '../bucket/bucket.ts';
 import { openBucket } from '../bucket/open/open-bucket.ts';
@@ -19,17 +20,7 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'notes.txt'), '');
   bucket = await openBucket(folder);
   for (const stream of ['shop', 'shop.old']) {
-    await createStream(bucket, stream, {
-      stream,
-      source: 'abc',
-      sourceTopology: 'replicaSet',
-      lanes: 2,
-      format: 'avro',
-      codec: 'zstandard',
-      include: [],
-      exclude: [],
-      images: 'lookup',
-    });
+    await createStream(bucket, stream, { ...sampleIdentity, stream, lanes: 2 });
   }
   for (const load of ['eu', 'us']) {
     await ManifestWriter.acquire({ bucket, prefix: loadPrefix('shop', load), writer: 'one' });

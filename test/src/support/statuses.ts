@@ -7,24 +7,20 @@ import type {
   StreamIdentity,
 } from '@waybill/shared/manifest/commit';
 import { EMPTY_STATE, type StreamState } from '@waybill/shared/manifest/state';
+import { sampleIdentity } from './manifest/samples.ts';
 
 export const AT = Date.parse('2026-11-20T10:00:00Z');
 const at = (seconds: number) => new Date(AT + seconds * 1000).toISOString();
 export const T = Math.floor(AT / 1000);
 
 const identity: StreamIdentity = {
+  ...sampleIdentity,
   formatVersion: 1,
   features: [],
-  stream: 'default',
   createdAt: at(0),
   source: 'abc',
-  sourceTopology: 'replicaSet',
   lanes: 2,
-  format: 'avro',
-  codec: 'zstandard',
   include: [],
-  exclude: [],
-  images: 'lookup',
 };
 
 export const milestone = (name: Milestone['name'], seconds: number, sequence = 0): Milestone => ({
