@@ -8,8 +8,11 @@ const refusal: Refusal = {
   id: string('very secret'),
   document: Buffer.from('very secret'),
   places: [],
+  by: 'target',
+  rule: 'server-121',
   code: 121,
   reason: 'no',
+  attempts: 1,
   indexName: undefined,
 };
 
@@ -30,6 +33,7 @@ describe('refusedError', () => {
       segment: 'segments/y.avro',
       records: 2,
       idType: 'string',
+      rule: 'server-121',
       serverCode: 121,
     });
     expect(JSON.stringify([change.message, change.hint, change.context])).not.toContain('secret');
@@ -43,6 +47,13 @@ describe('refusedError', () => {
     expect(snapshot.context).toMatchObject({ segment: 'segments/x.avro', chunk: 3, document: 41 });
     expect(snapshot.message).toContain('segments/x.avro (chunk 3)');
     expect(snapshot.hint).toContain('(mine)');
+  });
+
+  it('says which check refused a document that was never sent', () => {
+    const error = refusedError({ ...refusal, by: 'check', rule: 'depth', code: undefined, attempts: 0 });
+    expect(error.message).toContain('the target would refuse the update');
+    expect(error.message).toContain('no (depth)');
+    expect(error.context).toMatchObject({ rule: 'depth', serverCode: undefined });
   });
 });
 

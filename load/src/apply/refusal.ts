@@ -35,10 +35,16 @@ export interface Refusal {
    * target refused.
    */
   readonly places: readonly RecordPlace[];
-  /** The server's. */
-  readonly code: number;
-  /** The server's words, without the values that it quotes. */
+  /** The target answered, or a check refused the document before it was sent. */
+  readonly by: 'check' | 'target';
+  /** A stable short name: the check's, or `server-<code>`. */
+  readonly rule: string;
+  /** The server's; none where a check refused. */
+  readonly code: number | undefined;
+  /** Why, without a value of the document. The server's words lose the values that they quote. */
   readonly reason: string;
+  /** How often the target was asked. */
+  readonly attempts: number;
   /** The unique index that refused, where the server tells. */
   readonly indexName: string | undefined;
 }
@@ -55,12 +61,12 @@ export const stopAtRefusal: RefusalPolicy = async ([first]) => {
 };
 
 export function refusedError(refusal: Refusal): WaybillError {
-  const { kind, namespace, places, code, reason, indexName } = refusal;
+  const { kind, namespace, places, by, rule, code, reason, indexName } = refusal;
   const idType = typeName(refusal.id.type);
   const place = places.at(-1);
   return new WaybillError(
     'TARGET_REFUSED_DOCUMENT',
-    `the target refused the ${kind} of a document of ${namespace}, ${placeText(place)}, _id of type ${idType}: ${reason} (code ${code})`,
+    `the target ${by === 'check' ? 'would refuse' : 'refused'} the ${kind} of a document of ${namespace}, ${placeText(place)}, _id of type ${idType}: ${reason} (${code === undefined ? rule : `code ${code}`})`,
     {
       hint: hintFor(refusal),
       context: {
@@ -68,11 +74,17 @@ export function refusedError(refusal: Refusal): WaybillError {
         ...place,
         ...(places.length > 1 && { records: places.length }),
         idType,
+        rule,
         serverCode: code,
         index: indexName,
       },
     },
   );
+}
+
+/** The rule of a refusal by the target's server. */
+export function serverRule(code: number): string {
+  return `server-${code}`;
 }
 
 function placeText(place: RecordPlace | undefined): string {

@@ -47,6 +47,8 @@ export interface Executed {
 export interface Refused {
   readonly index: number;
   readonly failure: StatementFailure;
+  /** How often the server refused it. */
+  readonly attempts: number;
 }
 
 /** A server that is away longer than this stops the load. The next start goes on where it was. */
@@ -72,7 +74,7 @@ export class StatementSender {
     /** Indexes of the statements still to be executed; null: all of them. */
     let pending: readonly number[] | null = null;
     const triedAgain = new Set<string>();
-    for (;;) {
+    for (let attempts = 1; ; attempts++) {
       const indexes: readonly number[] | null = pending;
       const batch = indexes === null ? statements : indexes.map((index) => statements[index]!);
       const result = await this.#sendUntilAnswered(retries, kind, scope, batch);
@@ -85,7 +87,7 @@ export class StatementSender {
       for (const failure of failures) {
         const index = indexes === null ? failure.index : indexes[failure.index]!;
         if (mayPass(failure)) again.push(index);
-        else refused.push({ index, failure });
+        else refused.push({ index, failure, attempts });
       }
       if (again.length === 0) break;
       pending = again;

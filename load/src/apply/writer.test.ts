@@ -62,6 +62,7 @@ describe('what the target refuses comes back with the place of its record', () =
       { kind: 'insert', namespace: 'a.b', code: 121, reason: 'no', places: [{ sequence: 1003 }] },
       { kind: 'update', places: [{ sequence: 1007 }] },
     ]);
+    expect(refusals[0]).toMatchObject({ by: 'target', rule: 'server-121', attempts: 1 });
     expect(refusals.map((refusal) => refusal.document)).toEqual([document(3), document(7)]);
   });
 

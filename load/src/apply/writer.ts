@@ -9,9 +9,9 @@ import {
   hasTopLevelZeroTimestamp,
   pipelineStatement,
 } from '@waybill/shared/bson/statement';
-import type { StatementFailure, StatementKind, TargetCapabilities } from '../target/target.ts';
+import type { StatementKind, TargetCapabilities } from '../target/target.ts';
 import type { Batch, DocumentBatch, Write } from './batch.ts';
-import type { Refusal } from './refusal.ts';
+import { type Refusal, serverRule } from './refusal.ts';
 import { type Executed, type Refused, type SenderDeps, StatementSender } from './sender.ts';
 import { putStatement } from './statements.ts';
 import { tacticFor } from './write-errors.ts';
@@ -75,7 +75,7 @@ export class Writer {
     const statements = writes.map(({ id }) => deleteStatement(id));
     const { refused } = await this.#sender.execute('delete', scope, statements);
     if (refused.length === 0) return NONE;
-    return refused.map(({ index, failure }) => refusal('delete', batch, writes[index]!, failure));
+    return refused.map((each) => refusal('delete', batch, writes[each.index]!, each));
   }
 
   /**
@@ -109,10 +109,10 @@ export class Writer {
   ): Promise<readonly Refusal[]> {
     const refusals: Refusal[] = [];
     const writes = [...others];
-    for (const [at, { failure }] of refused.entries()) {
+    for (const [at, each] of refused.entries()) {
       const write = batch.writes[at]!;
-      if (tacticFor('insert', failure) === 'replace') writes.push(write);
-      else refusals.push(refusal('insert', batch, write, failure));
+      if (tacticFor('insert', each.failure) === 'replace') writes.push(write);
+      else refusals.push(refusal('insert', batch, write, each));
     }
     if (writes.length > 0) refusals.push(...(await this.upsert({ ...batch, writes })));
     return refusals;
@@ -128,12 +128,12 @@ export class Writer {
   async #putRefused(batch: Batch, refused: readonly Refused[]): Promise<readonly Refusal[]> {
     if (refused.length === 0) return NONE;
     const refusals: Refusal[] = [];
-    for (const { index, failure } of refused) {
-      const write = batch.writes[index]!;
-      const tactic = tacticFor('update', failure);
+    for (const each of refused) {
+      const write = batch.writes[each.index]!;
+      const tactic = tacticFor('update', each.failure);
       if (tactic === 'pipeline' && (await this.#replaceByPipeline(batch, write))) continue;
       const again = tactic === 'pipeline' || tactic === 'reinsert';
-      const last = again ? await this.#reinsert(batch, write) : refusal('update', batch, write, failure);
+      const last = again ? await this.#reinsert(batch, write) : refusal('update', batch, write, each);
       if (last) refusals.push(last);
     }
     return refusals;
@@ -164,7 +164,9 @@ export class Writer {
       const { refused } = await this.#sender.execute(kind, scope, [statement]);
       const [last] = refused;
       if (!last) return undefined;
-      if (!last.failure.duplicateId || tries >= REINSERTS) return refusal(kind, batch, write, last.failure);
+      if (!last.failure.duplicateId || tries >= REINSERTS) {
+        return refusal(kind, batch, write, { ...last, attempts: tries });
+      }
     }
   }
 }
@@ -173,9 +175,11 @@ function refusal(
   kind: StatementKind,
   { scope: { namespace }, origin }: Batch,
   write: Write,
-  { code, message, indexName }: StatementFailure,
+  { failure, attempts }: Omit<Refused, 'index'>,
 ): Refusal {
   const { id, document } = write;
+  const { code, message: reason, indexName } = failure;
   const places = origin.placesOf(write, namespace);
-  return { kind, namespace, id, document, places, code, reason: message, indexName };
+  const rule = serverRule(code);
+  return { kind, namespace, id, document, places, by: 'target', rule, code, reason, attempts, indexName };
 }
