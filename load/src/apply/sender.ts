@@ -12,14 +12,15 @@ import type { Logger } from '@waybill/shared/base/logger';
 import type { Metrics } from '@waybill/shared/base/metrics';
 import { DEFAULT_RETRY, Retries, type RetryPolicy } from '@waybill/shared/base/retry';
 import type { LoadStats } from '@waybill/shared/base/stats';
-import { serverCode } from '@waybill/shared/mongo/driver/classify';
+import { failureOf, serverCode } from '@waybill/shared/mongo/driver/classify';
 import {
   isCommandTooLargeCode,
+  isPushBackCode,
   isTransientServerCode,
   SERVER_CODES,
 } from '@waybill/shared/mongo/driver/server-codes';
-import type PQueue from 'p-queue';
 import type { Ownership } from '../progress/ownership.ts';
+import type { WriteGate } from '../rate/gate.ts';
 import type { RestoredIndexes } from '../structure/restored-indexes.ts';
 import type { LoadTarget, StatementFailure, StatementKind, WriteResult } from '../target/target.ts';
 import type { WriteScope } from './batch.ts';
@@ -30,8 +31,8 @@ export interface SenderDeps {
   readonly ownership: Pick<Ownership, 'held' | 'tag'>;
   /** Takes an index that refused a document out of the way, if it may. */
   readonly indexes: Pick<RestoredIndexes, 'free' | 'setAside'>;
-  /** Bounds the commands in flight. */
-  readonly queue: PQueue;
+  /** Decides when a command may go. */
+  readonly gate: WriteGate;
   readonly stats: LoadStats;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -179,18 +180,11 @@ export class StatementSender {
     scope: WriteScope,
     statements: readonly Uint8Array[],
   ): Promise<WriteResult> {
-    const { target, ownership, queue, stats, metrics, signal } = this.#deps;
+    const { gate } = this.#deps;
+    const bytes = statements.reduce((sum, { length }) => sum + length, 0);
+    const size = { namespace: scope.namespace, documents: statements.length, bytes };
     try {
-      return await queue.add(async () => {
-        throwIfAborted(signal);
-        // The last look before sending.
-        await ownership.held();
-        const began = performance.now();
-        const result = await target.write({ kind, statements, ...scope }, ownership.tag);
-        metrics.loadBatch.observe((performance.now() - began) / 1000);
-        stats.batches++;
-        return result;
-      });
+      return await gate.pass(size, () => this.#sendNow(kind, scope, statements));
     } catch (error) {
       if (!isTooLarge(error)) throw error;
       if (statements.length === 1) return { n: 0, failures: [asStatementFailure(error)] };
@@ -200,6 +194,28 @@ export class StatementSender {
     const second = await this.#send(kind, scope, statements.slice(half));
     const later = second.failures.map((failure) => ({ ...failure, index: failure.index + half }));
     return { n: first.n + second.n, failures: [...first.failures, ...later] };
+  }
+
+  async #sendNow(
+    kind: StatementKind,
+    scope: WriteScope,
+    statements: readonly Uint8Array[],
+  ): Promise<WriteResult> {
+    const { target, ownership, gate, stats, metrics, signal } = this.#deps;
+    throwIfAborted(signal);
+    // The last look before sending.
+    await ownership.held();
+    const began = performance.now();
+    try {
+      const result = await target.write({ kind, statements, ...scope }, ownership.tag);
+      metrics.loadBatch.observe((performance.now() - began) / 1000);
+      stats.batches++;
+      if (result.failures.some(({ code }) => isPushBackCode(code))) gate.pushedBack(scope.namespace);
+      return result;
+    } catch (error) {
+      if (isPushBack(error)) gate.pushedBack(scope.namespace);
+      throw error;
+    }
   }
 }
 
@@ -218,6 +234,11 @@ function notAtThisMoment({ namespace }: WriteScope, writes: number, first: State
 
 function refusalKey({ code, message }: StatementFailure): string {
   return `${code} ${message}`;
+}
+
+function isPushBack(error: unknown): boolean {
+  const failure = failureOf(error);
+  return isPushBackCode(failure?.code) || (failure?.labels.includes('SystemOverloadedError') ?? false);
 }
 
 function isTooLarge(error: unknown): error is WaybillError {

@@ -2,8 +2,8 @@ import { silentLogger } from '@waybill/shared/base/logger';
 import { createMetrics } from '@waybill/shared/base/metrics';
 import { createLoadStats } from '@waybill/shared/base/stats';
 import { buildDocument, int32 } from '@waybill/shared/bson/build';
-import PQueue from 'p-queue';
 import { describe, expect, it } from 'vitest';
+import { Gate } from '../rate/gate.ts';
 import type { LoadTarget, StatementFailure, WriteBatch, WriteResult } from '../target/target.ts';
 import type { Origin, Write } from './batch.ts';
 import { Writer } from './writer.ts';
@@ -32,15 +32,16 @@ function writerTo(refuse: (batch: WriteBatch, index: number) => Partial<Statemen
       return { n: batch.statements.length - failures.length, failures };
     },
   };
+  const { signal } = new AbortController();
   const writer = new Writer({
     target: target as unknown as LoadTarget,
     ownership: { held: async () => undefined, tag: { load: 'default', epoch: 1 } },
     indexes: { free: async () => false, setAside: async () => 'none' },
-    queue: new PQueue(),
+    gate: new Gate({ workers: 6, logger: silentLogger, signal }),
     stats: createLoadStats(),
     metrics: createMetrics(),
     logger: silentLogger,
-    signal: new AbortController().signal,
+    signal,
   });
   return { writer, commands };
 }

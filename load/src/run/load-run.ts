@@ -5,11 +5,11 @@
 import { hasCode } from '@waybill/shared/base/errors';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
-import PQueue from 'p-queue';
 import { stopAtRefusal } from '../apply/refusal.ts';
 import { Writer } from '../apply/writer.ts';
 import { type LoadedProgress, Progress, slowest } from '../progress/progress.ts';
 import { assertStreamGoesOn } from '../progress/stream-goes-on.ts';
+import { Gate } from '../rate/gate.ts';
 import { filterEvidence, filterText, takesOf } from '../settings/load-filter.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 import { type Blocked, blockedIn } from '../structure/blocked.ts';
@@ -84,8 +84,8 @@ function openTools({ settings, deps, structure, target, ownership, milestones }:
     ...structure,
     recordHeldBack: (index) => milestones.recordHeldBack(index),
   });
-  const queue = new PQueue({ concurrency: settings.workers });
-  const writer = new Writer({ ...deps, target, ownership, indexes: restored, queue });
+  const gate = new Gate({ ...deps, workers: settings.workers });
+  const writer = new Writer({ ...deps, target, ownership, indexes: restored, gate });
   return { restored, writer, onRefused: deps.onRefused ?? stopAtRefusal };
 }
 

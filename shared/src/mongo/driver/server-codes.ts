@@ -200,6 +200,16 @@ export const isTransientServerCode = codes(
   'RequestRateTooLarge',
 );
 
+/** The server has too much to do, or writers are in each other's way: it asks for fewer at once. */
+export const isPushBackCode = codes(
+  'WriteConflict',
+  'ExceededTimeLimit',
+  'TemporarilyUnavailable',
+  'TransactionTooLargeForCache',
+  'IngressRequestRateLimitExceeded',
+  'RequestRateTooLarge',
+);
+
 /**
  * The server lacks the command, the field or the feature that was asked for. Any other code says
  * only that the command failed, and nothing about what the server can do.
