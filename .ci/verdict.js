@@ -1,10 +1,23 @@
-// Turns the test runner's reports into the last line of .ci/run, and into its exit code. Arguments:
-// pairs of a report's path and the exit code of the run that wrote it.
+// Turns the test runner's reports into the last lines of .ci/run, and into its exit code. Arguments:
+// pairs of a report's path and the exit code of the run that wrote it. What failed is told here once
+// more: a log that is kept may hold its end only.
 import { existsSync, readFileSync } from 'node:fs';
 
 const runs = [];
 for (let at = 2; at < process.argv.length; at += 2) {
   runs.push({ path: process.argv[at], status: process.argv[at + 1] });
+}
+
+const LINES = 12;
+
+function tell({ name, assertionResults }) {
+  for (const { status, fullName, failureMessages } of assertionResults) {
+    if (status !== 'failed') continue;
+    console.log(`\nfailed: ${name}\n  ${fullName}`);
+    for (const message of failureMessages) {
+      for (const line of message.split('\n').slice(0, LINES)) console.log(`    ${line}`);
+    }
+  }
 }
 
 let passed = 0;
@@ -24,7 +37,8 @@ for (const { path, status } of runs) {
     ({ status, assertionResults }) =>
       status === 'failed' && !assertionResults.some(({ status }) => status === 'failed'),
   );
-  for (const { name } of broken) console.log(`failed as a whole: ${name}`);
+  for (const { name, message } of broken) console.log(`\nfailed as a whole: ${name}\n  ${message ?? ''}`);
+  for (const file of report.testResults) tell(file);
   passed += report.numPassedTests;
   failed += report.numFailedTests + broken.length;
   leftOut += report.numPendingTests + (report.numTodoTests ?? 0);
