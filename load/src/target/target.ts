@@ -20,14 +20,15 @@
 import type { RawElement } from '@waybill/shared/mongo/driver/raw-value';
 import type { ClusterIdentity } from '@waybill/shared/mongo/facts/cluster-identity';
 import type { DocumentReader } from '../reading/document-reader.ts';
+import type { TargetProfile } from './profiles/profile.ts';
 import type { ProgressStore } from './progress-store.ts';
+import type { TargetLimits } from './rules/limits.ts';
 
 /** A target as anybody sees it: a status, a comparison, a load before it starts. Writes nothing. */
 export interface Target {
   /** The host list, for messages. */
   readonly url: string;
-  /** Name of its profile. */
-  readonly profile: string;
+  readonly profile: TargetProfile;
   readonly reader: DocumentReader;
   /** Which cluster this is, whatever its hosts are called. */
   identity(signal: AbortSignal): Promise<ClusterIdentity>;
@@ -131,13 +132,6 @@ export interface TargetStructure {
    * where the server cannot do so with a standing index.
    */
   makeNonUnique(namespace: string, indexName: string, isUnique: boolean, tag: WriteTag): Promise<boolean>;
-}
-
-export interface TargetLimits {
-  /** Statements that one command may hold. */
-  readonly batchStatements: number;
-  /** Bytes that one command may hold, with room for the rest of the message. */
-  readonly batchBytes: number;
 }
 
 export interface TargetCapabilities {

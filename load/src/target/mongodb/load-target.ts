@@ -8,8 +8,10 @@ import { RawSequence } from '@waybill/shared/mongo/driver/raw-value';
 import type { CommandReply } from '@waybill/shared/mongo/driver/reply';
 import { isNotSupportedCode, SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
 import PQueue from 'p-queue';
-import { findAbility, isAble, type TargetProfile } from '../profiles/profile.ts';
+import type { TargetProfile } from '../profiles/profile.ts';
 import type { ProgressStore } from '../progress-store.ts';
+import { findAbility, isAble } from '../rules/abilities.ts';
+import { batchLimits, type TargetLimits } from '../rules/limits.ts';
 import {
   type FenceRequest,
   type LoadTarget,
@@ -17,7 +19,6 @@ import {
   PROGRESS_WRITES,
   type StatementFailure,
   type TargetCapabilities,
-  type TargetLimits,
   type WriteBatch,
   type WriteResult,
   type WriteTag,
@@ -88,10 +89,7 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
     this.url = connection.url;
     this.#profile = profile;
     this.#settings = settings;
-    this.limits = {
-      batchStatements: connection.server.maxWriteBatchSize,
-      batchBytes: connection.server.maxMessageSizeBytes - profile.limits.messageRoom,
-    };
+    this.limits = batchLimits(profile.limits, connection.server);
     const send: SendProgress = (execute) => this.#sendProgress(execute);
     this.progress = mongodbProgressStore(connection, settings.progressDatabase, send);
   }

@@ -13,17 +13,15 @@ import { assertShardedById } from './shard-keys.ts';
 
 export class MongodbTarget implements Target {
   readonly url: string;
-  readonly profile: string;
+  readonly profile: TargetProfile;
   readonly reader: DocumentReader;
   readonly #connection: MongoConnection;
-  readonly #profile: TargetProfile;
 
   constructor(connection: MongoConnection, profile: TargetProfile) {
     this.url = connection.url;
-    this.profile = profile.name;
+    this.profile = profile;
     this.reader = new ConnectionReader(connection);
     this.#connection = connection;
-    this.#profile = profile;
   }
 
   identity(signal: AbortSignal): Promise<ClusterIdentity> {
@@ -43,6 +41,6 @@ export class MongodbTarget implements Target {
   }
 
   forLoad(settings: LoadTargetSettings): Promise<LoadTarget> {
-    return openLoadTarget(this.#connection, this.#profile, settings);
+    return openLoadTarget(this.#connection, this.profile, settings);
   }
 }

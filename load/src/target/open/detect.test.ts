@@ -1,26 +1,58 @@
-import { expect, it } from 'vitest';
-import { findAbility, isAble } from '../profiles/profile.ts';
+import { describe, expect, it } from 'vitest';
+import { findAbility, isAble } from '../rules/abilities.ts';
 import { detectProfile } from './detect.ts';
 
-const server = (major: number, minor = 0) => ({
-  version: `${major}.${minor}.0`,
-  versionArray: [major, minor, 0],
-  wireVersion: 7,
-  topology: 'standalone' as const,
-  setName: null,
-  isWritable: true,
-  primary: null,
-  maxBsonObjectSize: 16 << 20,
-  maxMessageSizeBytes: 48_000_000,
-  maxWriteBatchSize: 100_000,
-});
+const MONGODB = ['hello.setName', 'buildInfo.version', 'buildInfo.allocator', 'buildInfo.storageEngines'];
+const ANOTHER = ['hello.maxWireVersion', 'buildInfo.version', 'buildInfo.versionArray'];
 
-it("takes a server that no other profile recognises for one of MongoDB's kind", () => {
-  expect(detectProfile(server(4)).name).toBe('mongodb');
-  expect(detectProfile(server(0)).name).toBe('mongodb');
+/** What servers say and are called, with the section of the target reference that has it. */
+describe('a server is recognised', () => {
+  it.each([
+    // 4: genuine servers behind names of Atlas.
+    ['mongodb+srv://cluster0.ab1cd.mongodb.net', MONGODB, 'atlas'],
+    // 1, 3: hosts of ApsaraDB, private and public.
+    [
+      'mongodb://dds-1.mongodb.rds.aliyuncs.com:3717,dds-2.mongodb.rds.aliyuncs.com:3717',
+      MONGODB,
+      'apsaradb',
+    ],
+    ['mongodb://s-1.mongodb.singapore.rds.aliyuncs.com:3717', MONGODB, 'apsaradb'],
+    // 1, 5: hosts of DocumentDB, and of its elastic clusters.
+    ['mongodb://shop.cluster-abc.eu-west-1.docdb.amazonaws.com:27017', ANOTHER, 'documentdb'],
+    ['mongodb://shop-1.eu-west-1.docdb-elastic.amazonaws.com', ANOTHER, 'documentdb'],
+    // 5: hello.internal.documentdb_versions, msg isdbgrid.
+    ['mongodb://10.0.0.4:10260', [...ANOTHER, 'hello.internal.documentdb_versions'], 'azure-documentdb'],
+    ['mongodb://10.0.0.4:10260', [...ANOTHER, 'hello.internal.cosmos_versions'], 'azure-documentdb'],
+    ['mongodb+srv://shop.mongocluster.cosmos.azure.com', ANOTHER, 'azure-documentdb'],
+    // 2.1: UID.LOCATION.firestore.goog:443.
+    [
+      'mongodb://00000000-1111-4222-8333-444444444444.nam5.firestore.goog:443',
+      [...ANOTHER, 'hello.serviceId'],
+      'firestore',
+    ],
+    // 5, 7: keys of FerretDB in buildInfo, of versions 1 and 2.
+    ['mongodb://127.0.0.1:27017', [...ANOTHER, 'buildInfo.ferretdb'], 'ferretdb'],
+    ['mongodb://127.0.0.1:27017', [...ANOTHER, 'buildInfo.ferretdbVersion'], 'ferretdb'],
+    ['mongodb://127.0.0.1:27017', MONGODB, 'mongodb'],
+    // 5: everything off for the unknown.
+    ['mongodb://127.0.0.1:27017', ANOTHER, 'generic'],
+  ])('at %s', (url, fields, kind) => {
+    expect(detectProfile({ fields: new Set(fields) }, url).kind).toBe(kind);
+  });
+
+  it('by what it says, where its hosts are called otherwise', () => {
+    const at = (url: string, fields: readonly string[]) =>
+      detectProfile({ fields: new Set(fields) }, url).kind;
+    expect(at('mongodb://a.nam5.firestore.goog:443', MONGODB)).toBe('mongodb');
+    expect(at('mongodb://a.docdb.amazonaws.com', MONGODB)).toBe('mongodb');
+    expect(at('mongodb+srv://a.mongodb.net', ANOTHER)).toBe('generic');
+    expect(at('mongodb://a.docdb.amazonaws.com', [...ANOTHER, 'buildInfo.ferretdb'])).toBe('ferretdb');
+    expect(at('mongodb://mongodb.net.example.org', MONGODB)).toBe('mongodb');
+  });
 });
 
 it('knows abilities by version, and asks only where the profile says so', async () => {
+  const server = (major: number, minor: number) => ({ versionArray: [major, minor, 0] });
   const asked = async (ability: Parameters<typeof findAbility>[0], answer: boolean) => {
     let times = 0;
     const able = await findAbility(ability, server(4, 4), async () => {
@@ -34,5 +66,5 @@ it('knows abilities by version, and asks only where the profile says so', async 
   expect(await asked([4, 4], false)).toEqual([true, 0]);
   expect(await asked([6, 0], true)).toEqual([false, 0]);
   expect(await asked(false, true)).toEqual([false, 0]);
-  expect(isAble(true, server(4))).toBe(true);
+  expect(isAble(true, server(4, 0))).toBe(true);
 });

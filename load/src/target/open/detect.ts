@@ -1,12 +1,11 @@
 import type { ServerInfo } from '@waybill/shared/mongo/driver/server-info';
-import { MONGODB } from '../profiles/mongodb.ts';
+import { PROFILES } from '../profiles/all.ts';
+import { GENERIC } from '../profiles/generic.ts';
 import type { TargetProfile } from '../profiles/profile.ts';
+import { hostNames, isRecognised } from '../rules/recognition.ts';
 
-/**
- * The first that recognises the server is its profile. MongoDB's recognises all, so it is the last.
- */
-const PROFILES: readonly [...TargetProfile[], typeof MONGODB] = [MONGODB];
-
-export function detectProfile(server: ServerInfo): TargetProfile {
-  return PROFILES.find((profile) => profile.recognises(server)) ?? MONGODB;
+/** By what the server has said of itself, and by its hosts, as `mongodb://one:27017,two`. */
+export function detectProfile(server: Pick<ServerInfo, 'fields'>, url: string): TargetProfile {
+  const sight = { server, hosts: hostNames(url) };
+  return Object.values(PROFILES).find(({ recognition }) => isRecognised(recognition, sight)) ?? GENERIC;
 }

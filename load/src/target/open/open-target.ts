@@ -15,6 +15,6 @@ const IMPLEMENTATIONS: Readonly<Record<TargetProfile['implementation'], Open>> =
  * implementation that the profile names. The connection stays the caller's, to be closed after it.
  */
 export function openTarget(connection: MongoConnection): Target {
-  const profile = detectProfile(connection.server);
+  const profile = detectProfile(connection.server, connection.url);
   return IMPLEMENTATIONS[profile.implementation](connection, profile);
 }

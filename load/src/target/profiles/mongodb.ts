@@ -1,12 +1,14 @@
+import { ANY_CONNECTION } from '../rules/connection.ts';
 import type { TargetProfile } from './profile.ts';
 
 /**
- * MongoDB itself, and whatever speaks its protocol and has no profile of its own: so abilities that
- * such a server may lack are probed, where a probe changes nothing.
+ * MongoDB itself. Abilities that a build may lack are probed, where a probe changes nothing.
  */
 export const MONGODB: TargetProfile = {
-  name: 'mongodb',
-  recognises: () => true,
+  kind: 'mongodb',
+  title: 'MongoDB',
+  recognition: { fields: ['buildInfo.allocator'], hosts: [], isGenuine: true },
+  connection: ANY_CONNECTION,
   implementation: 'mongodb',
   limits: {
     messageRoom: 1 << 20,
@@ -14,12 +16,25 @@ export const MONGODB: TargetProfile = {
     // 4.0 takes 16 MB with what it adds. What a transaction has written stays in the server's cache
     // until its end.
     transactionBytes: 12 << 20,
+    statements: null,
+    commandBytes: null,
+    writeMs: null,
   },
   abilities: {
     keepsEmptyTimestamps: 'probe',
+    updatesByPipeline: [4, 2],
+    takesBulkWrites: [8, 0],
+    takesComments: [4, 4],
+    showsOperations: true,
+    refusesLateWrites: 'probe',
+    keepsTimeLimits: true,
+    confirmsJournal: true,
+    bypassesValidation: true,
+    tellsPrivileges: true,
+    modifiesCollections: true,
+    renamesCollections: true,
     convertsToUnique: [6, 0],
     hidesIndexes: [4, 4],
-    takesComments: [4, 4],
-    refusesLateWrites: 'probe',
+    buildsIndexesTogether: true,
   },
 };

@@ -1,3 +1,4 @@
+import { elements } from '../../bson/raw.ts';
 import { hasServerCode } from './classify.ts';
 import { type CommandReply, replyNumber, replyText } from './reply.ts';
 
@@ -17,6 +18,11 @@ export interface ServerInfo {
   readonly maxBsonObjectSize: number;
   readonly maxMessageSizeBytes: number;
   readonly maxWriteBatchSize: number;
+  /**
+   * Names of all fields of its hello and buildInfo, and of the documents in them, as
+   * `hello.internal` and `buildInfo.openssl.running`: they tell other servers from MongoDB's.
+   */
+  readonly fields: ReadonlySet<string>;
 }
 
 type RunAdmin = (command: Record<string, unknown>) => Promise<CommandReply>;
@@ -39,7 +45,24 @@ export async function readServerInfo(run: RunAdmin): Promise<ServerInfo> {
     maxBsonObjectSize: replyNumber(hello, 'maxBsonObjectSize') ?? 16 * 1024 * 1024,
     maxMessageSizeBytes: replyNumber(hello, 'maxMessageSizeBytes') ?? 48_000_000,
     maxWriteBatchSize: replyNumber(hello, 'maxWriteBatchSize') ?? 100_000,
+    fields: new Set([...fieldNames('hello', hello), ...fieldNames('buildInfo', build)]),
   };
+}
+
+function fieldNames(of: string, reply: CommandReply): string[] {
+  return Object.entries(reply).flatMap(([name, value]) => [
+    `${of}.${name}`,
+    ...(Buffer.isBuffer(value) ? namesIn(value).map((inner) => `${of}.${name}.${inner}`) : []),
+  ]);
+}
+
+/** None in a Buffer that is no document: the reply does not tell it from binary data. */
+function namesIn(value: Buffer): string[] {
+  try {
+    return [...elements(value)].map(({ name }) => name);
+  } catch {
+    return [];
+  }
 }
 
 /** 4.0 has no `hello`. */

@@ -1,0 +1,20 @@
+import { GENERIC } from './generic.ts';
+import type { TargetProfile } from './profile.ts';
+
+/**
+ * Azure DocumentDB, which was Cosmos DB for MongoDB vCore: PostgreSQL with an extension behind a
+ * gateway that looks like a mongos. It ends a command after two minutes, and builds one index of a
+ * collection at a time.
+ */
+export const AZURE_DOCUMENTDB: TargetProfile = {
+  ...GENERIC,
+  kind: 'azure-documentdb',
+  title: 'Azure DocumentDB',
+  recognition: {
+    // The older name is that of clusters which have not been upgraded.
+    fields: ['hello.internal.documentdb_versions', 'hello.internal.cosmos_versions'],
+    hosts: [/\.mongocluster\.cosmos\.azure\.com$/],
+    isGenuine: false,
+  },
+  limits: { ...GENERIC.limits, statements: 500, writeMs: 120_000 },
+};

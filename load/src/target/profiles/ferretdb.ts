@@ -1,0 +1,16 @@
+import { GENERIC } from './generic.ts';
+import type { TargetProfile } from './profile.ts';
+
+/** FerretDB: a proxy before PostgreSQL, and before SQLite in version 1. It has no transactions. */
+export const FERRETDB: TargetProfile = {
+  ...GENERIC,
+  kind: 'ferretdb',
+  title: 'FerretDB',
+  recognition: {
+    fields: ['buildInfo.ferretdb', 'buildInfo.ferretdbVersion'],
+    hosts: [],
+    isGenuine: false,
+  },
+  limits: { ...GENERIC.limits, statements: 500 },
+  abilities: { ...GENERIC.abilities, buildsIndexesTogether: true },
+};

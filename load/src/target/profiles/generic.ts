@@ -1,0 +1,40 @@
+import { ANY_CONNECTION } from '../rules/connection.ts';
+import type { TargetProfile } from './profile.ts';
+
+/**
+ * Whatever speaks MongoDB's protocol, and of which nothing else is known: small batches, no
+ * transactions, and nothing that is not found by a probe.
+ */
+export const GENERIC: TargetProfile = {
+  kind: 'generic',
+  title: "a server that speaks MongoDB's protocol",
+  recognition: { fields: [], hosts: [], isGenuine: false },
+  connection: { ...ANY_CONNECTION, forced: [{ name: 'retryWrites', value: false }] },
+  implementation: 'mongodb',
+  limits: {
+    messageRoom: 1 << 20,
+    transactionStatements: 20,
+    transactionBytes: 4 << 20,
+    statements: 200,
+    commandBytes: 4 << 20,
+    // No server is known to let a write run longer.
+    writeMs: 120_000,
+  },
+  abilities: {
+    keepsEmptyTimestamps: 'probe',
+    updatesByPipeline: 'probe',
+    takesBulkWrites: false,
+    takesComments: false,
+    showsOperations: false,
+    refusesLateWrites: false,
+    keepsTimeLimits: false,
+    confirmsJournal: true,
+    bypassesValidation: 'probe',
+    tellsPrivileges: false,
+    modifiesCollections: 'probe',
+    renamesCollections: 'probe',
+    convertsToUnique: false,
+    hidesIndexes: false,
+    buildsIndexesTogether: false,
+  },
+};
