@@ -93,7 +93,10 @@ function placeText(place: RecordPlace | undefined): string {
   return `snapshot segment ${place.segment} (chunk ${place.chunk})`;
 }
 
-function hintFor({ code, namespace, indexName }: Refusal): string {
+function hintFor({ by, code, namespace, indexName }: Refusal): string {
+  if (by === 'check') {
+    return `This kind of target takes no such document (docs/targets.md). Change the document on the source, and capture again into a new stream. Or leave ${namespace} out: --exclude in a new load (--load).`;
+  }
   switch (code) {
     case SERVER_CODES.DuplicateKey:
       return `On the target ${namespace} has a unique index${indexName ? ` (${indexName})` : ''} that the load did not make. Ask whoever made it whether it is needed. Drop it and run the same command again; cutover makes the source's own unique indexes.`;

@@ -23,6 +23,8 @@ export interface Guessed {
   readonly refusals: readonly Refusal[];
 }
 
+export type DocumentWriter = Pick<Writer, 'insert' | 'insertNew' | 'remove' | 'replace' | 'upsert'>;
+
 const NONE: readonly Refusal[] = [];
 const NOTHING: Executed = { n: 0, refused: [] };
 const REINSERTS = 5;

@@ -16,7 +16,7 @@ import type { Commit, DdlEvent, Milestone, StreamIdentity } from '@waybill/share
 import type { LogPoint } from '@waybill/shared/manifest/known-head';
 import { timeOf } from '@waybill/shared/manifest/position';
 import type { RefusalPolicy } from '../apply/refusal.ts';
-import type { Writer } from '../apply/writer.ts';
+import type { DocumentWriter } from '../apply/writer.ts';
 import { type BarrierProgress, isBehind, type LaneCursor, type Progress } from '../progress/progress.ts';
 import type { LoadSettings, Moment } from '../settings/load-settings.ts';
 import { feed } from '../source/feed.ts';
@@ -36,7 +36,7 @@ export interface ChangesDeps {
   readonly identity: Pick<StreamIdentity, 'sourceTopology'>;
   readonly structure: StructureContext;
   readonly restored: RestoredIndexes;
-  readonly writer: Writer;
+  readonly writer: DocumentWriter;
   readonly onRefused: RefusalPolicy;
   readonly progress: Progress;
   readonly settings: LoadSettings;

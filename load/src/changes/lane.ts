@@ -2,14 +2,14 @@ import { throwIfAborted } from '@waybill/shared/base/lifecycle';
 import type { LoadStats } from '@waybill/shared/base/stats';
 import type { Batch, Write, WriteScope } from '../apply/batch.ts';
 import type { Refusal, RefusalPolicy } from '../apply/refusal.ts';
-import type { Guessed, Writer } from '../apply/writer.ts';
+import type { DocumentWriter, Guessed } from '../apply/writer.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 import { batches } from './batches.ts';
 import type { Expectation } from './expectation.ts';
 import type { LanePart } from './read-window.ts';
 
 export interface LaneDeps {
-  readonly writer: Pick<Writer, 'insertNew' | 'remove' | 'replace' | 'upsert'>;
+  readonly writer: Pick<DocumentWriter, 'insertNew' | 'remove' | 'replace' | 'upsert'>;
   /** Decides about writes that the target refuses. */
   readonly onRefused: RefusalPolicy;
   readonly expected: { readonly new: Expectation; readonly existing: Expectation };

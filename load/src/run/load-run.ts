@@ -5,6 +5,7 @@
 import { hasCode } from '@waybill/shared/base/errors';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
+import { checkedWriter } from '../apply/checked-writer.ts';
 import { stopAtRefusal } from '../apply/refusal.ts';
 import { Writer } from '../apply/writer.ts';
 import { type LoadedProgress, Progress, slowest } from '../progress/progress.ts';
@@ -85,7 +86,8 @@ function openTools({ settings, deps, structure, target, ownership, milestones }:
     recordHeldBack: (index) => milestones.recordHeldBack(index),
   });
   const gate = new Gate({ ...deps, workers: settings.workers });
-  const writer = new Writer({ ...deps, target, ownership, indexes: restored, gate });
+  const unchecked = new Writer({ ...deps, target, ownership, indexes: restored, gate });
+  const writer = checkedWriter(unchecked, target.documentRules);
   return { restored, writer, onRefused: deps.onRefused ?? stopAtRefusal };
 }
 

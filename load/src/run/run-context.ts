@@ -3,7 +3,7 @@ import type { WaybillError } from '@waybill/shared/base/errors';
 import type { RetryOptions } from '@waybill/shared/base/retry';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import type { RefusalPolicy } from '../apply/refusal.ts';
-import type { Writer } from '../apply/writer.ts';
+import type { DocumentWriter } from '../apply/writer.ts';
 import type { LoadLog } from '../progress/load-log.ts';
 import type { Ownership } from '../progress/ownership.ts';
 import type { Progress } from '../progress/progress.ts';
@@ -41,7 +41,7 @@ export interface RunContext extends Taken {
 /** What documents are written with. */
 export interface WriteTools {
   readonly restored: RestoredIndexes;
-  readonly writer: Writer;
+  readonly writer: DocumentWriter;
   readonly onRefused: RefusalPolicy;
 }
 

@@ -4,6 +4,7 @@ import { splitNamespace } from '@waybill/shared/base/record';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import type { StreamState } from '@waybill/shared/manifest/state';
 import { streamPatterns } from '@waybill/shared/manifest/stream-patterns';
+import { assertCollectionNames } from '../checks/check-collection.ts';
 import { assertApart } from '../progress/apart.ts';
 import { lookAtBoth } from '../progress/log-and-target.ts';
 import { streamIdentityText } from '../progress/stream-identity.ts';
@@ -35,6 +36,7 @@ export async function assertStartable(
   const patterns = streamPatterns(identity, stream);
   const filter = settleFilter(settings, recordedFilter(log), identity, settings.load, patterns);
   const namespaces = knownNamespaces(stream, filter);
+  assertCollectionNames(deps.target.profile, namespaces);
   await deps.target.assertWritableById(namespaces, deps.signal);
   if (!sight.owner) await assertRoom(deps.target, namespaces, sight.progressDatabase, deps.signal);
   return sight;

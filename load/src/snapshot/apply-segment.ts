@@ -8,13 +8,13 @@ import { readSnapshotSegment } from '@waybill/shared/segment/read/reader';
 import PQueue from 'p-queue';
 import type { DocumentBatch, Origin, WriteScope } from '../apply/batch.ts';
 import type { RefusalPolicy } from '../apply/refusal.ts';
-import type { Writer } from '../apply/writer.ts';
+import type { DocumentWriter } from '../apply/writer.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 
 export interface ApplySegmentDeps {
   readonly bucket: ObjectReader;
   readonly streamPrefix: string;
-  readonly writer: Pick<Writer, 'insert'>;
+  readonly writer: Pick<DocumentWriter, 'insert'>;
   /** Decides about documents that the target refuses. */
   readonly onRefused: RefusalPolicy;
   readonly settings: Pick<LoadSettings, 'snapshotBatchBytes' | 'snapshotBatchDocuments' | 'workers'>;

@@ -6,7 +6,7 @@ import type { SegmentEntry } from '@waybill/shared/manifest/commit';
 import { segmentKey } from '@waybill/shared/manifest/keys';
 import { segmentReads } from '@waybill/shared/segment/read/fetch-segment';
 import type { RefusalPolicy } from '../apply/refusal.ts';
-import type { Writer } from '../apply/writer.ts';
+import type { DocumentWriter } from '../apply/writer.ts';
 import type { Progress } from '../progress/progress.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 import { attempt, type StructureContext } from '../structure/context.ts';
@@ -18,7 +18,7 @@ export interface SegmentRunsDeps {
   readonly bucket: Bucket;
   readonly streamPrefix: string;
   readonly structure: StructureContext;
-  readonly writer: Writer;
+  readonly writer: DocumentWriter;
   readonly onRefused: RefusalPolicy;
   readonly progress: Progress;
   readonly settings: LoadSettings;

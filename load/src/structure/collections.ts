@@ -2,6 +2,7 @@
 
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
+import { assertCollectionNames } from '../checks/check-collection.ts';
 import { assertNotProgress } from '../progress/apart.ts';
 import { ownerId } from '../progress/keys.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
@@ -82,6 +83,7 @@ export async function ensureCollection(
   const { target, registry } = context;
   const { namespace, type, uuid, options } = wanted;
   assertNotProgress(namespace, target.progress);
+  assertCollectionNames(target.profile, [namespace]);
   const fields = createOptions(namespace, options);
   const existing = await attempt(context, () => target.collection(namespace));
   let record = registry.get(namespace);

@@ -1,6 +1,7 @@
 /** Repeats creates, drops and renames of collections: see ddl.ts for the rules. */
 import { findElement } from '@waybill/shared/bson/raw';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
+import { assertCollectionNames } from '../checks/check-collection.ts';
 import { assertNotProgress } from '../progress/apart.ts';
 import { tellBlocked } from './apply-options.ts';
 import { ensureCollection, plainCollection } from './collections.ts';
@@ -89,6 +90,7 @@ export async function applyRename(context: StructureContext, event: DdlEvent): P
     return;
   }
   assertNotProgress(to, target.progress);
+  assertCollectionNames(target.profile, [to]);
   const source = await attempt(context, () => target.collection(from));
   const existing = await attempt(context, () => target.collection(to));
   const standing = registry.get(to);

@@ -22,6 +22,7 @@ import type { ClusterIdentity } from '@waybill/shared/mongo/facts/cluster-identi
 import type { DocumentReader } from '../reading/document-reader.ts';
 import type { TargetProfile } from './profiles/profile.ts';
 import type { ProgressStore } from './progress-store.ts';
+import type { DocumentRules } from './rules/documents.ts';
 import type { TargetLimits } from './rules/limits.ts';
 
 /** A target as anybody sees it: a status, a comparison, a load before it starts. Writes nothing. */
@@ -58,7 +59,10 @@ export interface LoadTargetSettings {
 export interface LoadTarget extends TargetStructure {
   /** The host list, for messages. */
   readonly url: string;
+  readonly profile: TargetProfile;
   readonly limits: TargetLimits;
+  /** Null: it takes all documents that MongoDB takes. */
+  readonly documentRules: DocumentRules | null;
   readonly capabilities: TargetCapabilities;
   readonly progress: ProgressStore;
 

@@ -12,6 +12,7 @@ import {
   type RawElement,
   typeName,
 } from '@waybill/shared/bson/raw';
+import { itemPath, memberPath } from '../base/field-path.ts';
 
 /**
  * missing-left, missing-right: only the other side has the field or item. type, value: both have
@@ -42,15 +43,6 @@ export function diffDocuments(left: Uint8Array, right: Uint8Array, limit: number
 
 const nameOfType = (element: RawElement | undefined): string | null =>
   element === undefined ? null : typeName(element.type);
-
-const PLAIN_NAME = /^[\p{L}\p{N}_$-]+$/u;
-const MAX_NAME_CHARACTERS = 100;
-
-function memberPath(path: string, { name }: NamedElement): string {
-  const shown = name.length > MAX_NAME_CHARACTERS ? `${name.slice(0, MAX_NAME_CHARACTERS)}…` : name;
-  if (!PLAIN_NAME.test(name)) return `${path}[${JSON.stringify(shown)}]`;
-  return path === '' ? shown : `${path}.${shown}`;
-}
 
 /** The fields by name (its bytes as text), each with all its occurrences. */
 function byName(document: Uint8Array): Map<string, NamedElement[]> {
@@ -111,7 +103,7 @@ class Diff {
     const [right] = rights;
     const any = left ?? right;
     if (this.#full || !any) return;
-    const at = memberPath(path, any);
+    const at = memberPath(path, any.name);
     if (!left || !right) {
       this.#add(at, left ? 'missing-right' : 'missing-left', left, right);
       return;
@@ -129,7 +121,7 @@ class Diff {
     for (let index = 0; !this.#full; index++) {
       const one = lefts.next().value ?? undefined;
       const other = rights.next().value ?? undefined;
-      const at = `${path}[${index}]`;
+      const at = itemPath(path, index);
       if (one && other) this.compare(at, one, other, depth + 1);
       else if (one) this.#add(at, 'missing-right', one, other);
       else if (other) this.#add(at, 'missing-left', one, other);

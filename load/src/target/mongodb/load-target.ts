@@ -11,6 +11,7 @@ import PQueue from 'p-queue';
 import type { TargetProfile } from '../profiles/profile.ts';
 import type { ProgressStore } from '../progress-store.ts';
 import { findAbility, isAble } from '../rules/abilities.ts';
+import { type DocumentRules, rulesFor } from '../rules/documents.ts';
 import { batchLimits, type TargetLimits } from '../rules/limits.ts';
 import {
   type FenceRequest,
@@ -71,9 +72,10 @@ async function takesTimestampFlag(
 
 class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
   readonly url: string;
+  readonly profile: TargetProfile;
   readonly limits: TargetLimits;
+  readonly documentRules: DocumentRules | null;
   readonly progress: ProgressStore;
-  readonly #profile: TargetProfile;
   readonly #settings: LoadTargetSettings;
   readonly #progressWrites = new PQueue({ concurrency: PROGRESS_WRITES });
   #fence: WriteFence | null = null;
@@ -87,15 +89,16 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
   ) {
     super(connection, capabilities, isAble(profile.abilities.takesComments, connection.server));
     this.url = connection.url;
-    this.#profile = profile;
+    this.profile = profile;
     this.#settings = settings;
     this.limits = batchLimits(profile.limits, connection.server);
+    this.documentRules = rulesFor(profile.documents, connection.server);
     const send: SendProgress = (execute) => this.#sendProgress(execute);
     this.progress = mongodbProgressStore(connection, settings.progressDatabase, send);
   }
 
   async shutOut(request: FenceRequest): Promise<boolean> {
-    if (!this.#profile.abilities.refusesLateWrites) return false;
+    if (!this.profile.abilities.refusesLateWrites) return false;
     const { progressDatabase, maxWriteMs, signal } = this.#settings;
     const deps = { connection: this.connection, progressDatabase, maxWriteMs, signal };
     this.#fence = await WriteFence.raise(deps, request);
@@ -155,7 +158,7 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
 
   /** Inserts gain nothing, and capped collections take no part in transactions. */
   #goesWhole({ kind, keepsOrder, statements }: WriteBatch): boolean {
-    const { transactionStatements, transactionBytes } = this.#profile.limits;
+    const { transactionStatements, transactionBytes } = this.profile.limits;
     if (kind === 'insert' || keepsOrder || statements.length < transactionStatements) return false;
     return statements.reduce((bytes, { length }) => bytes + length, 0) <= transactionBytes;
   }

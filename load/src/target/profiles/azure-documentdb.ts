@@ -1,3 +1,4 @@
+import { ANY_DOCUMENT } from '../rules/documents.ts';
 import { GENERIC } from './generic.ts';
 import type { TargetProfile } from './profile.ts';
 
@@ -17,4 +18,6 @@ export const AZURE_DOCUMENTDB: TargetProfile = {
     isGenuine: false,
   },
   limits: { ...GENERIC.limits, statements: 500, writeMs: 120_000 },
+  // 5: an _id of at most 2 KB.
+  documents: { ...ANY_DOCUMENT, rules: { id: { bytes: 2048 } } },
 };

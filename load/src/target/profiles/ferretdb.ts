@@ -1,3 +1,4 @@
+import { ANY_DOCUMENT } from '../rules/documents.ts';
 import { GENERIC } from './generic.ts';
 import type { TargetProfile } from './profile.ts';
 
@@ -13,4 +14,16 @@ export const FERRETDB: TargetProfile = {
   },
   limits: { ...GENERIC.limits, statements: 500 },
   abilities: { ...GENERIC.abilities, buildsIndexesTogether: true },
+  documents: {
+    ...ANY_DOCUMENT,
+    // The page on known differences of version 1.
+    older: {
+      field: 'buildInfo.ferretdbVersion',
+      rules: {
+        names: { refusesDot: true, refusesDollar: true },
+        refusesNestedArrays: true,
+        refusesSpecialDoubles: true,
+      },
+    },
+  },
 };

@@ -1,3 +1,4 @@
+import { BsonType } from '@waybill/shared/bson/raw';
 import { GENERIC } from './generic.ts';
 import type { TargetProfile } from './profile.ts';
 
@@ -42,5 +43,43 @@ export const FIRESTORE: TargetProfile = {
     bypassesValidation: false,
     modifiesCollections: false,
     renamesCollections: false,
+  },
+  // 2.3; of _id also facts 5, of depth and types fact 4.
+  documents: {
+    rules: {
+      id: {
+        types: [
+          BsonType.objectId,
+          BsonType.string,
+          BsonType.int64,
+          BsonType.int32,
+          BsonType.double,
+          BsonType.binary,
+          BsonType.document,
+        ],
+        bytes: 1500,
+        refusesReserved: true,
+      },
+      names: {
+        refusesEmpty: true,
+        refusesReserved: true,
+        refusesInvalidUtf8: true,
+        bytes: 1500,
+        pathBytes: 1500,
+      },
+      depth: 20,
+      refusedTypes: [
+        BsonType.dbPointer,
+        BsonType.code,
+        BsonType.codeWithScope,
+        BsonType.symbol,
+        BsonType.undefined,
+      ],
+      refusesDbRefs: true,
+      // The years 1 to 9999.
+      dates: { first: -62_135_596_800_000, last: 253_402_300_799_999 },
+      regexOptions: 'imsux',
+    },
+    collections: { bytes: 1500, refusesReserved: true, refusesDollar: true, refusesSystem: true },
   },
 };

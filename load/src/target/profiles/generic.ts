@@ -1,4 +1,5 @@
 import { ANY_CONNECTION } from '../rules/connection.ts';
+import { ANY_DOCUMENT } from '../rules/documents.ts';
 import type { TargetProfile } from './profile.ts';
 
 /**
@@ -37,4 +38,5 @@ export const GENERIC: TargetProfile = {
     hidesIndexes: false,
     buildsIndexesTogether: false,
   },
+  documents: ANY_DOCUMENT,
 };

@@ -1,4 +1,5 @@
 import { ANY_CONNECTION } from '../rules/connection.ts';
+import { ANY_DOCUMENT } from '../rules/documents.ts';
 import type { TargetProfile } from './profile.ts';
 
 /**
@@ -37,4 +38,5 @@ export const MONGODB: TargetProfile = {
     hidesIndexes: [4, 4],
     buildsIndexesTogether: true,
   },
+  documents: ANY_DOCUMENT,
 };

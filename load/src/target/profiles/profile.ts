@@ -7,6 +7,7 @@
  */
 import type { Abilities } from '../rules/abilities.ts';
 import type { ConnectionRules } from '../rules/connection.ts';
+import type { DocumentSection } from '../rules/documents.ts';
 import type { Limits } from '../rules/limits.ts';
 import type { Recognition } from '../rules/recognition.ts';
 
@@ -31,4 +32,5 @@ export interface TargetProfile {
   readonly implementation: 'mongodb';
   readonly limits: Limits;
   readonly abilities: Abilities;
+  readonly documents: DocumentSection;
 }
