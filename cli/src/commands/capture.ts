@@ -13,7 +13,7 @@ export async function runCaptureCommand(context: CommandContext): Promise<number
   const settings = captureSettings(options, until);
   await using services = new Services(context);
   const bucket = await services.writableBucket();
-  const source = await services.connect('source');
+  const source = await services.source();
   const { metrics } = services;
   const stats = createCaptureStats();
   observeCapture(metrics, stats);

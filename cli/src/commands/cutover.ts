@@ -19,7 +19,7 @@ export async function runCutoverCommand(context: CommandContext): Promise<number
   await using file = await ReportFile.open(options.report);
   await using services = new Services(context);
   const bucket = await services.writableBucket();
-  const source = await services.connect('source');
+  const source = await services.source();
   const target = await services.target();
   await confirmWritesStopped(context, source.url);
   const stats = newVerifyStats();

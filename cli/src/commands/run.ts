@@ -55,7 +55,7 @@ async function prepare(
   );
   const toLoad = loadSettings(options, { until: until === 'snapshot-applied' ? until : null });
   const bucket = await services.writableBucket();
-  const source = await services.connect('source');
+  const source = await services.source();
   const target = await services.target();
   await assertTwoClusters(source, target, signal);
   const [{ runCapture }, { runLoad }] = await Promise.all([

@@ -9,7 +9,7 @@ import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { assertReachable, probeBucket } from '@waybill/shared/bucket/open/probe';
 import type { StoreOptions } from '@waybill/shared/bucket/store-options';
 import { type ConnectOptions, connect } from '@waybill/shared/mongo/driver/connect';
-import type { MongoConnection, Role } from '@waybill/shared/mongo/driver/connection';
+import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import type { Options } from '../options/options.ts';
 import { required } from '../options/resolve.ts';
 import type { CommandContext } from './command.ts';
@@ -53,20 +53,22 @@ export class Services implements AsyncDisposable {
     return bucket;
   }
 
-  async connect(
-    role: Role,
-    more: Pick<ConnectOptions, 'serverSelectionTimeoutMs'> = {},
-  ): Promise<MongoConnection> {
+  async source(more: Pick<ConnectOptions, 'serverSelectionTimeoutMs'> = {}): Promise<MongoConnection> {
     const { options, signal } = this.#context;
-    const uri = required(options, role).reveal();
-    const connection = await connect(uri, { role, signal, appName: 'waybill', ...more });
+    const uri = required(options, 'source').reveal();
+    const connection = await connect(uri, { role: 'source', signal, ...more });
     this.#stack.use(connection);
     return connection;
   }
 
   async target(more: Pick<ConnectOptions, 'serverSelectionTimeoutMs'> = {}): Promise<Target> {
-    const { openTarget } = await import('@waybill/load/target/open/open-target');
-    return openTarget(await this.connect('target', more));
+    const { options, logger, signal } = this.#context;
+    const { connectTarget } = await import('@waybill/load/target/open/open-target');
+    const uri = required(options, 'target').reveal();
+    const kind = options.targetKind ?? null;
+    const opened = await connectTarget(uri, { kind, logger, signal, ...more });
+    this.#stack.use(opened.connection);
+    return opened.target;
   }
 
   /** Does nothing without --metrics-port. Ready means that every run is past its start. */

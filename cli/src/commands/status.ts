@@ -22,7 +22,7 @@ export async function runStatusCommand(context: CommandContext): Promise<number>
   const bucket = await services.bucket();
   const collector = new StatusCollector(options, {
     bucket,
-    source: options.source ? kept(() => services.connect('source', PATIENCE)) : null,
+    source: options.source ? kept(() => services.source(PATIENCE)) : null,
     target: options.target ? kept(() => services.target(PATIENCE)) : null,
     signal,
   });

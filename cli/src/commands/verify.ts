@@ -26,7 +26,7 @@ export async function runVerifyCommand(context: CommandContext): Promise<number>
   await using file = await ReportFile.open(options.report);
   await using services = new Services(context);
   const bucket = await services.bucket();
-  const source = await services.connect('source');
+  const source = await services.source();
   const target = await services.target();
   const sides = { bucket, source, target, signal };
   const identity = await streamOfSides({ ...sides, streamPrefix: streamPrefix(options.stream) });

@@ -1,5 +1,6 @@
 import { CAPTURE_DEFAULTS } from '@waybill/capture/start/settings';
 import { LOAD_DEFAULTS } from '@waybill/load/settings/load-settings';
+import { TARGET_KINDS } from '@waybill/load/target/profiles/profile';
 import { WITH_BUCKET, WITH_STREAM, WITH_TARGET } from '../spec/commands.ts';
 import type { OptionSpec } from '../spec/option.ts';
 
@@ -30,6 +31,15 @@ export const WHERE_OPTIONS = {
     describe:
       'Connection string of the target. Give env:NAME or file:/path to keep it out of the process list.',
     example: 'env:TARGET_URI',
+  },
+  'target-kind': {
+    type: 'enum',
+    group: 'Where',
+    commands: WITH_TARGET,
+    choices: TARGET_KINDS,
+    describe:
+      'What kind of server the target is. Without this option Waybill goes by what the server says of itself, and by its host name. The kind decides which options the connection string needs, and what a load asks of the target.',
+    example: 'firestore',
   },
   stream: {
     type: 'string',

@@ -2,11 +2,11 @@
 import { splitNamespace } from '@waybill/shared/base/record';
 import { findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
-import { hasServerCode, serverCode } from '@waybill/shared/mongo/driver/classify';
+import { hasServerCode, saysNotSupported, serverCode } from '@waybill/shared/mongo/driver/classify';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { RawSequence } from '@waybill/shared/mongo/driver/raw-value';
 import type { CommandReply } from '@waybill/shared/mongo/driver/reply';
-import { isNotSupportedCode, SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
+import { SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
 import PQueue from 'p-queue';
 import type { TargetProfile } from '../profiles/profile.ts';
 import type { ProgressStore } from '../progress-store.ts';
@@ -65,7 +65,7 @@ async function takesTimestampFlag(
     await updateProgress(connection, progressDatabase, [PROBE], { fields, signal });
     return true;
   } catch (error) {
-    if (isNotSupportedCode(serverCode(error))) return false;
+    if (saysNotSupported(error)) return false;
     throw error;
   }
 }
@@ -115,7 +115,7 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
       const users = Buffer.isBuffer(authInfo) && findElement(authInfo, 'authenticatedUsers');
       return users ? Buffer.from(users.bytes).toString('base64') : null;
     } catch (error) {
-      if (isNotSupportedCode(serverCode(error))) return null;
+      if (saysNotSupported(error)) return null;
       throw error;
     }
   }

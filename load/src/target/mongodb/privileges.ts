@@ -6,9 +6,8 @@
 import { hasCode, WaybillError } from '@waybill/shared/base/errors';
 import { elements, findElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
-import { serverCode } from '@waybill/shared/mongo/driver/classify';
+import { saysNotSupported } from '@waybill/shared/mongo/driver/classify';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
-import { isNotSupportedCode } from '@waybill/shared/mongo/driver/server-codes';
 
 /** What every load needs. What only changes of structure need is not asked for. */
 const NEEDED = [
@@ -85,7 +84,7 @@ async function readPrivileges(
     if (!users || !held || [...elements(users.bytes)].length === 0) return null;
     return [...elements(held.bytes)].map(({ bytes }) => privilegeOf(bytes));
   } catch (error) {
-    if (isNotSupportedCode(serverCode(error)) || hasCode(error, 'MONGO_UNAUTHORIZED')) return null;
+    if (saysNotSupported(error) || hasCode(error, 'MONGO_UNAUTHORIZED')) return null;
     throw error;
   }
 }

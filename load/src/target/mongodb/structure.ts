@@ -3,12 +3,12 @@
 import { WaybillError } from '@waybill/shared/base/errors';
 import { splitNamespace } from '@waybill/shared/base/record';
 import { buildArray, doc } from '@waybill/shared/bson/build';
-import { failureOf, hasServerCode, serverCode } from '@waybill/shared/mongo/driver/classify';
+import { failureOf, hasServerCode, saysNotSupported } from '@waybill/shared/mongo/driver/classify';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { RawField, rawArray } from '@waybill/shared/mongo/driver/raw-value';
 import { readAll } from '@waybill/shared/mongo/driver/read-all';
 import type { CommandReply } from '@waybill/shared/mongo/driver/reply';
-import { isNotSupportedCode, type ServerCodeName } from '@waybill/shared/mongo/driver/server-codes';
+import type { ServerCodeName } from '@waybill/shared/mongo/driver/server-codes';
 import { listIndexes } from '@waybill/shared/mongo/facts/catalog';
 import { collectionUuidField } from '@waybill/shared/mongo/facts/collection-identity';
 import { listCollections } from '@waybill/shared/mongo/facts/collections';
@@ -147,7 +147,7 @@ export class MongodbStructure implements TargetStructure {
       return true;
     } catch (error) {
       // Servers that only resemble 6.0 know the way there, and not back.
-      if (isUnique && isNotSupportedCode(serverCode(error))) return false;
+      if (isUnique && saysNotSupported(error)) return false;
       throw error;
     }
   }

@@ -34,11 +34,10 @@ import { createHash } from 'node:crypto';
 import { WaybillError } from '@waybill/shared/base/errors';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import { buildArray, buildDocument, doc, uuid } from '@waybill/shared/bson/build';
-import { hasServerCode, serverCode } from '@waybill/shared/mongo/driver/classify';
+import { hasServerCode, saysNotSupported, serverCode } from '@waybill/shared/mongo/driver/classify';
 import type { MongoConnection, Session } from '@waybill/shared/mongo/driver/connection';
 import { rawArray } from '@waybill/shared/mongo/driver/raw-value';
 import type { CommandReply } from '@waybill/shared/mongo/driver/reply';
-import { isNotSupportedCode } from '@waybill/shared/mongo/driver/server-codes';
 import { fencedError } from '../fenced.ts';
 import type { ProgressChange } from '../progress-store.ts';
 import type { FenceRequest } from '../target.ts';
@@ -180,7 +179,7 @@ export class WriteFence {
       return await this.#refusesOlder(this.#slots[0]!);
     } catch (error) {
       if (this.#isFenced(error)) throw this.#fenced();
-      if (isNotSupportedCode(serverCode(error))) return false;
+      if (saysNotSupported(error)) return false;
       throw error;
     }
   }

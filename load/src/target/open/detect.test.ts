@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { PROFILES } from '../profiles/all.ts';
+import type { TargetKind } from '../profiles/profile.ts';
 import { findAbility, isAble } from '../rules/abilities.ts';
-import { detectProfile } from './detect.ts';
+import { assertNotRefused, commandsToAsk, detectProfile, guessProfile, isContradicted } from './detect.ts';
 
 const MONGODB = ['hello.setName', 'buildInfo.version', 'buildInfo.allocator', 'buildInfo.storageEngines'];
 const ANOTHER = ['hello.maxWireVersion', 'buildInfo.version', 'buildInfo.versionArray'];
@@ -49,6 +51,49 @@ describe('a server is recognised', () => {
     expect(at('mongodb://a.docdb.amazonaws.com', [...ANOTHER, 'buildInfo.ferretdb'])).toBe('ferretdb');
     expect(at('mongodb://mongodb.net.example.org', MONGODB)).toBe('mongodb');
   });
+});
+
+describe('a tier of Atlas', () => {
+  const url = 'mongodb+srv://cluster0.ab1cd.mongodb.net';
+
+  it('is told by the command that only shared ones have', () => {
+    expect(commandsToAsk(url)).toEqual(['atlasSize']);
+    expect(commandsToAsk('mongodb://127.0.0.1')).toEqual([]);
+    const kind = (...commands: string[]) =>
+      detectProfile({ fields: new Set(MONGODB) }, url, new Set(commands)).kind;
+    expect([kind(), kind('atlasSize')]).toEqual(['atlas', 'atlas-flex']);
+  });
+});
+
+it('guesses by hosts alone before a server is asked', () => {
+  const guess = (url: string) => guessProfile(url)?.kind ?? null;
+  expect(guess('mongodb://a.nam5.firestore.goog:443')).toBe('firestore');
+  expect(guess('mongodb+srv://a.mongodb.net')).toBe('atlas');
+  expect(guess('mongodb://10.0.0.4')).toBeNull();
+});
+
+it('refuses Cosmos DB with request units', () => {
+  const refused = expect.objectContaining({ code: 'TARGET_UNSUPPORTED' });
+  expect(() => assertNotRefused(null, 'mongodb://a.mongo.cosmos.azure.com:10255')).toThrow(refused);
+  expect(() => assertNotRefused({ fields: new Set(['buildInfo._t']) }, 'mongodb://10.0.0.4')).toThrow(
+    refused,
+  );
+  assertNotRefused(null, 'mongodb+srv://a.mongocluster.cosmos.azure.com');
+  assertNotRefused({ fields: new Set(MONGODB) }, 'mongodb://10.0.0.4');
+});
+
+it.each<[TargetKind, readonly string[], boolean]>([
+  ['firestore', MONGODB, true],
+  ['mongodb', ANOTHER, true],
+  ['firestore', [...ANOTHER, 'buildInfo.ferretdb'], true],
+  ['firestore', ANOTHER, false],
+  ['tencentdb', MONGODB, false],
+  ['ferretdb', [...ANOTHER, 'buildInfo.ferretdb'], false],
+  ['generic', MONGODB, false],
+])('a target that is named %s and says %j', (kind, said, isWrong) => {
+  const fields = new Set(said);
+  const detected = detectProfile({ fields }, 'mongodb://10.0.0.4');
+  expect(isContradicted(PROFILES[kind], detected, { fields })).toBe(isWrong);
 });
 
 it('knows abilities by version, and asks only where the profile says so', async () => {

@@ -6,5 +6,10 @@ export const APSARADB: TargetProfile = {
   ...MONGODB,
   kind: 'apsaradb',
   title: 'ApsaraDB for MongoDB',
-  recognition: { fields: [], hosts: [/\.mongodb(?:\.[a-z0-9-]+)?\.rds\.aliyuncs\.com$/], isGenuine: true },
+  recognition: {
+    fields: [],
+    hosts: [/\.mongodb(?:\.[a-z0-9-]+)?\.rds\.aliyuncs\.com$/],
+    command: null,
+    isGenuine: true,
+  },
 };

@@ -4,11 +4,11 @@ import type { TargetProfile } from './profile.ts';
 /**
  * The shared tiers of MongoDB Atlas, Flex and M0: MongoDB's own server behind a proxy, which
  * refuses some commands with code 8000. Nothing in its hello is known to tell it from a dedicated
- * cluster: an answer with that code does.
+ * cluster, but it alone has the command atlasSize.
  */
 export const ATLAS_FLEX: TargetProfile = {
   ...ATLAS,
   kind: 'atlas-flex',
   title: 'MongoDB Atlas, Flex or M0',
-  recognition: { fields: [], hosts: [], isGenuine: true },
+  recognition: { ...ATLAS.recognition, command: 'atlasSize' },
 };

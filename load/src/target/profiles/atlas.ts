@@ -6,5 +6,5 @@ export const ATLAS: TargetProfile = {
   ...MONGODB,
   kind: 'atlas',
   title: 'MongoDB Atlas, dedicated',
-  recognition: { fields: [], hosts: [/\.mongodb\.net$/], isGenuine: true },
+  recognition: { fields: [], hosts: [/\.mongodb\.net$/], command: null, isGenuine: true },
 };

@@ -15,6 +15,7 @@ export const AZURE_DOCUMENTDB: TargetProfile = {
     // The older name is that of clusters which have not been upgraded.
     fields: ['hello.internal.documentdb_versions', 'hello.internal.cosmos_versions'],
     hosts: [/\.mongocluster\.cosmos\.azure\.com$/],
+    command: null,
     isGenuine: false,
   },
   limits: { ...GENERIC.limits, statements: 500, writeMs: 120_000 },

@@ -14,11 +14,12 @@ export const DOCUMENTDB: TargetProfile = {
   recognition: {
     fields: [],
     hosts: [/\.docdb(?:-elastic)?\.amazonaws\.com(?:\.cn)?$/],
+    command: null,
     isGenuine: false,
   },
   connection: {
     ...ANY_CONNECTION,
-    forced: [{ name: 'retryWrites', value: false, before: [8, 0, 2] }],
+    forced: [{ name: 'retryWrites', value: 'false', before: [8, 0, 2] }],
   },
   limits: {
     ...GENERIC.limits,

@@ -10,6 +10,7 @@ export const FERRETDB: TargetProfile = {
   recognition: {
     fields: ['buildInfo.ferretdb', 'buildInfo.ferretdbVersion'],
     hosts: [],
+    command: null,
     isGenuine: false,
   },
   limits: { ...GENERIC.limits, statements: 500 },

@@ -11,13 +11,13 @@ export const FIRESTORE: TargetProfile = {
   ...GENERIC,
   kind: 'firestore',
   title: 'Firestore with MongoDB compatibility',
-  recognition: { fields: [], hosts: [/\.firestore\.goog$/], isGenuine: false },
+  recognition: { fields: [], hosts: [/\.firestore\.goog$/], command: null, isGenuine: false },
   connection: {
     forced: [
-      { name: 'loadBalanced', value: true },
-      { name: 'tls', value: true, exceptLocally: true },
+      { name: 'loadBalanced', value: 'true' },
+      { name: 'tls', value: 'true', exceptLocally: true },
       // Behind a load balancer, the driver takes every server for one that has them.
-      { name: 'retryWrites', value: false },
+      { name: 'retryWrites', value: 'false' },
     ],
     refused: ['replicaSet', 'directConnection', 'srvServiceName', 'srvMaxHosts'],
     hasOneHost: true,

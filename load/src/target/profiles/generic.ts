@@ -9,8 +9,8 @@ import type { TargetProfile } from './profile.ts';
 export const GENERIC: TargetProfile = {
   kind: 'generic',
   title: "a server that speaks MongoDB's protocol",
-  recognition: { fields: [], hosts: [], isGenuine: false },
-  connection: { ...ANY_CONNECTION, forced: [{ name: 'retryWrites', value: false }] },
+  recognition: { fields: [], hosts: [], command: null, isGenuine: false },
+  connection: { ...ANY_CONNECTION, forced: [{ name: 'retryWrites', value: 'false' }] },
   implementation: 'mongodb',
   limits: {
     messageRoom: 1 << 20,

@@ -8,7 +8,7 @@ import type { TargetProfile } from './profile.ts';
 export const MONGODB: TargetProfile = {
   kind: 'mongodb',
   title: 'MongoDB',
-  recognition: { fields: ['buildInfo.allocator'], hosts: [], isGenuine: true },
+  recognition: { fields: ['buildInfo.allocator'], hosts: [], command: null, isGenuine: true },
   connection: ANY_CONNECTION,
   implementation: 'mongodb',
   limits: {

@@ -11,17 +11,20 @@ import type { DocumentSection } from '../rules/documents.ts';
 import type { Limits } from '../rules/limits.ts';
 import type { Recognition } from '../rules/recognition.ts';
 
-export type TargetKind =
-  | 'mongodb'
-  | 'atlas'
-  | 'atlas-flex'
-  | 'apsaradb'
-  | 'tencentdb'
-  | 'documentdb'
-  | 'azure-documentdb'
-  | 'firestore'
-  | 'ferretdb'
-  | 'generic';
+/** As `--target-kind` names them. */
+export const TARGET_KINDS = [
+  'mongodb',
+  'atlas',
+  'atlas-flex',
+  'apsaradb',
+  'tencentdb',
+  'documentdb',
+  'azure-documentdb',
+  'firestore',
+  'ferretdb',
+  'generic',
+] as const;
+export type TargetKind = (typeof TARGET_KINDS)[number];
 
 export interface TargetProfile {
   readonly kind: TargetKind;

@@ -9,5 +9,5 @@ export const TENCENTDB: TargetProfile = {
   ...MONGODB,
   kind: 'tencentdb',
   title: 'TencentDB for MongoDB',
-  recognition: { fields: [], hosts: [], isGenuine: true },
+  recognition: { fields: [], hosts: [], command: null, isGenuine: true },
 };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isTransient, WaybillError } from '../../base/errors.ts';
-import { classifyMongoError, failureOf, serverCode, serverText } from './classify.ts';
+import { classifyMongoError, failureOf, saysNotSupported, serverCode, serverText } from './classify.ts';
 
 const attempted = { url: 'mongodb://h:1', role: 'source', command: 'find', namespace: 'd.c' } as const;
 
@@ -30,6 +30,15 @@ describe('classifyMongoError', () => {
     const error = classifyMongoError(driverError(name, 'said', fields), attempted);
     expect(error.code).toBe(code);
     expect(isTransient(error)).toBe(transient);
+  });
+
+  it("tells Atlas's refusal of a command from that of credentials", () => {
+    const of = (message: string) =>
+      classifyMongoError(driverError('MongoServerError', message, { code: 8000 }), attempted);
+    const lacking = of('collStats is not allowed or the syntax is incorrect');
+    expect([lacking.code, saysNotSupported(lacking)]).toEqual(['MONGO_COMMAND_FAILED', true]);
+    const refused = of('bad auth : authentication failed');
+    expect([refused.code, saysNotSupported(refused)]).toEqual(['MONGO_AUTHENTICATION', false]);
   });
 
   it('keeps the server code and labels reachable, also through a wrapping error', () => {

@@ -6,10 +6,11 @@
  */
 
 import type { ErrorCode } from '../../base/error-codes.ts';
-import { type ErrorDetails, WaybillError } from '../../base/errors.ts';
+import { type ErrorDetails, hasCode, WaybillError } from '../../base/errors.ts';
 import { redact } from '../../base/secret.ts';
 import {
   isAuthenticationCode,
+  isNotSupportedCode,
   isServerCode,
   isTransientServerCode,
   SERVER_CODES,
@@ -68,6 +69,14 @@ export function serverCode(error: unknown): number | undefined {
 /** True if a server answered with one of these codes. */
 export function hasServerCode(error: unknown, ...names: readonly ServerCodeName[]): boolean {
   return isServerCode(serverCode(error), ...names);
+}
+
+/**
+ * The server lacks what was asked for. Atlas has one code for a command that a tier does not have,
+ * and for credentials that it refuses: those are no fact about a command.
+ */
+export function saysNotSupported(error: unknown): boolean {
+  return isNotSupportedCode(serverCode(error)) && !hasCode(error, 'MONGO_AUTHENTICATION');
 }
 
 export function failureOf(error: unknown): ServerFailure | undefined {
@@ -144,7 +153,7 @@ function codeFor(name: string, facts: FailureFacts, text: string): ErrorCode {
   if (NETWORK_ERRORS.has(name) || facts.broken) return 'MONGO_TRANSIENT';
   if (AUTHENTICATION_ERRORS.test(name)) return 'MONGO_AUTHENTICATION';
   if (facts.code !== undefined) {
-    if (isAuthenticationCode(facts.code)) return 'MONGO_AUTHENTICATION';
+    if (isAuthenticationCode(facts.code) || isRefusedByAtlas(facts.code, text)) return 'MONGO_AUTHENTICATION';
     // The server gives the same code for a missing user as for a missing role.
     if (facts.code === SERVER_CODES.Unauthorized) {
       return /requires authentication/.test(text) ? 'MONGO_AUTHENTICATION' : 'MONGO_UNAUTHORIZED';
@@ -154,6 +163,11 @@ function codeFor(name: string, facts: FailureFacts, text: string): ErrorCode {
   if (facts.labels.some((label) => TRANSIENT_LABELS.includes(label))) return 'MONGO_TRANSIENT';
   if (name.startsWith('Mongo')) return 'MONGO_COMMAND_FAILED';
   return 'INTERNAL';
+}
+
+/** `bad auth : authentication failed`. */
+function isRefusedByAtlas(code: number, text: string): boolean {
+  return code === SERVER_CODES.AtlasError && /\bauth(?:entication)?\b/i.test(text);
 }
 
 function summary(code: ErrorCode, attempted: Attempted): string {

@@ -225,14 +225,10 @@ export const isNotSupportedCode = codes(
   'InvalidOptions',
   'IDLUnknownField',
   'NotARetryableWriteCommand',
-);
-
-export const isAuthenticationCode = codes(
-  'UserNotFound',
-  'AuthenticationFailed',
-  'MechanismUnavailable',
   'AtlasError',
 );
+
+export const isAuthenticationCode = codes('UserNotFound', 'AuthenticationFailed', 'MechanismUnavailable');
 
 /** The server gave a cursor up, and the data may still be there. */
 export const isLostCursorCode = codes(

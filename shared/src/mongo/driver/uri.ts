@@ -32,6 +32,42 @@ export function uriParts(uri: string): UriParts | undefined {
   return { scheme, credentials, hosts, rest };
 }
 
+/** By lower-case name: drivers do not mind the case of names. Of a repeated option, the last. */
+export function uriOptions(uri: string): ReadonlyMap<string, string> {
+  const pairs = queryOf(uriParts(uri)?.rest ?? '').map((pair) => {
+    const [name = '', ...value] = pair.split('=');
+    return [decoded(name).toLowerCase(), decoded(value.join('='))] as const;
+  });
+  return new Map(pairs);
+}
+
+/** The path without its slash: a database; empty if there is none. */
+export function uriDatabase(uri: string): string {
+  const [path = ''] = (uriParts(uri)?.rest ?? '').split('?', 1);
+  return decoded(path.slice(1));
+}
+
+/** The same connection string with further options. Everything else in it stays as it is. */
+export function withUriOptions(uri: string, options: Readonly<Record<string, string>>): string {
+  const parts = uriParts(uri);
+  if (!parts || Object.keys(options).length === 0) return uri;
+  const { scheme, credentials, hosts, rest } = parts;
+  const [path = ''] = rest.split('?', 1);
+  const more = Object.entries(options).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  const query = [...queryOf(rest), ...more].join('&');
+  return `${scheme}${credentials === '' ? '' : `${credentials}@`}${hosts}${path === '' ? '/' : path}?${query}`;
+}
+
+function queryOf(rest: string): string[] {
+  const at = rest.indexOf('?');
+  return at < 0
+    ? []
+    : rest
+        .slice(at + 1)
+        .split('&')
+        .filter((pair) => pair !== '');
+}
+
 /** True if a driver would stumble over something in it, or misread it. */
 function faultOf(credentials: string): boolean {
   return /:.*:|[[\]\s]|%(?![0-9a-f]{2})/is.test(credentials);
@@ -83,8 +119,7 @@ function whatIsWrong(uri: string): string {
 
 /** The secrets as they stand, and as a driver decodes them. */
 function secretsOf({ credentials, rest }: UriParts): string[] {
-  const query = rest.slice(rest.indexOf('?') + 1).split('&');
-  const values = query
+  const values = queryOf(rest)
     .filter((pair) => /^[^=]*(?:password|properties|token|secret|key)[^=]*=/i.test(pair))
     .map((pair) => pair.slice(pair.indexOf('=') + 1));
   return [credentials, ...credentials.split(':'), ...values].flatMap((each) => [each, decoded(each)]);

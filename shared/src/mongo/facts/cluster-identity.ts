@@ -13,10 +13,9 @@
 
 import { hasCode } from '../../base/errors.ts';
 import { asBuffer, findElement } from '../../bson/raw.ts';
-import { serverCode } from '../driver/classify.ts';
+import { saysNotSupported } from '../driver/classify.ts';
 import type { MongoConnection } from '../driver/connection.ts';
 import { readAll } from '../driver/read-all.ts';
-import { isNotSupportedCode } from '../driver/server-codes.ts';
 
 export interface ClusterIdentity {
   /** Hex, like the others; null if the cluster has none or the user may not read it. */
@@ -103,7 +102,7 @@ async function permitted<T>(attempt: Promise<T>): Promise<T | typeof NOT_PERMITT
   try {
     return await attempt;
   } catch (error) {
-    if (hasCode(error, 'MONGO_UNAUTHORIZED') || isNotSupportedCode(serverCode(error))) return NOT_PERMITTED;
+    if (hasCode(error, 'MONGO_UNAUTHORIZED') || saysNotSupported(error)) return NOT_PERMITTED;
     throw error;
   }
 }
