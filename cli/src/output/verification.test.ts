@@ -11,6 +11,7 @@ const collection = {
   extra: 0,
   different: 0,
   changing: 0,
+  canonical: 0,
   settled: 0,
   duplicates: 0,
 };
@@ -37,6 +38,16 @@ it('explains counts that differ though nothing is missing: what came and went me
   expect(text(report({}))).not.toContain('counts differ');
   // These are explained by what is missing.
   expect(text(report({ targetDocuments: 98, missing: 2 }))).not.toContain('counts differ');
+});
+
+it('says for how many documents the form of a value mattered', () => {
+  expect(text(report({}))).toContain('Same: every document byte for byte, and collections');
+  expect(text(report({}))).not.toContain('form');
+  const canonical = text(report({ canonical: 7 }));
+  expect(canonical).toMatch(/^collection .* other form$/m);
+  expect(canonical).toContain(
+    'Same: every document byte for byte, but for values that the target keeps in another form, which 7 documents have, and',
+  );
 });
 
 it('says what was compared, and what not', () => {

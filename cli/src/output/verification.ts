@@ -67,10 +67,10 @@ function verdict(report: VerifyReport, paint: Paint): string {
   if (same && accepted > 0)
     return paint(
       'yellow',
-      `Same but for what was accepted (${formatCount(accepted)}): every document byte for byte, and the rest of the structure.`,
+      `Same but for what was accepted (${formatCount(accepted)}): ${documentsText(report)}, and the rest of the structure.`,
     );
   if (same)
-    return paint('green', 'Same: every document byte for byte, and collections, options, indexes and views.');
+    return paint('green', `Same: ${documentsText(report)}, and collections, options, indexes and views.`);
   const changing = collections.reduce((sum, each) => sum + each.changing, 0);
   const isOnlyChanging = !structure.some(isDifference) && collections.every((each) => different(each) === 0);
   if (isOnlyChanging) {
@@ -83,10 +83,18 @@ function verdict(report: VerifyReport, paint: Paint): string {
   return paint('red', `Source and target differ.${told}`);
 }
 
+/** How the documents are the same. */
+function documentsText({ collections }: VerifyReport): string {
+  const canonical = collections.reduce((sum, each) => sum + each.canonical, 0);
+  if (canonical === 0) return 'every document byte for byte';
+  return `every document byte for byte, but for values that the target keeps in another form, which ${formatCount(canonical)} documents have`;
+}
+
 function collections(report: VerifyReport, paint: Paint): string {
   const rows = [...report.collections].sort((a, b) => different(b) - different(a) || b.bytes - a.bytes);
   const changes = rows.some((each) => each.changing > 0);
   const duplicates = rows.some((each) => each.duplicates > 0);
+  const canonical = rows.some((each) => each.canonical > 0);
   return renderTable(
     [
       { head: 'collection' },
@@ -98,6 +106,7 @@ function collections(report: VerifyReport, paint: Paint): string {
       { head: 'different', align: 'right' },
       ...(duplicates ? [{ head: 'duplicate', align: 'right' } as const] : []),
       ...(changes ? [{ head: 'changing', align: 'right' } as const] : []),
+      ...(canonical ? [{ head: 'other form', align: 'right' } as const] : []),
     ],
     rows.map((each) => [
       each.namespace,
@@ -109,6 +118,7 @@ function collections(report: VerifyReport, paint: Paint): string {
       formatCount(each.different),
       ...(duplicates ? [formatCount(each.duplicates)] : []),
       ...(changes ? [formatCount(each.changing)] : []),
+      ...(canonical ? [formatCount(each.canonical)] : []),
     ]),
     paint,
   );

@@ -15,8 +15,9 @@ import type { RawElement } from '@waybill/shared/bson/raw';
 import { documentId } from '@waybill/shared/bson/statement';
 import type { Range } from '@waybill/shared/mongo/read/range-plan';
 import type { DocumentReader, RangeOptions } from '../reading/document-reader.ts';
-import { existing, idsAtOnce } from './lookup.ts';
-import { keyOf, Side } from './side.ts';
+import { existing, idsAtOnce, type LookupOptions } from './lookup.ts';
+import type { Sameness } from './sameness.ts';
+import { Side } from './side.ts';
 
 export interface Pair {
   readonly source: DocumentReader;
@@ -36,11 +37,16 @@ export interface Counts {
   sourceDocuments: number;
   targetDocuments: number;
   bytes: number;
+  /** The same in the target's form, and not in bytes. */
+  canonical: number;
 }
+
+const NOTHING: Readonly<Counts> = { sourceDocuments: 0, targetDocuments: 0, bytes: 0, canonical: 0 };
 
 export interface CompareOptions {
   readonly range: Range;
   readonly notBefore: ReadFrom;
+  readonly sameness: Sameness;
   /** Capped collections: in the order of insertion, which is compared with the documents. */
   readonly natural: boolean;
   readonly signal: AbortSignal;
@@ -87,7 +93,7 @@ class RangeComparison {
   readonly #source: Side;
   readonly #target: Side;
   #suspects: RawElement[] = [];
-  #counts: Counts = { sourceDocuments: 0, targetDocuments: 0, bytes: 0 };
+  #counts: Counts = { ...NOTHING };
 
   constructor(pair: Pair, namespace: string, options: CompareOptions, source: Side, target: Side) {
     this.#pair = pair;
@@ -101,7 +107,7 @@ class RangeComparison {
   async step(): Promise<void> {
     if (this.#takeTwins() === 0 && !(await this.#siftUnknown())) this.#resynchronise();
     const [counts, suspects] = [this.#counts, this.#suspects];
-    this.#counts = { sourceDocuments: 0, targetDocuments: 0, bytes: 0 };
+    this.#counts = { ...NOTHING };
     this.#suspects = [];
     this.#options.onProgress(counts);
     if (suspects.length > 0) await this.#options.onSuspects(suspects);
@@ -121,11 +127,17 @@ class RangeComparison {
    * comparison.
    */
   #takeTwins(): number {
+    const { keyOf, isSame } = this.#options.sameness;
     const most = Math.min(this.#source.size, this.#target.size);
     let twins = 0;
     for (; twins < most; twins++) {
       const document = this.#source.document(twins);
-      if (document.equals(this.#target.document(twins))) continue;
+      const theirs = this.#target.document(twins);
+      if (document.equals(theirs)) continue;
+      if (isSame(document, theirs)) {
+        this.#counts.canonical++;
+        continue;
+      }
       if (keyOf(this.#source.id(twins)) !== keyOf(this.#target.id(twins))) break;
       this.#suspect(document);
     }
@@ -137,10 +149,11 @@ class RangeComparison {
    * Asks each side for what the other has at the front. False where all of that was known already.
    */
   async #siftUnknown(): Promise<boolean> {
-    const { notBefore, signal } = this.#options;
+    const { notBefore, sameness, signal } = this.#options;
+    const { keyOf } = sameness;
     const asked = await Promise.all([
-      this.#sift(this.#source, this.#pair.target, { notBefore: notBefore.target, signal }),
-      this.#sift(this.#target, this.#pair.source, { notBefore: notBefore.source, signal }),
+      this.#sift(this.#source, this.#pair.target, { notBefore: notBefore.target, keyOf, signal }),
+      this.#sift(this.#target, this.#pair.source, { notBefore: notBefore.source, keyOf, signal }),
     ]);
     const [missing, extra] = asked;
     for (const document of missing ?? []) {
@@ -153,12 +166,9 @@ class RangeComparison {
     return asked.some((each) => each !== null);
   }
 
-  async #sift(
-    side: Side,
-    other: DocumentReader,
-    options: { readonly notBefore: ClusterTime | undefined; readonly signal: AbortSignal },
-  ): Promise<Buffer[] | null> {
+  async #sift(side: Side, other: DocumentReader, options: LookupOptions): Promise<Buffer[] | null> {
     if (side.size === 0 || side.known > 0) return null;
+    const { keyOf } = this.#options.sameness;
     const count = idsAtOnce(side.size, (index) => side.id(index));
     const ids = Array.from({ length: count }, (_, index) => side.id(index));
     const there = await existing(other, this.#namespace, ids, options);
@@ -172,8 +182,9 @@ class RangeComparison {
    */
   #resynchronise(): void {
     const [source, target] = [this.#source, this.#target];
-    const inSource = target.size > 0 ? distanceTo(source, keyOf(target.id())) : null;
-    const inTarget = source.size > 0 ? distanceTo(target, keyOf(source.id())) : null;
+    const { keyOf } = this.#options.sameness;
+    const inSource = target.size > 0 ? distanceTo(source, target.id(), keyOf) : null;
+    const inTarget = source.size > 0 ? distanceTo(target, source.id(), keyOf) : null;
     if (inSource !== null && (inTarget === null || inSource <= inTarget)) this.#giveUp(inSource, 0);
     else if (inTarget !== null) this.#giveUp(0, inTarget);
     else this.#giveUp(source.known, target.known);
@@ -199,7 +210,8 @@ class RangeComparison {
   }
 }
 
-function distanceTo(side: Side, key: string): number | null {
+function distanceTo(side: Side, id: RawElement, keyOf: Sameness['keyOf']): number | null {
+  const key = keyOf(id);
   const most = Math.min(side.size, LOOK_AHEAD);
   for (let index = 0; index < most; index++) if (keyOf(side.id(index)) === key) return index;
   return null;

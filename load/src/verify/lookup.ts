@@ -4,20 +4,24 @@ import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import type { RawElement } from '@waybill/shared/bson/raw';
 import { documentId } from '@waybill/shared/bson/statement';
 import type { DocumentReader, FindOptions } from '../reading/document-reader.ts';
-import { keyOf } from './side.ts';
+import type { Sameness } from './sameness.ts';
+import { keyOf as keyOfBytes } from './side.ts';
 
 /** An `_id` may be large: pieces are bounded by both. */
 const IDS_AT_ONCE = 1000;
 const ID_BYTES_AT_ONCE = 1024 * 1024;
 
-type LookupOptions = Pick<FindOptions, 'notBefore' | 'signal'>;
+export interface LookupOptions extends Pick<FindOptions, 'notBefore' | 'signal'> {
+  /** Default: by their bytes. */
+  readonly keyOf?: Sameness['keyOf'];
+}
 
-/** Which of the ids are there, by their bytes. */
+/** Which of the ids are there, by their keys. */
 export async function existing(
   reader: DocumentReader,
   namespace: string,
   ids: readonly RawElement[],
-  options: LookupOptions,
+  { keyOf = keyOfBytes, ...options }: LookupOptions,
 ): Promise<ReadonlySet<string>> {
   return retry(
     async () => {
@@ -32,12 +36,12 @@ export async function existing(
   );
 }
 
-/** The document with exactly that `_id`. */
+/** The document with the key of that `_id`. */
 export async function readOne(
   reader: DocumentReader,
   namespace: string,
   id: RawElement,
-  options: LookupOptions,
+  { keyOf = keyOfBytes, ...options }: LookupOptions,
 ): Promise<Buffer | undefined> {
   const key = keyOf(id);
   return retry(

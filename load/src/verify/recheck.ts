@@ -2,7 +2,7 @@
  * Looks again at documents that differed. While the source is written to, a difference may be a
  * change on its way.
  *
- *   settled    both sides came to the same bytes
+ *   settled    both sides came to the same bytes, or the same in the target's form (canonical)
  *   proven     both sides stood still for `settleMs` and differ, and a running load has applied
  *              everything up to the time at which the source was seen like this
  *   changing   the source did not stand still before the time was up: nothing can be said
@@ -24,7 +24,7 @@ import { diffDocuments } from './diff.ts';
 import type { LoadWatch } from './load-watch.ts';
 import { idsAtOnce, readOne } from './lookup.ts';
 import type { DocumentDifference } from './report.ts';
-import { keyOf } from './side.ts';
+import type { Sameness } from './sameness.ts';
 
 export interface RecheckSettings {
   /** A difference is proven once both sides stood still for this long. Milliseconds. */
@@ -39,6 +39,7 @@ export interface RecheckSettings {
 export interface RecheckDeps extends Pair {
   /** Null: no load is known, and standing still is proof. */
   readonly load: LoadWatch | null;
+  readonly sameness: Sameness;
   readonly signal: AbortSignal;
 }
 
@@ -49,6 +50,7 @@ export interface Findings {
   different: number;
   duplicates: number;
   changing: number;
+  canonical: number;
   settled: number;
 }
 
@@ -74,7 +76,15 @@ const TICK_MS = 50;
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 1000;
 const LONGEST_ID = 1000;
-const ABSENT = '-';
+
+/** What a side has of an `_id`. Two documents of one, on different shards, are no single one. */
+interface Seen {
+  /** Hashes in the form that the target gives them, sorted. */
+  readonly forms: string;
+  readonly bytes: string;
+}
+
+const ABSENT: Seen = { forms: '-', bytes: '-' };
 
 export class Rechecker {
   readonly #settings: RecheckSettings;
@@ -100,6 +110,7 @@ export class Rechecker {
 
   /** Resolves when there is room for more. Rejects once looking again has failed. */
   async add(namespace: string, ids: readonly RawElement[], findings: Findings): Promise<void> {
+    const { keyOf } = this.#deps.sameness;
     const now = performance.now();
     for (const id of ids) {
       const key = `${namespace}\0${keyOf(id)}`;
@@ -162,19 +173,19 @@ export class Rechecker {
   ): Promise<void> {
     const ids = some.map(({ id }) => id);
     const [source, target] = await Promise.all([
-      this.#hashes(this.#deps.source, namespace, ids),
-      this.#hashes(this.#deps.target, namespace, ids),
+      this.#seen(this.#deps.source, namespace, ids),
+      this.#seen(this.#deps.target, namespace, ids),
     ]);
     const now = performance.now();
     const { settleMs, limitMs } = this.#settings;
     for (const watched of some) {
-      const key = keyOf(watched.id);
-      const [ours, theirs] = [source.hashes.get(key) ?? ABSENT, target.hashes.get(key) ?? ABSENT];
-      if (ours === theirs) {
-        this.#decide(watched, 'settled');
+      const key = this.#deps.sameness.keyOf(watched.id);
+      const [ours, theirs] = [source.seen.get(key) ?? ABSENT, target.seen.get(key) ?? ABSENT];
+      if (ours.forms === theirs.forms) {
+        this.#settle(watched, ours.bytes === theirs.bytes);
         continue;
       }
-      const state = `${ours} ${theirs}`;
+      const state = `${ours.forms} ${theirs.forms}`;
       if (state !== watched.state) Object.assign(watched, { state, since: now, asOf: source.time });
       const stood = now - watched.since >= settleMs;
       const isTimeUp = now - watched.firstAt >= limitMs;
@@ -189,29 +200,31 @@ export class Rechecker {
     }
   }
 
-  async #hashes(
+  async #seen(
     reader: DocumentReader,
     namespace: string,
     ids: readonly RawElement[],
-  ): Promise<{ readonly hashes: ReadonlyMap<string, string>; readonly time: ClusterTime | null }> {
-    const { signal } = this.#deps;
+  ): Promise<{ readonly seen: ReadonlyMap<string, Seen>; readonly time: ClusterTime | null }> {
+    const { sameness, signal } = this.#deps;
     return retry(
       async () => {
-        const hashes = new Map<string, string>();
+        const seen = new Map<string, Seen>();
         const time = await reader.find(namespace, ids, { signal, notBefore: undefined }, (document) => {
-          const key = keyOf(documentId(document));
-          // Two documents of one `_id`, on different shards, are not the same as one.
-          const both = [hashOf(document), ...(hashes.get(key)?.split(' ') ?? [])];
-          hashes.set(key, both.sort().join(' '));
+          const key = sameness.keyOf(documentId(document));
+          const form = sameness.formOf(document);
+          const bytes = hashOf(document);
+          const one = { bytes, forms: form === document ? bytes : hashOf(form) };
+          const other = seen.get(key);
+          seen.set(key, other ? bothOf(one, other) : one);
         });
-        return { hashes, time };
+        return { seen, time };
       },
       DEFAULT_RETRY,
       { signal },
     );
   }
 
-  async #prove(watched: Watched, ours: string, theirs: string, now: number): Promise<void> {
+  async #prove(watched: Watched, ours: Seen, theirs: Seen, now: number): Promise<void> {
     const kind = theirs === ABSENT ? 'missing' : ours === ABSENT ? 'extra' : 'different';
     const ageMs = Math.round(now - watched.since);
     if (kind !== 'different' || this.differences.length >= this.#settings.detailLimit) {
@@ -219,27 +232,35 @@ export class Rechecker {
       return;
     }
     const [source, target] = await this.#both(watched);
-    if (source && target?.equals(source)) this.#decide(watched, 'settled');
+    const { isSame, formOf } = this.#deps.sameness;
+    if (source && target?.equals(source)) this.#settle(watched, true);
+    else if (source && target && isSame(source, target)) this.#settle(watched, false);
     else {
-      const fields = source && target ? diffDocuments(source, target, this.#settings.fieldLimit) : [];
+      const { fieldLimit } = this.#settings;
+      const fields = source && target ? diffDocuments(formOf(source), formOf(target), fieldLimit) : [];
       this.#decide(watched, kind, { ageMs, fields });
     }
   }
 
   async #both({ namespace, id }: Watched): Promise<[Buffer | undefined, Buffer | undefined]> {
-    const { source, target, signal } = this.#deps;
-    const options = { signal, notBefore: undefined };
+    const { source, target, sameness, signal } = this.#deps;
+    const options = { signal, notBefore: undefined, keyOf: sameness.keyOf };
     return [await readOne(source, namespace, id, options), await readOne(target, namespace, id, options)];
+  }
+
+  #settle(watched: Watched, inBytes: boolean): void {
+    if (!inBytes) watched.findings.canonical++;
+    this.#decide(watched, 'settled');
   }
 
   #decide(
     watched: Watched,
-    as: Exclude<keyof Findings, 'duplicates'>,
+    as: Exclude<keyof Findings, 'canonical' | 'duplicates'>,
     detail: Pick<DocumentDifference, 'ageMs' | 'fields'> = { ageMs: null, fields: [] },
   ): void {
     const { namespace, id, findings } = watched;
     findings[as]++;
-    const key = `${namespace}\0${keyOf(id)}`;
+    const key = `${namespace}\0${this.#deps.sameness.keyOf(id)}`;
     this.#open.delete(key);
     if (as === 'settled') return;
     if (this.#named.size < OPEN_LIMIT) this.#named.add(hashOf(key));
@@ -255,6 +276,11 @@ export class Rechecker {
 function isApplied({ asOf }: Watched, behind: { readonly applied: ClusterTime | null } | null): boolean {
   if (behind === null || asOf === null) return true;
   return behind.applied !== null && behind.applied >= asOf;
+}
+
+function bothOf(one: Seen, other: Seen): Seen {
+  const joined = (field: keyof Seen): string => [one[field], ...other[field].split(' ')].sort().join(' ');
+  return { forms: joined('forms'), bytes: joined('bytes') };
 }
 
 function hashOf(content: Buffer | string): string {

@@ -54,6 +54,8 @@ export interface CollectionReport {
    * them.
    */
   readonly changing: number;
+  /** The same but for values that the target keeps in a form of its own. No difference. */
+  readonly canonical: number;
   /** Differed at first and were the same when looked at again: changes on their way. */
   readonly settled: number;
 }

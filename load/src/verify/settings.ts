@@ -55,7 +55,7 @@ export function newVerifyStats(): VerifyStats {
 
 export interface VerifyDeps {
   readonly source: MongoConnection;
-  readonly target: Pick<Target, 'progress' | 'reader'>;
+  readonly target: Pick<Target, 'profile' | 'progress' | 'reader'>;
   readonly filter: NamespaceFilter;
   /** The load that fills the target, and may be running. Null where none is known. */
   readonly load: LoadWatch | null;

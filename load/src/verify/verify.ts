@@ -22,6 +22,7 @@ import {
   type StructureDifference,
   type VerifyReport,
 } from './report.ts';
+import { type Sameness, samenessBy } from './sameness.ts';
 import { scopeOf } from './scope.ts';
 import { VERIFY_DEFAULTS, type VerifyDeps, type VerifySettings } from './settings.ts';
 
@@ -58,6 +59,7 @@ class Verification {
   readonly #deps: VerifyDeps;
   readonly #pair: Pair;
   readonly #queue: PQueue;
+  readonly #sameness: Sameness;
   readonly #rechecker: Rechecker;
   readonly #tallies = new Map<string, Tally>();
   /** Capped collections whose documents differed at first: perhaps only their order does. */
@@ -70,8 +72,11 @@ class Verification {
     this.#deps = deps;
     this.#pair = { source: new ConnectionReader(deps.source), target: deps.target.reader };
     this.#queue = new PQueue({ concurrency: settings.concurrency });
+    this.#sameness = samenessBy(deps.target.profile.canonical);
     const rechecked = { ...settings, limitMs: settings.recheckLimitMs };
-    this.#rechecker = new Rechecker(rechecked, { ...this.#pair, load: deps.load, signal: deps.signal });
+    const { load, signal } = deps;
+    const sameness = this.#sameness;
+    this.#rechecker = new Rechecker(rechecked, { ...this.#pair, load, sameness, signal });
   }
 
   async run(): Promise<Pick<VerifyReport, 'scope' | 'collections' | 'structure' | 'differences'>> {
@@ -139,11 +144,13 @@ class Verification {
       range,
       notBefore: this.#notBefore,
       natural: capped,
+      sameness: this.#sameness,
       signal,
-      onProgress: ({ sourceDocuments, targetDocuments, bytes }) => {
+      onProgress: ({ sourceDocuments, targetDocuments, bytes, canonical }) => {
         tally.sourceDocuments += sourceDocuments;
         tally.targetDocuments += targetDocuments;
         tally.bytes += bytes;
+        tally.canonical += canonical;
         stats.documents += sourceDocuments;
         stats.bytes += bytes;
       },
@@ -214,6 +221,7 @@ class Verification {
         range: { lower: null, upper: null },
         notBefore: this.#notBefore,
         natural: true,
+        sameness: this.#sameness,
         signal: this.#deps.signal,
         onProgress: () => undefined,
         onSuspects: async ({ length }) => {
@@ -244,7 +252,15 @@ class Verification {
     let tally = this.#tallies.get(namespace);
     if (!tally) {
       const counts = { sourceDocuments: 0, targetDocuments: 0, bytes: 0 };
-      const found = { missing: 0, extra: 0, different: 0, duplicates: 0, changing: 0, settled: 0 };
+      const found = {
+        missing: 0,
+        extra: 0,
+        different: 0,
+        duplicates: 0,
+        changing: 0,
+        canonical: 0,
+        settled: 0,
+      };
       tally = { namespace, ...counts, ...found };
       this.#tallies.set(namespace, tally);
     }

@@ -1,4 +1,5 @@
 import { openTarget } from '@waybill/load/target/open/open-target';
+import type { TargetProfile } from '@waybill/load/target/profiles/profile';
 import type { VerifyReport } from '@waybill/load/verify/report';
 import { newVerifyStats, type VerifySettings } from '@waybill/load/verify/settings';
 import { runVerify } from '@waybill/load/verify/verify';
@@ -16,12 +17,20 @@ export async function verify(
   servers: { readonly source: { readonly uri: string }; readonly target: { readonly uri: string } },
   include: readonly string[],
   settings: Partial<VerifySettings> = {},
+  /** Another profile than the target's own: its forms of values. */
+  profile?: TargetProfile,
 ): Promise<VerifyReport> {
   await using source = await connect(servers.source.uri, { role: 'source' });
   await using target = await connect(servers.target.uri, { role: 'target' });
   const filter = new NamespaceFilter({ include });
   const { signal } = new AbortController();
-  const deps = { source, target: openTarget(target), filter, load: null, stats: newVerifyStats(), signal };
+  const opened = openTarget(target);
+  const compared = {
+    reader: opened.reader,
+    profile: profile ?? opened.profile,
+    progress: (database: string) => opened.progress(database),
+  };
+  const deps = { source, target: compared, filter, load: null, stats: newVerifyStats(), signal };
   return await runVerify({ settleMs: 200, ...settings }, deps);
 }
 

@@ -27,4 +27,6 @@ export const FERRETDB: TargetProfile = {
       },
     },
   },
+  // The same page of version 1.
+  canonical: { ...GENERIC.canonical, negativeZero: true },
 };

@@ -82,4 +82,6 @@ export const FIRESTORE: TargetProfile = {
     },
     collections: { bytes: 1500, refusesReserved: true, refusesDollar: true, refusesSystem: true },
   },
+  // 2.3, and fact 4.
+  canonical: { ...GENERIC.canonical, nan: true, decimalSpecials: true, regexOptions: true },
 };

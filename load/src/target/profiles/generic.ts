@@ -39,4 +39,6 @@ export const GENERIC: TargetProfile = {
     buildsIndexesTogether: false,
   },
   documents: ANY_DOCUMENT,
+  // 6.5: nobody says that such a server can be told to keep it.
+  canonical: { emptyTimestamps: true },
 };

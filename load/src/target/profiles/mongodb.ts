@@ -39,4 +39,5 @@ export const MONGODB: TargetProfile = {
     buildsIndexesTogether: true,
   },
   documents: ANY_DOCUMENT,
+  canonical: null,
 };

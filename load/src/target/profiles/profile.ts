@@ -6,6 +6,7 @@
  * A fact that is known but not sure is no fact here: it is found by a probe, or not relied on.
  */
 import type { Abilities } from '../rules/abilities.ts';
+import type { CanonicalRules } from '../rules/canonical.ts';
 import type { ConnectionRules } from '../rules/connection.ts';
 import type { DocumentSection } from '../rules/documents.ts';
 import type { Limits } from '../rules/limits.ts';
@@ -36,4 +37,5 @@ export interface TargetProfile {
   readonly limits: Limits;
   readonly abilities: Abilities;
   readonly documents: DocumentSection;
+  readonly canonical: CanonicalRules | null;
 }
