@@ -18,6 +18,7 @@ const server = (version: string, wireVersion: number): ServerInfo => ({
   maxBsonObjectSize: 16 << 20,
   maxMessageSizeBytes: 48_000_000,
   maxWriteBatchSize: 100_000,
+  hasSessions: true,
   fields: new Set<string>(),
 });
 

@@ -11,6 +11,8 @@ export interface ClusterOptions {
   readonly shards?: number;
   /** For each of its `mongod`. */
   readonly args?: readonly string[];
+  /** For its mongos. */
+  readonly routerArgs?: readonly string[];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -26,7 +28,7 @@ const OPLOG_MB = 100;
 
 /** A sharded cluster: config server, shards, one mongos. Errors: SERVER_UNAVAILABLE. */
 export async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
-  const { binary, shards = 2, args = [], signal } = options;
+  const { binary, shards = 2, args = [], routerArgs = [], signal } = options;
   const mongos = await findMongos(binary, options);
   const processes: ServerProcess[] = [];
   const stop = async (): Promise<void> => {
@@ -55,7 +57,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       binary: mongos,
       name: 'mongos',
       signal,
-      args: (_folder, port) => [...mongoAddress(port), '--configdb', config],
+      args: (_folder, port) => [...mongoAddress(port), '--configdb', config, ...routerArgs],
     });
     processes.push(router);
     await addShards(router.port, members);

@@ -23,7 +23,8 @@ export class ConnectionReader implements DocumentReader {
 
   constructor(connection: MongoConnection) {
     const { topology } = connection.server;
-    this.mayRepeatIds = topology === 'sharded';
+    // A load balancer stands before the routers of a sharded cluster.
+    this.mayRepeatIds = topology === 'sharded' || topology === 'loadBalanced';
     this.#connection = connection;
     this.#readConcern = topology === 'standalone' ? null : 'majority';
   }

@@ -1,7 +1,8 @@
 /** Every kind of server that can be had here keeps the contract of a target. */
 import type { RunningCluster } from '@waybill/demo/servers/cluster';
 import type { RunningServer } from '@waybill/demo/servers/start';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { freePort, type LoadBalancer, startLoadBalancer } from '../support/load-balancer.ts';
 import { describeWithServer, startServer, startShardedCluster } from '../support/servers.ts';
 import { targetContract } from '../support/target/contract/contract.ts';
 
@@ -21,11 +22,22 @@ await describeWithServer(
 
 await describeWithServer('a sharded cluster', () => {
   let cluster: RunningCluster;
+  let balancer: LoadBalancer;
   beforeAll(async () => {
-    cluster = await startShardedCluster();
+    const port = await freePort();
+    cluster = await startShardedCluster(['--setParameter', `loadBalancerPort=${port}`]);
+    balancer = await startLoadBalancer(port);
   });
-  afterAll(() => cluster?.stop());
-  targetContract(() => cluster.uri, { ...ALL, fences: false });
+  afterAll(async () => {
+    await balancer?.[Symbol.asyncDispose]();
+    await cluster?.stop();
+  });
+  describe('by itself', () => {
+    targetContract(() => cluster.uri, { ...ALL, fences: false });
+  });
+  describe('behind a load balancer', () => {
+    targetContract(() => balancer.uri, { ...ALL, fences: false });
+  });
 });
 
 await describeWithServer('a server without a replica set', () => {

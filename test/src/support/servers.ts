@@ -41,8 +41,8 @@ export async function startServer(
 const NOOPS = ['--setParameter', 'periodicNoopIntervalSecs=1'];
 
 /** A sharded cluster of the test's own: two shards of one node each behind one mongos. */
-export async function startShardedCluster(): Promise<RunningCluster> {
-  return startCluster({ binary: await binaryOf('current'), args: NOOPS, log });
+export async function startShardedCluster(routerArgs: readonly string[] = []): Promise<RunningCluster> {
+  return startCluster({ binary: await binaryOf('current'), args: NOOPS, routerArgs, log });
 }
 
 /**

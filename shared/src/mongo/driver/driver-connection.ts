@@ -86,10 +86,11 @@ export class DriverConnection implements MongoConnection {
    * send the first question to the old primary.
    */
   async identify(signal: AbortSignal | undefined): Promise<void> {
-    const { serverSelectionTimeoutMS, directConnection: isDirect } = this.#client.options;
+    const { serverSelectionTimeoutMS, directConnection: isDirect, loadBalanced } = this.#client.options;
+    const run = (command: Record<string, unknown>) => this.command('admin', command, { signal });
     const until = performance.now() + serverSelectionTimeoutMS;
     for (;;) {
-      const server = await readServerInfo((command) => this.command('admin', command, { signal }));
+      const server = await readServerInfo(run, loadBalanced === true);
       this.#server = server;
       if (server.isWritable) return;
       const isElecting = server.setName !== null && (!isDirect || server.primary === null);
@@ -145,7 +146,7 @@ export class DriverConnection implements MongoConnection {
       const sent = (session?.client ?? this.#client).db(database).command(this.#encode(command), {
         ...COMMAND_OPTIONS,
         readPreference: mode,
-        ...(session && { session: session.handle }),
+        ...(session && this.server.hasSessions && { session: session.handle }),
         // On an abort, the driver gives the socket up, so no late reply meets the next command.
         ...(signal && { signal }),
       } as object);

@@ -18,6 +18,8 @@ export interface ServerInfo {
   readonly maxBsonObjectSize: number;
   readonly maxMessageSizeBytes: number;
   readonly maxWriteBatchSize: number;
+  /** It knows logical sessions. */
+  readonly hasSessions: boolean;
   /**
    * Names of all fields of its hello and buildInfo, and of the documents in them, as
    * `hello.internal` and `buildInfo.openssl.running`: they tell other servers from MongoDB's.
@@ -27,7 +29,8 @@ export interface ServerInfo {
 
 type RunAdmin = (command: Record<string, unknown>) => Promise<CommandReply>;
 
-export async function readServerInfo(run: RunAdmin): Promise<ServerInfo> {
+/** Behind a load balancer, only the driver's own hello says what is there. */
+export async function readServerInfo(run: RunAdmin, isLoadBalanced: boolean): Promise<ServerInfo> {
   const hello = await readHello(run);
   const build = await run({ buildInfo: 1 });
   const version = replyText(build, 'version') ?? '0.0.0';
@@ -38,13 +41,14 @@ export async function readServerInfo(run: RunAdmin): Promise<ServerInfo> {
       ? build.versionArray.map(Number)
       : versionNumbers(version),
     wireVersion: replyNumber(hello, 'maxWireVersion') ?? 0,
-    topology: topologyOf(hello, setName),
+    topology: isLoadBalanced ? 'loadBalanced' : topologyOf(hello, setName),
     setName,
     isWritable: (hello.isWritablePrimary ?? hello.ismaster) !== false,
     primary: replyText(hello, 'primary') ?? null,
     maxBsonObjectSize: replyNumber(hello, 'maxBsonObjectSize') ?? 16 * 1024 * 1024,
     maxMessageSizeBytes: replyNumber(hello, 'maxMessageSizeBytes') ?? 48_000_000,
     maxWriteBatchSize: replyNumber(hello, 'maxWriteBatchSize') ?? 100_000,
+    hasSessions: isLoadBalanced || replyNumber(hello, 'logicalSessionTimeoutMinutes') !== undefined,
     fields: new Set([...fieldNames('hello', hello), ...fieldNames('buildInfo', build)]),
   };
 }
@@ -78,7 +82,7 @@ async function readHello(run: RunAdmin): Promise<CommandReply> {
 function topologyOf(hello: CommandReply, setName: string | null): Topology {
   if (hello.msg === 'isdbgrid') return 'sharded';
   if (setName !== null) return 'replicaSet';
-  return hello.serviceId === undefined ? 'standalone' : 'loadBalanced';
+  return 'standalone';
 }
 
 function versionNumbers(version: string): number[] {

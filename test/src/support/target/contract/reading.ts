@@ -37,6 +37,13 @@ export function readingContract(uri: () => string, { hasTime }: Expected): void 
     expect(await reader.duplicateIds(namespace, documents.map(documentId), signal)).toEqual([]);
   });
 
+  it('reads on where one reply ends', async () => {
+    await using scene = await Scene.open(uri());
+    const documents = Array.from({ length: 500 }, (_, id) => thing(id));
+    await scene.write('insert', 'things', documents);
+    expect(await scene.stored('things')).toEqual(documents);
+  });
+
   it('lists what a filter has in', async () => {
     await using scene = await Scene.open(uri());
     await scene.write('insert', 'things', [thing(1)]);
