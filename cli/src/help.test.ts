@@ -66,6 +66,7 @@ function shownOptions(text: string): Shown[] {
 const FORMS = {
   size: 'size',
   duration: 'duration',
+  rate: 'rate',
   integer: 'number',
   list: 'list',
   string: 'text',

@@ -25,6 +25,7 @@ const FORMS: Readonly<Record<OptionType, string>> = {
   integer: 'number',
   size: 'size',
   duration: 'duration',
+  rate: 'rate',
   boolean: '',
   list: 'list',
   enum: '',

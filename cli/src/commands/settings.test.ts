@@ -81,6 +81,7 @@ describe('settings', () => {
       'allow-drop': true,
       'progress-database': 'p',
       workers: '9',
+      'max-write-rate': '700',
       'idle-poll': '4s',
       'batch-records': '10',
       'batch-size': '1MiB',
@@ -100,7 +101,7 @@ describe('settings', () => {
     expect(namesOf(loadSettings(given, { until: null }), LOAD_DEFAULTS)).toEqual(
       shared(LOAD_DEFAULTS, 'include', 'exclude', 'until', 'waitForStream'),
     );
-    expect(shared(CAPTURE_DEFAULTS).length + shared(LOAD_DEFAULTS).length).toBe(35);
+    expect(shared(CAPTURE_DEFAULTS).length + shared(LOAD_DEFAULTS).length).toBe(36);
   });
 
   it('refuse a codec that the format has not', () => {

@@ -29,6 +29,24 @@ describe('activity', () => {
     expect(activityFields(activity)).toMatchObject({ documents: 1000, etaSeconds: 15 });
   });
 
+  it('tells what holds a load back, and nothing where nothing does', () => {
+    const stats = createLoadStats();
+    stats.phase = 'changes';
+    const meter = new ActivityMeter(stats);
+    stats.pace.atOnce = stats.pace.atOnceMost = 6;
+    expect(activityLine(meter.sample(0), wide)).toBe('load     changes   0 changes at 0/s');
+    expect(activityFields(meter.sample(0))).not.toHaveProperty('batchesAtOnce');
+    Object.assign(stats.pace, { atOnce: 2, documentsPerSecond: 5000, pushBacks: 3 });
+    expect(activityLine(meter.sample(0), wide)).toBe(
+      'load     changes   0 changes at 0/s  limit 5000/s  2 of 6 batches at once',
+    );
+    expect(activityFields(meter.sample(0))).toMatchObject({
+      limitDocumentsPerSecond: 5000,
+      batchesAtOnce: 2,
+      pushBacks: 3,
+    });
+  });
+
   it('counts neither rate nor time left from what an earlier run copied', () => {
     const stats = createCaptureStats();
     const meter = new ActivityMeter(stats);

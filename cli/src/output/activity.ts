@@ -1,6 +1,7 @@
 /**
  * What a run's stats say at one moment. Progress lines on a terminal and log lines show it. Pure.
  */
+import { formatRateLimit } from '@waybill/load/rate/limit';
 import type { LogFields } from '@waybill/shared/base/logger';
 import { lagSeconds } from '@waybill/shared/base/metrics';
 import { formatClusterTime } from '@waybill/shared/base/position';
@@ -8,6 +9,7 @@ import {
   bucketAwayMs,
   type CaptureStats,
   type LoadStats,
+  type Pace,
   type Totals,
   totals,
 } from '@waybill/shared/base/stats';
@@ -31,6 +33,8 @@ export interface Activity {
   readonly bucketAwayMs: number | null;
   readonly watermark: string | null;
   readonly indexes: { readonly built: number; readonly total: number } | null;
+  /** Null for a capture, and before the load has begun to write. */
+  readonly pace: Readonly<Pace> | null;
 }
 
 /** Samples the stats of one run and keeps what rates need. */
@@ -75,6 +79,7 @@ export class ActivityMeter {
         stats.kind === 'load' && stats.indexesTotal > 0
           ? { built: stats.indexesBuilt, total: stats.indexesTotal }
           : null,
+      pace: stats.kind === 'load' && stats.pace.atOnceMost > 0 ? stats.pace : null,
     };
   }
 }
@@ -121,9 +126,33 @@ function facts(activity: Activity, form: Form, bar: LineForm['bar']): string[] {
       form.changes === 'all' ? `${formatCount(activity.changes)} changes at ${rate}` : `changes ${rate}`,
     );
   }
+  parts.push(...paceFacts(activity));
   if (activity.bucketAwayMs !== null) parts.push(`no bucket for ${formatDuration(activity.bucketAwayMs)}`);
   if (activity.lagSeconds !== null) parts.push(`lag ${activity.lagSeconds} s`);
   return parts;
+}
+
+/** Nothing where nothing holds the load back. */
+function paceFacts({ pace }: Activity): string[] {
+  if (pace === null) return [];
+  const parts: string[] = [];
+  const limit = formatRateLimit({ documents: pace.documentsPerSecond, bytes: pace.bytesPerSecond });
+  if (limit !== 'none') parts.push(`limit ${limit}`);
+  if (pace.atOnce < pace.atOnceMost) parts.push(`${pace.atOnce} of ${pace.atOnceMost} batches at once`);
+  return parts;
+}
+
+/** Only what says something. */
+function paceFields(pace: Readonly<Pace>): LogFields {
+  const { documentsPerSecond, bytesPerSecond, rampPerSecond, pushBacks, waitedMs } = pace;
+  return {
+    ...(documentsPerSecond === null ? {} : { limitDocumentsPerSecond: documentsPerSecond }),
+    ...(bytesPerSecond === null ? {} : { limitBytesPerSecond: bytesPerSecond }),
+    ...(rampPerSecond === null ? {} : { rampDocumentsPerSecond: Math.round(rampPerSecond) }),
+    ...(pace.atOnce === pace.atOnceMost ? {} : { batchesAtOnce: pace.atOnce }),
+    ...(pushBacks === 0 ? {} : { pushBacks }),
+    ...(waitedMs === 0 ? {} : { heldSeconds: Math.round(waitedMs / 1000) }),
+  };
 }
 
 function snapshotFacts(activity: Activity, form: Form, bar: LineForm['bar']): string[] {
@@ -156,6 +185,7 @@ export function activityFields(activity: Activity): LogFields {
     ...(activity.indexes === null
       ? {}
       : { indexes: activity.indexes.built, indexesTotal: activity.indexes.total }),
+    ...(activity.pace === null ? {} : paceFields(activity.pace)),
     changes: activity.changes,
     changesPerSecond: Math.round(activity.changesPerSecond),
     ...(activity.bucketAwayMs === null

@@ -117,7 +117,7 @@ export class StatementSender {
   ): Promise<WriteResult> {
     for (;;) {
       try {
-        return await this.#send(kind, scope, batch);
+        return await this.#send(retries, kind, scope, batch);
       } catch (error) {
         await retries.failed(error);
       }
@@ -176,6 +176,7 @@ export class StatementSender {
 
   /** Sends one command, or several smaller ones where it is too large for the server. */
   async #send(
+    retries: Retries,
     kind: StatementKind,
     scope: WriteScope,
     statements: readonly Uint8Array[],
@@ -184,14 +185,17 @@ export class StatementSender {
     const bytes = statements.reduce((sum, { length }) => sum + length, 0);
     const size = { namespace: scope.namespace, documents: statements.length, bytes };
     try {
-      return await gate.pass(size, () => this.#sendNow(kind, scope, statements));
+      return await gate.pass(size, (waitedMs) => {
+        retries.waited(waitedMs);
+        return this.#sendNow(kind, scope, statements);
+      });
     } catch (error) {
       if (!isTooLarge(error)) throw error;
       if (statements.length === 1) return { n: 0, failures: [asStatementFailure(error)] };
     }
     const half = Math.ceil(statements.length / 2);
-    const first = await this.#send(kind, scope, statements.slice(0, half));
-    const second = await this.#send(kind, scope, statements.slice(half));
+    const first = await this.#send(retries, kind, scope, statements.slice(0, half));
+    const second = await this.#send(retries, kind, scope, statements.slice(half));
     const later = second.failures.map((failure) => ({ ...failure, index: failure.index + half }));
     return { n: first.n + second.n, failures: [...first.failures, ...later] };
   }

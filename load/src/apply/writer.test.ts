@@ -4,6 +4,7 @@ import { createLoadStats } from '@waybill/shared/base/stats';
 import { buildDocument, int32 } from '@waybill/shared/bson/build';
 import { describe, expect, it } from 'vitest';
 import { Gate } from '../rate/gate.ts';
+import { NO_RAMP } from '../target/rules/rate.ts';
 import type { LoadTarget, StatementFailure, WriteBatch, WriteResult } from '../target/target.ts';
 import type { Origin, Write } from './batch.ts';
 import { Writer } from './writer.ts';
@@ -33,12 +34,13 @@ function writerTo(refuse: (batch: WriteBatch, index: number) => Partial<Statemen
     },
   };
   const { signal } = new AbortController();
+  const stats = createLoadStats();
   const writer = new Writer({
     target: target as unknown as LoadTarget,
     ownership: { held: async () => undefined, tag: { load: 'default', epoch: 1 } },
     indexes: { free: async () => false, setAside: async () => 'none' },
-    gate: new Gate({ workers: 6, logger: silentLogger, signal }),
-    stats: createLoadStats(),
+    gate: new Gate({ workers: 6, rules: NO_RAMP, pace: stats.pace, logger: silentLogger, signal }),
+    stats,
     metrics: createMetrics(),
     logger: silentLogger,
     signal,

@@ -18,6 +18,7 @@ import { timeOf } from '@waybill/shared/manifest/position';
 import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { DocumentWriter } from '../apply/writer.ts';
 import { type BarrierProgress, isBehind, type LaneCursor, type Progress } from '../progress/progress.ts';
+import type { Gate } from '../rate/gate.ts';
 import type { LoadSettings, Moment } from '../settings/load-settings.ts';
 import { feed } from '../source/feed.ts';
 import { attempt, type StructureContext } from '../structure/context.ts';
@@ -39,6 +40,7 @@ export interface ChangesDeps {
   readonly writer: DocumentWriter;
   readonly onRefused: RefusalPolicy;
   readonly progress: Progress;
+  readonly gate: Pick<Gate, 'endWith'>;
   readonly settings: LoadSettings;
   readonly onReadAgain: RetryOptions['onRetry'];
   readonly signal: AbortSignal;
@@ -117,6 +119,7 @@ class ChangesPhase {
       onOpenImages: (documents) => this.#tellOpenImages(documents),
       signal: this.#end.signal,
     });
+    deps.gate.endWith(this.#pipeline.signal);
   }
 
   get endedBy(): Mark['kind'] | null {

@@ -1,22 +1,18 @@
 /**
- * How many batches may be under way at once: additive increase, multiplicative decrease. Pure.
- *
- * A push back halves the number. Batches that were under way then say nothing new, so they do not
- * halve it again: a burst of push backs counts once. Each full round of batches that went well
- * allows one more, up to what the operator allows.
+ * How many batches may be under way at once: additive increase, multiplicative decrease. A push
+ * back halves the number, once per burst. Each full round of batches that went well allows one
+ * more, up to what the operator allows. Pure.
  */
+import { Bursts } from './bursts.ts';
+
 export class Concurrency {
-  readonly #most: number;
+  readonly most: number;
+  readonly #bursts = new Bursts();
   #limit: number;
-  #underWay = 0;
   #wentWell = 0;
-  /** Counts decreases. */
-  #round = 0;
-  /** Batches under way that began before the last decrease. */
-  #earlier = 0;
 
   constructor(most: number) {
-    this.#most = most;
+    this.most = most;
     this.#limit = most;
   }
 
@@ -24,41 +20,26 @@ export class Concurrency {
     return this.#limit;
   }
 
-  get most(): number {
-    return this.#most;
-  }
-
   hasRoom(): boolean {
-    return this.#underWay < this.#limit;
+    return this.#bursts.underWay < this.#limit;
   }
 
   /** Returns the round, for {@link end}. */
   begin(): number {
-    this.#underWay++;
-    return this.#round;
+    return this.#bursts.begin();
   }
 
   end(round: number, wentWell: boolean): void {
-    this.#underWay--;
-    if (round !== this.#round) {
-      // The rounds before the last decrease are all one.
-      this.#earlier = Math.max(0, this.#earlier - 1);
-      return;
-    }
-    if (!wentWell || this.#limit === this.#most) return;
+    const isOfNow = this.#bursts.end(round);
+    if (!isOfNow || !wentWell || this.#limit === this.most) return;
     this.#wentWell++;
     if (this.#wentWell < this.#limit) return;
     this.#limit++;
     this.#wentWell = 0;
   }
 
-  /** False where this burst has been counted. */
-  decrease(): boolean {
+  decrease(): void {
     this.#wentWell = 0;
-    if (this.#earlier > 0) return false;
-    this.#round++;
-    this.#earlier = this.#underWay;
-    this.#limit = Math.max(1, Math.floor(this.#limit / 2));
-    return true;
+    if (this.#bursts.counts()) this.#limit = Math.max(1, Math.floor(this.#limit / 2));
   }
 }

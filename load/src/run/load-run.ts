@@ -11,6 +11,7 @@ import { Writer } from '../apply/writer.ts';
 import { type LoadedProgress, Progress, slowest } from '../progress/progress.ts';
 import { assertStreamGoesOn } from '../progress/stream-goes-on.ts';
 import { Gate } from '../rate/gate.ts';
+import { parseRateLimit } from '../rate/limit.ts';
 import { filterEvidence, filterText, takesOf } from '../settings/load-filter.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 import { type Blocked, blockedIn } from '../structure/blocked.ts';
@@ -85,10 +86,16 @@ function openTools({ settings, deps, structure, target, ownership, milestones }:
     ...structure,
     recordHeldBack: (index) => milestones.recordHeldBack(index),
   });
-  const gate = new Gate({ ...deps, workers: settings.workers });
+  const gate = new Gate({
+    ...deps,
+    workers: settings.workers,
+    rules: deps.target.profile.rate,
+    pace: deps.stats.pace,
+  });
+  if (settings.maxWriteRate !== null) gate.setLimit(parseRateLimit(settings.maxWriteRate));
   const unchecked = new Writer({ ...deps, target, ownership, indexes: restored, gate });
   const writer = checkedWriter(unchecked, target.documentRules);
-  return { restored, writer, onRefused: deps.onRefused ?? stopAtRefusal };
+  return { gate, restored, writer, onRefused: deps.onRefused ?? stopAtRefusal };
 }
 
 /** Once the load has written something, the bucket and the target must still hold it. */

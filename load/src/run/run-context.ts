@@ -7,6 +7,7 @@ import type { DocumentWriter } from '../apply/writer.ts';
 import type { LoadLog } from '../progress/load-log.ts';
 import type { Ownership } from '../progress/ownership.ts';
 import type { Progress } from '../progress/progress.ts';
+import type { Gate } from '../rate/gate.ts';
 import type { LoadFilter } from '../settings/load-filter.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 import type { StructureContext } from '../structure/context.ts';
@@ -40,6 +41,7 @@ export interface RunContext extends Taken {
 
 /** What documents are written with. */
 export interface WriteTools {
+  readonly gate: Gate;
   readonly restored: RestoredIndexes;
   readonly writer: DocumentWriter;
   readonly onRefused: RefusalPolicy;

@@ -29,13 +29,14 @@ async function apply(
   tools: WriteTools,
   { cursors, finished }: LoadedProgress,
 ): Promise<LaneCursor> {
-  const { writer, onRefused } = tools;
+  const { gate, writer, onRefused } = tools;
   const { bucket, stats, logger, onReadAgain, signal } = deps;
   stats.phase = 'snapshot';
   const { changesAfter, ...counts } = await applySnapshot({
     bucket,
     streamPrefix,
     structure,
+    gate,
     writer,
     onRefused,
     progress,

@@ -47,6 +47,8 @@ export interface LoadSettings {
   readonly progressDatabase: string | null;
   /** Write commands in flight at once. */
   readonly workers: number;
+  /** {@link parseRateLimit}. Null: no limit. What `waybill control` has set comes before it. */
+  readonly maxWriteRate: string | null;
   /** Snapshot segments read at once. Memory holds each of them, compressed, while it is applied. */
   readonly openSegments: number;
   readonly snapshotBatchDocuments: number;
@@ -92,6 +94,7 @@ export const LOAD_DEFAULTS = {
   allowDrop: false,
   progressDatabase: null,
   workers: 6,
+  maxWriteRate: null,
   openSegments: 2,
   snapshotBatchDocuments: 1000,
   snapshotBatchBytes: 2 * MEBIBYTE,

@@ -21,6 +21,8 @@ export interface ApplySegmentDeps {
   readonly stats: LoadStats;
   /** Called before a segment is fetched once more. */
   readonly onReadAgain: RetryOptions['onRetry'];
+  /** Called when a batch fails: those that wait for their turn need not go any more. */
+  readonly fail: (error: unknown) => void;
   readonly signal: AbortSignal;
 }
 
@@ -131,6 +133,7 @@ class SegmentBatches {
       progress.bytes += bytes;
     } catch (error) {
       this.#failure ??= { error };
+      this.#deps.fail(error);
     }
   }
 }

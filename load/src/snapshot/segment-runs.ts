@@ -8,6 +8,7 @@ import { segmentReads } from '@waybill/shared/segment/read/fetch-segment';
 import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { DocumentWriter } from '../apply/writer.ts';
 import type { Progress } from '../progress/progress.ts';
+import type { Gate } from '../rate/gate.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 import { attempt, type StructureContext } from '../structure/context.ts';
 import { isCapped } from '../structure/options.ts';
@@ -21,6 +22,7 @@ export interface SegmentRunsDeps {
   readonly writer: DocumentWriter;
   readonly onRefused: RefusalPolicy;
   readonly progress: Progress;
+  readonly gate: Pick<Gate, 'endWith'>;
   readonly settings: LoadSettings;
   readonly onReadAgain: RetryOptions['onRetry'];
   readonly signal: AbortSignal;
@@ -45,6 +47,7 @@ export class SegmentRuns {
     this.#deps = deps;
     this.#inventory = inventory;
     this.#abort = new LinkedAbort(deps.signal);
+    deps.gate.endWith(this.#abort.signal);
     const bytes = deps.settings.readAheadBytes;
     this.#ahead = new ReadAhead(deps.bucket, { bytes, signal: this.#abort.signal });
   }
@@ -79,10 +82,7 @@ export class SegmentRuns {
     const inOrder = this.#inventory.isCapped(namespace);
     const before = inOrder ? this.#tails.get(namespace) : undefined;
     const running: Promise<void> = this.#load(entry, inOrder, before)
-      .catch((error: unknown) => {
-        this.#failure ??= { error };
-        this.#abort.abort();
-      })
+      .catch((error: unknown) => this.#fail(error))
       .finally(() => {
         this.#running.delete(running);
         this.#taken -= share;
@@ -90,6 +90,11 @@ export class SegmentRuns {
     this.#running.add(running);
     this.#taken += share;
     if (inOrder) this.#tails.set(namespace, running);
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#abort.abort();
   }
 
   /** The segment's share of all that may be under way at once. */
@@ -115,6 +120,7 @@ export class SegmentRuns {
         settings,
         stats: structure.stats,
         onReadAgain,
+        fail: (error) => this.#fail(error),
         signal: this.signal,
       },
       entry,

@@ -39,6 +39,20 @@ describe('metrics', () => {
   });
 });
 
+it('shows the limit of a load while it has one', async () => {
+  const metrics = createMetrics();
+  const load = createLoadStats();
+  observeLoad(metrics, load);
+  expect(await metrics.render()).not.toMatch(/^waybill_load_(write_limit|batches_at_once)\b/m);
+  Object.assign(load.pace, { atOnce: 3, atOnceMost: 6, documentsPerSecond: 5000, waitedMs: 1500 });
+  const limited = await metrics.render();
+  expect(limited).toMatch(/^waybill_load_write_limit\{of="documents"\} 5000$/m);
+  expect(limited).toMatch(/^waybill_load_batches_at_once 3$/m);
+  expect(limited).toMatch(/^waybill_load_held_seconds_total 1.5$/m);
+  load.pace.documentsPerSecond = null;
+  expect(await metrics.render()).not.toMatch(/^waybill_load_write_limit\b/m);
+});
+
 describe('totals', () => {
   it('never says more than all, nor less than all of what is done', () => {
     const stats = createLoadStats();

@@ -5,7 +5,14 @@
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type ClusterTime, clusterTimeSeconds } from './position.ts';
-import { bucketAwayMs, type CaptureStats, type LoadStats, type RunStats, totals } from './stats.ts';
+import {
+  bucketAwayMs,
+  type CaptureStats,
+  type LoadStats,
+  type Pace,
+  type RunStats,
+  totals,
+} from './stats.ts';
 
 interface MetricEntry {
   readonly type: 'counter' | 'gauge' | 'histogram';
@@ -115,6 +122,36 @@ export const METRICS = {
     help: 'Indexes of the stream, by state.',
     labels: ['state'],
   }),
+  loadAtOnce: entry({
+    type: 'gauge',
+    name: 'waybill_load_batches_at_once',
+    help: 'Batches that may be under way to the target at once; fewer after push back.',
+    labels: [],
+  }),
+  loadLimit: entry({
+    type: 'gauge',
+    name: 'waybill_load_write_limit',
+    help: "What the load may write in a second: documents and bytes by the operator's limit, ramp in documents by that of the target. Absent without one.",
+    labels: ['of'],
+  }),
+  loadPushBacks: entry({
+    type: 'counter',
+    name: 'waybill_load_push_backs_total',
+    help: 'Times that the target asked this process for fewer writes.',
+    labels: [],
+  }),
+  loadHeld: entry({
+    type: 'counter',
+    name: 'waybill_load_held_batches_total',
+    help: 'Batches of this process that waited for a limit or the ramp.',
+    labels: [],
+  }),
+  loadHeldTime: entry({
+    type: 'counter',
+    name: 'waybill_load_held_seconds_total',
+    help: 'How long they waited, added up.',
+    labels: [],
+  }),
   retries: entry({
     type: 'counter',
     name: 'waybill_retries_total',
@@ -184,10 +221,23 @@ export function observeLoad(metrics: Metrics, stats: LoadStats): void {
     total(metrics.bucketBytes, stats.bucketBytes, { direction: 'read' });
     metrics.loadIndexes.set({ state: 'built' }, stats.indexesBuilt);
     metrics.loadIndexes.set({ state: 'waiting' }, Math.max(0, stats.indexesTotal - stats.indexesBuilt));
+    observePace(metrics, stats.pace);
     const { watermark, streamWatermark } = stats;
     if (watermark !== null) metrics.loadAppliedWatermark.set(clusterTimeSeconds(watermark));
     setLag(metrics.loadLag, stats, streamWatermark);
   });
+}
+
+function observePace(metrics: Metrics, pace: Pace): void {
+  if (pace.atOnceMost > 0) metrics.loadAtOnce.set(pace.atOnce);
+  const limits = { documents: pace.documentsPerSecond, bytes: pace.bytesPerSecond, ramp: pace.rampPerSecond };
+  for (const [of, limit] of Object.entries(limits)) {
+    if (limit === null) metrics.loadLimit.remove({ of });
+    else metrics.loadLimit.set({ of }, limit);
+  }
+  total(metrics.loadPushBacks, pace.pushBacks);
+  total(metrics.loadHeld, pace.waits);
+  total(metrics.loadHeldTime, pace.waitedMs / 1000);
 }
 
 /** Whole seconds of cluster time from `behind` to `ahead`, never negative. */

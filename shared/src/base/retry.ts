@@ -55,8 +55,8 @@ const SYSTEM_CLOCK: RetryClock = { now: () => performance.now(), random: Math.ra
 
 /** The time within which attempts may start, shared by nested retries. */
 export class RetryBudget {
-  readonly #endsAt: number;
   readonly #clock: Pick<RetryClock, 'now'>;
+  #endsAt: number;
 
   /** `within`: the caller's budget, which this one does not outlast. */
   constructor(ms: number, within?: RetryBudget, clock: Pick<RetryClock, 'now'> = SYSTEM_CLOCK) {
@@ -68,6 +68,10 @@ export class RetryBudget {
   /** True if an attempt may start after a wait of `delayMs`. */
   allows(delayMs: number): boolean {
     return this.#clock.now() + delayMs <= this.#endsAt;
+  }
+
+  extend(ms: number): void {
+    this.#endsAt += ms;
   }
 }
 
@@ -107,6 +111,12 @@ export class Retries {
     this.#failures = 0;
     this.#budget = null;
     this.#progressAt = this.#clock.now();
+  }
+
+  /** An attempt had to wait, and was not failing meanwhile: that takes no time from the limit. */
+  waited(ms: number): void {
+    this.#progressAt += ms;
+    this.#budget?.extend(ms);
   }
 
   /** Waits before the next attempt. Throws the error if there will be none. */

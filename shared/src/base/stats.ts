@@ -62,8 +62,29 @@ export interface CaptureStats extends RunStats {
   bufferedBytes: number;
 }
 
+/** How a load holds its writes back. */
+export interface Pace {
+  /** Batches that may be under way at once: now, and at most. */
+  atOnce: number;
+  atOnceMost: number;
+  /** The operator's limit, a second; null: none. */
+  documentsPerSecond: number | null;
+  bytesPerSecond: number | null;
+  /**
+   * Documents a second that the ramp of the target allows the collection written last; null: it has
+   * no ramp.
+   */
+  rampPerSecond: number | null;
+  /** Times that the target asked for fewer writes. */
+  pushBacks: number;
+  /** Batches that a limit or the ramp held back, and for how long together. */
+  waits: number;
+  waitedMs: number;
+}
+
 export interface LoadStats extends RunStats {
   readonly kind: 'load';
+  readonly pace: Pace;
   /**
    * The watermark of the stream in the bucket, as far as it was read. Lag is this minus the load's
    * watermark.
@@ -133,6 +154,16 @@ export function createLoadStats(): LoadStats {
   return {
     ...runStats(),
     kind: 'load',
+    pace: {
+      atOnce: 0,
+      atOnceMost: 0,
+      documentsPerSecond: null,
+      bytesPerSecond: null,
+      rampPerSecond: null,
+      pushBacks: 0,
+      waits: 0,
+      waitedMs: 0,
+    },
     streamWatermark: null,
     streamSequence: 0,
     batches: 0,

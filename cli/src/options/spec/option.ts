@@ -9,6 +9,8 @@ export type OptionType =
   | 'size'
   /** Milliseconds. */
   | 'duration'
+  /** Documents and bytes a second. Stays a text. */
+  | 'rate'
   | 'boolean'
   | 'list'
   | 'enum'

@@ -1,4 +1,5 @@
 /** How the text or YAML value that somebody gave becomes a typed one. */
+import { formatRateLimit, RATE_FORM, readRateLimit } from '@waybill/load/rate/limit';
 import type { Secret } from '@waybill/shared/base/secret';
 import type { OptionSpec, OptionValue } from './option.ts';
 
@@ -24,6 +25,8 @@ export function parseValue(spec: OptionSpec, raw: unknown): Exclude<OptionValue,
       return within(spec, parseSize(raw), SIZE_FORM, (bytes) => `${bytes} bytes`);
     case 'duration':
       return within(spec, parseDuration(raw), DURATION_FORM, (ms) => `${ms}ms`);
+    case 'rate':
+      return parseRate(raw);
     case 'enum':
       return parseChoice(spec.choices ?? [], raw);
     default:
@@ -105,6 +108,12 @@ function parseWithUnit(raw: unknown, units: Readonly<Record<string, number>>): n
   if (!unit) return undefined;
   const value = Number(match[1]) * unit;
   return Number.isSafeInteger(value) ? value : undefined;
+}
+
+function parseRate(raw: unknown): string {
+  const limit = readRateLimit(String(raw));
+  if (!limit) throw new ValueError(RATE_FORM);
+  return formatRateLimit(limit);
 }
 
 function within(

@@ -56,6 +56,14 @@ export const LOAD_OPTIONS = {
     default: LOAD_DEFAULTS.workers,
     describe: 'Number of write commands in flight to the target.',
   },
+  'max-write-rate': {
+    type: 'rate',
+    group: 'Load',
+    commands: LOADING,
+    describe:
+      'The most that the load writes to the target in a second: 5000/s counts documents, 20MiB/s counts bytes, 5000/s,20MiB/s limits both. Snapshot and changes share it. Default: no limit.',
+    example: '5000/s',
+  },
   'idle-poll': {
     type: 'duration',
     group: 'Load',

@@ -11,4 +11,6 @@ export const ATLAS_FLEX: TargetProfile = {
   kind: 'atlas-flex',
   title: 'MongoDB Atlas, Flex or M0',
   recognition: { ...ATLAS.recognition, command: 'atlasSize' },
+  // Their limits of throughput show as latency.
+  rate: { ...ATLAS.rate, slowMs: 5000 },
 };

@@ -1,5 +1,6 @@
 import { ANY_CONNECTION } from '../rules/connection.ts';
 import { ANY_DOCUMENT } from '../rules/documents.ts';
+import { NO_RAMP } from '../rules/rate.ts';
 import type { TargetProfile } from './profile.ts';
 
 /**
@@ -41,4 +42,6 @@ export const GENERIC: TargetProfile = {
   documents: ANY_DOCUMENT,
   // 6.5: nobody says that such a server can be told to keep it.
   canonical: { emptyTimestamps: true },
+  // What such a server bears is not known: it is asked for less sooner.
+  rate: { ...NO_RAMP, slowMs: 5000 },
 };

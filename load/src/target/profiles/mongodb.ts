@@ -1,5 +1,6 @@
 import { ANY_CONNECTION } from '../rules/connection.ts';
 import { ANY_DOCUMENT } from '../rules/documents.ts';
+import { NO_RAMP } from '../rules/rate.ts';
 import type { TargetProfile } from './profile.ts';
 
 /**
@@ -40,4 +41,5 @@ export const MONGODB: TargetProfile = {
   },
   documents: ANY_DOCUMENT,
   canonical: null,
+  rate: NO_RAMP,
 };

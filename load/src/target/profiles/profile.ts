@@ -10,6 +10,7 @@ import type { CanonicalRules } from '../rules/canonical.ts';
 import type { ConnectionRules } from '../rules/connection.ts';
 import type { DocumentSection } from '../rules/documents.ts';
 import type { Limits } from '../rules/limits.ts';
+import type { RateRules } from '../rules/rate.ts';
 import type { Recognition } from '../rules/recognition.ts';
 
 /** As `--target-kind` names them. */
@@ -38,4 +39,5 @@ export interface TargetProfile {
   readonly abilities: Abilities;
   readonly documents: DocumentSection;
   readonly canonical: CanonicalRules | null;
+  readonly rate: RateRules;
 }

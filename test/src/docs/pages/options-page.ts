@@ -9,6 +9,7 @@ const FORMS: Readonly<Record<OptionSpec['type'], string>> = {
   integer: 'whole number',
   size: 'size: `8MiB`, `64MB`, bytes',
   duration: 'duration: `500ms`, `30s`, `5m`, `2h`',
+  rate: 'rate: `5000/s`, `20MiB/s`, both, `none`',
   boolean: 'yes or no',
   list: 'list',
   enum: '',
