@@ -21,6 +21,7 @@ function writerTo(refuse: (batch: WriteBatch, index: number) => Partial<Statemen
 } {
   const commands: WriteBatch[] = [];
   const target = {
+    profile: { errors: [] },
     capabilities: { keepsEmptyTimestamps: true, convertsToUnique: true, hidesIndexes: true },
     async write(batch: WriteBatch): Promise<WriteResult> {
       commands.push(batch);

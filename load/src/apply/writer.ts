@@ -14,7 +14,6 @@ import type { Batch, DocumentBatch, Write } from './batch.ts';
 import { type Refusal, serverRule } from './refusal.ts';
 import { type Executed, type Refused, type SenderDeps, StatementSender } from './sender.ts';
 import { putStatement } from './statements.ts';
-import { tacticFor } from './write-errors.ts';
 
 /** What became of a batch that relied on what stands on the target. */
 export interface Guessed {
@@ -113,7 +112,7 @@ export class Writer {
     const writes = [...others];
     for (const [at, each] of refused.entries()) {
       const write = batch.writes[at]!;
-      if (tacticFor('insert', each.failure) === 'replace') writes.push(write);
+      if (each.tactic === 'replace') writes.push(write);
       else refusals.push(refusal('insert', batch, write, each));
     }
     if (writes.length > 0) refusals.push(...(await this.upsert({ ...batch, writes })));
@@ -132,7 +131,7 @@ export class Writer {
     const refusals: Refusal[] = [];
     for (const each of refused) {
       const write = batch.writes[each.index]!;
-      const tactic = tacticFor('update', each.failure);
+      const { tactic } = each;
       if (tactic === 'pipeline' && (await this.#replaceByPipeline(batch, write))) continue;
       const again = tactic === 'pipeline' || tactic === 'reinsert';
       const last = again ? await this.#reinsert(batch, write) : refusal('update', batch, write, each);
@@ -177,7 +176,7 @@ function refusal(
   kind: StatementKind,
   { scope: { namespace }, origin }: Batch,
   write: Write,
-  { failure, attempts }: Omit<Refused, 'index'>,
+  { failure, attempts }: Pick<Refused, 'attempts' | 'failure'>,
 ): Refusal {
   const { id, document } = write;
   const { code, message: reason, indexName } = failure;

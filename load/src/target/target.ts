@@ -1,7 +1,7 @@
 /**
  * A kind of server that loads write to: the one seam between it and the rest. `open/open-target.ts`
  * opens it. Above it no driver type, command or error code of a server is known, but for the codes
- * of refused statements, which `apply/write-errors.ts` sorts.
+ * of failed writes, which `rules/errors.ts` sorts.
  *
  * The contract, proven for every kind of server by test/src/support/target/contract/contract.ts:
  *
@@ -17,6 +17,7 @@
  * the batch and keeps the cursor. On the measured loads w:1 gained nothing, since several batches
  * are in flight.
  */
+import type { WaybillError } from '@waybill/shared/base/errors';
 import type { RawElement } from '@waybill/shared/mongo/driver/raw-value';
 import type { ClusterIdentity } from '@waybill/shared/mongo/facts/cluster-identity';
 import type { DocumentReader } from '../reading/document-reader.ts';
@@ -172,6 +173,8 @@ export interface WriteResult {
   /** Documents inserted, matched or made, or deleted. */
   readonly n: number;
   readonly failures: readonly StatementFailure[];
+  /** Set where the write concern was not met: then none of the others is known to be durable. */
+  readonly undurable?: WaybillError;
 }
 
 /** One statement that the server refused; the others of the batch were executed. */

@@ -140,8 +140,9 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
       this.connection.command(database, { ...command, ...fields }, { session }),
     );
     const { n, writeErrors, writeConcernError } = writeOutcome(reply);
-    if (writeConcernError) throw notDurable(batch.namespace, writeConcernError);
-    return { n, failures: writeErrors.map(statementFailure) };
+    const failures = writeErrors.map(statementFailure);
+    if (!writeConcernError) return { n, failures };
+    return { n, failures, undurable: notDurable(batch.namespace, writeConcernError) };
   }
 
   /**

@@ -217,9 +217,12 @@ function rawFields(fields: Fields): Record<string, RawField> {
 }
 
 export function notDurable(what: string, failure: WriteConcernFailure): WaybillError {
+  const context = { serverCode: failure.code };
   return new WaybillError(
     'MONGO_TRANSIENT',
-    `a write to ${what} was not acknowledged by a majority: ${failure.message}`,
-    failure.transient ? {} : { kind: 'failed', hint: 'Check the members of the target replica set.' },
+    `a write to ${what} was not acknowledged by enough members: ${failure.message}`,
+    failure.transient
+      ? { context }
+      : { context, kind: 'failed', hint: 'Check the members of the target replica set.' },
   );
 }

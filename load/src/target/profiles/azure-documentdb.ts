@@ -21,4 +21,14 @@ export const AZURE_DOCUMENTDB: TargetProfile = {
   limits: { ...GENERIC.limits, statements: 500, writeMs: 120_000 },
   // 5: an _id of at most 2 KB.
   documents: { ...ANY_DOCUMENT, rules: { id: { bytes: 2048 } } },
+  errors: [
+    ...GENERIC.errors,
+    {
+      code: 'MaxTimeMSExpired',
+      of: 'command',
+      class: 'split',
+      pushesBack: true,
+      reason: "the command met the gateway's own limit of two minutes",
+    },
+  ],
 };

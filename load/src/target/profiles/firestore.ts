@@ -87,4 +87,18 @@ export const FIRESTORE: TargetProfile = {
   // A collection is spread over more servers as it is written. 500 a second is what any collection
   // takes at once.
   rate: { ramp: { startPerSecond: 500, growth: 1.5, everyMs: 60_000 }, slowMs: 5000 },
+  errors: [
+    ...GENERIC.errors,
+    {
+      code: 'BadValue',
+      text: /transaction.*(?:unknown|not found|expired|no such)|(?:unknown|no such).*transaction/i,
+      class: 'transient',
+      reason: 'the words say that a transaction is gone: the batch goes again',
+    },
+    {
+      code: 'BadValue',
+      class: 'poison',
+      reason: 'a value, a depth or an index entry that it does not take, which is no matter of time',
+    },
+  ],
 };

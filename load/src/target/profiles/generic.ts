@@ -1,5 +1,6 @@
 import { ANY_CONNECTION } from '../rules/connection.ts';
 import { ANY_DOCUMENT } from '../rules/documents.ts';
+import { SPLIT_AT_DEADLINE } from '../rules/error-rule.ts';
 import { NO_RAMP } from '../rules/rate.ts';
 import type { TargetProfile } from './profile.ts';
 
@@ -44,4 +45,5 @@ export const GENERIC: TargetProfile = {
   canonical: { emptyTimestamps: true },
   // What such a server bears is not known: it is asked for less sooner.
   rate: { ...NO_RAMP, slowMs: 5000 },
+  errors: [SPLIT_AT_DEADLINE],
 };

@@ -42,4 +42,5 @@ export const MONGODB: TargetProfile = {
   documents: ANY_DOCUMENT,
   canonical: null,
   rate: NO_RAMP,
+  errors: [],
 };

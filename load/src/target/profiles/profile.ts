@@ -9,6 +9,7 @@ import type { Abilities } from '../rules/abilities.ts';
 import type { CanonicalRules } from '../rules/canonical.ts';
 import type { ConnectionRules } from '../rules/connection.ts';
 import type { DocumentSection } from '../rules/documents.ts';
+import type { ErrorRule } from '../rules/error-rule.ts';
 import type { Limits } from '../rules/limits.ts';
 import type { RateRules } from '../rules/rate.ts';
 import type { Recognition } from '../rules/recognition.ts';
@@ -40,4 +41,6 @@ export interface TargetProfile {
   readonly documents: DocumentSection;
   readonly canonical: CanonicalRules | null;
   readonly rate: RateRules;
+  /** What its errors mean, where it differs from MongoDB. The first that fits counts. */
+  readonly errors: readonly ErrorRule[];
 }

@@ -8,6 +8,7 @@
  */
 
 export const SERVER_CODES = {
+  BadValue: 2,
   /** The server asks another host, and cannot reach that host or find its name. */
   HostUnreachable: 6,
   HostNotFound: 7,
@@ -15,14 +16,17 @@ export const SERVER_CODES = {
   FailedToParse: 9,
   UserNotFound: 11,
   Unauthorized: 13,
+  TypeMismatch: 14,
   /** A document nests deeper than the server's maxBSONDepth. */
   Overflow: 15,
+  InvalidLength: 16,
   AuthenticationFailed: 18,
   /** This kind of deployment does not do this: transaction numbers on a standalone server. */
   IllegalOperation: 20,
   LockTimeout: 24,
   NamespaceNotFound: 26,
   IndexNotFound: 27,
+  ConflictingUpdateOperators: 40,
   CursorNotFound: 43,
   LockBusy: 46,
   NamespaceExists: 48,
@@ -30,13 +34,22 @@ export const SERVER_CODES = {
   MaxTimeMSExpired: 50,
   /** A top-level name that begins with `$`: inserts take it, replacements do not. */
   DollarPrefixedFieldName: 52,
+  InvalidIdField: 53,
+  InvalidDBRef: 55,
+  EmptyFieldName: 56,
+  DottedFieldName: 57,
   CommandNotFound: 59,
+  /** A router needs the shard key, and the statement does not have all of it. */
+  ShardKeyNotFound: 61,
   StaleShardVersion: 63,
   /** No majority acknowledged a write in time. */
   WriteConcernFailed: 64,
   /** An update would change `_id`: the stored one is equal, but has other bytes. */
   ImmutableField: 66,
   InvalidOptions: 72,
+  InvalidNamespace: 73,
+  /** The write concern names a rule that the replica set does not have. */
+  UnknownReplWriteConcern: 79,
   NetworkTimeout: 89,
   ShutdownInProgress: 91,
   /** 4.0 has no code of its own for a getMore after a drop or rename, and uses this one instead. */
@@ -74,6 +87,8 @@ export const SERVER_CODES = {
   CursorKilled: 237,
   NotImplemented: 238,
   SnapshotUnavailable: 246,
+  /** The transaction has expired, or was ended by a conflict. */
+  NoSuchTransaction: 251,
   InvalidResumeToken: 260,
   /** The server's own time limit. */
   ExceededTimeLimit: 262,
@@ -97,6 +112,8 @@ export const SERVER_CODES = {
   UserWritesBlocked: 371,
   /** A transaction lost its place in the cache to others. Less at once, or later, may do. */
   TransactionTooLargeForCache: 388,
+  /** Credentials have expired, and the driver logs in again. */
+  ReauthenticationRequired: 391,
   IngressRequestRateLimitExceeded: 462,
   /** Atlas refuses the credentials, or a command that the tier does not have. */
   AtlasError: 8000,
@@ -200,16 +217,6 @@ export const isTransientServerCode = codes(
   'RequestRateTooLarge',
 );
 
-/** The server has too much to do, or writers are in each other's way: it asks for fewer at once. */
-export const isPushBackCode = codes(
-  'WriteConflict',
-  'ExceededTimeLimit',
-  'TemporarilyUnavailable',
-  'TransactionTooLargeForCache',
-  'IngressRequestRateLimitExceeded',
-  'RequestRateTooLarge',
-);
-
 /**
  * The server lacks the command, the field or the feature that was asked for. Any other code says
  * only that the command failed, and nothing about what the server can do.
@@ -258,15 +265,6 @@ export const isEventTooLargeCode = codes('BSONObjectTooLarge', 'ChangeEventNotSp
 
 /** A document, or a key of it, is too large for the statement. Another statement may do. */
 export const isTooLargeCode = codes(
-  'BSONObjectTooLarge',
-  'KeyTooLong',
-  'UpdatedDocumentTooLarge',
-  'ReplacedDocumentTooLarge',
-);
-
-/** A whole command was too large, or one of its documents nests too deep. Smaller ones may do. */
-export const isCommandTooLargeCode = codes(
-  'Overflow',
   'BSONObjectTooLarge',
   'KeyTooLong',
   'UpdatedDocumentTooLarge',

@@ -1,0 +1,195 @@
+/**
+ * Sends a batch as one command, or as several smaller ones, until every statement has an answer.
+ *
+ *   no answer, or may pass      the command goes again
+ *   too large, or too slow      two halves, and so on
+ *   refused as a whole          two halves too: one document may be to blame. So at most about
+ *                               2 · log2(n) commands find it, and its neighbours are written
+ *   refused for good            the load stops
+ *
+ * Halves are not tried for ever: where every statement is refused alone, by a code that nobody has
+ * listed, it is the command and not the documents.
+ */
+import { isTransient, WaybillError } from '@waybill/shared/base/errors';
+import { throwIfAborted } from '@waybill/shared/base/lifecycle';
+import type { Metrics } from '@waybill/shared/base/metrics';
+import type { Retries } from '@waybill/shared/base/retry';
+import type { LoadStats } from '@waybill/shared/base/stats';
+import { failureOf } from '@waybill/shared/mongo/driver/classify';
+import { SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
+import type { Ownership } from '../progress/ownership.ts';
+import type { WriteGate } from '../rate/gate.ts';
+import { fencedError } from '../target/fenced.ts';
+import type { FailedPart } from '../target/rules/error-rule.ts';
+import { UNLISTED, type Verdict, verdictOn } from '../target/rules/errors.ts';
+import type { LoadTarget, StatementFailure, StatementKind, WriteResult } from '../target/target.ts';
+import type { WriteScope } from './batch.ts';
+
+export interface CommandDeps {
+  readonly target: LoadTarget;
+  readonly ownership: Pick<Ownership, 'held' | 'tag'>;
+  /** Decides when a command may go. */
+  readonly gate: WriteGate;
+  readonly stats: LoadStats;
+  readonly metrics: Metrics;
+  /** Ends waits between attempts; a batch in flight is always waited for. */
+  readonly signal: AbortSignal;
+}
+
+export interface Command {
+  readonly kind: StatementKind;
+  readonly scope: WriteScope;
+  readonly statements: readonly Uint8Array[];
+}
+
+/** With so many refused alone, and none that passed, the command itself is refused. */
+const ALONE = 4;
+const NO_ANSWER: Verdict = { class: 'transient', reason: 'there was no answer' };
+
+/** Of one batch: commands that passed, and statements that were refused in a command alone. */
+interface Tally {
+  passed: number;
+  alone: number;
+}
+
+export class Commands {
+  readonly #deps: CommandDeps;
+
+  constructor(deps: CommandDeps) {
+    this.#deps = deps;
+  }
+
+  /** @throws what ends the load, or what `retries` gives up */
+  send(command: Command, retries: Retries): Promise<WriteResult> {
+    return this.#part(command, retries, { passed: 0, alone: 0 });
+  }
+
+  async #part(command: Command, retries: Retries, tally: Tally): Promise<WriteResult> {
+    const { statements } = command;
+    for (;;) {
+      try {
+        const result = await this.#pass(command, retries);
+        tally.passed++;
+        return result;
+      } catch (error) {
+        const verdict = this.#judgeCommand(error, statements.length);
+        if (verdict.class === 'transient') await retries.failed(error);
+        else if (statements.length > 1) break;
+        else if (verdict === UNLISTED && tally.passed === 0 && ++tally.alone >= ALONE) throw error;
+        else return { n: 0, failures: [asStatementFailure(error)] };
+      }
+    }
+    const half = Math.ceil(statements.length / 2);
+    const first = await this.#part({ ...command, statements: statements.slice(0, half) }, retries, tally);
+    const second = await this.#part({ ...command, statements: statements.slice(half) }, retries, tally);
+    const later = second.failures.map((failure) => ({ ...failure, index: failure.index + half }));
+    const undurable = first.undurable ?? second.undurable;
+    const failures = [...first.failures, ...later];
+    return { n: first.n + second.n, failures, ...(undurable && { undurable }) };
+  }
+
+  /** Of one statement that a command reports. @throws what ends the load */
+  judge({ code, message }: Pick<StatementFailure, 'code' | 'message'>): Verdict {
+    const verdict = verdictOn(this.#deps.target.profile.errors, {
+      of: 'statement',
+      code,
+      labels: [],
+      message,
+    });
+    this.#endBy(verdict, () => refusedStatement(code, message));
+    return verdict;
+  }
+
+  /** Of a write concern that was not met. @throws where it cannot be met */
+  judgeConcern(error: WaybillError): void {
+    const code = Number(error.context.serverCode);
+    const verdict = verdictOn(this.#deps.target.profile.errors, {
+      of: 'command',
+      code,
+      labels: [],
+      message: error.message,
+    });
+    this.#endBy(verdict, () => error);
+    if (verdict === UNLISTED && !isTransient(error)) throw error;
+  }
+
+  /** A statement that cannot be split is judged by itself. @throws what ends the load */
+  #judgeCommand(error: unknown, statements: number): Verdict {
+    const ofCommand = this.#ruleFor(error, 'command');
+    if (!ofCommand) throw error;
+    this.#endBy(ofCommand, () => error);
+    if (statements > 1 || ofCommand.class === 'transient') return ofCommand;
+    const alone = this.#ruleFor(error, 'statement')!;
+    this.#endBy(alone, () => error);
+    return alone.class === 'split' ? { ...alone, class: 'transient' } : alone;
+  }
+
+  /** Null for what is no answer of a server, and does not pass by itself. */
+  #ruleFor(error: unknown, of: FailedPart): Verdict | null {
+    const failure = failureOf(error);
+    if (failure?.code === undefined) return isTransient(error) ? NO_ANSWER : null;
+    const { code, labels, message } = failure;
+    return verdictOn(this.#deps.target.profile.errors, { of, code, labels, message });
+  }
+
+  #endBy({ class: kind, hint }: Verdict, error: () => unknown): void {
+    const { load, epoch } = this.#deps.ownership.tag;
+    if (kind === 'fenced') throw fencedError(load, epoch);
+    if (kind === 'fatal') throw withHint(error(), hint);
+  }
+
+  #pass(command: Command, retries: Retries): Promise<WriteResult> {
+    const { scope, statements } = command;
+    const bytes = statements.reduce((sum, { length }) => sum + length, 0);
+    const size = { namespace: scope.namespace, documents: statements.length, bytes };
+    return this.#deps.gate.pass(size, (waitedMs) => {
+      retries.waited(waitedMs);
+      return this.#sendNow(command);
+    });
+  }
+
+  async #sendNow({ kind, scope, statements }: Command): Promise<WriteResult> {
+    const { target, ownership, gate, stats, metrics, signal } = this.#deps;
+    throwIfAborted(signal);
+    // The last look before sending.
+    await ownership.held();
+    const began = performance.now();
+    try {
+      const result = await target.write({ kind, statements, ...scope }, ownership.tag);
+      metrics.loadBatch.observe((performance.now() - began) / 1000);
+      stats.batches++;
+      if (result.failures.some((failure) => this.judge(failure).pushesBack)) gate.pushedBack(scope.namespace);
+      return result;
+    } catch (error) {
+      if (this.#ruleFor(error, 'command')?.pushesBack) gate.pushedBack(scope.namespace);
+      throw error;
+    }
+  }
+}
+
+function withHint(error: unknown, hint: string | undefined): unknown {
+  if (!(error instanceof WaybillError) || error.hint !== undefined || hint === undefined) return error;
+  const { code, message, context, kind, cause } = error;
+  return new WaybillError(code, message, { hint, context, kind, cause });
+}
+
+/** One statement failed for a reason that all others share. */
+function refusedStatement(code: number, message: string): WaybillError {
+  const isRights = code === SERVER_CODES.Unauthorized;
+  return new WaybillError(
+    isRights ? 'MONGO_UNAUTHORIZED' : 'MONGO_COMMAND_FAILED',
+    `the target refuses what the load writes: ${message} (code ${code})`,
+    { context: { serverCode: code } },
+  );
+}
+
+function asStatementFailure(error: unknown): StatementFailure {
+  const failure = failureOf(error);
+  return {
+    index: 0,
+    code: failure?.code ?? 0,
+    message: failure?.message ?? '',
+    duplicateId: false,
+    indexName: undefined,
+  };
+}
