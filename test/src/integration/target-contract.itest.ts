@@ -5,17 +5,16 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { freePort, type LoadBalancer, startLoadBalancer } from '../support/load-balancer.ts';
 import { describeWithServer, startServer, startShardedCluster } from '../support/servers.ts';
 import { targetContract } from '../support/target/contract/contract.ts';
-
-const ALL = { fences: true, showsWrites: true, hasTime: true, convertsToUnique: true };
+import { GENUINE } from '../support/target/contract/scene.ts';
 
 await describeWithServer('a replica set of the current version', (servers) => {
-  targetContract(() => servers.target.uri, ALL);
+  targetContract(() => servers.target.uri, GENUINE);
 });
 
 await describeWithServer(
   'a replica set of the oldest version',
   (servers) => {
-    targetContract(() => servers.target.uri, { ...ALL, showsWrites: false, convertsToUnique: false });
+    targetContract(() => servers.target.uri, { ...GENUINE, showsWrites: false, convertsToUnique: false });
   },
   { target: 'oldest' },
 );
@@ -33,10 +32,10 @@ await describeWithServer('a sharded cluster', () => {
     await cluster?.stop();
   });
   describe('by itself', () => {
-    targetContract(() => cluster.uri, { ...ALL, fences: false });
+    targetContract(() => cluster.uri, { ...GENUINE, fences: false });
   });
   describe('behind a load balancer', () => {
-    targetContract(() => balancer.uri, { ...ALL, fences: false });
+    targetContract(() => balancer.uri, { ...GENUINE, fences: false });
   });
 });
 
@@ -46,5 +45,5 @@ await describeWithServer('a server without a replica set', () => {
     server = await startServer();
   });
   afterAll(() => server?.stop());
-  targetContract(() => server.uri, { ...ALL, fences: false, hasTime: false });
+  targetContract(() => server.uri, { ...GENUINE, fences: false, hasTime: false });
 });

@@ -1,3 +1,4 @@
+import { BsonType } from '@waybill/shared/bson/raw';
 import { ANY_DOCUMENT } from '../rules/documents.ts';
 import { GENERIC } from './generic.ts';
 import type { TargetProfile } from './profile.ts';
@@ -24,6 +25,17 @@ export const FERRETDB: TargetProfile = {
         names: { refusesDot: true, refusesDollar: true },
         refusesNestedArrays: true,
         refusesSpecialDoubles: true,
+        // It closes the connection that such a value comes through, and says nothing.
+        refusedTypes: [
+          BsonType.decimal128,
+          BsonType.minKey,
+          BsonType.maxKey,
+          BsonType.symbol,
+          BsonType.code,
+          BsonType.codeWithScope,
+          BsonType.dbPointer,
+          BsonType.undefined,
+        ],
       },
     },
   },

@@ -25,8 +25,7 @@ function* within(
 export function nests(document: Uint8Array, most: number): boolean {
   for (const { element, depth } of values(document)) {
     const isHolder = element.type === BsonType.array || element.type === BsonType.document;
-    // Each array and each document adds one to the depth that its own field has.
-    if (isHolder && depth + 1 > most) return true;
+    if (isHolder && depth > most) return true;
   }
   return false;
 }

@@ -73,7 +73,7 @@ export const FIRESTORE_CASES: readonly RuleCase[] = [
     refused: replace({ _id: ++ids, v: { $x: 1 } }),
     passes: insert(holding({ $x: 1 })),
   },
-  { rule: 'depth', code: 2, refused: insert(holding(nested(21))), passes: insert(holding(nested(19))) },
+  { rule: 'depth', code: 2, refused: insert(holding(nested(22))), passes: insert(holding(nested(21))) },
   {
     rule: 'date-range',
     code: 2,
@@ -113,6 +113,11 @@ export const FIRESTORE_CASES: readonly RuleCase[] = [
     passes: { ...insert(holding(1)), writeConcern: { w: 'majority' } },
   },
   { rule: 'write-concern', code: 2, refused: { ...insert(holding(1)), writeConcern: { w: 1, j: true } } },
+  {
+    rule: 'unknown-fields',
+    code: 40415,
+    refused: { drop: 'others', collectionUUID: b.uuid(Buffer.alloc(16, 1)) },
+  },
   { rule: 'unknown-fields', code: 40415, refused: { ...insert(holding(1)), bypassEmptyTsReplacement: true } },
   ...[{ capped: true, size: 1000 }, { viewOn: 'things', pipeline: [] }, { validator: {} }].map((options) => ({
     rule: 'create-options',

@@ -98,9 +98,9 @@ export const FIRESTORE_COMMANDS: readonly CommandRule[] = [
   {
     // 2.2: not listed, so not known. MongoDB's own code for such a field is 40415.
     name: 'unknown-fields',
-    commands: ['insert', 'update', 'delete'],
+    commands: null,
     refuses: (request) =>
-      request.field('bypassEmptyTsReplacement')
+      request.field('bypassEmptyTsReplacement') || request.field('collectionUUID')
         ? fault(40415, 'IDLUnknownField', 'the command has a field that is not known')
         : null,
   },

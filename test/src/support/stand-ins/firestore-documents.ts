@@ -76,7 +76,7 @@ export const FIRESTORE_DOCUMENTS: readonly DocumentRule[] = [
       ? fault(52, 'DollarPrefixedFieldName', 'a name that begins with $ cannot be created by an update')
       : null,
   ),
-  // 2.3, fact 4.
+  // 2.3, fact 4: read as twenty arrays and objects, one in another, below the document.
   rule('depth', ({ document }) =>
     nests(document, 20) ? invalid('the document nests deeper than 20 levels') : null,
   ),

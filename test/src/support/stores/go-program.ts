@@ -1,3 +1,4 @@
+import { chmod, cp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { installOnce, isCached } from '@waybill/demo/servers/cache';
 import type { FetchOptions } from '@waybill/demo/servers/fetch-package';
@@ -14,6 +15,10 @@ export interface GoProgram {
   readonly sum: string;
   /** The package to build, from the module's folder. */
   readonly package: string;
+  /** Build tags. */
+  readonly tags?: readonly string[];
+  /** Files, by their paths, that the build embeds and the published module lacks. */
+  readonly added?: Readonly<Record<string, string>>;
 }
 
 /** A build takes two to three minutes on two cores. Longer than this is a hang. */
@@ -42,16 +47,38 @@ async function build(wanted: GoProgram, folder: string, { log, signal }: FetchOp
   try {
     const limits = { signal, timeoutMs: BUILD_TIMEOUT_MS };
     const download = await run('go', ['mod', 'download', '-json', name], { ...limits, cwd: folder });
-    const source = moduleFolder(wanted, download);
+    const source = await withAdded(wanted, moduleFolder(wanted, download), folder);
     const output = join(folder, wanted.program);
-    const flags = ['-mod=readonly', '-trimpath', '-ldflags=-s -w', '-o', output];
-    const built = await run('go', ['build', ...flags, wanted.package], { ...limits, cwd: source });
+    const tags = wanted.tags ? ['-tags', wanted.tags.join()] : [];
+    const flags = ['-mod=readonly', '-trimpath', '-ldflags=-s -w', ...tags, '-o', output];
+    const built = await run('go', ['build', ...flags, wanted.package], { ...limits, cwd: source.path });
+    await source.clear();
     signal?.throwIfAborted();
     if (built.exitCode !== 0) throw unavailable(`Go could not build ${name}`, built);
   } finally {
     clearInterval(ticker);
   }
   log(`built ${name} in ${Math.round((Date.now() - started) / 1000)} s`);
+}
+
+interface Source {
+  readonly path: string;
+  clear(): Promise<void>;
+}
+
+/** Where to build. Go takes no overlays of its module cache, so a module may have to be copied. */
+async function withAdded({ added }: GoProgram, module: string, folder: string): Promise<Source> {
+  if (!added) return { path: module, clear: async () => undefined };
+  const path = join(folder, 'source');
+  await cp(module, path, { recursive: true });
+  // In the cache even folders are read-only.
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  const folders = entries.filter((entry) => entry.isDirectory());
+  for (const each of [path, ...folders.map(({ parentPath, name }) => join(parentPath, name))]) {
+    await chmod(each, 0o755);
+  }
+  for (const [name, text] of Object.entries(added)) await writeFile(join(path, name), text);
+  return { path, clear: () => rm(path, { recursive: true, force: true }) };
 }
 
 function moduleFolder(wanted: GoProgram, result: RunResult): string {

@@ -4,15 +4,16 @@ import { expect, it } from 'vitest';
 import { int32 } from '../../bson/bytes.ts';
 import { type Expected, Scene, signal, thing } from './scene.ts';
 
-export function readingContract(uri: () => string, { hasTime }: Expected): void {
+export function readingContract(uri: () => string, { hasTime, hasIdentity, kind }: Expected): void {
   it('tells which cluster it is, the same at every look', async () => {
     await using one = await Scene.open(uri());
     await using other = await Scene.open(uri());
     const identity = await one.target.identity(signal);
     expect(await other.target.identity(signal)).toEqual(identity);
-    expect(identity.replicaSetId ?? identity.clusterId ?? identity.collectionUuid).not.toBeNull();
+    const id = identity.replicaSetId ?? identity.clusterId ?? identity.collectionUuid;
+    expect(id !== null).toBe(hasIdentity);
     expect(one.target.url).not.toContain('/?');
-    expect(one.target.profile.kind).toBe('mongodb');
+    expect(one.target.profile.kind).toBe(kind);
   });
 
   it('reads documents in the order of _id, by _id, and counts them', async () => {

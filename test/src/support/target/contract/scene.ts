@@ -1,3 +1,4 @@
+import type { TargetKind } from '@waybill/load/target/profiles/profile';
 import type { FenceRequest, LoadTarget, Target, WriteBatch, WriteResult } from '@waybill/load/target/target';
 import { fromObject } from '@waybill/shared/bson/build';
 import { replaceStatement } from '@waybill/shared/bson/statement';
@@ -14,7 +15,33 @@ export interface Expected {
   /** Has an operation time. */
   readonly hasTime: boolean;
   readonly convertsToUnique: boolean;
+  /** What its profile is. */
+  readonly kind: TargetKind;
+  /** Has an id of its own. */
+  readonly hasIdentity: boolean;
+  /** Says that a collection is gone that was to be dropped. */
+  readonly missesCollections: boolean;
+  /** Takes options of collections and indexes, and changes them (collMod). */
+  readonly takesOptions: boolean;
+  /** Names the unique index that refused a document. */
+  readonly namesIndexes: boolean;
+  /** One command may be larger than the largest document. */
+  readonly takesLargeCommands: boolean;
 }
+
+/** What MongoDB's own replica sets do, in the current version. */
+export const GENUINE: Expected = {
+  fences: true,
+  showsWrites: true,
+  hasTime: true,
+  convertsToUnique: true,
+  kind: 'mongodb',
+  hasIdentity: true,
+  missesCollections: true,
+  takesOptions: true,
+  namesIndexes: true,
+  takesLargeCommands: true,
+};
 
 export const signal: AbortSignal = new AbortController().signal;
 
