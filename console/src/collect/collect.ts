@@ -93,7 +93,7 @@ export class StatusCollector {
   async #progressOn(target: Target, identity: StreamIdentity): Promise<OnTarget> {
     const { stream, load, progressDatabase: given = null } = this.#settings;
     const before = this.#load ?? EMPTY_STATE;
-    const progressDatabase = settleProgressDatabase(given, before, load);
+    const progressDatabase = settleProgressDatabase(given, before, load, target.onlyDatabase);
     if (before.seq > 0) {
       const sight = await lookAtTarget(target, { load, progressDatabase }, this.#deps.signal);
       // An epoch is in the log before it is on the target.

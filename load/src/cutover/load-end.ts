@@ -65,7 +65,7 @@ export class EndedLoad implements AsyncDisposable {
     await waitForRelease(target.progress, load, signal);
     const owned = { load, stream: streamIdentityText(identity), epoch: log.epoch, bond: null };
     const ownership = await notReadyIfFenced(load, () =>
-      Ownership.acquire({ ...owned, confirmMs, leaseMs, maxWriteMs, workers: 1 }, { target, logger, signal }),
+      Ownership.acquire({ ...owned, confirmMs, leaseMs, workers: 1 }, { target, logger, signal }),
     );
     taken.defer(() => ownership.release());
     if (!ownership.isAlone) throw notProvenEnded(load, context.target.url);

@@ -37,7 +37,7 @@ export async function lookAtBoth(which: WhichLoad): Promise<LogAndTarget> {
   const { bucket, identity, load, target, signal } = which;
   const prefix = loadPrefix(identity.stream, load);
   let log = await readManifest(bucket, prefix, { signal });
-  const progressDatabase = settleProgressDatabase(which.progressDatabase, log, load);
+  const progressDatabase = settleProgressDatabase(which.progressDatabase, log, load, target.onlyDatabase);
   const look = (): Promise<TargetSight> => lookAtTarget(target, { load, progressDatabase }, signal);
   const sight = await retry(look, DEFAULT_RETRY, { signal });
   assertNotTheSource(identity, sight);

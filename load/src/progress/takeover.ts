@@ -25,7 +25,6 @@ export interface OwnershipSettings {
   readonly epoch: number;
   readonly confirmMs: number;
   readonly leaseMs: number;
-  readonly maxWriteMs: number;
   /** Batches under way at once, at most. */
   readonly workers: number;
 }
@@ -33,7 +32,14 @@ export interface OwnershipSettings {
 export interface OwnershipDeps {
   readonly target: Pick<
     LoadTarget,
-    'keepShutOut' | 'login' | 'mayStillWrite' | 'olderWritesRun' | 'progress' | 'shutOut' | 'url'
+    | 'keepShutOut'
+    | 'login'
+    | 'maxWriteMs'
+    | 'mayStillWrite'
+    | 'olderWritesRun'
+    | 'progress'
+    | 'shutOut'
+    | 'url'
   >;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -184,11 +190,11 @@ async function waitOut(
 }
 
 /**
- * Every write carries maxTimeMS, so this takes no longer than the server's longest write. A
- * released load has no write left.
+ * A server ends every write after a time, so this takes no longer than the server's longest write.
+ * A released load has no write left.
  */
 async function drain(
-  { load, epoch, maxWriteMs }: OwnershipSettings,
+  { load, epoch }: OwnershipSettings,
   wasReleased: boolean,
   deps: OwnershipDeps,
 ): Promise<void> {
@@ -198,10 +204,11 @@ async function drain(
     });
     if (running === false || (running === null && wasReleased)) return;
     if (running === null) {
-      deps.logger.info('the target does not show running writes; waiting for the longest they may take', {
-        maxWriteMs,
+      const text = 'the target does not show running writes; waiting for the longest they may take';
+      deps.logger.info(text, {
+        maxWriteMs: deps.target.maxWriteMs,
       });
-      await sleep(maxWriteMs, deps.signal);
+      await sleep(deps.target.maxWriteMs, deps.signal);
       return;
     }
     await sleep(DRAIN_POLL_MS, deps.signal);

@@ -105,10 +105,13 @@ describe('the bond between a log and its target', () => {
 
   it('tells where the progress is', () => {
     const elsewhere = logOf(1, bondMilestone({ ...bond('a'), progressDatabase: 'p' }));
-    expect(settleProgressDatabase(null, fresh, 'default')).toBe('waybill');
-    expect(settleProgressDatabase('p', fresh, 'default')).toBe('p');
-    expect(settleProgressDatabase(null, elsewhere, 'default')).toBe('p');
-    expect(() => settleProgressDatabase('q', elsewhere, 'default')).toThrow(/in the database p/);
+    expect(settleProgressDatabase(null, fresh, 'default', null)).toBe('waybill');
+    expect(settleProgressDatabase('p', fresh, 'default', null)).toBe('p');
+    expect(settleProgressDatabase(null, elsewhere, 'default', null)).toBe('p');
+    expect(() => settleProgressDatabase('q', elsewhere, 'default', null)).toThrow(/in the database p/);
+    expect(settleProgressDatabase(null, fresh, 'default', 'shop')).toBe('shop');
+    expect(settleProgressDatabase('shop', fresh, 'default', 'shop')).toBe('shop');
+    expect(() => settleProgressDatabase('p', fresh, 'default', 'shop')).toThrow(/one database, shop/);
   });
 });
 

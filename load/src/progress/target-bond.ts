@@ -60,13 +60,25 @@ export interface TargetSight {
 }
 
 /**
- * Where a load's progress is: as given, as its log says, or by default. @throws
- * LOAD_OPTIONS_CHANGED
+ * Where a load's progress is: as given, as its log says, or by default. `only` is the one database
+ * of a target that has no others. @throws LOAD_OPTIONS_CHANGED, CONFIG_INVALID
  */
-export function settleProgressDatabase(given: string | null, log: StreamState, load: string): string {
+export function settleProgressDatabase(
+  given: string | null,
+  log: StreamState,
+  load: string,
+  only: string | null,
+): string {
+  if (given !== null && only !== null && given !== only) {
+    throw new WaybillError(
+      'CONFIG_INVALID',
+      `the target has one database, ${only}, and the progress is to be kept in ${given}`,
+      { hint: 'Leave --progress-database out.', context: { load } },
+    );
+  }
   const recorded = recordedBond(log)?.progressDatabase;
   if (given === null || recorded === undefined || given === recorded) {
-    return given ?? recorded ?? PROGRESS_DATABASE;
+    return given ?? recorded ?? only ?? PROGRESS_DATABASE;
   }
   throw new WaybillError(
     'LOAD_OPTIONS_CHANGED',

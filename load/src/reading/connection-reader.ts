@@ -13,20 +13,28 @@ import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time
 import { duplicateIds } from '@waybill/shared/mongo/read/duplicate-ids';
 import { type RangeBatch, readRange } from '@waybill/shared/mongo/read/range-reader';
 import { readConcernOf } from '@waybill/shared/mongo/read/read-concern';
+import type { Found } from '../target/rules/abilities.ts';
 import type { DocumentReader, FindOptions, RangeOptions } from './document-reader.ts';
+
+/** In which a server may differ from MongoDB's. */
+export type ReadAbilities = Pick<Found, 'keepsTime' | 'readsByKeys' | 'readsMajority'>;
+
+const ALL: ReadAbilities = { keepsTime: true, readsByKeys: true, readsMajority: true };
 
 export class ConnectionReader implements DocumentReader {
   readonly mayRepeatIds: boolean;
   readonly #connection: MongoConnection;
   /** A server without a replica set knows no majority, and has no operation time. */
   readonly #readConcern: 'majority' | null;
+  readonly #can: ReadAbilities;
 
-  constructor(connection: MongoConnection) {
+  constructor(connection: MongoConnection, can: ReadAbilities = ALL) {
     const { topology } = connection.server;
     // A load balancer stands before the routers of a sharded cluster.
     this.mayRepeatIds = topology === 'sharded' || topology === 'loadBalanced';
     this.#connection = connection;
-    this.#readConcern = topology === 'standalone' ? null : 'majority';
+    this.#can = can;
+    this.#readConcern = topology === 'standalone' || !can.readsMajority ? null : 'majority';
   }
 
   catalog(filter: NamespaceFilter, signal: AbortSignal): Promise<CatalogEntry[]> {
@@ -34,12 +42,16 @@ export class ConnectionReader implements DocumentReader {
   }
 
   async operationTime(signal: AbortSignal): Promise<ClusterTime | undefined> {
-    if (this.#readConcern === null) return undefined;
+    if (this.#readConcern === null || !this.#can.keepsTime) return undefined;
     return currentOperationTime(this.#connection, { signal });
   }
 
   range(namespace: string, options: RangeOptions): AsyncIterable<RangeBatch> {
-    return readRange(this.#connection, namespace, { ...options, readConcern: this.#readConcern });
+    return readRange(this.#connection, namespace, {
+      ...options,
+      readConcern: this.#readConcern,
+      byKeys: this.#can.readsByKeys,
+    });
   }
 
   async find(

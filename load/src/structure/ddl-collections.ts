@@ -6,7 +6,7 @@ import { assertNotProgress } from '../progress/apart.ts';
 import { tellBlocked } from './apply-options.ts';
 import { ensureCollection, plainCollection } from './collections.ts';
 import { attempt, type StructureContext } from './context.ts';
-import { dropNotAllowed, inTheWay, renamedInto, unknownOperation } from './ddl-errors.ts';
+import { cannotRename, dropNotAllowed, inTheWay, renamedInto, unknownOperation } from './ddl-errors.ts';
 import { description } from './ddl-record.ts';
 import { identityDifferences, NO_OPTIONS } from './options.ts';
 import { forgetStanding } from './standing.ts';
@@ -112,6 +112,7 @@ export async function applyRename(context: StructureContext, event: DdlEvent): P
     else if (!existing) await ensureCollection(context, plainCollection(to, collectionUuid));
     return;
   }
+  if (!target.capabilities.renamesCollections) throw cannotRename(target.profile.title, event);
   // Either the source renamed over it (dropTarget), or the stream makes this one later.
   if (existing && !(await dropOne(context, to, event))) throw inTheWay(to, event);
   await forgetStanding(context, from);

@@ -44,6 +44,18 @@ export function inTheWay(namespace: string, event: DdlEvent): WaybillError {
   );
 }
 
+export function cannotRename(target: string, event: DdlEvent): WaybillError {
+  const { namespace, to, clusterTime } = event;
+  return new WaybillError(
+    'TARGET_UNSUPPORTED',
+    `the source renamed ${namespace} to ${to} (at ${clusterTime}), and the target (${target}) cannot rename a collection`,
+    {
+      hint: 'Everything before it is applied, and this load cannot go on. Capture a stream that begins after the rename, and start a load of it (--load) into a target that has none of its collections.',
+      context: { namespace, operation: event.operation },
+    },
+  );
+}
+
 export function halted(event: DdlEvent): WaybillError {
   return new WaybillError(
     'TARGET_DDL_HALTED',

@@ -23,6 +23,7 @@ import type { ClusterIdentity } from '@waybill/shared/mongo/facts/cluster-identi
 import type { DocumentReader } from '../reading/document-reader.ts';
 import type { TargetProfile } from './profiles/profile.ts';
 import type { ProgressStore } from './progress-store.ts';
+import type { Decision } from './rules/decisions.ts';
 import type { DocumentRules } from './rules/documents.ts';
 import type { TargetLimits } from './rules/limits.ts';
 
@@ -31,6 +32,8 @@ export interface Target {
   /** The host list, for messages. */
   readonly url: string;
   readonly profile: TargetProfile;
+  /** The one database that can be reached; null where there may be others. */
+  readonly onlyDatabase: string | null;
   readonly reader: DocumentReader;
   /** Which cluster this is, whatever its hosts are called. */
   identity(signal: AbortSignal): Promise<ClusterIdentity>;
@@ -65,6 +68,8 @@ export interface LoadTarget extends TargetStructure {
   /** Null: it takes all documents that MongoDB takes. */
   readonly documentRules: DocumentRules | null;
   readonly capabilities: TargetCapabilities;
+  /** The longest that one of our writes may run, in milliseconds. */
+  readonly maxWriteMs: number;
   readonly progress: ProgressStore;
 
   /**
@@ -79,6 +84,8 @@ export interface LoadTarget extends TargetStructure {
   shutOut(request: FenceRequest): Promise<boolean>;
   /** Keeps the server from forgetting whom it shuts out: at least every half hour. */
   keepShutOut(): Promise<void>;
+  /** How this load goes about the target, and why. What a takeover finds is in it after that. */
+  decisions(): readonly Decision[];
   /**
    * Whom the server takes us for; null where it does not say. Sessions of users are apart, so an
    * owner shuts out only owners with the same login.
@@ -149,6 +156,7 @@ export interface TargetCapabilities {
   readonly convertsToUnique: boolean;
   /** Indexes can be hidden. */
   readonly hidesIndexes: boolean;
+  readonly renamesCollections: boolean;
 }
 
 export type StatementKind = 'insert' | 'update' | 'delete';

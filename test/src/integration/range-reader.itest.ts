@@ -2,8 +2,10 @@
  * Reads one range while its cursor is lost, its collection is renamed or dropped, or the reader is
  * told to stop.
  */
+import { BsonType, findElement } from '@waybill/shared/bson/raw';
 import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time';
 import { expect, it } from 'vitest';
+import { ids } from '../corpus/ids.ts';
 import { int32, string } from '../support/bson/bytes.ts';
 import { copied, describeRanges, padded } from '../support/ranges.ts';
 import type { TestClient } from '../support/raw.ts';
@@ -13,6 +15,35 @@ await describeRanges('reading a range', (ranges) => {
     await ranges.insert('timed', [padded(int32(1))]);
     const notBefore = await currentOperationTime(ranges.connection);
     expect(await ranges.read('timed', { notBefore })).toHaveLength(1);
+  });
+
+  /** These are asked for by no name: ids-between.ts. */
+  const UNNAMED = new Set<number>(
+    (['minKey', 'maxKey', 'symbol', 'dbPointer', 'code', 'codeWithScope'] as const).map(
+      (name) => BsonType[name],
+    ),
+  );
+
+  it('without keys of the index reads the same between any two ids', async () => {
+    const isSymbol = (document: Buffer): boolean => findElement(document, '_id')!.type === BsonType.symbol;
+    const corpus = ids.documents
+      .map(({ bytes }) => Buffer.from(bytes))
+      .filter((document) => !isSymbol(document));
+    await ranges.insert('compared', corpus);
+    const all = await ranges.read('compared');
+    expect(await ranges.read('compared', { byKeys: false })).toEqual(all);
+    const isNamed = (document: Buffer): boolean => !UNNAMED.has(findElement(document, '_id')!.type);
+    for (const [at, lower] of all.entries()) {
+      const after = await ranges.read('compared', { lower, byKeys: false });
+      // A bound of MaxKey is read on its own.
+      if (isNamed(lower)) expect(after, `from ${at}`).toEqual(all.slice(at).filter(isNamed));
+      const before = await ranges.read('compared', { upper: lower, byKeys: false });
+      expect(before, `to ${at}`).toEqual(all.slice(0, at).filter(isNamed));
+      for (let to = at + 1; isNamed(lower) && to < all.length; to += 5) {
+        const between = await ranges.read('compared', { lower, upper: all[to]!, byKeys: false });
+        expect(between, `${at} to ${to}`).toEqual(all.slice(at, to).filter(isNamed));
+      }
+    }
   });
 
   it('goes on after the last document when the cursor is lost', async () => {

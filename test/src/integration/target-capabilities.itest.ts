@@ -105,6 +105,7 @@ for (const kind of ['current', 'oldest'] as const) {
           keepsEmptyTimestamps: isCurrent,
           convertsToUnique: isCurrent,
           hidesIndexes: isCurrent,
+          renamesCollections: true,
         });
         expect(await target.login()).not.toBeUndefined();
       });

@@ -10,7 +10,7 @@ import { SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
 import PQueue from 'p-queue';
 import type { TargetProfile } from '../profiles/profile.ts';
 import type { ProgressStore } from '../progress-store.ts';
-import { findAbility, isAble } from '../rules/abilities.ts';
+import type { Decision } from '../rules/decisions.ts';
 import { type DocumentRules, rulesFor } from '../rules/documents.ts';
 import { batchLimits, type TargetLimits } from '../rules/limits.ts';
 import {
@@ -19,18 +19,12 @@ import {
   type LoadTargetSettings,
   PROGRESS_WRITES,
   type StatementFailure,
-  type TargetCapabilities,
   type WriteBatch,
   type WriteResult,
   type WriteTag,
 } from '../target.ts';
-import {
-  type Execute,
-  mongodbProgressStore,
-  PROBE,
-  type SendProgress,
-  updateProgress,
-} from './progress-store.ts';
+import { type Capabilities, findCapabilities } from './capabilities.ts';
+import { type Execute, mongodbProgressStore, type SendProgress } from './progress-store.ts';
 import { MAJORITY, MongodbStructure, notDurable } from './structure.ts';
 import { WriteFence } from './write-fence.ts';
 import { type WriteFailure, writeOutcome } from './write-outcome.ts';
@@ -43,58 +37,41 @@ export async function openLoadTarget(
   profile: TargetProfile,
   settings: LoadTargetSettings,
 ): Promise<LoadTarget> {
-  const { server } = connection;
-  const { keepsEmptyTimestamps, convertsToUnique, hidesIndexes } = profile.abilities;
-  const capabilities: TargetCapabilities = {
-    keepsEmptyTimestamps: await findAbility(keepsEmptyTimestamps, server, () =>
-      takesTimestampFlag(connection, settings),
-    ),
-    convertsToUnique: isAble(convertsToUnique, server),
-    hidesIndexes: isAble(hidesIndexes, server),
-  };
-  return new MongodbLoadTarget(connection, profile, settings, capabilities);
-}
-
-/** Sends the flag with an update that matches nothing. */
-async function takesTimestampFlag(
-  connection: MongoConnection,
-  { progressDatabase, signal }: LoadTargetSettings,
-): Promise<boolean> {
-  try {
-    const fields = { bypassEmptyTsReplacement: true };
-    await updateProgress(connection, progressDatabase, [PROBE], { fields, signal });
-    return true;
-  } catch (error) {
-    if (saysNotSupported(error)) return false;
-    throw error;
-  }
+  return new MongodbLoadTarget(
+    connection,
+    profile,
+    settings,
+    await findCapabilities(connection, profile, settings),
+  );
 }
 
 class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
   readonly url: string;
-  readonly profile: TargetProfile;
   readonly limits: TargetLimits;
   readonly documentRules: DocumentRules | null;
   readonly progress: ProgressStore;
   readonly #settings: LoadTargetSettings;
   readonly #progressWrites = new PQueue({ concurrency: PROGRESS_WRITES });
   #fence: WriteFence | null = null;
+  readonly maxWriteMs: number;
+  readonly #abilities: readonly Decision[];
   #unansweredAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     connection: MongoConnection,
     profile: TargetProfile,
     settings: LoadTargetSettings,
-    capabilities: TargetCapabilities,
+    { found, decisions }: Capabilities,
   ) {
-    super(connection, capabilities, isAble(profile.abilities.takesComments, connection.server));
+    super(connection, profile, found);
+    this.#abilities = decisions;
     this.url = connection.url;
-    this.profile = profile;
     this.#settings = settings;
     this.limits = batchLimits(profile.limits, connection.server);
     this.documentRules = rulesFor(profile.documents, connection.server);
     const send: SendProgress = (execute) => this.#sendProgress(execute);
-    this.progress = mongodbProgressStore(connection, settings.progressDatabase, send);
+    this.progress = mongodbProgressStore(connection, settings.progressDatabase, found, send);
+    this.maxWriteMs = Math.max(settings.maxWriteMs, profile.limits.writeMs ?? 0);
   }
 
   async shutOut(request: FenceRequest): Promise<boolean> {
@@ -103,6 +80,31 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
     const deps = { connection: this.connection, progressDatabase, maxWriteMs, signal };
     this.#fence = await WriteFence.raise(deps, request);
     return this.#fence !== null;
+  }
+
+  decisions(): readonly Decision[] {
+    const { server } = this.connection;
+    const { statements, commandBytes } = this.profile.limits;
+    const { batchStatements, batchBytes } = this.limits;
+    const limit = (name: string, value: number, known: number | null, said: number): Decision => ({
+      name,
+      value,
+      by: known !== null && known <= said ? 'profile' : 'server',
+      note: null,
+    });
+    const late = this.profile.abilities.refusesLateWrites;
+    return [
+      limit('statementsInCommand', batchStatements, statements, server.maxWriteBatchSize),
+      limit('bytesInCommand', batchBytes, commandBytes, server.maxMessageSizeBytes),
+      { name: 'writeMs', value: this.maxWriteMs, by: 'profile', note: null },
+      {
+        name: 'refusesLateWrites',
+        value: this.#fence !== null,
+        by: late === 'probe' ? 'probe' : 'profile',
+        note: null,
+      },
+      ...this.#abilities,
+    ];
   }
 
   async keepShutOut(): Promise<void> {
@@ -121,7 +123,7 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
   }
 
   mayStillWrite(): boolean {
-    return performance.now() - this.#unansweredAt < this.#settings.maxWriteMs;
+    return performance.now() - this.#unansweredAt < this.maxWriteMs;
   }
 
   async write(batch: WriteBatch, tag: WriteTag): Promise<WriteResult> {
@@ -131,9 +133,13 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
       [batch.kind]: collection,
       [STATEMENT_FIELDS[batch.kind]]: new RawSequence(batch.statements),
       ordered: false,
-      maxTimeMS: this.#settings.maxWriteMs,
-      ...(takesDocuments && batch.bypassValidation && { bypassDocumentValidation: true }),
-      ...(takesDocuments && this.capabilities.keepsEmptyTimestamps && { bypassEmptyTsReplacement: true }),
+      ...(this.can.takesTimeLimits && { maxTimeMS: this.#settings.maxWriteMs }),
+      ...(takesDocuments &&
+        batch.bypassValidation &&
+        this.can.bypassesValidation && { bypassDocumentValidation: true }),
+      ...(takesDocuments &&
+        this.can.keepsEmptyTimestamps &&
+        this.can.hasTimestampFlag && { bypassEmptyTsReplacement: true }),
       ...this.comment(tag),
     };
     const reply = await this.#send(batch, (fields, session) =>
@@ -179,12 +185,12 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
   }
 
   async olderWritesRun(tag: WriteTag): Promise<boolean | null> {
-    if (!this.takesComments) return null;
+    if (!this.can.takesComments || !this.can.showsOperations) return null;
     for (const allUsers of [true, false]) {
       try {
         return (await this.#runningEpochs(tag, allUsers)).some((epoch) => epoch < tag.epoch);
       } catch (error) {
-        if (!hasServerCode(error, 'Unauthorized')) throw error;
+        if (!hasServerCode(error, 'Unauthorized') && !saysNotSupported(error)) throw error;
       }
     }
     return null;

@@ -8,6 +8,7 @@ import { readAll } from '@waybill/shared/mongo/driver/read-all';
 import { isTransientServerCode, SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
 import { PROGRESS_COLLECTION, progressIn } from '@waybill/shared/mongo/facts/own-progress';
 import type { ProgressChange, ProgressDocument, ProgressStore, ProgressValue } from '../progress-store.ts';
+import type { Found } from '../rules/abilities.ts';
 import { writeOutcome } from './write-outcome.ts';
 
 /**
@@ -27,9 +28,15 @@ export type SendProgress = <T>(execute: Execute<T>) => Promise<T>;
 
 const AS_IT_IS: SendProgress = (execute) => execute({});
 
+/** What the target takes in a command that writes progress. */
+export type ProgressForms = Pick<Found, 'confirmsJournal' | 'takesTimeLimits'>;
+
+const ALL_FORMS: ProgressForms = { confirmsJournal: true, takesTimeLimits: true };
+
 export function mongodbProgressStore(
   connection: MongoConnection,
   database: string,
+  forms: ProgressForms,
   send: SendProgress = AS_IT_IS,
 ): ProgressStore {
   const namespace = `${database}.${PROGRESS_COLLECTION}`;
@@ -37,14 +44,16 @@ export function mongodbProgressStore(
     namespace,
     contents: (signal) => progressIn(connection, namespace, signal),
     find: (prefix) => find(connection, database, prefix),
-    holders: (taken) => holders(connection, database, taken),
+    holders: (taken) => holders(connection, database, taken, forms),
     update: (changes) => {
       // Late ones fail by their conditions.
       const areConditional = changes.every(({ when }) => when !== undefined);
       const goes = areConditional ? AS_IT_IS : send;
-      return goes((fields, session) => updateProgress(connection, database, changes, { fields, session }));
+      return goes((fields, session) =>
+        updateProgress(connection, database, changes, { fields, session, forms }),
+      );
     },
-    remove: (ids) => send((fields, session) => remove(connection, database, ids, { fields, session })),
+    remove: (ids) => send((fields, session) => remove(connection, database, ids, { fields, session, forms })),
   };
 }
 
@@ -60,9 +69,14 @@ async function find(
 }
 
 /** No index serves this. It is asked once, by a load that ends because of the answer. */
-async function holders(connection: MongoConnection, database: string, namespace: string): Promise<string[]> {
+async function holders(
+  connection: MongoConnection,
+  database: string,
+  namespace: string,
+  forms: ProgressForms,
+): Promise<string[]> {
   const filter = { kind: 'collection', namespace };
-  const command = { find: PROGRESS_COLLECTION, filter, projection: { load: 1 }, maxTimeMS: MAX_TIME_MS };
+  const command = { find: PROGRESS_COLLECTION, filter, projection: { load: 1 }, ...limitOf(forms) };
   const found = await readAll(connection, database, command);
   return found.map((document) => String(readDocument(document).load)).sort();
 }
@@ -78,6 +92,8 @@ function endOfPrefix(prefix: string): string {
 export interface UpdateOptions extends CommandOptions {
   /** Further fields of the command, or replacements of ours. */
   readonly fields?: Readonly<Record<string, unknown>>;
+  /** Default: everything that MongoDB takes. */
+  readonly forms?: ProgressForms;
 }
 
 /** {@link ProgressStore.update} */
@@ -85,7 +101,7 @@ export async function updateProgress(
   connection: MongoConnection,
   database: string,
   changes: readonly ProgressChange[],
-  { fields, ...options }: UpdateOptions = {},
+  { fields, forms = ALL_FORMS, ...options }: UpdateOptions = {},
 ): Promise<number> {
   if (changes.length === 0) return 0;
   const command = {
@@ -98,8 +114,8 @@ export async function updateProgress(
     ordered: false,
     // Journaled too, for a target without a replica set: its journal keeps the order of writes, so
     // what was acknowledged before this one is on disk.
-    writeConcern: { w: 'majority', j: true, wtimeout: MAJORITY_MS },
-    maxTimeMS: MAX_TIME_MS,
+    writeConcern: { w: 'majority', ...(forms.confirmsJournal && { j: true, wtimeout: MAJORITY_MS }) },
+    ...limitOf(forms),
     ...fields,
   };
   const reply = await connection.command(database, command, options);
@@ -139,18 +155,22 @@ async function remove(
   connection: MongoConnection,
   database: string,
   ids: readonly string[],
-  { fields, ...options }: UpdateOptions,
+  { fields, forms = ALL_FORMS, ...options }: UpdateOptions,
 ): Promise<void> {
   if (ids.length === 0) return;
   const command = {
     delete: PROGRESS_COLLECTION,
     deletes: ids.map((id) => ({ q: { _id: id }, limit: 1 })),
     ordered: false,
-    writeConcern: { w: 'majority', j: true },
-    maxTimeMS: MAX_TIME_MS,
+    writeConcern: { w: 'majority', ...(forms.confirmsJournal && { j: true }) },
+    ...limitOf(forms),
     ...fields,
   };
   await connection.command(database, command, options);
+}
+
+function limitOf({ takesTimeLimits }: ProgressForms): { maxTimeMS?: number } {
+  return takesTimeLimits ? { maxTimeMS: MAX_TIME_MS } : {};
 }
 
 function readDocument(bytes: Uint8Array): Record<string, ProgressValue> {

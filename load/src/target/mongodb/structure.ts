@@ -3,15 +3,17 @@
 import { WaybillError } from '@waybill/shared/base/errors';
 import { splitNamespace } from '@waybill/shared/base/record';
 import { buildArray, doc } from '@waybill/shared/bson/build';
-import { failureOf, hasServerCode, saysNotSupported } from '@waybill/shared/mongo/driver/classify';
+import { failureOf, hasServerCode, refusal, saysNotSupported } from '@waybill/shared/mongo/driver/classify';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { RawField, rawArray } from '@waybill/shared/mongo/driver/raw-value';
 import { readAll } from '@waybill/shared/mongo/driver/read-all';
 import type { CommandReply } from '@waybill/shared/mongo/driver/reply';
-import type { ServerCodeName } from '@waybill/shared/mongo/driver/server-codes';
+import { SERVER_CODES, type ServerCodeName } from '@waybill/shared/mongo/driver/server-codes';
 import { listIndexes } from '@waybill/shared/mongo/facts/catalog';
 import { collectionUuidField } from '@waybill/shared/mongo/facts/collection-identity';
 import { listCollections } from '@waybill/shared/mongo/facts/collections';
+import type { TargetProfile } from '../profiles/profile.ts';
+import type { Found } from '../rules/abilities.ts';
 import type {
   Fields,
   TargetCapabilities,
@@ -29,13 +31,16 @@ export const MAJORITY = { w: 'majority' } as const;
 
 export class MongodbStructure implements TargetStructure {
   readonly capabilities: TargetCapabilities;
+  readonly profile: TargetProfile;
   protected readonly connection: MongoConnection;
-  protected readonly takesComments: boolean;
+  protected readonly can: Found;
 
-  constructor(connection: MongoConnection, capabilities: TargetCapabilities, takesComments: boolean) {
+  constructor(connection: MongoConnection, profile: TargetProfile, can: Found) {
     this.connection = connection;
-    this.capabilities = capabilities;
-    this.takesComments = takesComments;
+    this.profile = profile;
+    this.can = can;
+    const { keepsEmptyTimestamps, convertsToUnique, hidesIndexes, renamesCollections } = can;
+    this.capabilities = { keepsEmptyTimestamps, convertsToUnique, hidesIndexes, renamesCollections };
   }
 
   async collection(namespace: string): Promise<TargetCollection | null> {
@@ -46,8 +51,9 @@ export class MongodbStructure implements TargetStructure {
 
   async collections(database: string, name?: string): Promise<readonly TargetCollection[]> {
     const found = await listCollections(this.connection, database, { name });
-    return found.map(({ name: collection, ...rest }) => ({
+    return found.map(({ name: collection, uuid, ...rest }) => ({
       namespace: `${database}.${collection}`,
+      uuid: this.can.keepsUuids ? uuid : null,
       ...rest,
     }));
   }
@@ -81,6 +87,7 @@ export class MongodbStructure implements TargetStructure {
   }
 
   async rename({ namespace, uuid }: TargetCollection, to: string, tag: WriteTag): Promise<boolean> {
+    if (!this.can.renamesCollections) throw this.#lacking('renameCollection');
     const command = { renameCollection: namespace, to, dropTarget: false, ...this.#only(uuid) };
     return this.#unless(COLLECTION_GONE, 'admin', command, tag);
   }
@@ -92,8 +99,11 @@ export class MongodbStructure implements TargetStructure {
     signal?: AbortSignal,
   ): Promise<void> {
     const { database, collection } = splitNamespace(namespace);
-    const indexes = rawArray(buildArray(specs.map((spec) => doc(spec))));
-    await this.#structure(database, { createIndexes: collection, indexes }, tag, signal);
+    const together = this.can.buildsIndexesTogether ? [specs] : specs.map((spec) => [spec]);
+    for (const some of together) {
+      const indexes = rawArray(buildArray(some.map((spec) => doc(spec))));
+      await this.#structure(database, { createIndexes: collection, indexes }, tag, signal);
+    }
   }
 
   async dropIndex(namespace: string, name: string, tag: WriteTag): Promise<boolean> {
@@ -104,6 +114,7 @@ export class MongodbStructure implements TargetStructure {
 
   async modify(namespace: string, fields: Fields, tag: WriteTag): Promise<void> {
     const { database, collection } = splitNamespace(namespace);
+    if (!this.can.modifiesCollections) throw this.#lacking('collMod');
     await this.#structure(database, { collMod: collection, ...rawFields(fields) }, tag);
   }
 
@@ -159,7 +170,13 @@ export class MongodbStructure implements TargetStructure {
     more: Readonly<Record<string, unknown>> = {},
   ): Promise<void> {
     const { database, collection } = splitNamespace(namespace);
+    if (!this.can.modifiesCollections) throw this.#lacking('collMod');
     await this.#structure(database, { collMod: collection, index, ...more }, tag);
+  }
+
+  /** What the server would answer: it is known, so it is not asked. */
+  #lacking(command: string): WaybillError {
+    return refusal(SERVER_CODES.CommandNotSupported, `${this.profile.title} has no ${command} here`);
   }
 
   #only(uuid: Buffer | null): { collectionUUID?: RawField } {
@@ -198,7 +215,7 @@ export class MongodbStructure implements TargetStructure {
   }
 
   protected comment({ load, epoch }: WriteTag): { comment?: string } {
-    return this.takesComments ? { comment: `waybill ${load} ${epoch}` } : {};
+    return this.can.takesComments ? { comment: `waybill ${load} ${epoch}` } : {};
   }
 
   protected all(database: string, command: Readonly<Record<string, unknown>>): Promise<Buffer[]> {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PROFILES } from '../profiles/all.ts';
 import type { TargetKind } from '../profiles/profile.ts';
-import { findAbility, isAble } from '../rules/abilities.ts';
 import { assertNotRefused, commandsToAsk, detectProfile, guessProfile, isContradicted } from './detect.ts';
 
 const MONGODB = ['hello.setName', 'buildInfo.version', 'buildInfo.allocator', 'buildInfo.storageEngines'];
@@ -94,22 +93,4 @@ it.each<[TargetKind, readonly string[], boolean]>([
   const fields = new Set(said);
   const detected = detectProfile({ fields }, 'mongodb://10.0.0.4');
   expect(isContradicted(PROFILES[kind], detected, { fields })).toBe(isWrong);
-});
-
-it('knows abilities by version, and asks only where the profile says so', async () => {
-  const server = (major: number, minor: number) => ({ versionArray: [major, minor, 0] });
-  const asked = async (ability: Parameters<typeof findAbility>[0], answer: boolean) => {
-    let times = 0;
-    const able = await findAbility(ability, server(4, 4), async () => {
-      times++;
-      return answer;
-    });
-    return [able, times];
-  };
-  expect(await asked('probe', true)).toEqual([true, 1]);
-  expect(await asked('probe', false)).toEqual([false, 1]);
-  expect(await asked([4, 4], false)).toEqual([true, 0]);
-  expect(await asked([6, 0], true)).toEqual([false, 0]);
-  expect(await asked(false, true)).toEqual([false, 0]);
-  expect(isAble(true, server(4, 0))).toBe(true);
 });

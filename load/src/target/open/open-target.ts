@@ -4,7 +4,7 @@ import type { Logger } from '@waybill/shared/base/logger';
 import { saysNotSupported } from '@waybill/shared/mongo/driver/classify';
 import { type ConnectOptions, connect } from '@waybill/shared/mongo/driver/connect';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
-import { hostsOf } from '@waybill/shared/mongo/driver/uri';
+import { hostsOf, uriDatabase } from '@waybill/shared/mongo/driver/uri';
 import { MongodbTarget } from '../mongodb/target.ts';
 import { PROFILES } from '../profiles/all.ts';
 import type { TargetKind, TargetProfile } from '../profiles/profile.ts';
@@ -12,22 +12,23 @@ import { applyRules, assertRulesOfVersion } from '../rules/connection.ts';
 import type { Target } from '../target.ts';
 import { assertNotRefused, commandsToAsk, detectProfile, guessProfile, isContradicted } from './detect.ts';
 
-type Open = (connection: MongoConnection, profile: TargetProfile) => Target;
+type Open = (connection: MongoConnection, profile: TargetProfile, database: string | null) => Target;
 
 const IMPLEMENTATIONS: Readonly<Record<TargetProfile['implementation'], Open>> = {
-  mongodb: (connection, profile) => new MongodbTarget(connection, profile),
+  mongodb: (connection, profile, database) => new MongodbTarget(connection, profile, database),
 };
 
 /**
  * Finds the target's profile by what the server has said of itself, unless it is given, and opens
  * the implementation that the profile names. The connection stays the caller's, to be closed after
- * it.
+ * it. `database` is the one that its connection string names.
  */
 export function openTarget(
   connection: MongoConnection,
   profile = detectProfile(connection.server, connection.url),
+  database: string | null = null,
 ): Target {
-  return IMPLEMENTATIONS[profile.implementation](connection, profile);
+  return IMPLEMENTATIONS[profile.implementation](connection, profile, database);
 }
 
 export interface ConnectTargetOptions extends Omit<ConnectOptions, 'role'> {
@@ -67,7 +68,7 @@ export async function connectTarget(
     }
     const profile = named ?? detected;
     assertRulesOfVersion(uri, profile, server);
-    return { target: openTarget(connection, profile), connection };
+    return { target: openTarget(connection, profile, uriDatabase(uri) || null), connection };
   } catch (error) {
     await connection.close();
     throw error;

@@ -14,7 +14,8 @@ export const FERRETDB: TargetProfile = {
     command: null,
     isGenuine: false,
   },
-  limits: { ...GENERIC.limits, statements: 500 },
+  // How long a write may run is not known: the load's own limit is taken for it.
+  limits: { ...GENERIC.limits, statements: 500, writeMs: null },
   abilities: { ...GENERIC.abilities, buildsIndexesTogether: true },
   documents: {
     ...ANY_DOCUMENT,

@@ -38,9 +38,13 @@ export const FIRESTORE: TargetProfile = {
   limits: { ...GENERIC.limits, statements: 500, commandBytes: 4 << 20, writeMs: 60_000 },
   abilities: {
     ...GENERIC.abilities,
-    confirmsJournal: false,
+    // It may ignore them, and says so.
+    takesTimeLimits: true,
     // It takes no validators, so there is none to go past.
     bypassesValidation: false,
+    readsMajority: true,
+    // Its create does nothing.
+    keepsEmptyCollections: false,
     modifiesCollections: false,
     renamesCollections: false,
   },

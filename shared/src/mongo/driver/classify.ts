@@ -79,6 +79,12 @@ export function saysNotSupported(error: unknown): boolean {
   return isNotSupportedCode(serverCode(error)) && !hasCode(error, 'MONGO_AUTHENTICATION');
 }
 
+/** What a server says inside a reply, or would say if it were asked. */
+export function refusal(code: number, message: string): WaybillError {
+  const cause = new ServerFailure('MongoServerError', message, { code, codeName: undefined, labels: [] });
+  return new WaybillError('MONGO_COMMAND_FAILED', message, { context: { serverCode: code }, cause });
+}
+
 export function failureOf(error: unknown): ServerFailure | undefined {
   for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
     if (at instanceof ServerFailure) return at;

@@ -12,6 +12,9 @@
  * out. So nothing is lost or repeated, and another reader can follow a dead one with `after`. Each
  * cursor is short, so no session lives long.
  *
+ * A target that knows no min() and max() is asked for the types between the bounds as well: see
+ * ids-between.ts.
+ *
  * Capped collections are read in natural order, since that order is data. To go on, the collection
  * is read again up to the last document. If that one has been overwritten, everything that is there
  * is newer.
@@ -33,6 +36,7 @@ import {
   type ReadOutcome,
   type Step,
 } from './collection-reading.ts';
+import { idsBetween } from './ids-between.ts';
 import type { Range } from './range-plan.ts';
 import { readConcernOf } from './read-concern.ts';
 
@@ -51,6 +55,8 @@ export interface ReadRangeOptions extends ReadingOptions, Partial<Range> {
   /** Default majority. Null sends none, for targets that know no read concern. */
   readonly readConcern?: 'majority' | 'local' | null | undefined;
   readonly readPreference?: ReadPreference | undefined;
+  /** False: by comparing `_id`s, for targets that know no min() and max(). Default true. */
+  readonly byKeys?: boolean | undefined;
   /** Default 8 MiB; two batches are held at a time. */
   readonly batchBytes?: number | undefined;
   /**
@@ -173,7 +179,7 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
   }
 
   async #open(name: string): Promise<OpenRange> {
-    const { batchBytes, bulk, readPreference, signal, natural, lower, upper } = this.#options;
+    const { batchBytes, bulk, byKeys = true, readPreference, signal, natural, lower, upper } = this.#options;
     if (!this.#after && idType(lower) === BsonType.maxKey) this.#maxKeyOnly = true;
     const cursor = await openCursor(this.#connection, this.#reading.database, this.#command(name), {
       signal,
@@ -183,7 +189,7 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
       prefetch: true,
     });
     const from = this.#after ?? lower ?? null;
-    const endsBeforeMaxKey = !natural && !this.#maxKeyOnly && from !== null && !upper;
+    const endsBeforeMaxKey = byKeys && !natural && !this.#maxKeyOnly && from !== null && !upper;
     const skip = this.#after === null || this.#maxKeyOnly ? 'none' : natural ? 'searching' : 'first';
     return { cursor, skip, endsBeforeMaxKey, close: () => cursor.close() };
   }
@@ -199,10 +205,11 @@ export class RangeReader implements AsyncIterable<RangeBatch> {
   }
 
   #selection(): Record<string, unknown> {
-    const { lower, upper, natural } = this.#options;
+    const { lower, upper, natural, byKeys = true } = this.#options;
     if (natural) return { hint: { $natural: 1 } };
     if (this.#maxKeyOnly) return { filter: rawDocument(buildDocument([['_id', maxKey]])) };
     const from = this.#after ?? lower;
+    if (!byKeys) return { filter: rawDocument(idsBetween(from, upper)), sort: { _id: 1 } };
     return {
       hint: { _id: 1 },
       sort: { _id: 1 },
