@@ -52,6 +52,22 @@ export const COMMANDS: readonly Command[] = [
     run: async (context) => (await import('./run.ts')).runBoth(context),
   },
   {
+    name: 'assess',
+    describe: 'Count what a kind of target would refuse or alter, before anything is written.',
+    examples: [
+      [
+        '$0 assess --bucket /data/waybill --target-kind firestore',
+        'read the whole stream; exit code 3 if anything would be refused',
+      ],
+      [
+        '$0 assess --source env:SOURCE --target-kind firestore --markdown',
+        'look at a sample of a source, for a ticket',
+      ],
+    ],
+    stopsCleanly: false,
+    run: async (context) => (await import('./assess.ts')).runAssessCommand(context),
+  },
+  {
     name: 'list',
     describe: 'List the streams of a bucket and their loads.',
     examples: [

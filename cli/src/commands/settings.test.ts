@@ -1,5 +1,6 @@
 import { GC_DEFAULTS } from '@waybill/audit/gc/settings';
 import { CAPTURE_DEFAULTS } from '@waybill/capture/start/settings';
+import { ASSESS_DEFAULTS } from '@waybill/load/assess/settings';
 import { CUTOVER_DEFAULTS } from '@waybill/load/settings/cutover-settings';
 import { LOAD_DEFAULTS } from '@waybill/load/settings/load-settings';
 import { DEFAULT_TIMEOUT_MS } from '@waybill/shared/bucket/store-options';
@@ -22,6 +23,7 @@ describe('defaults', () => {
     { ...LOAD_DEFAULTS, until: undefined },
     CUTOVER_DEFAULTS,
     GC_DEFAULTS,
+    { ...ASSESS_DEFAULTS },
     { bucketTimeout: DEFAULT_TIMEOUT_MS, metricsHost: DEFAULT_METRICS_HOST },
   ];
   /** Depends on the machine, so that help and manual describe it. */

@@ -4,7 +4,7 @@ import type { CollectionNameRules, DocumentSection } from '../target/rules/docum
 import { isReserved } from './names.ts';
 
 /** Why the target cannot have a collection or view of that name, or null. */
-function collectionNameFault(rules: CollectionNameRules | null, namespace: string): string | null {
+export function collectionNameFault(rules: CollectionNameRules | null, namespace: string): string | null {
   if (rules === null) return null;
   const name = splitNamespace(namespace).collection;
   const bytes = Buffer.from(name);

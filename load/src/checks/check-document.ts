@@ -30,7 +30,8 @@ const DATE = 3;
 const REGEX = 4;
 const DOUBLE = 5;
 
-type Finding = Pick<Violation, 'rule' | 'reason'>;
+type Finding = Omit<Violation, 'path'>;
+type Take = (fault: Violation) => void;
 
 /** Checks documents by one target's rules. */
 export class DocumentCheck {
@@ -63,12 +64,16 @@ export class DocumentCheck {
 
   /** The document's first fault, or null. `id` is the document's own. */
   check(id: RawElement, document: Uint8Array): Violation | null {
-    const { bytes } = this.#rules;
-    if (bytes !== undefined && document.length > bytes) {
-      const reason = `the document has ${document.length} bytes, and the target takes ${bytes}`;
-      return { rule: 'document-size', path: '', reason };
-    }
-    return this.checkId(id) ?? this.#walk(asBuffer(document));
+    return this.#sizeFault(document) ?? this.checkId(id) ?? this.#walk(asBuffer(document), null);
+  }
+
+  /** Gives every fault to `take`, and not the first alone. */
+  eachFault(id: RawElement, document: Uint8Array, take: Take): void {
+    const size = this.#sizeFault(document);
+    if (size !== null) take(size);
+    const fault = this.checkId(id);
+    if (fault !== null) take(fault);
+    this.#walk(asBuffer(document), take);
   }
 
   /** As far as the `_id` alone tells: no document of it can stand on the target. */
@@ -76,7 +81,15 @@ export class DocumentCheck {
     return this.#rules.id ? checkId(this.#rules.id, id) : null;
   }
 
-  #walk(b: Buffer): Violation | null {
+  #sizeFault(document: Uint8Array): Violation | null {
+    const { bytes } = this.#rules;
+    if (bytes === undefined || document.length <= bytes) return null;
+    const reason = `the document has ${document.length} bytes, and the target takes ${bytes}`;
+    return { rule: 'document-size', path: '', reason };
+  }
+
+  /** Returns the first fault, or gives each to `take` and returns null. */
+  #walk(b: Buffer, take: Take | null): Violation | null {
     let level = 0;
     let o = 4;
     let limit = documentSize(b) - 1;
@@ -105,15 +118,18 @@ export class DocumentCheck {
       const end = payloadEnd(b, type, start, limit);
       if (this.#names !== undefined && this.#isArray[level] === 0) {
         const fault = this.#nameFault(b, nameStart, nameEnd, bits, level);
-        if (fault !== null) return this.#violation(fault, b, level);
+        const told = fault && this.#tell(fault, b, level, take);
+        if (told) return told;
       }
       const action = this.#actions[type]!;
       o = end;
       if (action === PASS) continue;
       const fault =
         action === ENTER ? this.#entryFault(b, type, start, level) : this.#valueFault(b, type, start, end);
-      if (fault !== null) return this.#violation(fault, b, level);
-      if (action !== ENTER) continue;
+      const told = fault && this.#tell(fault, b, level, take);
+      if (told) return told;
+      // What is too deep is not entered: its fault is told.
+      if (action !== ENTER || level >= this.#depth) continue;
       const named = this.#isArray[level] === 0 ? nameEnd - nameStart + 1 : 0;
       this.#paths[level + 1] = this.#paths[level]! + named;
       level++;
@@ -153,14 +169,14 @@ export class DocumentCheck {
       return { rule: 'nested-array', reason: 'the target takes no array inside an array' };
     }
     if (!this.#rules.refusesDbRefs || !isDbRef(b, start)) return null;
-    return { rule: 'bson-type', reason: 'the target takes no DBRef' };
+    return refusedType('DBRef');
   }
 
   #valueFault(b: Buffer, type: number, start: number, end: number): Finding | null {
     const { dates, regexOptions: options } = this.#rules;
     switch (this.#actions[type]) {
       case REFUSE:
-        return { rule: 'bson-type', reason: `the target takes no value of type ${typeName(type)}` };
+        return refusedType(typeName(type));
       case DATE:
         if (!isOutOfRange(b, start, dates!)) return null;
         return { rule: 'date-range', reason: 'a date outside the years that the target takes' };
@@ -172,13 +188,20 @@ export class DocumentCheck {
     }
   }
 
-  #violation({ rule, reason }: Finding, b: Buffer, level: number): Violation {
+  /** Null: `take` has it, and the walk goes on. */
+  #tell(finding: Finding, b: Buffer, level: number, take: Take | null): Violation | null {
+    const found = this.#violation(finding, b, level);
+    take?.(found);
+    return take === null ? found : null;
+  }
+
+  #violation(finding: Finding, b: Buffer, level: number): Violation {
     let path = '';
     for (let at = 0; at <= level; at++) {
       const name = b.toString('utf8', this.#nameStarts[at], this.#nameEnds[at]);
       path = this.#isArray[at] === 1 ? itemPath(path, name) : memberPath(path, name);
     }
-    return { rule, path, reason };
+    return { ...finding, path };
   }
 }
 
@@ -187,6 +210,10 @@ function regexFault(found: RegexOptions, letters: string): Finding | null {
   const rule = found === 'unordered' ? 'regex-order' : 'regex-options';
   const reason = `options of a regular expression can be ${[...letters].join(', ')} on the target, in this order and each once`;
   return { rule, reason };
+}
+
+function refusedType(type: string): Finding {
+  return { rule: 'bson-type', type, reason: `the target takes no value of type ${type}` };
 }
 
 function nameFault(what: string): Finding {

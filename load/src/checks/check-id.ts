@@ -67,5 +67,6 @@ function checkValues(
 
 function typeViolation(path: string, type: number): Violation {
   const where = path === '_id' ? 'an _id' : 'a value inside an _id';
-  return { rule: 'id-type', path, reason: `the target takes no ${typeName(type)} as ${where}` };
+  const name = typeName(type);
+  return { rule: 'id-type', path, type: name, reason: `the target takes no ${name} as ${where}` };
 }

@@ -6,6 +6,8 @@ export interface Violation {
   readonly path: string;
   /** For people. */
   readonly reason: string;
+  /** Where the type of a value is the fault. */
+  readonly type?: string;
 }
 
 export type DocumentRule =

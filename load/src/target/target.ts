@@ -34,6 +34,8 @@ export interface Target {
   readonly profile: TargetProfile;
   /** The one database that can be reached; null where there may be others. */
   readonly onlyDatabase: string | null;
+  /** Null: it takes all documents that MongoDB takes. */
+  readonly documentRules: DocumentRules | null;
   readonly reader: DocumentReader;
   /** Which cluster this is, whatever its hosts are called. */
   identity(signal: AbortSignal): Promise<ClusterIdentity>;

@@ -213,6 +213,9 @@ export const ERROR_CODES = table({
     "The target already holds the progress of another stream under this load's name. Choose another --load.",
   ),
 
+  ASSESS_NOTHING_SEEN: difference(
+    'There was no collection, view or document to look at, so nothing can be said of them. Check --include and --exclude, and that the stream has its inventory.',
+  ),
   VERIFY_DIFFERENT: difference('Source and target differ. The report lists the differences.'),
   VERIFY_NOTHING_COMPARED: difference(
     'Neither side has a collection or view that the stream and the load take, so nothing was compared. Check --include and --exclude, or give --allow-empty if that is what you expect.',

@@ -4,6 +4,7 @@ export const COMMANDS = [
   'capture',
   'load',
   'run',
+  'assess',
   'list',
   'status',
   'verify',
@@ -14,7 +15,10 @@ export const COMMANDS = [
 ] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
-export const WITH_STREAM = ['capture', 'load', 'run', 'status', 'verify', 'cutover', 'fsck', 'gc'] as const;
+/** They need a stream, and so a bucket. */
+const ON_STREAM = ['capture', 'load', 'run', 'status', 'verify', 'cutover', 'fsck', 'gc'] as const;
+export const NEEDING_BUCKET = [...ON_STREAM, 'list'] as const;
+export const WITH_STREAM = [...ON_STREAM, 'assess'] as const;
 export const WITH_BUCKET = [...WITH_STREAM, 'list'] as const;
 export const WITH_TARGET = ['load', 'run', 'status', 'verify', 'cutover'] as const;
 export const CAPTURING = ['capture', 'run'] as const;

@@ -1,4 +1,5 @@
 import { GC_DEFAULTS } from '@waybill/audit/gc/settings';
+import { ASSESS_DEFAULTS } from '@waybill/load/assess/settings';
 import { CUTOVER_DEFAULTS } from '@waybill/load/settings/cutover-settings';
 import { UNTIL } from '../spec/commands.ts';
 import type { OptionSpec } from '../spec/option.ts';
@@ -56,6 +57,22 @@ export const COMMAND_OPTIONS = {
     commands: ['verify', 'cutover'],
     describe: 'Write all differences, field by field, to this file as JSON.',
     example: 'differences.json',
+  },
+  sample: {
+    type: 'integer',
+    group: 'Command options',
+    commands: ['assess'],
+    min: 0,
+    default: ASSESS_DEFAULTS.sample,
+    describe:
+      'With --source: look at this many documents of each collection, picked at random. 0: all. A stream is always read whole.',
+    example: '100000',
+  },
+  markdown: {
+    type: 'boolean',
+    group: 'Command options',
+    commands: ['assess'],
+    describe: 'Print the report as Markdown.',
   },
   deep: {
     type: 'boolean',

@@ -12,7 +12,7 @@ export const STREAM_OPTIONS = {
   include: {
     type: 'list',
     group: GROUP,
-    commands: FILTERING,
+    commands: [...FILTERING, 'assess'],
     describe:
       'Namespaces to take: shop, shop.orders, shop.*, where * stands for any text. Separate them by commas, or repeat the option. Default: all. For load: which namespaces of the stream; fixed when the load first starts.',
     example: 'shop.orders,crm.*',
@@ -20,7 +20,7 @@ export const STREAM_OPTIONS = {
   exclude: {
     type: 'list',
     group: GROUP,
-    commands: FILTERING,
+    commands: [...FILTERING, 'assess'],
     describe:
       'Namespaces to leave out, in the same forms. Wins over --include. A later start of capture may exclude more.',
     example: 'shop.sessions',

@@ -6,6 +6,7 @@ import type { DocumentReader } from '../../reading/document-reader.ts';
 import type { TargetProfile } from '../profiles/profile.ts';
 import type { ProgressStore } from '../progress-store.ts';
 import { type Found, knownAbilities } from '../rules/abilities.ts';
+import { type DocumentRules, rulesFor } from '../rules/documents.ts';
 import type { LoadTarget, LoadTargetSettings, Target } from '../target.ts';
 import { addressIdentity } from './address-identity.ts';
 import { openLoadTarget } from './load-target.ts';
@@ -16,6 +17,7 @@ import { assertShardedById } from './shard-keys.ts';
 export class MongodbTarget implements Target {
   readonly url: string;
   readonly profile: TargetProfile;
+  readonly documentRules: DocumentRules | null;
   readonly reader: DocumentReader;
   readonly onlyDatabase: string | null;
   readonly #connection: MongoConnection;
@@ -27,6 +29,7 @@ export class MongodbTarget implements Target {
     this.url = connection.url;
     this.profile = profile;
     this.onlyDatabase = profile.connection.namesDatabase ? database : null;
+    this.documentRules = rulesFor(profile.documents, connection.server);
     this.#connection = connection;
     this.#can = knownAbilities(profile.abilities, connection.server);
     this.reader = new ConnectionReader(connection, this.#can);

@@ -31,4 +31,6 @@ export const AZURE_DOCUMENTDB: TargetProfile = {
       reason: "the command met the gateway's own limit of two minutes",
     },
   ],
+  // 5.
+  indexes: { ...GENERIC.indexes, keyFields: 32, perCollection: 300 },
 };

@@ -26,4 +26,8 @@ export const DOCUMENTDB: TargetProfile = {
     statements: 1000,
     commandBytes: 8 << 20,
   },
+  // 5.
+  structure: { hasViews: true, refusedOptions: ['capped', 'collation'] },
+  // 5, and of their number 1.
+  indexes: { ...GENERIC.indexes, refusedFields: ['collation'], perCollection: 64 },
 };

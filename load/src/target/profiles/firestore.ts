@@ -105,4 +105,29 @@ export const FIRESTORE: TargetProfile = {
       reason: 'a value, a depth or an index entry that it does not take, which is no matter of time',
     },
   ],
+  // 2.2.
+  structure: {
+    hasViews: false,
+    refusedOptions: [
+      'capped',
+      'timeseries',
+      'expireAfterSeconds',
+      'clusteredIndex',
+      'changeStreamPreAndPostImages',
+      'storageEngine',
+      'validator',
+      'validationLevel',
+      'validationAction',
+      'indexOptionDefaults',
+      'collation',
+      'encryptedFields',
+    ],
+  },
+  // 2.4, and of fields 1.
+  indexes: {
+    ...GENERIC.indexes,
+    refusedKinds: ['hashed', '2d', 'wildcard'],
+    refusedFields: ['partialFilterExpression', 'collation'],
+    keyFields: 100,
+  },
 };

@@ -1,7 +1,9 @@
 import { ANY_CONNECTION } from '../rules/connection.ts';
 import { ANY_DOCUMENT } from '../rules/documents.ts';
 import { SPLIT_AT_DEADLINE } from '../rules/error-rule.ts';
+import { ANY_INDEX } from '../rules/indexes.ts';
 import { NO_RAMP } from '../rules/rate.ts';
+import { ANY_STRUCTURE } from '../rules/structure.ts';
 import type { TargetProfile } from './profile.ts';
 
 /**
@@ -52,4 +54,6 @@ export const GENERIC: TargetProfile = {
   // What such a server bears is not known: it is asked for less sooner.
   rate: { ...NO_RAMP, slowMs: 5000 },
   errors: [SPLIT_AT_DEADLINE],
+  structure: ANY_STRUCTURE,
+  indexes: ANY_INDEX,
 };

@@ -1,6 +1,8 @@
 import { ANY_CONNECTION } from '../rules/connection.ts';
 import { ANY_DOCUMENT } from '../rules/documents.ts';
+import { ANY_INDEX } from '../rules/indexes.ts';
 import { NO_RAMP } from '../rules/rate.ts';
+import { ANY_STRUCTURE } from '../rules/structure.ts';
 import type { TargetProfile } from './profile.ts';
 
 /**
@@ -49,4 +51,6 @@ export const MONGODB: TargetProfile = {
   canonical: null,
   rate: NO_RAMP,
   errors: [],
+  structure: ANY_STRUCTURE,
+  indexes: ANY_INDEX,
 };

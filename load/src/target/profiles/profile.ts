@@ -10,9 +10,11 @@ import type { CanonicalRules } from '../rules/canonical.ts';
 import type { ConnectionRules } from '../rules/connection.ts';
 import type { DocumentSection } from '../rules/documents.ts';
 import type { ErrorRule } from '../rules/error-rule.ts';
+import type { IndexRules } from '../rules/indexes.ts';
 import type { Limits } from '../rules/limits.ts';
 import type { RateRules } from '../rules/rate.ts';
 import type { Recognition } from '../rules/recognition.ts';
+import type { StructureRules } from '../rules/structure.ts';
 
 /** As `--target-kind` names them. */
 export const TARGET_KINDS = [
@@ -43,4 +45,6 @@ export interface TargetProfile {
   readonly rate: RateRules;
   /** What its errors mean, where it differs from MongoDB. The first that fits counts. */
   readonly errors: readonly ErrorRule[];
+  readonly structure: StructureRules;
+  readonly indexes: IndexRules;
 }

@@ -1,0 +1,124 @@
+/** Shows people what an assessment found: as a table, or as Markdown for a ticket or a page. */
+import type { AssessReport } from '@waybill/load/assess/assessment';
+import type { AssessFinding } from '@waybill/load/assess/findings';
+import type { Paint } from './style.ts';
+import { renderTable } from './table.ts';
+import { formatBytes, formatCount, formatDuration } from './units.ts';
+
+/** --json has all. */
+const MOST_SAMPLED = 10;
+const COLOURS = { refused: 'red', altered: 'yellow', note: 'dim' } as const;
+
+export function renderAssessment(report: AssessReport, paint: Paint): string {
+  const { findings, seconds } = report;
+  return [
+    ...headLines(report).map((line) => paint('dim', line)),
+    '',
+    ...(findings.length > 0 ? [table(findings, paint), '', ...advice(findings), ''] : []),
+    `${verdict(report, paint)} ${paint('dim', `(${formatDuration(seconds * 1000)})`)}`,
+  ].join('\n');
+}
+
+export function markdownAssessment(report: AssessReport): string {
+  const { findings } = report;
+  const plain: Paint = (_style, text) => text;
+  const rows = findings.map((each) =>
+    [each.level, each.rule, whatText(each), formatCount(each.count), exampleText(each), each.advice].map(
+      cell,
+    ),
+  );
+  const heads = ['level', 'rule', 'what', 'count', 'example', 'what to do'];
+  const lines = [heads, heads.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
+  return [
+    `# Assessment for ${report.target}`,
+    '',
+    ...headLines(report).map((line) => `* ${cell(line)}`),
+    '',
+    ...(findings.length > 0 ? [...lines, ''] : []),
+    `**${verdict(report, plain)}**`,
+  ].join('\n');
+}
+
+function headLines({ target, targetKind, looked }: AssessReport): string[] {
+  const { at, place, sampled } = looked;
+  const ofStream = [
+    counts(looked.changedDocuments, 'changed document'),
+    counts(looked.structureChanges, 'change of structure', 'changes of structure'),
+  ];
+  const counted = [
+    counts(looked.collections, 'collection'),
+    counts(looked.views, 'view'),
+    counts(looked.indexes, 'index', 'indexes'),
+    counts(looked.documents, 'document'),
+    ...(at === 'stream' ? ofStream : []),
+    formatBytes(looked.bytes),
+  ];
+  const lines = [`target: ${target} (${targetKind})`, `looked at: ${at} ${place}: ${counted.join(', ')}`];
+  if (sampled.length > 0) {
+    const some = sampled
+      .slice(0, MOST_SAMPLED)
+      .map(
+        ({ namespace, documents, of }) =>
+          `${namespace} (${formatCount(documents)} of about ${formatCount(of)})`,
+      );
+    const more =
+      sampled.length > MOST_SAMPLED ? ` and ${formatCount(sampled.length - MOST_SAMPLED)} more` : '';
+    lines.push(`sampled, not read whole: ${some.join(', ')}${more}`);
+  }
+  return lines;
+}
+
+function table(findings: readonly AssessFinding[], paint: Paint): string {
+  return renderTable(
+    [
+      { head: 'level' },
+      { head: 'rule' },
+      { head: 'what' },
+      { head: 'count', align: 'right' },
+      { head: 'for example in' },
+    ],
+    findings.map((each) => [
+      paint(COLOURS[each.level], each.level),
+      each.rule,
+      whatText(each),
+      formatCount(each.count),
+      exampleText(each),
+    ]),
+    paint,
+  );
+}
+
+function whatText({ what, detail }: AssessFinding): string {
+  return detail === null ? what : `${what}: ${detail}`;
+}
+
+function exampleText({ example, namespaces }: AssessFinding): string {
+  return namespaces > 1 ? `${example} and ${formatCount(namespaces - 1)} more` : example;
+}
+
+/** Once for each rule. */
+function advice(findings: readonly AssessFinding[]): string[] {
+  const byRule = new Map(findings.map((each) => [each.rule, each.advice]));
+  return [...byRule].map(([rule, text]) => `${rule}: ${text}`);
+}
+
+function verdict({ taken, findings, looked, target }: AssessReport, paint: Paint): string {
+  const part = looked.sampled.length > 0 ? ' A part of the documents was not looked at.' : '';
+  if (taken) {
+    const altered = findings.some(({ level }) => level === 'altered');
+    const what = altered
+      ? 'takes what was looked at, some of it in another form'
+      : 'takes what was looked at';
+    return paint('green', `Nothing would be refused: ${target} ${what}.`) + part;
+  }
+  const refused = findings.filter(({ level }) => level === 'refused').length;
+  return paint('red', `${target} would refuse some of it: ${counts(refused, 'finding')}.`) + part;
+}
+
+function counts(number: number, one: string, many = `${one}s`): string {
+  return `${formatCount(number)} ${number === 1 ? one : many}`;
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+}

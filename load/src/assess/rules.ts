@@ -1,0 +1,155 @@
+/**
+ * What an assessment can find, each with what it means and what to do. A rule of a document has the
+ * name that a refusal of the load has.
+ */
+import type { DocumentRule } from '../checks/violation.ts';
+
+/**
+ * refused: the target would not have it. altered: it would have it in another form. note: to be
+ * known.
+ */
+export type FindingLevel = 'refused' | 'altered' | 'note';
+
+type StructureRule =
+  | 'collection-name'
+  | 'collection-option'
+  | 'view'
+  | 'time-series'
+  | 'index-refused'
+  | 'index-altered'
+  | 'index-skipped'
+  | 'index-count'
+  | 'rename'
+  | 'modify'
+  | 'several-databases'
+  | 'name-collision';
+
+export type AssessRule = DocumentRule | 'value-form' | 'empty-timestamp' | StructureRule;
+
+export interface RuleText {
+  readonly level: FindingLevel;
+  /** What is counted. */
+  readonly of: 'documents' | 'collections' | 'views' | 'indexes' | 'changes' | 'names' | 'databases';
+  readonly what: string;
+  readonly advice: string;
+}
+
+const LEAVE_OUT = 'or leave the collections out of the load (--exclude)';
+const MEND = `Change these documents on the source, ${LEAVE_OUT}.`;
+const document = (what: string, advice = MEND): RuleText => ({
+  level: 'refused',
+  of: 'documents',
+  what,
+  advice,
+});
+
+export const RULES: Readonly<Record<AssessRule, RuleText>> = {
+  'id-type': document('type of _id', `Give these documents other _ids on the source, ${LEAVE_OUT}.`),
+  'id-size': document('_id too large'),
+  'id-name': document('_id of the form __…__'),
+  'field-name': document('name of a field'),
+  'field-name-size': document('name of a field too long'),
+  'field-path-size': document('path to a field too long'),
+  depth: document('nested too deep'),
+  'nested-array': document('array inside an array'),
+  'bson-type': document('type of value'),
+  'double-value': document('NaN or infinity'),
+  'date-range': document('date out of range'),
+  'regex-options': document('option of a regular expression'),
+  'document-size': document('document too large'),
+  'regex-order': {
+    level: 'altered',
+    of: 'documents',
+    what: 'order of options of a regular expression',
+    advice: 'Nothing: the load puts them in order, and they mean the same.',
+  },
+  'value-form': {
+    level: 'altered',
+    of: 'documents',
+    what: 'value kept in another form',
+    advice: 'Nothing: it means the same. verify counts these documents apart.',
+  },
+  'empty-timestamp': {
+    level: 'note',
+    of: 'documents',
+    what: 'Timestamp(0,0) in a field',
+    advice: 'The target may put its own time there. verify takes any timestamp in its place.',
+  },
+  'collection-name': {
+    level: 'refused',
+    of: 'collections',
+    what: 'name of a collection',
+    advice: `Rename the collection on the source, ${LEAVE_OUT}. The load stops before it writes anything.`,
+  },
+  'collection-option': {
+    level: 'refused',
+    of: 'collections',
+    what: 'option of a collection',
+    advice:
+      'The load makes the collection without it. Accept that in the cutover (--accept blocked:option), and see that the application does what the option did.',
+  },
+  view: {
+    level: 'refused',
+    of: 'views',
+    what: 'view',
+    advice:
+      'The load goes on without it. Accept that in the cutover (--accept blocked:view), and let the application run the pipeline.',
+  },
+  'time-series': {
+    level: 'note',
+    of: 'collections',
+    what: 'time-series collection',
+    advice: 'Change streams do not tell of its measurements. See docs/sources.md.',
+  },
+  'index-refused': {
+    level: 'refused',
+    of: 'indexes',
+    what: 'index',
+    advice:
+      'The load goes on without it. Accept that in the cutover (--accept blocked:index), and see that queries do without it.',
+  },
+  'index-altered': {
+    level: 'altered',
+    of: 'indexes',
+    what: 'index in another form',
+    advice: 'Nothing: the load says what it changes.',
+  },
+  'index-skipped': {
+    level: 'note',
+    of: 'indexes',
+    what: 'index of a kind that is gone',
+    advice: 'Nothing: the load leaves it out, and says so.',
+  },
+  'index-count': {
+    level: 'refused',
+    of: 'collections',
+    what: 'too many indexes of a collection',
+    advice: 'Drop indexes of the collection on the source.',
+  },
+  rename: {
+    level: 'refused',
+    of: 'changes',
+    what: 'rename of a collection',
+    advice: 'Capture into a new stream, and rename no collection while it runs.',
+  },
+  modify: {
+    level: 'refused',
+    of: 'changes',
+    what: 'collMod',
+    advice: 'The load goes on without the change. Accept that in the cutover (--accept blocked:option).',
+  },
+  'several-databases': {
+    level: 'refused',
+    of: 'databases',
+    what: 'more than one database',
+    advice:
+      'A load reaches one database of the target. Load each database into one of its own, by a load of its own (--load and --include).',
+  },
+  'name-collision': {
+    level: 'refused',
+    of: 'names',
+    what: 'same name in several databases',
+    advice:
+      'They would meet in the one database of the target. Rename one of them, or load the databases into different ones of the target.',
+  },
+};
