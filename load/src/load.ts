@@ -15,6 +15,7 @@ import { streamPatterns } from '@waybill/shared/manifest/stream-patterns';
 import { Ownership } from './progress/ownership.ts';
 import { streamIdentityText } from './progress/stream-identity.ts';
 import { whatTookOver } from './progress/successor.ts';
+import { troubleFields } from './progress/trouble.ts';
 import type { LoadDeps, LoadResult } from './run/load-deps.ts';
 import { runTaken } from './run/load-run.ts';
 import type { EndedRun, LoadRunDeps } from './run/run-context.ts';
@@ -84,7 +85,7 @@ async function runOwned(
   const { log, bond } = await takeLog(settings, toTake, sight);
   const ownership = await Ownership.acquire(
     { ...settings, stream: streamIdentityText(identity), bond: bond.key, epoch: log.epoch },
-    { target, logger, signal },
+    { target, logger, signal, says: () => troubleFields(stats.trouble) },
   );
   try {
     using stop = new LinkedAbort(signal, ownership.fenced);

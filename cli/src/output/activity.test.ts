@@ -47,6 +47,19 @@ describe('activity', () => {
     });
   });
 
+  it('tells what is tried again', () => {
+    const stats = createLoadStats();
+    const meter = new ActivityMeter(stats);
+    const since = Date.now() - 95_000;
+    stats.trouble.retried.set({}, { since, kind: 'transient', reason: 'no primary' });
+    stats.trouble.retried.set({}, { since: since + 60_000, kind: 'transient', reason: 'another' });
+    expect(activityLine(meter.sample(0), wide)).toContain('  retrying for 1m 35s');
+    expect(activityFields(meter.sample(0))).toMatchObject({
+      retryingSeconds: 95,
+      retryingBecause: 'no primary',
+    });
+  });
+
   it('counts neither rate nor time left from what an earlier run copied', () => {
     const stats = createCaptureStats();
     const meter = new ActivityMeter(stats);

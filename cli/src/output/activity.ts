@@ -13,6 +13,7 @@ import {
   type Totals,
   totals,
 } from '@waybill/shared/base/stats';
+import { oldestRetry, type WriteTrouble } from '@waybill/shared/base/write-trouble';
 import { firstThatFits } from './fit.ts';
 import { RateMeter } from './rate.ts';
 import { formatBytes, formatCount, formatDuration, formatRate, formatShortCount } from './units.ts';
@@ -33,6 +34,8 @@ export interface Activity {
   readonly bucketAwayMs: number | null;
   readonly watermark: string | null;
   readonly indexes: { readonly built: number; readonly total: number } | null;
+  /** The batch that has been tried again for longest: how long, and why. */
+  readonly retrying: { readonly ms: number; readonly reason: string } | null;
   /** Null for a capture, and before the load has begun to write. */
   readonly pace: Readonly<Pace> | null;
 }
@@ -79,9 +82,15 @@ export class ActivityMeter {
         stats.kind === 'load' && stats.indexesTotal > 0
           ? { built: stats.indexesBuilt, total: stats.indexesTotal }
           : null,
+      retrying: stats.kind === 'load' ? retryingOf(stats.trouble) : null,
       pace: stats.kind === 'load' && stats.pace.atOnceMost > 0 ? stats.pace : null,
     };
   }
+}
+
+function retryingOf(trouble: WriteTrouble): Activity['retrying'] {
+  const oldest = oldestRetry(trouble);
+  return oldest && { ms: Math.max(0, Date.now() - oldest.since), reason: oldest.reason };
 }
 
 export interface LineForm {
@@ -127,6 +136,7 @@ function facts(activity: Activity, form: Form, bar: LineForm['bar']): string[] {
     );
   }
   parts.push(...paceFacts(activity));
+  if (activity.retrying !== null) parts.push(`retrying for ${formatDuration(activity.retrying.ms)}`);
   if (activity.bucketAwayMs !== null) parts.push(`no bucket for ${formatDuration(activity.bucketAwayMs)}`);
   if (activity.lagSeconds !== null) parts.push(`lag ${activity.lagSeconds} s`);
   return parts;
@@ -186,6 +196,12 @@ export function activityFields(activity: Activity): LogFields {
       ? {}
       : { indexes: activity.indexes.built, indexesTotal: activity.indexes.total }),
     ...(activity.pace === null ? {} : paceFields(activity.pace)),
+    ...(activity.retrying === null
+      ? {}
+      : {
+          retryingSeconds: Math.round(activity.retrying.ms / 1000),
+          retryingBecause: activity.retrying.reason,
+        }),
     changes: activity.changes,
     changesPerSecond: Math.round(activity.changesPerSecond),
     ...(activity.bucketAwayMs === null

@@ -46,7 +46,13 @@ function sides(status: Status, paint: Paint): string[] {
   const facts = isOver ? [cutOver(status)] : loadFacts(load, unreachable);
   lines.push(`${title}     ${paint(isOver ? 'green' : 'cyan', load.phase)}  ${facts.join(', ')}`);
   if (!isEverything(load)) lines.push(`         takes ${filterText(load)}`);
-  return [...lines, ...blockedLines(load, paint)];
+  return [...lines, ...retryingLines(load, paint), ...blockedLines(load, paint)];
+}
+
+function retryingLines({ retrying }: LoadStatus, paint: Paint): string[] {
+  if (!retrying) return [];
+  const since = retrying.since.slice(0, 19).replace('T', ' ');
+  return [`         ${paint('yellow', 'retrying')} since ${since} UTC: ${retrying.reason}`];
 }
 
 /** What the target refuses: the cutover will ask for it. */

@@ -5,6 +5,7 @@
 import { type LoadedProgress, readProgress } from '@waybill/load/progress/progress';
 import { streamIdentityText } from '@waybill/load/progress/stream-identity';
 import { assertBound, lookAtTarget, settleProgressDatabase } from '@waybill/load/progress/target-bond';
+import { type Retrying, retryingOf } from '@waybill/load/progress/trouble';
 import { type Blocked, blockedIn } from '@waybill/load/structure/blocked';
 import { Registry } from '@waybill/load/structure/registry';
 import type { Target } from '@waybill/load/target/target';
@@ -46,6 +47,7 @@ export interface CollectDeps {
 
 interface OnTarget {
   readonly progress: LoadedProgress;
+  readonly retrying: Retrying | null;
   readonly blocked: readonly Blocked[];
 }
 
@@ -82,7 +84,13 @@ export class StatusCollector {
       bucket: bucket.url,
       identity,
       stream: this.#stream,
-      load: { name: load, log: this.#load, progress: onTarget?.progress ?? null, blocked: onTarget?.blocked },
+      load: {
+        name: load,
+        log: this.#load,
+        progress: onTarget?.progress ?? null,
+        blocked: onTarget?.blocked,
+        retrying: onTarget?.retrying,
+      },
       sourceTime,
       unreachable,
       now: Date.now(),
@@ -94,15 +102,18 @@ export class StatusCollector {
     const { stream, load, progressDatabase: given = null } = this.#settings;
     const before = this.#load ?? EMPTY_STATE;
     const progressDatabase = settleProgressDatabase(given, before, load, target.onlyDatabase);
+    let retrying: Retrying | null = null;
     if (before.seq > 0) {
       const sight = await lookAtTarget(target, { load, progressDatabase }, this.#deps.signal);
+      retrying = retryingOf(sight.owner);
       // An epoch is in the log before it is on the target.
       this.#load = await this.#advance(loadPrefix(stream, load), before);
       assertBound(this.#load, sight, { load, stream: streamIdentityText(identity) });
     }
     const store = target.progress(progressDatabase);
     const progress = await readProgress(store, load, identity.lanes);
-    return { progress, blocked: (await Registry.open(store, load)).all().flatMap(blockedIn) };
+    const blocked = (await Registry.open(store, load)).all().flatMap(blockedIn);
+    return { progress, blocked, retrying };
   }
 
   async #advance(prefix: string, known: StreamState | null): Promise<StreamState> {

@@ -3,6 +3,7 @@
  */
 import { hasReached } from '@waybill/load/progress/load-log';
 import { type LoadedProgress, slowest } from '@waybill/load/progress/progress';
+import type { Retrying } from '@waybill/load/progress/trouble';
 import type { LoadFilter, Takes } from '@waybill/load/settings/load-filter';
 import type { Blocked } from '@waybill/load/structure/blocked';
 import { lagSeconds } from '@waybill/shared/base/metrics';
@@ -19,6 +20,7 @@ export interface LoadInput {
   readonly progress: LoadedProgress | null;
   /** What the target refuses; absent if the target was not asked. */
   readonly blocked?: readonly Blocked[] | undefined;
+  readonly retrying?: Retrying | null | undefined;
 }
 
 export function loadOf(
@@ -27,7 +29,7 @@ export function loadOf(
   { include, exclude }: LoadFilter,
   takes: Takes,
 ): LoadStatus {
-  const { log, progress, blocked = null } = load;
+  const { log, progress, blocked = null, retrying = null } = load;
   const cursor = progress ? slowest(progress.cursors) : null;
   const streamWatermark = watermarkOf(stream);
   const reached = cursor?.clusterTime ?? null;
@@ -46,6 +48,7 @@ export function loadOf(
     snapshotSegmentsTotal: stream.snapshotSegments.filter(({ namespace = '' }) => takes(namespace)).length,
     snapshotDocuments: progress ? sum(progress.finished, (each) => each.records) : null,
     blocked,
+    retrying,
   };
 }
 

@@ -1,4 +1,5 @@
 /** What `waybill status` tells. This is also its JSON. */
+import type { Retrying } from '@waybill/load/progress/trouble';
 import type { Blocked } from '@waybill/load/structure/blocked';
 import type { Milestone } from '@waybill/shared/manifest/commit';
 
@@ -95,6 +96,8 @@ export interface LoadStatus {
   readonly snapshotDocuments: number | null;
   /** Views, options and indexes that the target refuses; null if the target was not asked. */
   readonly blocked: readonly Blocked[] | null;
+  /** The batch that the load has tried again for longest; null where there is none. */
+  readonly retrying: Retrying | null;
 }
 
 export interface CollectionStatus {

@@ -12,9 +12,6 @@
  */
 import { isTransient, WaybillError } from '@waybill/shared/base/errors';
 import { throwIfAborted } from '@waybill/shared/base/lifecycle';
-import type { Metrics } from '@waybill/shared/base/metrics';
-import type { Retries } from '@waybill/shared/base/retry';
-import type { LoadStats } from '@waybill/shared/base/stats';
 import { failureOf } from '@waybill/shared/mongo/driver/classify';
 import { SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
 import type { Ownership } from '../progress/ownership.ts';
@@ -24,16 +21,15 @@ import type { FailedPart } from '../target/rules/error-rule.ts';
 import { UNLISTED, type Verdict, verdictOn } from '../target/rules/errors.ts';
 import type { LoadTarget, StatementFailure, StatementKind, WriteResult } from '../target/target.ts';
 import type { WriteScope } from './batch.ts';
+import type { BatchRetries, BatchRetriesDeps } from './batch-retries.ts';
 
-export interface CommandDeps {
+export interface CommandDeps extends BatchRetriesDeps {
   readonly target: LoadTarget;
   readonly ownership: Pick<Ownership, 'held' | 'tag'>;
   /** Decides when a command may go. */
   readonly gate: WriteGate;
-  readonly stats: LoadStats;
-  readonly metrics: Metrics;
-  /** Ends waits between attempts; a batch in flight is always waited for. */
-  readonly signal: AbortSignal;
+  /** Keeps what was learnt of the target. */
+  readonly keepLearnt: () => Promise<void>;
 }
 
 export interface Command {
@@ -52,6 +48,11 @@ interface Tally {
   alone: number;
 }
 
+interface Size {
+  readonly documents: number;
+  readonly bytes: number;
+}
+
 export class Commands {
   readonly #deps: CommandDeps;
 
@@ -60,26 +61,70 @@ export class Commands {
   }
 
   /** @throws what ends the load, or what `retries` gives up */
-  send(command: Command, retries: Retries): Promise<WriteResult> {
+  send(command: Command, retries: BatchRetries): Promise<WriteResult> {
     return this.#part(command, retries, { passed: 0, alone: 0 });
   }
 
-  async #part(command: Command, retries: Retries, tally: Tally): Promise<WriteResult> {
+  async #part(command: Command, retries: BatchRetries, tally: Tally): Promise<WriteResult> {
     const { statements } = command;
+    const size = sizeOf(statements);
+    // What is known to be too large is not sent.
+    if (statements.length > 1 && !this.#fits(size)) return this.#halves(command, retries, tally);
     for (;;) {
       try {
-        const result = await this.#pass(command, retries);
+        const result = await this.#pass(command, size, retries);
         tally.passed++;
         return result;
       } catch (error) {
         const verdict = this.#judgeCommand(error, statements.length);
-        if (verdict.class === 'transient') await retries.failed(error);
-        else if (statements.length > 1) break;
-        else if (verdict === UNLISTED && tally.passed === 0 && ++tally.alone >= ALONE) throw error;
+        if (verdict.class === 'transient') await retries.failed(error, 'transient', wordsOf(error, verdict));
+        else if (statements.length > 1) return this.#smaller(command, retries, tally, { verdict, error });
+        else if (++tally.alone >= ALONE && verdict === UNLISTED && tally.passed === 0) throw error;
         else return { n: 0, failures: [asStatementFailure(error)] };
       }
     }
-    const half = Math.ceil(statements.length / 2);
+  }
+
+  #fits({ documents, bytes }: Size): boolean {
+    const { limits, learnt } = this.#deps.target;
+    return (
+      documents <= Math.min(limits.batchStatements, learnt.limit('statementsInCommand')) &&
+      bytes <= Math.min(limits.batchBytes, learnt.limit('bytesInCommand'))
+    );
+  }
+
+  /** Where halves pass that did not pass together, batches stay that small. */
+  async #smaller(
+    command: Command,
+    retries: BatchRetries,
+    tally: Tally,
+    { verdict, error }: { readonly verdict: Verdict; readonly error: unknown },
+  ): Promise<WriteResult> {
+    const { target, logger, keepLearnt } = this.#deps;
+    const { alone } = tally;
+    const result = await this.#halves(command, retries, tally);
+    // One document was to blame, and not the size of the batch.
+    if (verdict.class !== 'split' || tally.alone > alone) return result;
+    const half = sizeOf(command.statements.slice(0, halfOf(command)));
+    const reason = wordsOf(error, verdict);
+    const { learnt } = target;
+    const fewer = verdict.learns !== 'bytes' && learnt.lower('statementsInCommand', half.documents, reason);
+    const lighter = verdict.learns !== 'statements' && learnt.lower('bytesInCommand', half.bytes, reason);
+    if (fewer || lighter) {
+      const statements = learnt.limit('statementsInCommand');
+      logger.warn('the target takes less at once: commands become smaller', {
+        ...(Number.isFinite(statements) && { statements }),
+        bytes: half.bytes,
+        reason,
+      });
+      await keepLearnt();
+    }
+    return result;
+  }
+
+  async #halves(command: Command, retries: BatchRetries, tally: Tally): Promise<WriteResult> {
+    const { statements } = command;
+    const half = halfOf(command);
     const first = await this.#part({ ...command, statements: statements.slice(0, half) }, retries, tally);
     const second = await this.#part({ ...command, statements: statements.slice(half) }, retries, tally);
     const later = second.failures.map((failure) => ({ ...failure, index: failure.index + half }));
@@ -138,11 +183,9 @@ export class Commands {
     if (kind === 'fatal') throw withHint(error(), hint);
   }
 
-  #pass(command: Command, retries: Retries): Promise<WriteResult> {
-    const { scope, statements } = command;
-    const bytes = statements.reduce((sum, { length }) => sum + length, 0);
-    const size = { namespace: scope.namespace, documents: statements.length, bytes };
-    return this.#deps.gate.pass(size, (waitedMs) => {
+  #pass(command: Command, size: Size, retries: BatchRetries): Promise<WriteResult> {
+    const { namespace } = command.scope;
+    return this.#deps.gate.pass({ namespace, ...size }, (waitedMs) => {
       retries.waited(waitedMs);
       return this.#sendNow(command);
     });
@@ -165,6 +208,16 @@ export class Commands {
       throw error;
     }
   }
+}
+
+const halfOf = ({ statements }: Command): number => Math.ceil(statements.length / 2);
+
+function wordsOf(error: unknown, { reason }: Verdict): string {
+  return failureOf(error)?.message ?? reason;
+}
+
+function sizeOf(statements: readonly Uint8Array[]): Size {
+  return { documents: statements.length, bytes: statements.reduce((sum, { length }) => sum + length, 0) };
 }
 
 function withHint(error: unknown, hint: string | undefined): unknown {

@@ -5,6 +5,7 @@ import { createLoadStats } from '@waybill/shared/base/stats';
 import { classifyMongoError } from '@waybill/shared/mongo/driver/classify';
 import { describe, expect, it } from 'vitest';
 import { Gate } from '../rate/gate.ts';
+import { Learnt } from '../target/learnt.ts';
 import { NO_RAMP } from '../target/rules/rate.ts';
 import type {
   LoadTarget,
@@ -34,10 +35,13 @@ async function execute(
   kind: StatementKind,
   count: number,
   answer: (statements: readonly number[], command: number) => WriteResult | WaybillError | undefined,
+  learnt = new Learnt(),
 ): Promise<Executed & { readonly sent: readonly (readonly number[])[] }> {
   const sent: (readonly number[])[] = [];
   const target = {
     profile: { errors: [] },
+    limits: { batchStatements: 1000, batchBytes: 1 << 20 },
+    learnt,
     async write(batch: WriteBatch): Promise<WriteResult> {
       const numbers = batch.statements.map(([number]) => number!);
       sent.push(numbers);
@@ -56,6 +60,7 @@ async function execute(
     stats,
     metrics: createMetrics(),
     logger: silentLogger,
+    keepLearnt: async () => undefined,
     signal,
   });
   return { ...(await sender.execute(kind, scope, statements(count))), sent };
@@ -106,6 +111,26 @@ describe('a command that fails as a whole', () => {
     );
     expect(sent.map(({ length }) => length)).toEqual([8, 8, 8]);
     expect(refused).toEqual([]);
+  });
+});
+
+describe('a target that takes less at once than it says', () => {
+  it('is sent no more, from then on', async () => {
+    const learnt = new Learnt();
+    const most40 = (numbers: readonly number[]): WaybillError | undefined =>
+      numbers.length > 40 ? failed(16) : undefined;
+    const first = await execute('insert', 128, most40, learnt);
+    expect(first.sent.map(({ length }) => length)).toEqual([128, 64, 32, 32, 32, 32]);
+    expect(learnt.facts()).toMatchObject([{ what: 'statementsInCommand', value: 32, reason: 'no' }]);
+    const second = await execute('insert', 100, most40, learnt);
+    expect(second.sent.map(({ length }) => length)).toEqual([25, 25, 25, 25]);
+    expect(second.refused).toEqual([]);
+  });
+
+  it('is not taken for one because of a single document', async () => {
+    const learnt = new Learnt();
+    await execute('insert', 128, (numbers) => (numbers.includes(3) ? failed(10334) : undefined), learnt);
+    expect(learnt.facts()).toEqual([]);
   });
 });
 

@@ -6,20 +6,18 @@
  * makes them replaces. Upserts and deletes of last states may be repeated at will. A stop does not
  * abort batches in flight: their callers wait for them, so ownership is released after the last.
  */
-import { hasCode, WaybillError } from '@waybill/shared/base/errors';
-import type { Logger } from '@waybill/shared/base/logger';
-import { DEFAULT_RETRY, Retries, type RetryPolicy } from '@waybill/shared/base/retry';
+import { WaybillError } from '@waybill/shared/base/errors';
 import { SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
 import type { RestoredIndexes } from '../structure/restored-indexes.ts';
 import type { StatementFailure, StatementKind } from '../target/target.ts';
 import type { WriteScope } from './batch.ts';
+import { BatchRetries } from './batch-retries.ts';
 import { type CommandDeps, Commands } from './commands.ts';
 import { type Tactic, tacticFor } from './write-errors.ts';
 
 export interface SenderDeps extends CommandDeps {
   /** Takes an index that refused a document out of the way, if it may. */
   readonly indexes: Pick<RestoredIndexes, 'free' | 'setAside'>;
-  readonly logger: Logger;
 }
 
 export interface Executed {
@@ -36,11 +34,6 @@ export interface Refused {
   readonly tactic: Tactic;
 }
 
-/**
- * A server that is away longer than this stops the load, and so does a statement that fails so
- * often. The next start goes on where it was.
- */
-const WRITE_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxElapsedMs: 300_000, maxAttempts: 60 };
 const NOTHING: ReadonlySet<string> = new Set();
 
 type MayPass = (failure: StatementFailure) => boolean;
@@ -60,7 +53,7 @@ export class StatementSender {
     scope: WriteScope,
     statements: readonly Uint8Array[],
   ): Promise<Executed> {
-    const retries = this.#retries();
+    using retries = new BatchRetries(this.#deps);
     const refused: Refused[] = [];
     let n = 0;
     /** Indexes of the statements still to be executed; null: all of them. */
@@ -87,7 +80,8 @@ export class StatementSender {
       }
       if (again.size === 0) break;
       pending = [...again].map((at) => (indexes === null ? at : indexes[at]!));
-      await this.#wait(retries, scope, again.size, undurable ?? failures[0]!);
+      const reason = undurable ?? failures.find(({ index }) => again.has(index))!;
+      await this.#wait(retries, scope, again.size, reason);
     }
     const left = refused.filter(({ tactic }) => tactic !== 'done');
     return { n, refused: left.toSorted((a, b) => a.index - b.index) };
@@ -95,35 +89,22 @@ export class StatementSender {
 
   /** @throws where the write concern cannot be met, or never is */
   async #wait(
-    retries: Retries,
+    retries: BatchRetries,
     scope: WriteScope,
     writes: number,
     reason: StatementFailure | WaybillError,
   ): Promise<void> {
     if (reason instanceof WaybillError) {
       this.#commands.judgeConcern(reason);
-      await retries.failed(reason);
+      await retries.failed(reason, 'transient', reason.message);
     } else {
-      await retries.failed(notAtThisMoment(scope, writes, reason));
+      const { class: kind } = this.#commands.judge(reason);
+      await retries.failed(notAtThisMoment(scope, writes, reason), kind, reason.message);
     }
   }
 
   #tactic(kind: StatementKind, failure: StatementFailure): Tactic {
     return this.#commands.judge(failure).class === 'recoverable' ? tacticFor(kind, failure) : 'refuse';
-  }
-
-  #retries(): Retries {
-    const { signal, stats, metrics, logger } = this.#deps;
-    return new Retries(WRITE_RETRY, {
-      signal,
-      // What comes here has been judged.
-      retryable: (error) => !hasCode(error, 'INTERRUPTED'),
-      onRetry: (error, attempt, delayMs) => {
-        stats.retries++;
-        metrics.retries.inc({ code: error instanceof WaybillError ? error.code : 'INTERNAL' });
-        logger.warnThrottled('a write to the target is tried again', { err: error, attempt, delayMs });
-      },
-    });
   }
 
   /** Tells which of the refused statements may succeed now: an index may be out of their way. */

@@ -4,6 +4,7 @@ import { createLoadStats } from '@waybill/shared/base/stats';
 import { buildDocument, int32 } from '@waybill/shared/bson/build';
 import { describe, expect, it } from 'vitest';
 import { Gate } from '../rate/gate.ts';
+import { Learnt } from '../target/learnt.ts';
 import { NO_RAMP } from '../target/rules/rate.ts';
 import type { LoadTarget, StatementFailure, WriteBatch, WriteResult } from '../target/target.ts';
 import type { Origin, Write } from './batch.ts';
@@ -22,6 +23,8 @@ function writerTo(refuse: (batch: WriteBatch, index: number) => Partial<Statemen
   const commands: WriteBatch[] = [];
   const target = {
     profile: { errors: [] },
+    limits: { batchStatements: 1000, batchBytes: 1 << 20 },
+    learnt: new Learnt(),
     capabilities: { keepsEmptyTimestamps: true, convertsToUnique: true, hidesIndexes: true },
     async write(batch: WriteBatch): Promise<WriteResult> {
       commands.push(batch);
@@ -44,6 +47,7 @@ function writerTo(refuse: (batch: WriteBatch, index: number) => Partial<Statemen
     stats,
     metrics: createMetrics(),
     logger: silentLogger,
+    keepLearnt: async () => undefined,
     signal,
   });
   return { writer, commands };

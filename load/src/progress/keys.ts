@@ -5,6 +5,7 @@
 export const ownerId = (load: string): string => `${load}/owner`;
 export const slotId = (load: string, slot: number): string => `${load}/slot/${slot}`;
 export const stateId = (load: string): string => `${load}/state`;
+export const learntId = (load: string): string => `${load}/learnt`;
 export const lanePrefix = (load: string): string => `${load}/lane/`;
 export const laneId = (load: string, lane: number): string =>
   `${lanePrefix(load)}${String(lane).padStart(4, '0')}`;

@@ -40,6 +40,7 @@ export class Ownership {
   readonly #settings: OwnershipSettings;
   readonly #target: OwnershipDeps['target'];
   readonly #logger: Logger;
+  readonly #says: OwnershipDeps['says'];
   readonly #fence = new LinkedAbort();
   readonly #loopEnd: LinkedAbort;
   #confirmedAt: number;
@@ -52,6 +53,7 @@ export class Ownership {
     this.#settings = settings;
     this.#target = deps.target;
     this.#logger = deps.logger;
+    this.#says = deps.says;
     this.#confirmedAt = confirmedAt;
     this.#loopEnd = new LinkedAbort(this.#fence.signal);
   }
@@ -132,7 +134,7 @@ export class Ownership {
     const { load, epoch } = this.#settings;
     const began = performance.now();
     const matched = await this.#target.progress.update([
-      { id: ownerId(load), when: { epoch }, set: { confirmedAt: new Date() } },
+      { id: ownerId(load), when: { epoch }, set: { ...this.#says?.(), confirmedAt: new Date() } },
     ]);
     if (matched === 1) this.#confirmedAt = Math.max(this.#confirmedAt, began);
     else this.#fence.abort(fencedError(load, epoch));

@@ -8,7 +8,7 @@ import { isCertainlyDead, processIdentity, writerName } from '@waybill/shared/ba
 import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import { fencedError } from '../target/fenced.ts';
 import { tellNotWritten } from '../target/not-written.ts';
-import type { ProgressDocument } from '../target/progress-store.ts';
+import type { ProgressDocument, ProgressValue } from '../target/progress-store.ts';
 import { type LoadTarget, PROGRESS_WRITES } from '../target/target.ts';
 import { ownerId, slotId } from './keys.ts';
 import { foreignLoad } from './target-bond.ts';
@@ -43,6 +43,8 @@ export interface OwnershipDeps {
   >;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /** Further fields that the owner document tells, renewed with each confirmation. */
+  readonly says?: (() => Readonly<Record<string, ProgressValue>>) | undefined;
 }
 
 /**

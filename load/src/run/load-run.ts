@@ -8,6 +8,7 @@ import { readManifest } from '@waybill/shared/manifest/log';
 import { checkedWriter } from '../apply/checked-writer.ts';
 import { stopAtRefusal } from '../apply/refusal.ts';
 import { Writer } from '../apply/writer.ts';
+import { learntId } from '../progress/keys.ts';
 import { type LoadedProgress, Progress, slowest } from '../progress/progress.ts';
 import { assertStreamGoesOn } from '../progress/stream-goes-on.ts';
 import { Gate } from '../rate/gate.ts';
@@ -63,6 +64,9 @@ async function runSteps(context: RunContext): Promise<LoadResult['outcome']> {
     commit: slowest(loaded.cursors).seq,
     finishedSegments: loaded.finished.length,
   });
+  await attempt(structure, () =>
+    context.target.learnt.restore(context.target.progress, learntId(settings.load)),
+  );
   await assertAllThere(context, loaded);
   await milestones.recordOnce('load-started', filterEvidence(filter));
   const changesFrom = await snapshotStep(context, tools, loaded);
@@ -93,7 +97,15 @@ function openTools({ settings, deps, structure, target, ownership, milestones }:
     pace: deps.stats.pace,
   });
   if (settings.maxWriteRate !== null) gate.setLimit(parseRateLimit(settings.maxWriteRate));
-  const unchecked = new Writer({ ...deps, target, ownership, indexes: restored, gate });
+  const unchecked = new Writer({
+    ...deps,
+    target,
+    ownership,
+    indexes: restored,
+    gate,
+    keepLearnt: () =>
+      attempt(structure, () => target.learnt.save(target.progress, learntId(settings.load), settings.load)),
+  });
   const writer = checkedWriter(unchecked, target.documentRules);
   return { gate, restored, writer, onRefused: deps.onRefused ?? stopAtRefusal };
 }

@@ -21,6 +21,7 @@ import type { WaybillError } from '@waybill/shared/base/errors';
 import type { RawElement } from '@waybill/shared/mongo/driver/raw-value';
 import type { ClusterIdentity } from '@waybill/shared/mongo/facts/cluster-identity';
 import type { DocumentReader } from '../reading/document-reader.ts';
+import type { Learnt } from './learnt.ts';
 import type { TargetProfile } from './profiles/profile.ts';
 import type { ProgressStore } from './progress-store.ts';
 import type { Decision } from './rules/decisions.ts';
@@ -73,6 +74,7 @@ export interface LoadTarget extends TargetStructure {
   /** The longest that one of our writes may run, in milliseconds. */
   readonly maxWriteMs: number;
   readonly progress: ProgressStore;
+  readonly learnt: Learnt;
 
   /**
    * Keeps earlier owners of this load out. Once it resolves to true, no batch of an epoch below the

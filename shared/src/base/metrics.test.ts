@@ -53,6 +53,21 @@ it('shows the limit of a load while it has one', async () => {
   expect(await metrics.render()).not.toMatch(/^waybill_load_write_limit\b/m);
 });
 
+it('shows what a load tries again, and for how long', async () => {
+  const metrics = createMetrics();
+  const load = createLoadStats();
+  observeLoad(metrics, load);
+  expect(await metrics.render()).toMatch(/^waybill_load_oldest_retry_seconds 0$/m);
+  load.trouble.retries.set('transient', 3);
+  const batch = {};
+  load.trouble.retried.set(batch, { since: Date.now() - 90_000, kind: 'transient', reason: 'no' });
+  const text = await metrics.render();
+  expect(text).toMatch(/^waybill_load_retries_total\{class="transient"\} 3$/m);
+  expect(text).toMatch(/^waybill_load_oldest_retry_seconds 9\d/m);
+  load.trouble.retried.delete(batch);
+  expect(await metrics.render()).toMatch(/^waybill_load_oldest_retry_seconds 0$/m);
+});
+
 describe('totals', () => {
   it('never says more than all, nor less than all of what is done', () => {
     const stats = createLoadStats();

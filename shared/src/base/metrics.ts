@@ -13,6 +13,7 @@ import {
   type RunStats,
   totals,
 } from './stats.ts';
+import { oldestRetry, type WriteTrouble } from './write-trouble.ts';
 
 interface MetricEntry {
   readonly type: 'counter' | 'gauge' | 'histogram';
@@ -152,6 +153,18 @@ export const METRICS = {
     help: 'How long they waited, added up.',
     labels: [],
   }),
+  loadRetries: entry({
+    type: 'counter',
+    name: 'waybill_load_retries_total',
+    help: 'Attempts to write that were repeated, by class of the error.',
+    labels: ['class'],
+  }),
+  loadOldestRetry: entry({
+    type: 'gauge',
+    name: 'waybill_load_oldest_retry_seconds',
+    help: 'How long the oldest of the batches that are tried again has been; 0 where there is none.',
+    labels: [],
+  }),
   retries: entry({
     type: 'counter',
     name: 'waybill_retries_total',
@@ -222,10 +235,17 @@ export function observeLoad(metrics: Metrics, stats: LoadStats): void {
     metrics.loadIndexes.set({ state: 'built' }, stats.indexesBuilt);
     metrics.loadIndexes.set({ state: 'waiting' }, Math.max(0, stats.indexesTotal - stats.indexesBuilt));
     observePace(metrics, stats.pace);
+    observeTrouble(metrics, stats.trouble);
     const { watermark, streamWatermark } = stats;
     if (watermark !== null) metrics.loadAppliedWatermark.set(clusterTimeSeconds(watermark));
     setLag(metrics.loadLag, stats, streamWatermark);
   });
+}
+
+function observeTrouble(metrics: Metrics, trouble: WriteTrouble): void {
+  for (const [kind, count] of trouble.retries) total(metrics.loadRetries, count, { class: kind });
+  const oldest = oldestRetry(trouble);
+  metrics.loadOldestRetry.set(oldest ? Math.max(0, Date.now() - oldest.since) / 1000 : 0);
 }
 
 function observePace(metrics: Metrics, pace: Pace): void {

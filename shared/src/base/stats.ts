@@ -4,6 +4,7 @@
  * timers. Counters are of this run unless said otherwise.
  */
 import type { ClusterTime } from './position.ts';
+import { noTrouble, type WriteTrouble } from './write-trouble.ts';
 
 /** The content so far of a segment that is being written. */
 export interface OpenCount {
@@ -85,6 +86,7 @@ export interface Pace {
 export interface LoadStats extends RunStats {
   readonly kind: 'load';
   readonly pace: Pace;
+  readonly trouble: WriteTrouble;
   /**
    * The watermark of the stream in the bucket, as far as it was read. Lag is this minus the load's
    * watermark.
@@ -154,6 +156,7 @@ export function createLoadStats(): LoadStats {
   return {
     ...runStats(),
     kind: 'load',
+    trouble: noTrouble(),
     pace: {
       atOnce: 0,
       atOnceMost: 0,

@@ -8,6 +8,7 @@ import { RawSequence } from '@waybill/shared/mongo/driver/raw-value';
 import type { CommandReply } from '@waybill/shared/mongo/driver/reply';
 import { SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
 import PQueue from 'p-queue';
+import { Learnt } from '../learnt.ts';
 import type { TargetProfile } from '../profiles/profile.ts';
 import type { ProgressStore } from '../progress-store.ts';
 import type { Decision } from '../rules/decisions.ts';
@@ -50,6 +51,7 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
   readonly limits: TargetLimits;
   readonly documentRules: DocumentRules | null;
   readonly progress: ProgressStore;
+  readonly learnt = new Learnt();
   readonly #settings: LoadTargetSettings;
   readonly #progressWrites = new PQueue({ concurrency: PROGRESS_WRITES });
   #fence: WriteFence | null = null;
