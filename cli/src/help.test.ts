@@ -154,7 +154,7 @@ describe('completion', () => {
 
   it.each([
     ['waybill ca', ['capture']],
-    ['waybill c', ['capture', 'cutover', 'completion']],
+    ['waybill c', ['capture', 'control', 'cutover', 'completion']],
     ['waybill capture --commit-', ['--commit-size', '--commit-interval']],
     ['waybill capture --bucket-r', ['--bucket-region']],
     ['waybill capture --c', ['--chunk-size', '--codec', '--commit-interval', '--commit-size', '--config']],

@@ -16,7 +16,15 @@ import { paintFor } from './output/style.ts';
 import { Terminal } from './output/terminal.ts';
 
 const SAME_WISH_MS = 500;
-const LOOKS: ReadonlySet<CommandName> = new Set(['assess', 'list', 'status', 'fsck', 'gc', 'demo']);
+const LOOKS: ReadonlySet<CommandName> = new Set([
+  'assess',
+  'list',
+  'status',
+  'control',
+  'fsck',
+  'gc',
+  'demo',
+]);
 
 export interface MainOptions {
   /** Started by the launcher, which forwards signals that the terminal sent to both. */

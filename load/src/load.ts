@@ -16,6 +16,7 @@ import { Ownership } from './progress/ownership.ts';
 import { streamIdentityText } from './progress/stream-identity.ts';
 import { whatTookOver } from './progress/successor.ts';
 import { troubleFields } from './progress/trouble.ts';
+import { paceFields } from './rate/told-pace.ts';
 import type { LoadDeps, LoadResult } from './run/load-deps.ts';
 import { runTaken } from './run/load-run.ts';
 import type { EndedRun, LoadRunDeps } from './run/run-context.ts';
@@ -85,7 +86,12 @@ async function runOwned(
   const { log, bond } = await takeLog(settings, toTake, sight);
   const ownership = await Ownership.acquire(
     { ...settings, stream: streamIdentityText(identity), bond: bond.key, epoch: log.epoch },
-    { target, logger, signal, says: () => troubleFields(stats.trouble) },
+    {
+      target,
+      logger,
+      signal,
+      says: () => ({ ...troubleFields(stats.trouble), ...paceFields(stats.pace) }),
+    },
   );
   try {
     using stop = new LinkedAbort(signal, ownership.fenced);

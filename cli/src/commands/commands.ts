@@ -100,6 +100,17 @@ export const COMMANDS: readonly Command[] = [
     run: async (context) => (await import('./verify.ts')).runVerifyCommand(context),
   },
   {
+    name: 'control',
+    describe: 'Limit, pause or resume a load, also while it runs on another machine.',
+    examples: [
+      ['$0 control --bucket /data/waybill --max-write-rate 2000/s', 'limit it, now and in later starts'],
+      ['$0 control --bucket /data/waybill --max-write-rate none --resume', 'let it go on without a limit'],
+      ['$0 control --bucket /data/waybill', 'show what it was told'],
+    ],
+    stopsCleanly: false,
+    run: async (context) => (await import('./control.ts')).runControlCommand(context),
+  },
+  {
     name: 'cutover',
     describe: 'End the migration: wait until everything is applied, finish indexes, verify, record it.',
     examples: [

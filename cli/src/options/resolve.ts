@@ -26,6 +26,8 @@ interface Given {
   readonly where: string;
 }
 
+const NOWHERE_ELSE: Elsewhere = { values: {}, file: {} };
+
 /** Errors: CONFIG_INVALID, CONFIG_UNKNOWN_KEY, CONFIG_UNREADABLE. */
 export function resolveOptions({ command, flags, readFile = readUtf8 }: ResolveInput): Options {
   const value = (name: OptionName, given: Given): OptionValue => resolveValue(name, given, readFile);
@@ -41,7 +43,8 @@ export function resolveOptions({ command, flags, readFile = readUtf8 }: ResolveI
   const result: Partial<Record<keyof Options, OptionValue | undefined>> = {};
   for (const [name, spec] of OPTION_SPECS) {
     const isOurs = spec.commands.includes(command);
-    const given = isOurs ? find(name, flags, elsewhere) : undefined;
+    const sources = spec.typedFor?.includes(command) ? NOWHERE_ELSE : elsewhere;
+    const given = isOurs ? find(name, flags, sources) : undefined;
     if (given) result[inCode(name)] = value(name, given);
     else if (isOurs && spec.requiredBy?.includes(command)) throw missing(name, spec);
     else result[inCode(name)] = defaultValue(spec);
@@ -82,7 +85,8 @@ function find(
     return { raw: isList ? typed.join(',') : typed, where: `--${name}` };
   }
   const variable = environmentName(name);
-  if (isGiven(process.env[variable])) return { raw: values[name], where: `--${name} (from ${variable})` };
+  if (isGiven(process.env[variable]) && Object.hasOwn(values, name))
+    return { raw: values[name], where: `--${name} (from ${variable})` };
   if (Object.hasOwn(file, name)) return { raw: values[name], where: `--${name} (from ${values.config})` };
   return undefined;
 }

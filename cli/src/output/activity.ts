@@ -145,7 +145,7 @@ function facts(activity: Activity, form: Form, bar: LineForm['bar']): string[] {
 /** Nothing where nothing holds the load back. */
 function paceFacts({ pace }: Activity): string[] {
   if (pace === null) return [];
-  const parts: string[] = [];
+  const parts: string[] = pace.paused ? ['paused'] : [];
   const limit = formatRateLimit({ documents: pace.documentsPerSecond, bytes: pace.bytesPerSecond });
   if (limit !== 'none') parts.push(`limit ${limit}`);
   if (pace.atOnce < pace.atOnceMost) parts.push(`${pace.atOnce} of ${pace.atOnceMost} batches at once`);
@@ -156,6 +156,7 @@ function paceFacts({ pace }: Activity): string[] {
 function paceFields(pace: Readonly<Pace>): LogFields {
   const { documentsPerSecond, bytesPerSecond, rampPerSecond, pushBacks, waitedMs } = pace;
   return {
+    ...(pace.paused ? { paused: true } : {}),
     ...(documentsPerSecond === null ? {} : { limitDocumentsPerSecond: documentsPerSecond }),
     ...(bytesPerSecond === null ? {} : { limitBytesPerSecond: bytesPerSecond }),
     ...(rampPerSecond === null ? {} : { rampDocumentsPerSecond: Math.round(rampPerSecond) }),

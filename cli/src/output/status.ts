@@ -8,7 +8,9 @@ import type {
   Share,
   Status,
 } from '@waybill/console/model/shape';
+import { AS_STARTED } from '@waybill/load/rate/limit';
 import { filterText, isEverything } from '@waybill/load/settings/load-filter';
+import { describe } from './control.ts';
 import { ALL_ROOM, cutToFit, type Room, rowsFor } from './room.ts';
 import type { Paint } from './style.ts';
 import { renderTable } from './table.ts';
@@ -46,6 +48,7 @@ function sides(status: Status, paint: Paint): string[] {
   const facts = isOver ? [cutOver(status)] : loadFacts(load, unreachable);
   lines.push(`${title}     ${paint(isOver ? 'green' : 'cyan', load.phase)}  ${facts.join(', ')}`);
   if (!isEverything(load)) lines.push(`         takes ${filterText(load)}`);
+  if (!isOver) lines.push(...paceLines(load, paint));
   return [...lines, ...retryingLines(load, paint), ...blockedLines(load, paint)];
 }
 
@@ -53,6 +56,22 @@ function retryingLines({ retrying }: LoadStatus, paint: Paint): string[] {
   if (!retrying) return [];
   const since = retrying.since.slice(0, 19).replace('T', ' ');
   return [`         ${paint('yellow', 'retrying')} since ${since} UTC: ${retrying.reason}`];
+}
+
+/** What holds the writing back: the operator, and the target. Nothing where nothing does. */
+function paceLines({ control, pace }: LoadStatus, paint: Paint): string[] {
+  const lines: string[] = [];
+  if (control.paused || control.maxWriteRate !== AS_STARTED) {
+    const told = `by control: ${describe(control)}${control.obeyed ? '' : ', not obeyed yet'}`;
+    lines.push(`         ${control.paused ? paint('yellow', told) : told}`);
+  }
+  if (pace === null) return lines;
+  const facts: string[] = [];
+  if (pace.maxWriteRate !== 'none') facts.push(`at most ${pace.maxWriteRate}`);
+  if (pace.rampPerSecond !== null) facts.push(`ramp at ${formatCount(pace.rampPerSecond)} documents/s`);
+  if (pace.atOnce < pace.atOnceMost) facts.push(`${pace.atOnce} of ${pace.atOnceMost} batches at once`);
+  if (pace.pushBacks > 0) facts.push(`pushed back ${formatCount(pace.pushBacks)} times`);
+  return facts.length > 0 ? [...lines, `         writes ${facts.join(', ')}`] : lines;
 }
 
 /** What the target refuses: the cutover will ask for it. */

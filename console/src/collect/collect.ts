@@ -6,6 +6,7 @@ import { type LoadedProgress, readProgress } from '@waybill/load/progress/progre
 import { streamIdentityText } from '@waybill/load/progress/stream-identity';
 import { assertBound, lookAtTarget, settleProgressDatabase } from '@waybill/load/progress/target-bond';
 import { type Retrying, retryingOf } from '@waybill/load/progress/trouble';
+import { type ToldPace, toldPace } from '@waybill/load/rate/told-pace';
 import { type Blocked, blockedIn } from '@waybill/load/structure/blocked';
 import { Registry } from '@waybill/load/structure/registry';
 import type { Target } from '@waybill/load/target/target';
@@ -49,6 +50,7 @@ interface OnTarget {
   readonly progress: LoadedProgress;
   readonly retrying: Retrying | null;
   readonly blocked: readonly Blocked[];
+  readonly pace: ToldPace | null;
 }
 
 /** A repeated collect reads only the commits that are new. */
@@ -84,13 +86,7 @@ export class StatusCollector {
       bucket: bucket.url,
       identity,
       stream: this.#stream,
-      load: {
-        name: load,
-        log: this.#load,
-        progress: onTarget?.progress ?? null,
-        blocked: onTarget?.blocked,
-        retrying: onTarget?.retrying,
-      },
+      load: { progress: null, ...onTarget, name: load, log: this.#load },
       sourceTime,
       unreachable,
       now: Date.now(),
@@ -103,17 +99,20 @@ export class StatusCollector {
     const before = this.#load ?? EMPTY_STATE;
     const progressDatabase = settleProgressDatabase(given, before, load, target.onlyDatabase);
     let retrying: Retrying | null = null;
+    let pace: ToldPace | null = null;
     if (before.seq > 0) {
       const sight = await lookAtTarget(target, { load, progressDatabase }, this.#deps.signal);
       retrying = retryingOf(sight.owner);
+      pace = toldPace(sight.owner);
       // An epoch is in the log before it is on the target.
       this.#load = await this.#advance(loadPrefix(stream, load), before);
       assertBound(this.#load, sight, { load, stream: streamIdentityText(identity) });
     }
     const store = target.progress(progressDatabase);
     const progress = await readProgress(store, load, identity.lanes);
-    const blocked = (await Registry.open(store, load)).all().flatMap(blockedIn);
-    return { progress, blocked, retrying };
+    const registry = await Registry.open(store, load);
+    const blocked = registry.all().flatMap(blockedIn);
+    return { progress, blocked, retrying, pace };
   }
 
   async #advance(prefix: string, known: StreamState | null): Promise<StreamState> {

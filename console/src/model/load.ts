@@ -4,6 +4,8 @@
 import { hasReached } from '@waybill/load/progress/load-log';
 import { type LoadedProgress, slowest } from '@waybill/load/progress/progress';
 import type { Retrying } from '@waybill/load/progress/trouble';
+import { controlOf, controlState } from '@waybill/load/rate/control';
+import type { ToldPace } from '@waybill/load/rate/told-pace';
 import type { LoadFilter, Takes } from '@waybill/load/settings/load-filter';
 import type { Blocked } from '@waybill/load/structure/blocked';
 import { lagSeconds } from '@waybill/shared/base/metrics';
@@ -21,6 +23,7 @@ export interface LoadInput {
   /** What the target refuses; absent if the target was not asked. */
   readonly blocked?: readonly Blocked[] | undefined;
   readonly retrying?: Retrying | null | undefined;
+  readonly pace?: ToldPace | null | undefined;
 }
 
 export function loadOf(
@@ -29,7 +32,8 @@ export function loadOf(
   { include, exclude }: LoadFilter,
   takes: Takes,
 ): LoadStatus {
-  const { log, progress, blocked = null, retrying = null } = load;
+  const { log, progress, blocked = null, retrying = null, pace = null } = load;
+  const control = controlOf(log);
   const cursor = progress ? slowest(progress.cursors) : null;
   const streamWatermark = watermarkOf(stream);
   const reached = cursor?.clusterTime ?? null;
@@ -47,6 +51,8 @@ export function loadOf(
     snapshotSegments: progress?.finished.length ?? null,
     snapshotSegmentsTotal: stream.snapshotSegments.filter(({ namespace = '' }) => takes(namespace)).length,
     snapshotDocuments: progress ? sum(progress.finished, (each) => each.records) : null,
+    control: { ...controlState(control), obeyed: control.isObeyed },
+    pace,
     blocked,
     retrying,
   };

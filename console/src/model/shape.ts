@@ -1,5 +1,7 @@
 /** What `waybill status` tells. This is also its JSON. */
 import type { Retrying } from '@waybill/load/progress/trouble';
+import type { ControlState } from '@waybill/load/rate/control';
+import type { ToldPace } from '@waybill/load/rate/told-pace';
 import type { Blocked } from '@waybill/load/structure/blocked';
 import type { Milestone } from '@waybill/shared/manifest/commit';
 
@@ -94,10 +96,19 @@ export interface LoadStatus {
   /** Counts only what the load takes. */
   readonly snapshotSegmentsTotal: number;
   readonly snapshotDocuments: number | null;
+  /** What `waybill control` told the load. */
+  readonly control: ControlStatus;
+  /** How it held its writes back when it last said so; null if it does not run or was not asked. */
+  readonly pace: ToldPace | null;
   /** Views, options and indexes that the target refuses; null if the target was not asked. */
   readonly blocked: readonly Blocked[] | null;
   /** The batch that the load has tried again for longest; null where there is none. */
   readonly retrying: Retrying | null;
+}
+
+export interface ControlStatus extends ControlState {
+  /** False: no load has acted on it yet. */
+  readonly obeyed: boolean;
 }
 
 export interface CollectionStatus {

@@ -40,7 +40,7 @@ export interface ChangesDeps {
   readonly writer: DocumentWriter;
   readonly onRefused: RefusalPolicy;
   readonly progress: Progress;
-  readonly gate: Pick<Gate, 'endWith'>;
+  readonly gate: Pick<Gate, 'endWith' | 'whenOpen'>;
   readonly settings: LoadSettings;
   readonly onReadAgain: RetryOptions['onRetry'];
   readonly signal: AbortSignal;

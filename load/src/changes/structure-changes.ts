@@ -1,5 +1,6 @@
 import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
 import type { BarrierProgress, Progress } from '../progress/progress.ts';
+import type { Gate } from '../rate/gate.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 import { ensureCollection, wantedOf } from '../structure/collections.ts';
 import { attempt, type StructureContext } from '../structure/context.ts';
@@ -11,7 +12,9 @@ export interface StructureChangesDeps {
   readonly structure: StructureContext;
   readonly restored: RestoredIndexes;
   readonly progress: Progress;
+  readonly gate: Pick<Gate, 'whenOpen'>;
   readonly settings: Pick<LoadSettings, 'indexes'>;
+  readonly signal: AbortSignal;
 }
 
 /** What the stream's changes ask of structure: its own events, and collections that they need. */
@@ -30,10 +33,11 @@ export class StructureChanges {
    * when it is done, so a crash repeats at most one.
    */
   async applyEvents(seq: number, events: readonly DdlEvent[]): Promise<void> {
-    const { structure, restored, progress } = this.#deps;
+    const { structure, restored, progress, gate, signal } = this.#deps;
     const done = this.#barrier.seq === seq ? this.#barrier.done : 0;
     for (const [index, event] of events.entries()) {
       if (index < done) continue;
+      await gate.whenOpen(signal);
       await restored.freeAll(event.namespace, event.to ?? event.namespace);
       await applyDdl(structure, event);
       await attempt(structure, () => progress.markBarrier({ seq, done: index + 1 }));

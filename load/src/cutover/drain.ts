@@ -5,7 +5,7 @@ import { readManifest } from '@waybill/shared/manifest/log';
 import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time';
 import type { LoadWatch } from '../verify/load-watch.ts';
 import { type CutoverContext, note } from './context.ts';
-import { captureStalled, loadStalled, type Reached, waitForMilestone } from './wait.ts';
+import { assertNotPaused, captureStalled, loadStalled, type Reached, waitForMilestone } from './wait.ts';
 
 export interface Drained {
   /** The source's operation time at the call. */
@@ -25,6 +25,7 @@ export async function drain(
 ): Promise<Drained> {
   const { bucket, loadPrefix, signal, onStep } = context;
   const { load, wait } = context.settings;
+  assertNotPaused(await readManifest(bucket, loadPrefix, { signal }), load);
   const drained = await drainCapture(context, evidence);
   const time = parseClusterTime(drained.writesStopped)!;
   onStep('waiting for load');
@@ -37,7 +38,12 @@ export async function drain(
       timeOf: (milestone) => String(milestone.evidence?.streamClusterTime ?? ''),
     },
     () => loadStalled(load),
-    { signal, wait, silentMs: async () => (await watch.look(signal)).silentMs },
+    {
+      signal,
+      wait,
+      silentMs: async () => (await watch.look(signal)).silentMs,
+      assertGoesOn: (log) => assertNotPaused(log, load),
+    },
   );
   return drained;
 }

@@ -11,6 +11,7 @@ import type { Milestone } from '@waybill/shared/manifest/commit';
 import { foldCommit } from '@waybill/shared/manifest/fold';
 import { readCommits, readManifest } from '@waybill/shared/manifest/log';
 import type { StreamState } from '@waybill/shared/manifest/state';
+import { controlOf } from '../rate/control.ts';
 
 export interface WaitOptions {
   readonly signal: AbortSignal;
@@ -23,6 +24,8 @@ export interface WaitOptions {
    * nobody writes it.
    */
   readonly silentMs?: () => Promise<number | null>;
+  /** Throws where the log says that waiting is in vain. */
+  readonly assertGoesOn?: (state: StreamState) => void;
 }
 
 export interface Wanted {
@@ -52,7 +55,7 @@ export async function waitForMilestone(
   prefix: string,
   wanted: Wanted,
   stalled: () => WaybillError,
-  { signal, wait, from, silentMs }: WaitOptions,
+  { signal, wait, from, silentMs, assertGoesOn }: WaitOptions,
 ): Promise<Reached> {
   let state = from ?? (await readManifest(bucket, prefix, { signal }));
   const known = state.milestones.findLast((milestone) => tells(milestone, wanted));
@@ -65,6 +68,7 @@ export async function waitForMilestone(
       const milestone = next.commit.milestones?.find((each) => tells(each, wanted));
       if (milestone) return { milestone, state };
     }
+    assertGoesOn?.(state);
     if (workIn(state) !== before) movedAt = performance.now();
     const silent = await silentMs?.();
     if (typeof silent === 'number') movedAt = Math.max(movedAt, performance.now() - silent);
@@ -93,6 +97,15 @@ export function captureStalled(stream: string): WaybillError {
   return new WaybillError('CUTOVER_NOT_READY', `nothing new comes from the capture of stream ${stream}`, {
     hint: 'Start `waybill capture` (or `waybill run`) for this stream, and run the cutover again.',
     context: { stream },
+  });
+}
+
+/** @throws CUTOVER_NOT_READY: a paused load never drains, however long it runs */
+export function assertNotPaused(log: StreamState, load: string): void {
+  if (!controlOf(log).paused) return;
+  throw new WaybillError('CUTOVER_NOT_READY', `load ${load} is paused`, {
+    hint: 'Let it go on with `waybill control --resume`, and run the cutover again.',
+    context: { load },
   });
 }
 

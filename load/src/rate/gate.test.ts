@@ -245,6 +245,27 @@ describe('a ramp', () => {
   });
 });
 
+it('a pause lets nothing new go until it ends', async () => {
+  const sending = new Sending(2);
+  const passing = [sending.pass()];
+  await settled();
+  sending.gate.setPaused(true);
+  passing.push(sending.pass());
+  let isOpen = false;
+  const open = sending.gate.whenOpen(sending.stop.signal).then(() => {
+    isOpen = true;
+  });
+  sending.answer();
+  await sending.clock.move(MINUTE);
+  expect([sending.documents.get('a.b'), isOpen]).toEqual([10, false]);
+  sending.gate.setPaused(false);
+  await open;
+  await settled();
+  sending.answer();
+  await Promise.all(passing);
+  await sending.gate.whenOpen(sending.stop.signal);
+});
+
 it('a stop ends the waiting for a turn and for a limit, and waits for what was sent', async () => {
   const sending = new Sending(1);
   sending.gate.setLimit({ documents: 1, bytes: null });

@@ -9,7 +9,7 @@
  * Batches wait in the order in which they came. One that waits for its collection's ramp lets those
  * of other collections pass. Where nothing limits it, a batch goes at once.
  */
-import { abortReason, throwIfAborted } from '@waybill/shared/base/lifecycle';
+import { abortable, abortReason, throwIfAborted } from '@waybill/shared/base/lifecycle';
 import type { Logger } from '@waybill/shared/base/logger';
 import type { Pace } from '@waybill/shared/base/stats';
 import type { RateRules } from '../target/rules/rate.ts';
@@ -77,6 +77,7 @@ export class Gate implements WriteGate {
   readonly #bytes = new TokenBucket(null);
   readonly #waiting: Waiting[] = [];
   #ended: AbortSignal | null = null;
+  #opened = Promise.withResolvers<void>();
   #cancelTimer: (() => void) | null = null;
   #toldAt = Number.NEGATIVE_INFINITY;
 
@@ -86,6 +87,7 @@ export class Gate implements WriteGate {
     this.#clock = clock;
     this.#concurrency = new Concurrency(workers);
     this.#ramp = rules.ramp && new Ramp(rules.ramp, logger);
+    pace.paused = false;
     pace.atOnce = workers;
     pace.atOnceMost = workers;
     this.endWith(signal);
@@ -134,6 +136,22 @@ export class Gate implements WriteGate {
     this.#next();
   }
 
+  /** Nothing new goes while the load is paused. Batches under way end. */
+  setPaused(paused: boolean): void {
+    this.#deps.pace.paused = paused;
+    if (paused) {
+      this.#opened = Promise.withResolvers();
+      return;
+    }
+    this.#opened.resolve();
+    this.#next();
+  }
+
+  /** For writes that are no batches: resolves while the load is not paused. */
+  async whenOpen(signal: AbortSignal): Promise<void> {
+    if (this.#deps.pace.paused) await abortable(this.#opened.promise, signal);
+  }
+
   #turn(size: WriteSize): Promise<Turn> {
     const turn = new Promise<Turn>((go, fail) => this.#waiting.push({ size, go, fail, heldAt: null }));
     this.#next();
@@ -173,7 +191,7 @@ export class Gate implements WriteGate {
   }
 
   #delayMs({ namespace }: WriteSize, now: number): number {
-    if (!this.#concurrency.hasRoom()) return NOT_YET;
+    if (this.#deps.pace.paused || !this.#concurrency.hasRoom()) return NOT_YET;
     const limitMs = Math.max(this.#documents.delayMs(now), this.#bytes.delayMs(now));
     return Math.max(limitMs, this.#ramp?.delayMs(namespace, now) ?? 0);
   }

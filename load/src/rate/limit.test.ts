@@ -2,6 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { formatRateLimit, parseRateLimit, readRateLimit } from './limit.ts';
 
 describe('a limit as it is written', () => {
+  it('may be left to the start of the load', () => {
+    expect([parseRateLimit(null), parseRateLimit('default')]).toEqual([null, null]);
+  });
+
   it.each([
     ['5000', { documents: 5000, bytes: null }, '5000/s'],
     ['5000/s', { documents: 5000, bytes: null }, '5000/s'],

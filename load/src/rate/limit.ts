@@ -8,7 +8,7 @@ export interface RateLimit {
   readonly bytes: number | null;
 }
 
-const NO_LIMIT: RateLimit = { documents: null, bytes: null };
+export const NO_LIMIT: RateLimit = { documents: null, bytes: null };
 export const RATE_FORM = 'a rate such as 5000/s (documents), 20MiB/s, both as 5000/s,20MiB/s, or none';
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -22,8 +22,12 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 const LARGEST = 1e12;
 
-/** @throws CONFIG_INVALID */
-export function parseRateLimit(text: string): RateLimit {
+/** Leaves it to the start of the load. */
+export const AS_STARTED = 'default';
+
+/** Null where the text leaves it to the start of the load. @throws CONFIG_INVALID */
+export function parseRateLimit(text: string | null): RateLimit | null {
+  if (text === null || text === AS_STARTED) return null;
   const limit = readRateLimit(text);
   if (limit) return limit;
   throw new WaybillError('CONFIG_INVALID', `${JSON.stringify(text)} is not ${RATE_FORM}`);

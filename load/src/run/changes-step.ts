@@ -4,9 +4,9 @@ import { milestoneOf } from '@waybill/shared/manifest/state';
 import { applyChanges } from '../changes/changes-phase.ts';
 import type { Mark } from '../changes/marks.ts';
 import type { LaneCursor, LoadedProgress } from '../progress/progress.ts';
-import { CutoverWatch } from './cutover-watch.ts';
 import { buildAll } from './indexes-step.ts';
 import type { LoadResult } from './load-deps.ts';
+import type { LogWatch } from './log-watch.ts';
 import type { RunContext, WriteTools } from './run-context.ts';
 
 /**
@@ -18,8 +18,8 @@ export async function changesStep(
   tools: WriteTools,
   loaded: LoadedProgress,
   from: LaneCursor,
+  watch: LogWatch,
 ): Promise<LoadResult['outcome']> {
-  await using watch = new CutoverWatch(context);
   try {
     return await apply(context, tools, loaded, from, watch.signal);
   } catch (error) {

@@ -13,6 +13,7 @@ import { type LoadedProgress, Progress, slowest } from '../progress/progress.ts'
 import { assertStreamGoesOn } from '../progress/stream-goes-on.ts';
 import { Gate } from '../rate/gate.ts';
 import { parseRateLimit } from '../rate/limit.ts';
+import { Obeying } from '../rate/obeying.ts';
 import { filterEvidence, filterText, takesOf } from '../settings/load-filter.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 import { type Blocked, blockedIn } from '../structure/blocked.ts';
@@ -24,6 +25,7 @@ import { assertStanding } from '../structure/standing.ts';
 import { changesStep } from './changes-step.ts';
 import { indexesStep } from './indexes-step.ts';
 import type { LoadResult } from './load-deps.ts';
+import { LogWatch } from './log-watch.ts';
 import { LoadMilestones } from './milestones.ts';
 import type { EndedRun, LoadRunDeps, RunContext, Taken, WriteTools } from './run-context.ts';
 import { snapshotStep } from './snapshot-step.ts';
@@ -69,10 +71,13 @@ async function runSteps(context: RunContext): Promise<LoadResult['outcome']> {
   );
   await assertAllThere(context, loaded);
   await milestones.recordOnce('load-started', filterEvidence(filter));
+  await tools.obeying.begin();
+  await using watch = new LogWatch(context, tools.obeying);
   const changesFrom = await snapshotStep(context, tools, loaded);
+  await tools.gate.whenOpen(deps.signal);
   await indexesStep(context, loaded.phases);
   if (settings.until === 'snapshot-applied') return 'snapshot-applied';
-  return changesStep(context, tools, loaded, changesFrom);
+  return await changesStep(context, tools, loaded, changesFrom, watch);
 }
 
 async function openStructure(
@@ -85,7 +90,8 @@ async function openStructure(
   return { ...base, registry };
 }
 
-function openTools({ settings, deps, structure, target, ownership, milestones }: RunContext): WriteTools {
+function openTools(context: RunContext): WriteTools {
+  const { settings, deps, structure, target, log, ownership, milestones } = context;
   const restored = new RestoredIndexes({
     ...structure,
     recordHeldBack: (index) => milestones.recordHeldBack(index),
@@ -96,7 +102,8 @@ function openTools({ settings, deps, structure, target, ownership, milestones }:
     rules: deps.target.profile.rate,
     pace: deps.stats.pace,
   });
-  if (settings.maxWriteRate !== null) gate.setLimit(parseRateLimit(settings.maxWriteRate));
+  const startLimit = parseRateLimit(settings.maxWriteRate);
+  const obeying = new Obeying({ ...deps, log, gate, startLimit });
   const unchecked = new Writer({
     ...deps,
     target,
@@ -107,7 +114,7 @@ function openTools({ settings, deps, structure, target, ownership, milestones }:
       attempt(structure, () => target.learnt.save(target.progress, learntId(settings.load), settings.load)),
   });
   const writer = checkedWriter(unchecked, target.documentRules);
-  return { gate, restored, writer, onRefused: deps.onRefused ?? stopAtRefusal };
+  return { gate, obeying, restored, writer, onRefused: deps.onRefused ?? stopAtRefusal };
 }
 
 /** Once the load has written something, the bucket and the target must still hold it. */

@@ -8,6 +8,7 @@ import type { LoadLog } from '../progress/load-log.ts';
 import type { Ownership } from '../progress/ownership.ts';
 import type { Progress } from '../progress/progress.ts';
 import type { Gate } from '../rate/gate.ts';
+import type { Obeying } from '../rate/obeying.ts';
 import type { LoadFilter } from '../settings/load-filter.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 import type { StructureContext } from '../structure/context.ts';
@@ -42,6 +43,7 @@ export interface RunContext extends Taken {
 /** What documents are written with. */
 export interface WriteTools {
   readonly gate: Gate;
+  readonly obeying: Obeying;
   readonly restored: RestoredIndexes;
   readonly writer: DocumentWriter;
   readonly onRefused: RefusalPolicy;

@@ -22,7 +22,7 @@ export interface SegmentRunsDeps {
   readonly writer: DocumentWriter;
   readonly onRefused: RefusalPolicy;
   readonly progress: Progress;
-  readonly gate: Pick<Gate, 'endWith'>;
+  readonly gate: Pick<Gate, 'endWith' | 'whenOpen'>;
   readonly settings: LoadSettings;
   readonly onReadAgain: RetryOptions['onRetry'];
   readonly signal: AbortSignal;

@@ -56,6 +56,7 @@ export async function applySnapshot(deps: SnapshotDeps): Promise<SnapshotResult>
 
 class SnapshotWork {
   readonly runs: SegmentRuns;
+  readonly #gate: SnapshotDeps['gate'];
   readonly #structure: StructureContext;
   readonly #inventory: Inventory;
   readonly #finished: Set<string>;
@@ -65,6 +66,7 @@ class SnapshotWork {
   #segments = 0;
 
   constructor(deps: SnapshotDeps) {
+    this.#gate = deps.gate;
     this.#structure = deps.structure;
     this.#inventory = new Inventory(deps.structure, deps.filter);
     this.runs = new SegmentRuns(deps, this.#inventory);
@@ -89,7 +91,10 @@ class SnapshotWork {
     const left = taken.filter(({ key }) => !this.#finished.has(key));
     // These are fetched while those before them are applied.
     for (const entry of left) this.runs.expect(entry);
-    if (left.length > 0) await this.#inventory.ensureDoubtful();
+    if (left.length > 0) {
+      await this.#gate.whenOpen(this.runs.signal);
+      await this.#inventory.ensureDoubtful();
+    }
     for (const entry of left) await this.runs.start(entry);
     return commit.milestones?.some(({ name }) => name === 'snapshot-completed') ?? false;
   }

@@ -65,6 +65,8 @@ export interface CaptureStats extends RunStats {
 
 /** How a load holds its writes back. */
 export interface Pace {
+  /** Nothing is written until the operator resumes the load. */
+  paused: boolean;
   /** Batches that may be under way at once: now, and at most. */
   atOnce: number;
   atOnceMost: number;
@@ -158,6 +160,7 @@ export function createLoadStats(): LoadStats {
     kind: 'load',
     trouble: noTrouble(),
     pace: {
+      paused: false,
       atOnce: 0,
       atOnceMost: 0,
       documentsPerSecond: null,

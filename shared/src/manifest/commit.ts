@@ -244,7 +244,11 @@ export type MilestoneName =
   | 'cutover-started'
   | 'verified'
   | 'cutover'
-  | 'aborted';
+  | 'aborted'
+  | 'rate-set'
+  | 'paused'
+  | 'resumed'
+  | 'obeyed';
 
 export interface Milestone {
   readonly name: MilestoneName;

@@ -33,6 +33,11 @@ export interface OptionSpec {
   /** A constant of the settings that have it; none if it depends on the machine. */
   readonly default?: string | number;
   readonly choices?: readonly string[];
+  /**
+   * Commands that take it from the command line alone: a configuration file gives it to another
+   * command.
+   */
+  readonly typedFor?: readonly CommandName[];
   /** What the help of one command says instead, if the option means less or another thing there. */
   readonly inCommand?: Readonly<Partial<Record<CommandName, InCommand>>>;
   /** integer, size, duration: the least and greatest value allowed. */

@@ -1,5 +1,5 @@
 /** How the text or YAML value that somebody gave becomes a typed one. */
-import { formatRateLimit, RATE_FORM, readRateLimit } from '@waybill/load/rate/limit';
+import { AS_STARTED, formatRateLimit, RATE_FORM, readRateLimit } from '@waybill/load/rate/limit';
 import type { Secret } from '@waybill/shared/base/secret';
 import type { OptionSpec, OptionValue } from './option.ts';
 
@@ -110,7 +110,9 @@ function parseWithUnit(raw: unknown, units: Readonly<Record<string, number>>): n
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
+/** The word `default` is the command's to refuse or to understand. */
 function parseRate(raw: unknown): string {
+  if (raw === AS_STARTED) return AS_STARTED;
   const limit = readRateLimit(String(raw));
   if (!limit) throw new ValueError(RATE_FORM);
   return formatRateLimit(limit);

@@ -45,6 +45,18 @@ export const COMMAND_OPTIONS = {
       'Accept these differences of structure. blocked:<name>: the target refuses it. extra:<name>: only the target has it. A name is a namespace, a namespace with an index or option, or a kind (view, option, index, collection). Without this option a cutover stops at such a difference, or asks if it runs in a terminal. Can be repeated.',
     example: 'blocked:shop.nearby,extra:shop.orders.mine',
   },
+  pause: {
+    type: 'boolean',
+    group: 'Command options',
+    commands: ['control'],
+    describe: 'Let the load write nothing until it is resumed, also if it is started again meanwhile.',
+  },
+  resume: {
+    type: 'boolean',
+    group: 'Command options',
+    commands: ['control'],
+    describe: 'Let a paused load go on.',
+  },
   watch: {
     type: 'boolean',
     group: 'Command options',

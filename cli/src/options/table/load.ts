@@ -59,7 +59,14 @@ export const LOAD_OPTIONS = {
   'max-write-rate': {
     type: 'rate',
     group: 'Load',
-    commands: LOADING,
+    commands: [...LOADING, 'control'],
+    typedFor: ['control'],
+    inCommand: {
+      control: {
+        describe:
+          'The most that the load writes to the target in a second, from now on and in later starts: 5000/s counts documents, 20MiB/s counts bytes, 5000/s,20MiB/s limits both. none: no limit. default: what the load itself was or will be started with.',
+      },
+    },
     describe:
       'The most that the load writes to the target in a second: 5000/s counts documents, 20MiB/s counts bytes, 5000/s,20MiB/s limits both. Snapshot and changes share it. Default: no limit.',
     example: '5000/s',

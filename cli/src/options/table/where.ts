@@ -59,7 +59,7 @@ export const WHERE_OPTIONS = {
   load: {
     type: 'string',
     group: 'Where',
-    commands: WITH_TARGET,
+    commands: [...WITH_TARGET, 'control'],
     default: LOAD_DEFAULTS.load,
     describe: 'Name of the load. A load applies one stream to one target.',
     example: 'staging',

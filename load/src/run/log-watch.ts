@@ -1,22 +1,25 @@
 import { hasCode, type WaybillError } from '@waybill/shared/base/errors';
 import { interrupted, LinkedAbort, sleep } from '@waybill/shared/base/lifecycle';
+import type { Obeying } from '../rate/obeying.ts';
 import type { RunContext } from './run-context.ts';
 
-/** How often the load's own log is read to find a cutover, in milliseconds. */
+/** How often the load's own log is read to find what others noted there, in milliseconds. */
 const POLL_MS = 1000;
 
 /**
- * Follows the load's own log while changes are applied. A cutover takes that log over once
- * everything that it waits for is applied; then {@link signal} aborts.
+ * Follows the load's own log while it runs. Operators control the load by notes there. A cutover
+ * takes the log over once everything that it waits for is applied; then {@link signal} aborts.
  */
-export class CutoverWatch implements AsyncDisposable {
+export class LogWatch implements AsyncDisposable {
   readonly #context: Pick<RunContext, 'deps' | 'log' | 'milestones'>;
+  readonly #obeying: Obeying;
   readonly #end: LinkedAbort;
   readonly #watching: Promise<void>;
   #fenced: WaybillError | undefined;
 
-  constructor(context: Pick<RunContext, 'deps' | 'log' | 'milestones'>) {
+  constructor(context: Pick<RunContext, 'deps' | 'log' | 'milestones'>, obeying: Obeying) {
     this.#context = context;
+    this.#obeying = obeying;
     this.#end = new LinkedAbort(context.deps.signal);
     this.#watching = this.#watch();
   }
@@ -44,6 +47,8 @@ export class CutoverWatch implements AsyncDisposable {
       try {
         await sleep(POLL_MS, signal);
         await log.poll(signal);
+        if (milestones.isCutOver) this.#end.abort(interrupted('the load has been cut over'));
+        else await this.#obeying.obey();
       } catch (error) {
         if (hasCode(error, 'LOAD_FENCED')) {
           this.#fenced = error;
@@ -51,9 +56,7 @@ export class CutoverWatch implements AsyncDisposable {
         } else if (!signal.aborted) {
           deps.logger.warnThrottled('the log of the load could not be read', { err: error });
         }
-        continue;
       }
-      if (milestones.isCutOver) this.#end.abort(interrupted('the load has been cut over'));
     }
   }
 }
