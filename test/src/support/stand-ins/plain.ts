@@ -26,6 +26,12 @@ const leaveOut = (reply: Reply, names: ReadonlySet<string>): Reply =>
 /** Not a member of a replica set that the driver could look for. */
 export const alone = (reply: Reply): Reply => leaveOut(reply, OF_MEMBERS);
 
+/** A member of a replica set of one. */
+export const onlyMember = (reply: Reply, setName: string, host: string): Reply => ({
+  ...alone(reply),
+  ...{ setName, hosts: [host], primary: host, me: host, setVersion: 1 },
+});
+
 /** A server of another make, which says that it is of that version. */
 export const imitation = (reply: Reply, major: number, minor = 0, patch = 0): Reply => ({
   ...leaveOut(reply, OF_GENUINE),

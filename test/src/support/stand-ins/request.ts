@@ -1,5 +1,5 @@
 /** A command as a stand-in sees it. */
-import { buildDocument, type Field } from '@waybill/shared/bson/build';
+import { buildDocument, type Field, string } from '@waybill/shared/bson/build';
 import { BsonType, eachDocument, elements, findElement, type RawElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
 import { encodeMessage, type Message } from './message.ts';
@@ -84,6 +84,8 @@ export class Request {
     for (const element of elements(this.message.body)) {
       if (!left.has(element.name) && element.name !== list) fields.push([element.nameBytes, element]);
     }
+    // The hello of old names its database elsewhere.
+    if (this.message.isQuery) fields.push(['$db', string(this.database)]);
     const sequences = list ? [{ name: list, documents: statements }] : this.message.sequences;
     return encodeMessage({ ...this.message, body: buildDocument(fields), sequences });
   }

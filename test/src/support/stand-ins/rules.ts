@@ -24,6 +24,8 @@ export interface Standing {
   indexes(namespace: string): ReadonlyMap<string, Buffer>;
   /** Index builds of the collection that are under way. */
   builds(namespace: string): number;
+  /** Transactions have just expired. */
+  readonly transactionsExpired: boolean;
   /** The database that the connection string names. */
   readonly database: string;
 }

@@ -81,6 +81,7 @@ export class StandIn implements AsyncDisposable {
     return {
       indexes: (namespace) => this.builds.of(namespace),
       builds: (namespace) => this.builds.underWay(namespace),
+      transactionsExpired: this.strain.transactionsExpire,
       database: this.options.database,
     };
   }

@@ -13,6 +13,9 @@ export class Strain {
   /** So many of the next writes are done and not answered: the connection is reset. */
   resets = 0;
 
+  /** Transactions that are open expire. */
+  transactionsExpire = false;
+
   #tokens = 0;
   #filledAt = performance.now();
 
