@@ -43,6 +43,18 @@ export function holdsName(document: Uint8Array, isBad: (name: string, bytes: Buf
   return false;
 }
 
+/** Bytes of the names from the root to a field and the dots between them; items add nothing. */
+export function longestPath(document: Uint8Array, before = 0, isArray = false): number {
+  let longest = 0;
+  for (const { type, bytes, nameBytes } of elements(document)) {
+    const path = isArray ? before : before + (before > 0 ? 1 : 0) + nameBytes.length;
+    const holds = type === BsonType.document || type === BsonType.array;
+    const inside = holds ? longestPath(bytes, path, type === BsonType.array) : 0;
+    longest = Math.max(longest, path, inside);
+  }
+  return longest;
+}
+
 /** The value that an index on these fields holds, in bytes; arrays count as a whole. */
 export function entryBytes({ document }: Candidate, key: Uint8Array): number {
   let bytes = 0;

@@ -64,8 +64,8 @@ export const FIRESTORE_CASES: readonly RuleCase[] = [
   {
     rule: 'field-name',
     code: 2,
-    refused: insert(holding({ ['x'.repeat(1501)]: 1 })),
-    passes: insert(holding({ ['x'.repeat(1500)]: 1 })),
+    refused: insert({ _id: ++ids, ['x'.repeat(1501)]: 1 }),
+    passes: insert({ _id: ++ids, ['x'.repeat(1500)]: 1 }),
   },
   {
     rule: 'dollar-name',

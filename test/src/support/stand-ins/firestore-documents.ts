@@ -1,7 +1,8 @@
 /** Which documents Firestore with MongoDB compatibility refuses, and how it alters others. */
+import { isUtf8 } from 'node:buffer';
 import { BsonType, elements, type RawElement, typeName } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
-import { entryBytes, holdsName, holdsType, nests, values } from './documents.ts';
+import { entryBytes, holdsName, holdsType, longestPath, nests, values } from './documents.ts';
 import { type DocumentRule, type Fault, fault } from './rules.ts';
 
 const KIB = 1024;
@@ -23,11 +24,22 @@ const FORBIDDEN_TYPES: ReadonlySet<number> = new Set([
 // 1 and fact 4: years 1 to 9999.
 const [FIRST_DATE, LAST_DATE] = [-62_135_596_800_000n, 253_402_300_799_999n];
 
-function isIdType({ type, bytes }: RawElement, isLeaf = false): boolean {
-  if (type === BsonType.document || (isLeaf && type === BsonType.array)) {
-    return [...elements(bytes)].every((leaf) => isIdType(leaf, true));
-  }
-  return ID_TYPES.has(type);
+function isIdType({ type, bytes }: RawElement, mayBeArray = false): boolean {
+  const isArray = type === BsonType.array;
+  if (isArray ? !mayBeArray : type !== BsonType.document) return ID_TYPES.has(type);
+  return [...elements(bytes)].every((leaf) => isIdType(leaf, !isArray));
+}
+
+/** The text or the bytes of a value alone. */
+function contentBytes({ type, bytes }: RawElement): number {
+  return bytes.length - (type === BsonType.string || type === BsonType.binary ? 5 : 0);
+}
+
+/** A DBRef is an object that begins with these two. */
+function isDbRef({ type, bytes }: RawElement): boolean {
+  if (type !== BsonType.document) return false;
+  const [first, second] = elements(bytes);
+  return first?.name === '$ref' && second?.name === '$id';
 }
 
 const rule = (
@@ -48,26 +60,23 @@ export const FIRESTORE_DOCUMENTS: readonly DocumentRule[] = [
     'command',
   ),
   rule('dbref', ({ document }) =>
-    holdsName(document, (name) => name === '$ref' || name === '$id')
-      ? invalid('DBRef is not supported')
-      : null,
+    [...values(document)].some(({ element }) => isDbRef(element)) ? invalid('DBRef is not supported') : null,
   ),
   // 2.3, fact 5.
   rule('id-type', ({ id }) =>
     id && !isIdType(id) ? invalid(`an _id of type ${typeName(id.type)} is not supported`) : null,
   ),
   rule('id-size', ({ id }) =>
-    id && id.bytes.length - (id.type === BsonType.string ? 5 : 0) > NAME_BYTES
-      ? invalid('the _id is longer than 1500 bytes')
-      : null,
+    id && contentBytes(id) > NAME_BYTES ? invalid('the _id is longer than 1500 bytes') : null,
   ),
   rule('id-name', ({ id }) =>
     id?.type === BsonType.string && RESERVED.test(readString(id)) ? invalid('the _id is reserved') : null,
   ),
   // 2.3, fact 4.
   rule('field-name', ({ document }) =>
-    holdsName(document, (name, bytes) => name === '' || RESERVED.test(name) || bytes.length > NAME_BYTES)
-      ? invalid('a field name is empty, reserved or too long')
+    holdsName(document, (name, bytes) => name === '' || RESERVED.test(name) || !isUtf8(bytes)) ||
+    longestPath(document) > NAME_BYTES
+      ? invalid('a field name is empty, reserved, no UTF-8 or too long, or the path to it is')
       : null,
   ),
   // 2.3: insert alone can create them. The reference gives no code; MongoDB's own is 52.
