@@ -6,6 +6,7 @@ import type { CommandContext } from './command.ts';
 import { Services } from './services.ts';
 import { loadSettings, untilOf } from './settings.ts';
 import { printSummaries, summarize } from './summary.ts';
+import { ShownPlan } from './target-plan.ts';
 
 export async function runLoadCommand(context: CommandContext): Promise<number> {
   const { options, signal, output } = context;
@@ -20,11 +21,13 @@ export async function runLoadCommand(context: CommandContext): Promise<number> {
   observeLoad(metrics, stats);
   await services.serveMetrics(stats);
   const logger = context.logger.child({ component: 'load' });
+  const shown = new ShownPlan(context);
   const progress = showProgress({ stats: [stats], logger: context.logger, terminal: output.terminal });
   try {
-    const loaded = await runLoad(settings, { bucket, target, logger, metrics, stats, signal });
+    const onTarget = shown.show;
+    const loaded = await runLoad(settings, { bucket, target, logger, metrics, stats, signal, onTarget });
     progress[Symbol.dispose]();
-    printSummaries(context, [summarize(context, stats, loaded.outcome, loaded)]);
+    printSummaries(context, [summarize(context, stats, loaded.outcome, { ...loaded, target: shown.plan })]);
   } finally {
     progress[Symbol.dispose]();
   }

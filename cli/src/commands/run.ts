@@ -14,13 +14,15 @@ import type { CommandContext } from './command.ts';
 import { Services } from './services.ts';
 import { captureSettings, loadSettings, untilOf } from './settings.ts';
 import { printSummaries, summarize } from './summary.ts';
+import { ShownPlan } from './target-plan.ts';
 
 export async function runBoth(context: CommandContext): Promise<number> {
   const { output } = context;
   await using services = new Services(context);
   const capture = createCaptureStats();
   const load = createLoadStats();
-  const work = await prepare(context, services, capture, load);
+  const shown = new ShownPlan(context);
+  const work = await prepare(context, services, capture, load, shown);
   const progress = showProgress({
     stats: [capture, load],
     logger: context.logger,
@@ -33,7 +35,7 @@ export async function runBoth(context: CommandContext): Promise<number> {
     const loadEnded = outcome === 'stopped' && !context.signal.aborted ? ended : outcome;
     printSummaries(context, [
       summarize(context, capture, ended),
-      summarize(context, load, loadEnded, loaded),
+      summarize(context, load, loadEnded, { ...loaded, target: shown.plan }),
     ]);
   } finally {
     progress[Symbol.dispose]();
@@ -46,6 +48,7 @@ async function prepare(
   services: Services,
   capture: CaptureStats,
   load: LoadStats,
+  shown: ShownPlan,
 ): Promise<() => Promise<[CaptureResult, LoadResult]>> {
   const { options, logger, signal } = context;
   const until = untilOf(options, 'run');
@@ -66,6 +69,10 @@ async function prepare(
   observeCapture(metrics, capture);
   observeLoad(metrics, load);
   await services.serveMetrics(capture, load);
+  const loading = {
+    ...{ bucket, target, metrics, stats: load, onTarget: shown.show },
+    logger: logger.child({ component: 'load' }),
+  };
 
   return () =>
     together(signal, async (both, guard) => {
@@ -79,14 +86,7 @@ async function prepare(
         signal: both,
       });
       const loaded = ownsStream(capture, both).then(() =>
-        runLoad(toLoad, {
-          bucket,
-          target,
-          logger: logger.child({ component: 'load' }),
-          metrics,
-          stats: load,
-          signal: stopLoad.signal,
-        }),
+        runLoad(toLoad, { ...loading, signal: stopLoad.signal }),
       );
       const passed = captured.then(async ({ ended }) => {
         if (ended !== 'caught-up') return;

@@ -1,6 +1,6 @@
 /** What a capture or a load prints when it ends. */
 
-import type { LoadResult } from '@waybill/load/run/load-deps';
+import type { LoadResult, TargetPlan } from '@waybill/load/run/load-deps';
 import type { Blocked } from '@waybill/load/structure/blocked';
 import type { IndexReport } from '@waybill/load/structure/indexes';
 import { formatClusterTime } from '@waybill/shared/base/position';
@@ -28,13 +28,17 @@ export interface Summary {
   readonly indexes?: readonly IndexReport[];
   /** Views and options that the target refuses, each with the reason. */
   readonly blocked?: readonly Blocked[];
+  /** How the load went about its target, and why. */
+  readonly target?: TargetPlan;
 }
+
+type Loaded = Pick<LoadResult, 'indexes' | 'blocked'> & { readonly target?: TargetPlan | null };
 
 export function summarize(
   context: CommandContext,
   stats: CaptureStats | LoadStats,
   ended: string,
-  { indexes, blocked }: Pick<LoadResult, 'indexes' | 'blocked'> = { indexes: [], blocked: [] },
+  { indexes, blocked, target }: Loaded = { indexes: [], blocked: [] },
 ): Summary {
   const sum = totals(stats);
   return {
@@ -48,6 +52,7 @@ export function summarize(
     watermark: stats.watermark === null ? null : formatClusterTime(stats.watermark),
     seconds: Math.round(Date.now() - stats.startedAt) / 1000,
     ...(stats.kind === 'load' ? { indexes: indexes.filter(({ verdict }) => verdict !== 'ok'), blocked } : {}),
+    ...(target && { target }),
   };
 }
 

@@ -8,6 +8,7 @@ import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { Blocked } from '../structure/blocked.ts';
 import type { IndexReport } from '../structure/indexes.ts';
+import type { Decision } from '../target/rules/decisions.ts';
 import type { Target } from '../target/target.ts';
 
 export interface LoadDeps {
@@ -20,6 +21,14 @@ export interface LoadDeps {
   readonly signal: AbortSignal;
   /** Decides about documents that the target refuses. Default: the load stops. */
   readonly onRefused?: RefusalPolicy;
+  /** Told how the load goes about its target, once it owns the load. */
+  readonly onTarget?: (plan: TargetPlan) => void;
+}
+
+export interface TargetPlan {
+  /** Of the target's kind, for people. */
+  readonly title: string;
+  readonly decisions: readonly Decision[];
 }
 
 /** What a load's start needs of them, and the stream's identity. */

@@ -66,9 +66,9 @@ async function runSteps(context: RunContext): Promise<LoadResult['outcome']> {
     commit: slowest(loaded.cursors).seq,
     finishedSegments: loaded.finished.length,
   });
-  await attempt(structure, () =>
-    context.target.learnt.restore(context.target.progress, learntId(settings.load)),
-  );
+  const { target } = context;
+  await attempt(structure, () => target.learnt.restore(target.progress, learntId(settings.load)));
+  deps.onTarget?.({ title: target.profile.title, decisions: target.decisions() });
   await assertAllThere(context, loaded);
   await milestones.recordOnce('load-started', filterEvidence(filter));
   await tools.obeying.begin();

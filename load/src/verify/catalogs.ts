@@ -49,11 +49,12 @@ async function withoutProgress(
 }
 
 export function compareCatalogs(
-  { filter, held, acceptance = Acceptance.of([]) }: StructureDeps,
+  { filter, held, target: { profile }, acceptance = Acceptance.of([]) }: StructureDeps,
   [source, target, known]: Catalogs,
 ): StructureDifference[] {
   const databases = filter.exactDatabases() ?? [];
-  return acceptance.mark(compareStructure(source, target, { databases, ...known, held }));
+  const keepsEmpty = profile.abilities.keepsEmptyCollections !== false;
+  return acceptance.mark(compareStructure(source, target, { databases, ...known, held, keepsEmpty }));
 }
 
 /**

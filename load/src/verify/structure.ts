@@ -25,6 +25,11 @@ export interface StructureOptions extends Partial<KnownStructure> {
   readonly databases?: Iterable<string>;
   /** What may still be held back. Default: everything that a load holds back. */
   readonly held?: ReadonlySet<HeldBackField> | undefined;
+  /**
+   * The target has collections without documents. Otherwise one that has none on the source is not
+   * missed: its documents are compared.
+   */
+  readonly keepsEmpty?: boolean;
 }
 
 const NONE: ReadonlySet<string> = new Set();
@@ -39,7 +44,7 @@ type Rules = KnownStructure & { readonly held: ReadonlySet<string> };
 export function compareStructure(
   source: readonly CatalogEntry[],
   target: readonly CatalogEntry[],
-  { databases = [], held = new Set(HELD_BACK), ...known }: StructureOptions = {},
+  { databases = [], held = new Set(HELD_BACK), keepsEmpty = true, ...known }: StructureOptions = {},
 ): StructureDifference[] {
   const rules = { ...NOTHING_KNOWN, ...known, held };
   const targets = new Map(target.map((entry) => [entry.namespace, entry]));
@@ -49,6 +54,7 @@ export function compareStructure(
     const copy = targets.get(namespace);
     targets.delete(namespace);
     if (!copy) {
+      if (!keepsEmpty && entry.type === 'collection' && entry.documents === 0) continue;
       const because = reason(rules, optionKey(namespace, ''));
       found.push({ namespace, what: 'collection-missing', detail: entry.type, heldBack: false, ...because });
     } else found.push(...compareEntries(entry, copy, rules));

@@ -13,6 +13,9 @@ export interface Capabilities {
   readonly decisions: readonly Decision[];
 }
 
+/** One is found at the takeover, the other says nothing by itself. */
+const APART: ReadonlySet<keyof Abilities> = new Set(['refusesLateWrites', 'hasTimestampFlag']);
+
 /** Asks the server what its profile does not know. @throws MONGO_* */
 export async function findCapabilities(
   connection: MongoConnection,
@@ -29,7 +32,7 @@ export async function findCapabilities(
     found.keepsEmptyTimestamps = await takesTimestampFlag(connection, progressDatabase, signal);
   }
   const decisions = (Object.keys(found) as (keyof Abilities)[])
-    .filter((name) => name !== 'refusesLateWrites')
+    .filter((name) => !APART.has(name))
     .map((name): Decision => {
       const ability = abilities[name];
       const by = ability === 'probe' ? 'probe' : typeof ability === 'boolean' ? 'profile' : 'version';

@@ -11,7 +11,8 @@ import PQueue from 'p-queue';
 import { Learnt } from '../learnt.ts';
 import type { TargetProfile } from '../profiles/profile.ts';
 import type { ProgressStore } from '../progress-store.ts';
-import type { Decision } from '../rules/decisions.ts';
+import type { Found } from '../rules/abilities.ts';
+import type { DecidedBy, Decision } from '../rules/decisions.ts';
 import { type DocumentRules, rulesFor } from '../rules/documents.ts';
 import { batchLimits, type TargetLimits } from '../rules/limits.ts';
 import {
@@ -24,7 +25,8 @@ import {
   type WriteResult,
   type WriteTag,
 } from '../target.ts';
-import { type Capabilities, findCapabilities } from './capabilities.ts';
+import { findCapabilities } from './capabilities.ts';
+import { decisionsOf } from './decisions.ts';
 import { type Execute, mongodbProgressStore, type SendProgress } from './progress-store.ts';
 import { MAJORITY, MongodbStructure, notDurable } from './structure.ts';
 import { WriteFence } from './write-fence.ts';
@@ -36,14 +38,17 @@ const STATEMENT_FIELDS = { insert: 'documents', update: 'updates', delete: 'dele
 export async function openLoadTarget(
   connection: MongoConnection,
   profile: TargetProfile,
+  kindBy: DecidedBy,
   settings: LoadTargetSettings,
 ): Promise<LoadTarget> {
-  return new MongodbLoadTarget(
-    connection,
-    profile,
-    settings,
-    await findCapabilities(connection, profile, settings),
-  );
+  const { found, decisions } = await findCapabilities(connection, profile, settings);
+  return new MongodbLoadTarget(connection, profile, settings, { found, abilities: decisions, kindBy });
+}
+
+interface Opened {
+  readonly found: Found;
+  readonly abilities: readonly Decision[];
+  readonly kindBy: DecidedBy;
 }
 
 class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
@@ -56,23 +61,23 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
   readonly #progressWrites = new PQueue({ concurrency: PROGRESS_WRITES });
   #fence: WriteFence | null = null;
   readonly maxWriteMs: number;
-  readonly #abilities: readonly Decision[];
+  readonly #opened: Opened;
   #unansweredAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     connection: MongoConnection,
     profile: TargetProfile,
     settings: LoadTargetSettings,
-    { found, decisions }: Capabilities,
+    opened: Opened,
   ) {
-    super(connection, profile, found);
-    this.#abilities = decisions;
+    super(connection, profile, opened.found);
+    this.#opened = opened;
     this.url = connection.url;
     this.#settings = settings;
     this.limits = batchLimits(profile.limits, connection.server);
     this.documentRules = rulesFor(profile.documents, connection.server);
     const send: SendProgress = (execute) => this.#sendProgress(execute);
-    this.progress = mongodbProgressStore(connection, settings.progressDatabase, found, send);
+    this.progress = mongodbProgressStore(connection, settings.progressDatabase, opened.found, send);
     this.maxWriteMs = Math.max(settings.maxWriteMs, profile.limits.writeMs ?? 0);
   }
 
@@ -85,28 +90,11 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
   }
 
   decisions(): readonly Decision[] {
-    const { server } = this.connection;
-    const { statements, commandBytes } = this.profile.limits;
-    const { batchStatements, batchBytes } = this.limits;
-    const limit = (name: string, value: number, known: number | null, said: number): Decision => ({
-      name,
-      value,
-      by: known !== null && known <= said ? 'profile' : 'server',
-      note: null,
-    });
-    const late = this.profile.abilities.refusesLateWrites;
-    return [
-      limit('statementsInCommand', batchStatements, statements, server.maxWriteBatchSize),
-      limit('bytesInCommand', batchBytes, commandBytes, server.maxMessageSizeBytes),
-      { name: 'writeMs', value: this.maxWriteMs, by: 'profile', note: null },
-      {
-        name: 'refusesLateWrites',
-        value: this.#fence !== null,
-        by: late === 'probe' ? 'probe' : 'profile',
-        note: null,
-      },
-      ...this.#abilities,
-    ];
+    const { profile, limits, maxWriteMs } = this;
+    const refusesLateWrites = this.#fence !== null;
+    const learnt = this.learnt.facts();
+    const settled = { ...this.#opened, profile, limits, maxWriteMs, refusesLateWrites, learnt };
+    return decisionsOf(settled, this.connection.server);
   }
 
   async keepShutOut(): Promise<void> {

@@ -46,12 +46,12 @@ const PROBES: Readonly<Record<ProbeName, Probe>> = {
   },
   updatesByPipeline: async (place) => {
     await place.insert(buildDocument([['_id', string('pipeline')]]));
-    const wanted = { _id: 'pipeline', $value: 1 };
+    const wanted = { _id: 'pipeline', value: 1 };
     const u = [{ $replaceWith: { $literal: wanted } }];
     await place.write({ update: place.name, updates: [{ q: { _id: 'pipeline' }, u }] });
     const expected = buildDocument([
       ['_id', string('pipeline')],
-      ['$value', int32(1)],
+      ['value', int32(1)],
     ]);
     return (await place.read('pipeline')).equals(expected);
   },

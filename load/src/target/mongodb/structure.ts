@@ -3,6 +3,8 @@
 import { WaybillError } from '@waybill/shared/base/errors';
 import { splitNamespace } from '@waybill/shared/base/record';
 import { buildArray, doc } from '@waybill/shared/bson/build';
+import { findElement } from '@waybill/shared/bson/raw';
+import { readString } from '@waybill/shared/bson/values';
 import { failureOf, hasServerCode, refusal, saysNotSupported } from '@waybill/shared/mongo/driver/classify';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { RawField, rawArray } from '@waybill/shared/mongo/driver/raw-value';
@@ -22,6 +24,7 @@ import type {
   UniqueConversion,
   WriteTag,
 } from '../target.ts';
+import { awaitIndexes } from './index-wait.ts';
 import { type WriteConcernFailure, writeOutcome } from './write-outcome.ts';
 
 /** A collection named by its uuid is not there any more, whatever has its name now. */
@@ -102,7 +105,11 @@ export class MongodbStructure implements TargetStructure {
     const together = this.can.buildsIndexesTogether ? [specs] : specs.map((spec) => [spec]);
     for (const some of together) {
       const indexes = rawArray(buildArray(some.map((spec) => doc(spec))));
-      await this.#structure(database, { createIndexes: collection, indexes }, tag, signal);
+      const command = { createIndexes: collection, indexes };
+      await this.#unless(['IndexAlreadyExists'], database, command, tag, signal);
+      if (this.can.answersWhenBuilt) continue;
+      const standing = async () => new Set((await this.indexes(namespace)).map(nameOf));
+      await awaitIndexes(some.map(nameOf), standing, signal);
     }
   }
 
@@ -188,9 +195,10 @@ export class MongodbStructure implements TargetStructure {
     database: string,
     command: Readonly<Record<string, unknown>>,
     tag: WriteTag,
+    signal?: AbortSignal,
   ): Promise<boolean> {
     try {
-      await this.#structure(database, command, tag);
+      await this.#structure(database, command, tag, signal);
       return true;
     } catch (error) {
       if (hasServerCode(error, ...codes)) return false;
@@ -227,6 +235,11 @@ export class MongodbStructure implements TargetStructure {
 function refusedConversion(error: unknown): UniqueConversion {
   if (!hasServerCode(error, 'CannotConvertIndexToUnique')) throw error;
   return { unique: false, violations: failureOf(error)?.violations ?? 1 };
+}
+
+function nameOf(spec: Uint8Array): string {
+  const name = findElement(spec, 'name');
+  return name ? readString(name) : '';
 }
 
 function rawFields(fields: Fields): Record<string, RawField> {

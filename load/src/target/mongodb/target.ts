@@ -6,6 +6,7 @@ import type { DocumentReader } from '../../reading/document-reader.ts';
 import type { TargetProfile } from '../profiles/profile.ts';
 import type { ProgressStore } from '../progress-store.ts';
 import { type Found, knownAbilities } from '../rules/abilities.ts';
+import type { DecidedBy } from '../rules/decisions.ts';
 import { type DocumentRules, rulesFor } from '../rules/documents.ts';
 import type { LoadTarget, LoadTargetSettings, Target } from '../target.ts';
 import { addressIdentity } from './address-identity.ts';
@@ -14,6 +15,13 @@ import { assertPrivileges } from './privileges.ts';
 import { mongodbProgressStore } from './progress-store.ts';
 import { assertShardedById } from './shard-keys.ts';
 
+export interface Opening {
+  /** The one that its connection string names. */
+  readonly database: string | null;
+  /** How its kind was found. */
+  readonly kindBy: DecidedBy;
+}
+
 export class MongodbTarget implements Target {
   readonly url: string;
   readonly profile: TargetProfile;
@@ -21,16 +29,17 @@ export class MongodbTarget implements Target {
   readonly reader: DocumentReader;
   readonly onlyDatabase: string | null;
   readonly #connection: MongoConnection;
+  readonly #kindBy: DecidedBy;
   /** Without what a probe would find. */
   readonly #can: Found;
 
-  /** @param database the one that its connection string names */
-  constructor(connection: MongoConnection, profile: TargetProfile, database: string | null) {
+  constructor(connection: MongoConnection, profile: TargetProfile, { database, kindBy }: Opening) {
     this.url = connection.url;
     this.profile = profile;
     this.onlyDatabase = profile.connection.namesDatabase ? database : null;
     this.documentRules = rulesFor(profile.documents, connection.server);
     this.#connection = connection;
+    this.#kindBy = kindBy;
     this.#can = knownAbilities(profile.abilities, connection.server);
     this.reader = new ConnectionReader(connection, this.#can);
   }
@@ -53,6 +62,6 @@ export class MongodbTarget implements Target {
   }
 
   forLoad(settings: LoadTargetSettings): Promise<LoadTarget> {
-    return openLoadTarget(this.#connection, this.profile, settings);
+    return openLoadTarget(this.#connection, this.profile, this.#kindBy, settings);
   }
 }

@@ -4,6 +4,7 @@ import { PROFILES } from '../profiles/all.ts';
 import { GENERIC } from '../profiles/generic.ts';
 import type { TargetProfile } from '../profiles/profile.ts';
 import { REFUSED } from '../profiles/refused.ts';
+import type { DecidedBy } from '../rules/decisions.ts';
 import { hostNames, isCalled, isGenuine, isRecognised, type Sight } from '../rules/recognition.ts';
 
 const KINDS: readonly TargetProfile[] = Object.values(PROFILES);
@@ -19,6 +20,17 @@ export function detectProfile(
 ): TargetProfile {
   const sight = { server, hosts: hostNames(url), commands };
   return KINDS.find(({ recognition }) => isRecognised(recognition, sight)) ?? GENERIC;
+}
+
+/** What told that the server is of this kind. */
+export function decidedBy(
+  profile: TargetProfile,
+  { fields }: Pick<ServerInfo, 'fields'>,
+  url: string,
+): DecidedBy {
+  if (profile === GENERIC) return 'default';
+  const isCalledSo = isCalled(profile.recognition, hostNames(url));
+  return isCalledSo && !profile.recognition.fields.some((field) => fields.has(field)) ? 'host' : 'server';
 }
 
 /** By its hosts alone, before anything is asked. Null where they tell nothing. */

@@ -5,30 +5,38 @@ import { saysNotSupported } from '@waybill/shared/mongo/driver/classify';
 import { type ConnectOptions, connect } from '@waybill/shared/mongo/driver/connect';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { hostsOf, uriDatabase } from '@waybill/shared/mongo/driver/uri';
-import { MongodbTarget } from '../mongodb/target.ts';
+import { MongodbTarget, type Opening } from '../mongodb/target.ts';
 import { PROFILES } from '../profiles/all.ts';
 import type { TargetKind, TargetProfile } from '../profiles/profile.ts';
 import { applyRules, assertRulesOfVersion } from '../rules/connection.ts';
 import type { Target } from '../target.ts';
-import { assertNotRefused, commandsToAsk, detectProfile, guessProfile, isContradicted } from './detect.ts';
+import {
+  assertNotRefused,
+  commandsToAsk,
+  decidedBy,
+  detectProfile,
+  guessProfile,
+  isContradicted,
+} from './detect.ts';
 
-type Open = (connection: MongoConnection, profile: TargetProfile, database: string | null) => Target;
+type Open = (connection: MongoConnection, profile: TargetProfile, opening: Opening) => Target;
 
 const IMPLEMENTATIONS: Readonly<Record<TargetProfile['implementation'], Open>> = {
-  mongodb: (connection, profile, database) => new MongodbTarget(connection, profile, database),
+  mongodb: (connection, profile, opening) => new MongodbTarget(connection, profile, opening),
 };
 
 /**
- * Finds the target's profile by what the server has said of itself, unless it is given, and opens
- * the implementation that the profile names. The connection stays the caller's, to be closed after
- * it. `database` is the one that its connection string names.
+ * Finds the target's profile by what the server has said of itself, and opens the implementation
+ * that the profile names. The connection stays the caller's, to be closed after it.
  */
-export function openTarget(
-  connection: MongoConnection,
-  profile = detectProfile(connection.server, connection.url),
-  database: string | null = null,
-): Target {
-  return IMPLEMENTATIONS[profile.implementation](connection, profile, database);
+export function openTarget(connection: MongoConnection): Target {
+  const { server, url } = connection;
+  const profile = detectProfile(server, url);
+  return open(connection, profile, { database: null, kindBy: decidedBy(profile, server, url) });
+}
+
+function open(connection: MongoConnection, profile: TargetProfile, opening: Opening): Target {
+  return IMPLEMENTATIONS[profile.implementation](connection, profile, opening);
 }
 
 export interface ConnectTargetOptions extends Omit<ConnectOptions, 'role'> {
@@ -68,7 +76,9 @@ export async function connectTarget(
     }
     const profile = named ?? detected;
     assertRulesOfVersion(uri, profile, server);
-    return { target: openTarget(connection, profile, uriDatabase(uri) || null), connection };
+    const kindBy = named ? 'option' : decidedBy(profile, server, url);
+    const target = open(connection, profile, { database: uriDatabase(uri) || null, kindBy });
+    return { target, connection };
   } catch (error) {
     await connection.close();
     throw error;

@@ -47,6 +47,7 @@ export const FIRESTORE: TargetProfile = {
     keepsEmptyCollections: false,
     modifiesCollections: false,
     renamesCollections: false,
+    answersWhenBuilt: false,
   },
   // 2.3; of _id also facts 5, of depth and types fact 4.
   documents: {

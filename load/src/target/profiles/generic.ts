@@ -47,6 +47,7 @@ export const GENERIC: TargetProfile = {
     convertsToUnique: false,
     hidesIndexes: false,
     buildsIndexesTogether: false,
+    answersWhenBuilt: true,
   },
   documents: ANY_DOCUMENT,
   // 6.5: nobody says that such a server can be told to keep it.

@@ -46,6 +46,7 @@ export const MONGODB: TargetProfile = {
     convertsToUnique: [6, 0],
     hidesIndexes: [4, 4],
     buildsIndexesTogether: true,
+    answersWhenBuilt: true,
   },
   documents: ANY_DOCUMENT,
   canonical: null,

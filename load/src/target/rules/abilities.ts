@@ -48,6 +48,8 @@ export interface Abilities {
   readonly hidesIndexes: KnownAbility;
   /** One command builds several indexes of a collection. */
   readonly buildsIndexesTogether: KnownAbility;
+  /** createIndexes answers when the indexes are built. */
+  readonly answersWhenBuilt: KnownAbility;
 }
 
 /** How each ability was settled. */

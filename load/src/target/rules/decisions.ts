@@ -1,10 +1,11 @@
 /** How a load goes about its target, one thing each, and what that was decided by. */
 
 /**
- * option: somebody said so. profile: known of this kind. version: known of this version. server:
- * the server says so in its hello. probe: tried out on the target. learnt: met while loading.
+ * option: somebody said so. server: the server says so of itself. host: its host name says so.
+ * profile: known of this kind. version: known of this version. probe: tried out on the target.
+ * learnt: met while loading. default: nothing says otherwise.
  */
-export type DecidedBy = 'option' | 'profile' | 'version' | 'server' | 'probe' | 'learnt';
+export type DecidedBy = 'option' | 'server' | 'host' | 'profile' | 'version' | 'probe' | 'learnt' | 'default';
 
 export interface Decision {
   readonly name: string;

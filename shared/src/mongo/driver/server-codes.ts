@@ -46,6 +46,8 @@ export const SERVER_CODES = {
   WriteConcernFailed: 64,
   /** An update would change `_id`: the stored one is equal, but has other bytes. */
   ImmutableField: 66,
+  /** The same index stands there, or is being built. */
+  IndexAlreadyExists: 68,
   InvalidOptions: 72,
   InvalidNamespace: 73,
   /** The write concern names a rule that the replica set does not have. */
