@@ -12,6 +12,7 @@ import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { streamPatterns } from '@waybill/shared/manifest/stream-patterns';
+import { settleMapping } from './mapping/settle-mapping.ts';
 import { Ownership } from './progress/ownership.ts';
 import { streamIdentityText } from './progress/stream-identity.ts';
 import { whatTookOver } from './progress/successor.ts';
@@ -96,9 +97,10 @@ async function runOwned(
   try {
     using stop = new LinkedAbort(signal, ownership.fenced);
     // Again: another first start may have come in between. From here on nobody else records a
-    // filter.
+    // filter or a mapping.
     const filter = settleFilter(settings, recordedFilter(log.state), identity, settings.load, patterns);
-    const taken = { identity, filter, target, log, ownership };
+    const mapping = settleMapping(settings.map, log.state, settings);
+    const taken = { identity, filter, mapping, target, log, ownership };
     const ended = await runTaken(settings, { ...deps, signal: stop.signal }, taken);
     return { ...ended, store: deps.target.progress(progressDatabase) };
   } finally {

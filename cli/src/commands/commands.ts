@@ -33,6 +33,10 @@ export const COMMANDS: readonly Command[] = [
         '$0 load --bucket /data/waybill --target env:TARGET',
         'apply everything and follow the stream until stopped',
       ],
+      [
+        "$0 load --bucket /data/waybill --target env:TARGET --map '*.*=main.{db}_{coll}'",
+        'all databases into one, with joined names',
+      ],
       ['$0 load --bucket /data/waybill --target env:TARGET --until caught-up --json', 'for scripts'],
     ],
     stopsCleanly: true,

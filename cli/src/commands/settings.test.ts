@@ -62,6 +62,7 @@ describe('settings', () => {
       load: 'l',
       include: 'a',
       exclude: 'a.b',
+      map: 'a=c',
       lanes: '3',
       format: 'jsonl',
       codec: 'gzip',
@@ -103,7 +104,7 @@ describe('settings', () => {
     expect(namesOf(loadSettings(given, { until: null }), LOAD_DEFAULTS)).toEqual(
       shared(LOAD_DEFAULTS, 'include', 'exclude', 'until', 'waitForStream'),
     );
-    expect(shared(CAPTURE_DEFAULTS).length + shared(LOAD_DEFAULTS).length).toBe(36);
+    expect(shared(CAPTURE_DEFAULTS).length + shared(LOAD_DEFAULTS).length).toBe(37);
   });
 
   it('refuse a codec that the format has not', () => {

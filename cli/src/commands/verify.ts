@@ -1,4 +1,5 @@
 import { streamOfSides } from '@waybill/load/cutover/sides';
+import { mappingOf } from '@waybill/load/mapping/settle-mapping';
 import { boundLoad } from '@waybill/load/progress/log-and-target';
 import { streamIdentityText } from '@waybill/load/progress/stream-identity';
 import { comparedNamespaces, EVERYTHING, recordedFilter } from '@waybill/load/settings/load-filter';
@@ -40,7 +41,10 @@ export async function runVerifyCommand(context: CommandContext): Promise<number>
   const stats = newVerifyStats();
   const report = await (async () => {
     using _progress = showComparing(stats, logger, output.terminal);
-    return await runVerify({}, { source, target, filter, load, acceptance, stats, signal });
+    return await runVerify(
+      {},
+      { source, target, filter, mapping: mappingOf(log), load, acceptance, stats, signal },
+    );
   })();
   if (options.json) output.printJson(report);
   else output.print(renderVerification(printableData(report), output.paint));

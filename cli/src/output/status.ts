@@ -48,6 +48,7 @@ function sides(status: Status, paint: Paint): string[] {
   const facts = isOver ? [cutOver(status)] : loadFacts(load, unreachable);
   lines.push(`${title}     ${paint(isOver ? 'green' : 'cyan', load.phase)}  ${facts.join(', ')}`);
   if (!isEverything(load)) lines.push(`         takes ${filterText(load)}`);
+  if (load.map.length > 0) lines.push(`         names ${load.map.map((rule) => `--map ${rule}`).join(' ')}`);
   if (!isOver) lines.push(...paceLines(load, paint));
   return [...lines, ...retryingLines(load, paint), ...blockedLines(load, paint)];
 }
@@ -152,7 +153,7 @@ function collections({ collections: all }: Status, most: number, paint: Paint): 
 
 function row(each: CollectionStatus, hasTarget: boolean): string[] {
   const cells = [
-    each.namespace,
+    each.target === undefined ? each.namespace : `${each.namespace} → ${each.target}`,
     each.state,
     formatCount(each.documents),
     formatCount(each.documentsTotal),

@@ -1,4 +1,5 @@
 /** Shows people what a verification found. */
+import { bothNames } from '@waybill/load/mapping/name-mapping';
 import { acceptName } from '@waybill/load/verify/acceptance';
 import {
   type DocumentDifference,
@@ -109,7 +110,7 @@ function collections(report: VerifyReport, paint: Paint): string {
       ...(canonical ? [{ head: 'other form', align: 'right' } as const] : []),
     ],
     rows.map((each) => [
-      each.namespace,
+      namesOf(each),
       formatCount(each.sourceDocuments),
       formatCount(each.targetDocuments),
       formatBytes(each.bytes),
@@ -129,9 +130,9 @@ function different(each: VerifyReport['collections'][number]): number {
 }
 
 export function structureLine(difference: StructureDifference): string {
-  const { namespace, what, detail } = difference;
+  const { what, detail } = difference;
   const notes = structureNotes(difference);
-  return `${namespace}: ${what} ${detail}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`;
+  return `${namesOf(difference)}: ${what} ${detail}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`;
 }
 
 function structureNotes(difference: StructureDifference): string[] {
@@ -145,8 +146,20 @@ function structureNotes(difference: StructureDifference): string[] {
 }
 
 /** Paths and what differs, never values. */
-function differenceLine({ namespace, id, kind, fields }: DocumentDifference): string {
+function differenceLine(difference: DocumentDifference): string {
+  const { id, kind, fields } = difference;
   const named = fields.slice(0, MOST_FIELDS).map(({ path }) => path || '(whole)');
   const more = fields.length > MOST_FIELDS ? [`and ${fields.length - MOST_FIELDS} more`] : [];
-  return `${namespace} ${id}: ${kind}${named.length > 0 ? ` in ${[...named, ...more].join(', ')}` : ''}`;
+  return `${namesOf(difference)} ${id}: ${kind}${named.length > 0 ? ` in ${[...named, ...more].join(', ')}` : ''}`;
+}
+
+/** The target's name, and the source's where it is another one. */
+function namesOf({
+  namespace,
+  source = namespace,
+}: {
+  readonly namespace: string;
+  readonly source?: string;
+}): string {
+  return bothNames(namespace, source);
 }

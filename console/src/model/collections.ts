@@ -1,4 +1,6 @@
 /** How far each collection's copy is. Pure. */
+
+import type { NameMapping } from '@waybill/load/mapping/name-mapping';
 import type { LoadedProgress } from '@waybill/load/progress/progress';
 import type { Takes } from '@waybill/load/settings/load-filter';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
@@ -9,6 +11,7 @@ export function collectionsOf(
   stream: StreamState,
   progress: LoadedProgress | null,
   takes: Takes,
+  mapping: NameMapping,
 ): CollectionStatus[] {
   const bytes = new Map<string, number>();
   for (const { namespace = '', documentBytes } of stream.snapshotSegments)
@@ -17,6 +20,7 @@ export function collectionsOf(
   for (const { namespace, records } of progress?.finished ?? []) add(applied, namespace, records);
   return [...stream.collections.values()].map((definition): CollectionStatus => {
     const { namespace } = definition;
+    const target = takes(namespace) ? mapping.named(namespace) : namespace;
     const chunks = [...(stream.chunks.get(namespace)?.values() ?? [])];
     const documents = sum(chunks, (chunk) => chunk.progress?.records ?? 0);
     const state = definition.type === 'view' ? 'view' : stateOf(stream, definition.snapshot, chunks);
@@ -24,6 +28,7 @@ export function collectionsOf(
     const copied = bytes.get(namespace) ?? 0;
     return {
       namespace,
+      ...(target !== namespace && { target }),
       state,
       documents,
       documentsTotal: isDone ? documents : Math.max(documents, definition.documents),
@@ -31,7 +36,7 @@ export function collectionsOf(
       bytesTotal: isDone ? copied : Math.max(copied, definition.bytes),
       chunks: chunks.length,
       chunksDone: chunks.filter((chunk) => chunk.progress?.done).length,
-      applied: progress && takes(namespace) ? (applied.get(namespace) ?? 0) : null,
+      applied: progress && takes(namespace) ? (applied.get(target) ?? 0) : null,
     };
   });
 }

@@ -29,7 +29,7 @@ export interface LoadInput {
 export function loadOf(
   stream: StreamState,
   load: LoadInput,
-  { include, exclude }: LoadFilter,
+  { include, exclude, map }: LoadFilter & Pick<LoadStatus, 'map'>,
   takes: Takes,
 ): LoadStatus {
   const { log, progress, blocked = null, retrying = null, pace = null } = load;
@@ -44,6 +44,7 @@ export function loadOf(
     writer: log.writer,
     include,
     exclude,
+    map,
     watermark: reached === null ? null : formatClusterTime(reached),
     lagSeconds: reached === null || streamWatermark === null ? null : lagSeconds(streamWatermark, reached),
     sequence: cursor?.sequence ?? null,

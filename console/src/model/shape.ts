@@ -82,6 +82,8 @@ export interface LoadStatus {
   /** What the load takes of the stream; everything if both are empty. */
   readonly include: readonly string[];
   readonly exclude: readonly string[];
+  /** The rules for names on the target; none: the source's own. */
+  readonly map: readonly string[];
   /**
    * Every lane has applied the stream up to here. Null if the target was not asked (--target) or
    * nothing is applied.
@@ -112,7 +114,10 @@ export interface ControlStatus extends ControlState {
 }
 
 export interface CollectionStatus {
+  /** On the source. */
   readonly namespace: string;
+  /** On the target, where that is another name and the load takes the collection. */
+  readonly target?: string;
   readonly state: 'waiting' | 'copying' | 'done' | 'skipped' | 'view';
   readonly documents: number;
   readonly documentsTotal: number;

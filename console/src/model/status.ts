@@ -1,4 +1,6 @@
 /** Computes what `waybill status` knows from the folded logs and the target's progress. Pure. */
+import { SAME_NAMES } from '@waybill/load/mapping/name-mapping';
+import { mappingOf } from '@waybill/load/mapping/settle-mapping';
 import { EVERYTHING, recordedFilter, takesOf } from '@waybill/load/settings/load-filter';
 import { type CaptureInput, captureOf } from './capture.ts';
 import { collectionsOf } from './collections.ts';
@@ -15,7 +17,8 @@ export function statusOf(input: StatusInput): Status {
   const { identity, stream, load } = input;
   const filter = (load && recordedFilter(load.log)) ?? EVERYTHING;
   const takes = takesOf(filter);
-  const collections = collectionsOf(stream, load?.progress ?? null, takes);
+  const mapping = load ? mappingOf(load.log) : SAME_NAMES;
+  const collections = collectionsOf(stream, load?.progress ?? null, takes, mapping);
   const milestones = [
     ...stream.milestones.map((each) => ({ ...each, of: 'capture' as const })),
     ...(load?.log.milestones ?? []).map((each) => ({ ...each, of: 'load' as const })),
@@ -28,7 +31,7 @@ export function statusOf(input: StatusInput): Status {
     lanes: identity.lanes,
     unreachable: input.unreachable ?? [],
     capture: captureOf(input, collections),
-    load: load && load.log.seq > 0 ? loadOf(stream, load, filter, takes) : null,
+    load: load && load.log.seq > 0 ? loadOf(stream, load, { ...filter, map: mapping.texts }, takes) : null,
     collections,
     milestones: milestones.sort((a, b) => Date.parse(a.at) - Date.parse(b.at)),
   };

@@ -2,7 +2,10 @@ import type { RawElement } from '@waybill/shared/bson/raw';
 import type { RecordPlace } from './refusal.ts';
 
 export interface WriteScope {
+  /** On the target. */
   readonly namespace: string;
+  /** The name on the source: of the records behind the writes. */
+  readonly source: string;
   readonly bypassValidation: boolean;
   /** A capped collection: documents are to be made in the order of the stream. */
   readonly keepsOrder: boolean;
@@ -23,8 +26,8 @@ export interface Write {
  * per record.
  */
 export interface Origin {
-  /** Oldest first. */
-  placesOf(write: Write, namespace: string): readonly RecordPlace[];
+  /** Oldest first. Takes the source's name of the collection. */
+  placesOf(write: Write, source: string): readonly RecordPlace[];
 }
 
 /** Writes of one collection; each `_id` occurs once. */

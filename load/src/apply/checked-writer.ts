@@ -91,16 +91,17 @@ function joined(refusals: readonly Refusal[], more: readonly Refusal[]): readonl
 
 function refusal(
   kind: StatementKind,
-  { scope: { namespace }, origin }: Batch,
+  { scope: { namespace, source }, origin }: Batch,
   write: Write,
   { rule, path, reason: why }: Violation,
 ): Refusal {
   return {
     kind,
     namespace,
+    source,
     id: write.id,
     document: write.document,
-    places: origin.placesOf(write, namespace),
+    places: origin.placesOf(write, source),
     by: 'check',
     rule,
     code: undefined,

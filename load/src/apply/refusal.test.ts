@@ -5,6 +5,7 @@ import { type Refusal, refusedError, stopAtRefusal } from './refusal.ts';
 const refusal: Refusal = {
   kind: 'update',
   namespace: 'a.b',
+  source: 'a.b',
   id: string('very secret'),
   document: Buffer.from('very secret'),
   places: [],

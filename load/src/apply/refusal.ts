@@ -5,6 +5,7 @@
 import { WaybillError } from '@waybill/shared/base/errors';
 import { type RawElement, typeName } from '@waybill/shared/bson/raw';
 import { SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
+import { bothNames } from '../mapping/name-mapping.ts';
 import type { StatementKind } from '../target/target.ts';
 
 export interface SnapshotPlace {
@@ -26,7 +27,10 @@ export type RecordPlace = SnapshotPlace | ChangePlace;
 
 export interface Refusal {
   readonly kind: StatementKind;
+  /** On the target. */
   readonly namespace: string;
+  /** The collection's name on the source. */
+  readonly source: string;
   readonly id: RawElement;
   /** Null where the target refused a delete. */
   readonly document: Uint8Array | null;
@@ -61,16 +65,17 @@ export const stopAtRefusal: RefusalPolicy = async ([first]) => {
 };
 
 export function refusedError(refusal: Refusal): WaybillError {
-  const { kind, namespace, places, by, rule, code, reason, indexName } = refusal;
+  const { kind, namespace, source, places, by, rule, code, reason, indexName } = refusal;
   const idType = typeName(refusal.id.type);
   const place = places.at(-1);
   return new WaybillError(
     'TARGET_REFUSED_DOCUMENT',
-    `the target ${by === 'check' ? 'would refuse' : 'refused'} the ${kind} of a document of ${namespace}, ${placeText(place)}, _id of type ${idType}: ${reason} (${code === undefined ? rule : `code ${code}`})`,
+    `the target ${by === 'check' ? 'would refuse' : 'refused'} the ${kind} of a document of ${bothNames(namespace, source)}, ${placeText(place)}, _id of type ${idType}: ${reason} (${code === undefined ? rule : `code ${code}`})`,
     {
       hint: hintFor(refusal),
       context: {
         namespace,
+        ...(source !== namespace && { source }),
         ...place,
         ...(places.length > 1 && { records: places.length }),
         idType,
@@ -93,9 +98,9 @@ function placeText(place: RecordPlace | undefined): string {
   return `snapshot segment ${place.segment} (chunk ${place.chunk})`;
 }
 
-function hintFor({ by, code, namespace, indexName }: Refusal): string {
+function hintFor({ by, code, namespace, source, indexName }: Refusal): string {
   if (by === 'check') {
-    return `This kind of target takes no such document (docs/targets.md). Change the document on the source, and capture again into a new stream. Or leave ${namespace} out: --exclude in a new load (--load).`;
+    return `This kind of target takes no such document (docs/targets.md). Change the document on the source, and capture again into a new stream. Or leave ${source} out: --exclude in a new load (--load).`;
   }
   switch (code) {
     case SERVER_CODES.DuplicateKey:
@@ -109,6 +114,6 @@ function hintFor({ by, code, namespace, indexName }: Refusal): string {
     case SERVER_CODES.IllegalOperation:
       return `The target cannot do this to ${namespace}: for instance, MongoDB before 5.0 cannot delete from a capped collection. Use a newer target, or leave the collection out: --exclude in a new load (--load).`;
     default:
-      return `The message names the record and the target's reason. Remove that reason on the target and run the same command again: it goes on at this record. Or leave ${namespace} out: --exclude in a new load (--load).`;
+      return `The message names the record and the target's reason. Remove that reason on the target and run the same command again: it goes on at this record. Or leave ${source} out: --exclude in a new load (--load).`;
   }
 }

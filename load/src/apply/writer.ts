@@ -174,13 +174,14 @@ export class Writer {
 
 function refusal(
   kind: StatementKind,
-  { scope: { namespace }, origin }: Batch,
+  { scope: { namespace, source }, origin }: Batch,
   write: Write,
   { failure, attempts }: Pick<Refused, 'attempts' | 'failure'>,
 ): Refusal {
   const { id, document } = write;
   const { code, message: reason, indexName } = failure;
-  const places = origin.placesOf(write, namespace);
+  const places = origin.placesOf(write, source);
   const rule = serverRule(code);
-  return { kind, namespace, id, document, places, by: 'target', rule, code, reason, attempts, indexName };
+  const by = 'target';
+  return { kind, namespace, source, id, document, places, by, rule, code, reason, attempts, indexName };
 }

@@ -15,15 +15,21 @@
  */
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import type { WriteScope } from '../apply/batch.ts';
+import { nameTaken } from '../mapping/collisions.ts';
+import type { NamePair } from '../mapping/name-mapping.ts';
 import { ensureCollection, plainCollection } from '../structure/collections.ts';
 import type { StructureContext } from '../structure/context.ts';
+import { assertOwnName } from '../structure/held.ts';
 import { isCapped } from '../structure/options.ts';
 import type { CollectionRecord } from '../structure/registry.ts';
 
 export class Scopes {
   readonly #structure: StructureContext;
   readonly #keepsUuids: boolean;
+  /** By the source's names. */
   readonly #found = new Map<string, Promise<{ readonly uuid: string | null; readonly scope: WriteScope }>>();
+  /** The source's name behind each name of the target. */
+  readonly #sources = new Map<string, string>();
 
   constructor(structure: StructureContext, { sourceTopology }: Pick<StreamIdentity, 'sourceTopology'>) {
     this.#structure = structure;
@@ -31,21 +37,21 @@ export class Scopes {
   }
 
   /**
-   * Looks at the target once per namespace between two barriers. Null: the changes are another
-   * collection's.
+   * Takes the source's name. Looks at the target once per namespace between two barriers. Null: the
+   * changes are another collection's.
    */
-  async of(namespace: string, collectionUuid: Uint8Array | null): Promise<WriteScope | null> {
+  async of(source: string, collectionUuid: Uint8Array | null): Promise<WriteScope | null> {
     const theirs = this.#keepsUuids ? hexOf(collectionUuid) : null;
-    let found = this.#found.get(namespace);
+    let found = this.#found.get(source);
     if (!found) {
-      found = this.#find(namespace, theirs);
-      this.#found.set(namespace, found);
+      found = this.#find(this.#structure.mapping.pair(source), theirs);
+      this.#found.set(source, found);
     }
     const { uuid, scope } = await found;
     if (uuid === null || theirs === null || uuid === theirs) return scope;
     this.#structure.logger.warnThrottled(
       'changes of a collection are left out: another one, of a later snapshot, stands under its name',
-      { namespace },
+      { namespace: source },
     );
     return null;
   }
@@ -53,14 +59,27 @@ export class Scopes {
   /** A barrier may have given names to other collections. */
   clear(): void {
     this.#found.clear();
+    this.#sources.clear();
   }
 
-  async #find(namespace: string, theirs: string | null) {
+  async #find(names: NamePair, theirs: string | null) {
+    const { namespace, source } = names;
+    assertOwnName(this.#structure, names);
+    // Lanes look up names at the same time: the record of another one may not be there yet.
+    const other = this.#sources.get(namespace) ?? source;
+    if (other !== source) throw nameTaken(namespace, source, other);
+    this.#sources.set(namespace, source);
     const record: CollectionRecord =
       this.#structure.registry.get(namespace) ??
-      (await ensureCollection(this.#structure, plainCollection(namespace, theirs)));
+      (await ensureCollection(this.#structure, plainCollection(names, theirs)));
     const { uuid, foreignValidator, options } = record;
-    return { uuid, scope: { namespace, bypassValidation: !foreignValidator, keepsOrder: isCapped(options) } };
+    const scope = {
+      namespace,
+      source,
+      bypassValidation: !foreignValidator,
+      keepsOrder: isCapped(options),
+    };
+    return { uuid, scope };
   }
 }
 

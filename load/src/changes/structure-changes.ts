@@ -1,10 +1,12 @@
 import type { CollectionDefinition, DdlEvent } from '@waybill/shared/manifest/commit';
+import { enterDefinition, enterEvent } from '../mapping/entering.ts';
 import type { BarrierProgress, Progress } from '../progress/progress.ts';
 import type { Gate } from '../rate/gate.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 import { ensureCollection, wantedOf } from '../structure/collections.ts';
 import { attempt, type StructureContext } from '../structure/context.ts';
-import { applyDdl } from '../structure/ddl.ts';
+import { applyDdl, touchedBy } from '../structure/ddl.ts';
+import { assertOwnName } from '../structure/held.ts';
 import { buildIndexes } from '../structure/indexes.ts';
 import type { RestoredIndexes } from '../structure/restored-indexes.ts';
 
@@ -38,8 +40,9 @@ export class StructureChanges {
     for (const [index, event] of events.entries()) {
       if (index < done) continue;
       await gate.whenOpen(signal);
-      await restored.freeAll(event.namespace, event.to ?? event.namespace);
-      await applyDdl(structure, event);
+      const entered = enterEvent(event, structure.mapping, structure.takes);
+      await restored.freeAll(...touchedBy(structure, entered));
+      await applyDdl(structure, entered);
       await attempt(structure, () => progress.markBarrier({ seq, done: index + 1 }));
     }
   }
@@ -52,10 +55,12 @@ export class StructureChanges {
   async ensureDefined(definitions: readonly CollectionDefinition[] = []): Promise<void> {
     const { structure, settings } = this.#deps;
     for (const definition of definitions) {
-      const { namespace, snapshot } = definition;
-      if (snapshot || !structure.takes(namespace) || structure.registry.get(namespace)) continue;
-      await ensureCollection(structure, wantedOf(definition));
-      if (settings.indexes === 'after-snapshot') await buildIndexes(structure, namespace);
+      if (definition.snapshot || !structure.takes(definition.namespace)) continue;
+      const entered = enterDefinition(definition, structure.mapping);
+      assertOwnName(structure, entered);
+      if (structure.registry.get(entered.namespace)) continue;
+      await ensureCollection(structure, wantedOf(entered));
+      if (settings.indexes === 'after-snapshot') await buildIndexes(structure, entered.namespace);
     }
   }
 }

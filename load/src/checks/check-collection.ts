@@ -1,5 +1,6 @@
 import { WaybillError } from '@waybill/shared/base/errors';
 import { splitNamespace } from '@waybill/shared/base/record';
+import { bothNames, type NamePair } from '../mapping/name-mapping.ts';
 import type { CollectionNameRules, DocumentSection } from '../target/rules/documents.ts';
 import { isReserved } from './names.ts';
 
@@ -26,13 +27,17 @@ interface Named {
 }
 
 /** @throws TARGET_UNSUPPORTED */
-export function assertCollectionNames({ title, documents }: Named, namespaces: readonly string[]): void {
-  for (const namespace of namespaces) {
+export function assertCollectionNames({ title, documents }: Named, names: readonly NamePair[]): void {
+  for (const { namespace, source } of names) {
     const fault = collectionNameFault(documents.collections, namespace);
     if (fault === null) continue;
-    throw new WaybillError('TARGET_UNSUPPORTED', `${title} cannot have a collection ${namespace}: ${fault}`, {
-      hint: `Rename the collection on the source, or leave it out in a new load: --load with another name and --exclude ${namespace}.`,
-      context: { namespace },
-    });
+    throw new WaybillError(
+      'TARGET_UNSUPPORTED',
+      `${title} cannot have a collection ${bothNames(namespace, source)}: ${fault}`,
+      {
+        hint: `Rename the collection on the source. Or start a new load (--load with another name) that gives it another name (--map) or leaves it out (--exclude ${source}).`,
+        context: { namespace },
+      },
+    );
   }
 }

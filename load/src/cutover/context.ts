@@ -5,6 +5,7 @@ import type { Milestone } from '@waybill/shared/manifest/commit';
 import { appendNote } from '@waybill/shared/manifest/note';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
+import type { NameMapping } from '../mapping/name-mapping.ts';
 import type { Target } from '../target/target.ts';
 import type { Acceptance } from '../verify/acceptance.ts';
 import type { StructureDifference } from '../verify/report.ts';
@@ -54,10 +55,14 @@ export interface CutoverContext extends CutoverDeps {
   readonly loadPrefix: string;
 }
 
-/** What this load takes: only that concerns the cutover. */
+/**
+ * What this load takes: only that concerns the cutover. By the source's names; the mapping gives
+ * the target's.
+ */
 export interface Compared {
   readonly filter: NamespaceFilter;
   readonly takes: (namespace: string) => boolean;
+  readonly mapping: NameMapping;
 }
 
 /** Notes a fact in the stream's log, which the capture owns. */

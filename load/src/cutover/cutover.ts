@@ -28,6 +28,7 @@ import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { streamPatterns } from '@waybill/shared/manifest/stream-patterns';
 import { cappedExpires } from '@waybill/shared/mongo/facts/catalog';
+import { mappingOf } from '../mapping/settle-mapping.ts';
 import { boundLoad } from '../progress/log-and-target.ts';
 import { readOwner } from '../progress/owner.ts';
 import { streamIdentityText } from '../progress/stream-identity.ts';
@@ -37,7 +38,7 @@ import { keepReport } from '../verify/kept-report.ts';
 import { LoadWatch } from '../verify/load-watch.ts';
 import { isEmpty, type VerifyReport } from '../verify/report.ts';
 import type { RestoreReport } from './collection-restore.ts';
-import type { CutoverContext, CutoverDeps, CutoverSettings } from './context.ts';
+import type { Compared, CutoverContext, CutoverDeps, CutoverSettings } from './context.ts';
 import { type Drained, drain, drainCapture } from './drain.ts';
 import { EndedLoad } from './load-end.ts';
 import {
@@ -96,12 +97,8 @@ async function cutOver(settings: CutoverSettings, deps: CutoverDeps): Promise<Cu
   }
   const store = deps.target.progress(progressDatabase);
   const watch = new LoadWatch(store, load, streamIdentityText(identity));
-  const taken = recordedFilter(log) ?? EVERYTHING;
-  const patterns = streamPatterns(
-    identity,
-    await readManifest(context.bucket, context.streamPrefix, context),
-  );
-  const compared = { filter: comparedNamespaces(identity, patterns, taken), takes: takesOf(taken) };
+  const captured = await readManifest(bucket, context.streamPrefix, context);
+  const compared = comparedBy(identity, captured, log);
 
   const stopped = await drain(context, watch, {});
   deps.onStep('checking indexes');
@@ -161,6 +158,12 @@ async function restore(
   const reports = await restoreHeldBack(settings, context);
   assertNoneRefused(context, reports, verified);
   return reports;
+}
+
+function comparedBy(identity: StreamIdentity, stream: StreamState, log: StreamState): Compared {
+  const taken = recordedFilter(log) ?? EVERYTHING;
+  const filter = comparedNamespaces(identity, streamPatterns(identity, stream), taken);
+  return { filter, takes: takesOf(taken), mapping: mappingOf(log) };
 }
 
 async function record(

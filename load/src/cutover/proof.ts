@@ -36,7 +36,7 @@ export class VerificationDiffers extends WaybillError {
 /** @throws VerificationDiffers, VERIFY_NOTHING_COMPARED */
 export async function proveSame(
   context: CutoverContext,
-  { filter }: Compared,
+  { filter, mapping }: Compared,
   load: LoadWatch,
 ): Promise<VerifyReport> {
   const { source, target, stats, signal, settings, onStep } = context;
@@ -46,6 +46,7 @@ export async function proveSame(
     source,
     target,
     filter,
+    mapping,
     load,
     acceptance,
     stats,
@@ -65,7 +66,7 @@ export async function proveSame(
  */
 export async function proveStructure(
   context: CutoverContext,
-  { filter }: Compared,
+  { filter, mapping }: Compared,
   load: LoadWatch,
   verified: VerifyReport,
   restored: 'but-expiry' | 'restored',
@@ -74,7 +75,8 @@ export async function proveStructure(
   const { acceptance } = context.settings;
   // The order of documents was compared with the documents.
   const order = verified.structure.filter(({ what }) => what === 'order-untold');
-  const structure = [...(await verifyStructure({ ...context, filter, load, acceptance, held })), ...order];
+  const deps = { ...context, filter, mapping, load, acceptance, held };
+  const structure = [...(await verifyStructure(deps)), ...order];
   const same = !structure.some(isDifference);
   if (same) return { ...verified, structure };
   throw new VerificationDiffers({ ...verified, structure, same }, context.settings.load);
@@ -156,7 +158,7 @@ function noteRefused({ acceptance }: CutoverContext['settings'], reports: readon
  */
 export async function proveAcceptable(
   context: CutoverContext,
-  { filter }: Compared,
+  { filter, mapping }: Compared,
   load: LoadWatch,
   built: readonly RestoreReport[],
 ): Promise<StructureDifference[]> {
@@ -164,7 +166,7 @@ export async function proveAcceptable(
   const { acceptance } = settings;
   noteRefused(settings, built);
   onStep('checking structure');
-  const found = await verifyStructure({ ...context, filter, load, acceptance });
+  const found = await verifyStructure({ ...context, filter, mapping, load, acceptance });
   acceptance.assertKnown(found);
   const open = acceptable(found);
   if (open.length > 0 && (await onUnaccepted?.(open))) acceptance.add(open.map(acceptName));

@@ -26,8 +26,8 @@ export interface RestoreSettings {
 export interface RestoreDeps {
   readonly target: Pick<Target, 'forLoad'>;
   /**
-   * Other collections stay as they are: the stream may leave out more by now. Default: everything
-   * that the load made.
+   * By the source's names. Other collections stay as they are: the stream may leave out more by
+   * now. Default: everything that the load made.
    */
   readonly filter?: NamespaceFilter | undefined;
   readonly logger: Logger;
@@ -88,7 +88,7 @@ async function collectionsOf(settings: RestoreSettings, deps: RestoreDeps): Prom
   const registry = await Registry.open(target.progress, load);
   return registry
     .all()
-    .filter(({ type, namespace }) => type === 'collection' && (deps.filter?.matches(namespace) ?? true))
+    .filter(({ type, source }) => type === 'collection' && (deps.filter?.matches(source) ?? true))
     .map(
       (record) =>
         new CollectionRestore(record, { ...deps, target, tag, kinds: new Set(kinds), cappedExpires }),

@@ -4,6 +4,7 @@
  */
 import { WaybillError } from '@waybill/shared/base/errors';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
+import type { NamePair } from '../mapping/name-mapping.ts';
 import type { Target } from '../target/target.ts';
 
 /**
@@ -11,7 +12,7 @@ import type { Target } from '../target/target.ts';
  */
 export async function assertApart(
   target: Target,
-  namespaces: readonly string[],
+  names: readonly NamePair[],
   progressDatabase: string,
   signal: AbortSignal,
 ): Promise<void> {
@@ -25,17 +26,22 @@ export async function assertApart(
       hint,
     );
   }
-  if (!namespaces.includes(namespace)) return;
-  throw collision(`the stream has a collection ${namespace} of the source's own`, hint);
+  const own = names.find((each) => each.namespace === namespace);
+  if (own) throw collision(ownCollection(own), hint);
 }
 
 /** For a collection that comes later. @throws TARGET_PROGRESS_COLLISION */
-export function assertNotProgress(namespace: string, progress: { readonly namespace: string }): void {
-  if (namespace !== progress.namespace) return;
+export function assertNotProgress(names: NamePair, progress: { readonly namespace: string }): void {
+  if (names.namespace !== progress.namespace) return;
   throw collision(
-    `the stream has a collection ${namespace} of the source's own, and there the load keeps its progress`,
+    `${ownCollection(names)}, and there the load keeps its progress`,
     'This load cannot move its progress. Start another load (--load) with --progress-database, into a target that has none of its collections; or leave the collection out of that load with --exclude.',
   );
+}
+
+function ownCollection({ namespace, source }: NamePair): string {
+  const name = source === namespace ? '' : `, which is ${namespace} on the target`;
+  return `the stream has a collection ${source} of the source's own${name}`;
 }
 
 function collision(message: string, hint: string): WaybillError {

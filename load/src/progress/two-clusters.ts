@@ -36,6 +36,6 @@ export function assertNotTheSource(
 
 function targetIsSource(message: string): WaybillError {
   return new WaybillError('TARGET_IS_SOURCE', message, {
-    hint: 'Check --source and --target: they may be swapped, or two names of one cluster. Nothing was written to it. A load needs a target of its own: names cannot be mapped yet.',
+    hint: 'Check --source and --target: they may be swapped, or two names of one cluster. Nothing was written to it. A load needs a target of its own, also under other names (--map).',
   });
 }

@@ -6,6 +6,9 @@ import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { loadNames } from '@waybill/shared/manifest/names';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { suggestPattern, unmatchedPatterns } from '@waybill/shared/mongo/facts/unmatched';
+import { NameMapping } from '../mapping/name-mapping.ts';
+import { unmatchedRules } from '../mapping/unmatched-rules.ts';
+import { takesOf } from '../settings/load-filter.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 
 export interface FirstStartDeps {
@@ -21,21 +24,29 @@ export async function checkFirstStart(
   deps: FirstStartDeps,
 ): Promise<void> {
   await tellOtherLoads(settings, deps);
-  if (settings.include.length === 0 || settings.allowEmpty) return;
+  const { include, map, allowEmpty } = settings;
+  if (include.length + map.length === 0 || allowEmpty) return;
   // Before the inventory nothing is known of the stream; the snapshot warns then.
   if (!milestoneOf(stream, 'snapshot-started')) return;
   const names = [...stream.collections.keys(), ...stream.currentCollections.keys()];
-  const unmatched = unmatchedPatterns(settings.include, names);
-  if (unmatched.length === 0) return;
+  const unmatched = unmatchedPatterns(include, names);
   const guesses = unmatched.flatMap((each) => suggestPattern(each, names) ?? []);
+  if (unmatched.length > 0) throw namesNothing('include', unmatched, guesses, settings);
+  const rules = unmatchedRules(NameMapping.of(map), names.filter(takesOf(settings)));
+  if (rules.length > 0) throw namesNothing('map', rules, [], settings);
+}
+
+function namesNothing(
+  option: 'include' | 'map',
+  unmatched: readonly string[],
+  guesses: readonly string[],
+  { stream, load }: LoadSettings,
+): WaybillError {
   const guess = guesses.length > 0 ? `Did you mean ${guesses.join(', ')}? ` : '';
-  throw new WaybillError(
+  return new WaybillError(
     'CONFIG_PATTERN_UNMATCHED',
-    `--include names nothing that stream ${settings.stream} has: ${unmatched.join(', ')}`,
-    {
-      hint: `${guess}If it comes later, give --allow-empty.`,
-      context: { stream: settings.stream, load: settings.load },
-    },
+    `--${option} names nothing that stream ${stream} has${option === 'map' ? ' and the load takes' : ''}: ${unmatched.join(', ')}`,
+    { hint: `${guess}If it comes later, give --allow-empty.`, context: { stream, load } },
   );
 }
 

@@ -8,6 +8,7 @@ import { readManifest } from '@waybill/shared/manifest/log';
 import { checkedWriter } from '../apply/checked-writer.ts';
 import { stopAtRefusal } from '../apply/refusal.ts';
 import { Writer } from '../apply/writer.ts';
+import { mappingEvidence, mappingText } from '../mapping/settle-mapping.ts';
 import { learntId } from '../progress/keys.ts';
 import { type LoadedProgress, Progress, slowest } from '../progress/progress.ts';
 import { assertStreamGoesOn } from '../progress/stream-goes-on.ts';
@@ -56,12 +57,13 @@ export async function runTaken(settings: LoadSettings, deps: LoadRunDeps, taken:
 }
 
 async function runSteps(context: RunContext): Promise<LoadResult['outcome']> {
-  const { settings, deps, structure, progress, log, filter, milestones } = context;
+  const { settings, deps, structure, progress, log, filter, mapping, milestones } = context;
   const tools = openTools(context);
   const loaded = await attempt(structure, () => progress.takeOver());
   deps.logger.info('load taken over', {
     epoch: log.epoch,
     takes: filterText(filter),
+    ...(!mapping.isIdentity && { names: mappingText(mapping) }),
     ...loaded.phases,
     commit: slowest(loaded.cursors).seq,
     finishedSegments: loaded.finished.length,
@@ -70,7 +72,7 @@ async function runSteps(context: RunContext): Promise<LoadResult['outcome']> {
   await attempt(structure, () => target.learnt.restore(target.progress, learntId(settings.load)));
   deps.onTarget?.({ title: target.profile.title, decisions: target.decisions() });
   await assertAllThere(context, loaded);
-  await milestones.recordOnce('load-started', filterEvidence(filter));
+  await milestones.recordOnce('load-started', { ...filterEvidence(filter), ...mappingEvidence(mapping) });
   await tools.obeying.begin();
   await using watch = new LogWatch(context, tools.obeying);
   const changesFrom = await snapshotStep(context, tools, loaded);
@@ -83,9 +85,9 @@ async function runSteps(context: RunContext): Promise<LoadResult['outcome']> {
 async function openStructure(
   settings: LoadSettings,
   { stats, logger, signal }: LoadRunDeps,
-  { target, ownership, filter }: Taken,
+  { target, ownership, filter, mapping }: Taken,
 ): Promise<StructureContext> {
-  const base = { target, ownership, takes: takesOf(filter), settings, stats, logger, signal };
+  const base = { target, ownership, takes: takesOf(filter), mapping, settings, stats, logger, signal };
   const registry = await attempt(base, () => Registry.open(target.progress, settings.load));
   return { ...base, registry };
 }

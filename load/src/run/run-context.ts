@@ -4,6 +4,7 @@ import type { RetryOptions } from '@waybill/shared/base/retry';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { DocumentWriter } from '../apply/writer.ts';
+import type { NameMapping } from '../mapping/name-mapping.ts';
 import type { LoadLog } from '../progress/load-log.ts';
 import type { Ownership } from '../progress/ownership.ts';
 import type { Progress } from '../progress/progress.ts';
@@ -26,6 +27,7 @@ export interface LoadRunDeps extends LoadDeps {
 export interface Taken {
   readonly identity: StreamIdentity;
   readonly filter: LoadFilter;
+  readonly mapping: NameMapping;
   readonly target: LoadTarget;
   readonly log: LoadLog;
   readonly ownership: Ownership;

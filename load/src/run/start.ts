@@ -5,11 +5,14 @@ import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import type { StreamState } from '@waybill/shared/manifest/state';
 import { streamPatterns } from '@waybill/shared/manifest/stream-patterns';
 import { assertCollectionNames } from '../checks/check-collection.ts';
+import { assertApartOnTarget } from '../mapping/collisions.ts';
+import type { NameMapping, NamePair } from '../mapping/name-mapping.ts';
+import { settleMapping } from '../mapping/settle-mapping.ts';
 import { assertApart } from '../progress/apart.ts';
 import { lookAtBoth } from '../progress/log-and-target.ts';
 import { streamIdentityText } from '../progress/stream-identity.ts';
 import { settleBond, type TargetSight } from '../progress/target-bond.ts';
-import { type LoadFilter, recordedFilter, settleFilter, takesOf } from '../settings/load-filter.ts';
+import { recordedFilter, settleFilter, type Takes, takesOf } from '../settings/load-filter.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 import type { Target } from '../target/target.ts';
 import { checkFirstStart } from './first-start.ts';
@@ -21,7 +24,8 @@ import { assertNotCutOver } from './take-log.ts';
  * a load that works. The bond is checked first, since the rest of the log is true of its target
  * alone.
  * @throws FORMAT_UNSUPPORTED, CONFIG_INVALID, LOAD_CUT_OVER, LOAD_OPTIONS_CHANGED,
- *   TARGET_IS_SOURCE, TARGET_PROGRESS_COLLISION, {@link settleBond}
+ *   LOAD_NAME_COLLISION, LOAD_NAME_INVALID, TARGET_IS_SOURCE, TARGET_PROGRESS_COLLISION,
+ *   {@link settleBond}
  */
 export async function assertStartable(
   settings: LoadSettings,
@@ -35,10 +39,18 @@ export async function assertStartable(
   if (log.seq === 0) await checkFirstStart(settings, stream, deps);
   const patterns = streamPatterns(identity, stream);
   const filter = settleFilter(settings, recordedFilter(log), identity, settings.load, patterns);
-  const namespaces = knownNamespaces(stream, filter);
-  assertCollectionNames(deps.target.profile, namespaces);
+  const mapping = settleMapping(settings.map, log, settings);
+  const takes = takesOf(filter);
+  if (!sight.owner) {
+    // Each by itself: these are the collections of one moment.
+    assertApartOnTarget([...stream.collections.keys()].filter(takes), mapping);
+    assertApartOnTarget([...stream.currentCollections.keys()].filter(takes), mapping);
+  }
+  const names = knownNames(stream, takes, mapping);
+  const namespaces = names.map(({ namespace }) => namespace);
+  assertCollectionNames(deps.target.profile, names);
   await deps.target.assertWritableById(namespaces, deps.signal);
-  if (!sight.owner) await assertRoom(deps.target, namespaces, sight.progressDatabase, deps.signal);
+  if (!sight.owner) await assertRoom(deps.target, names, sight.progressDatabase, deps.signal);
   return sight;
 }
 
@@ -48,18 +60,23 @@ export async function assertStartable(
  */
 async function assertRoom(
   target: Target,
-  namespaces: readonly string[],
+  names: readonly NamePair[],
   progressDatabase: string,
   signal: AbortSignal,
 ): Promise<void> {
-  await assertApart(target, namespaces, progressDatabase, signal);
-  const databases = new Set(namespaces.map((namespace) => splitNamespace(namespace).database));
+  await assertApart(target, names, progressDatabase, signal);
+  const databases = new Set(names.map(({ namespace }) => splitNamespace(namespace).database));
   await target.assertPrivileges([...databases], signal);
 }
 
 /** The collections and views of the stream so far that the load takes. */
-function knownNamespaces({ collections, currentCollections }: StreamState, filter: LoadFilter): string[] {
-  return [...new Set([...collections.keys(), ...currentCollections.keys()])].filter(takesOf(filter));
+function knownNames(
+  { collections, currentCollections }: StreamState,
+  takes: Takes,
+  mapping: NameMapping,
+): NamePair[] {
+  const names = new Set([...collections.keys(), ...currentCollections.keys()].filter(takes));
+  return [...names].map((source) => mapping.pair(source));
 }
 
 function assertLoadable(

@@ -41,7 +41,10 @@ export function takesOf(filter: LoadFilter): Takes {
  * Whether a structure change touches something that the load takes. A change of a whole database
  * counts if the load takes everything.
  */
-export function concerns({ namespace, to }: DdlEvent, takes: Takes): boolean {
+export function concerns(
+  { namespace, to }: Pick<DdlEvent, 'namespace'> & { readonly to?: string | undefined },
+  takes: Takes,
+): boolean {
   return takes(namespace) || (to !== undefined && takes(to));
 }
 

@@ -27,6 +27,11 @@ export interface LoadSettings {
    */
   readonly include: readonly string[];
   readonly exclude: readonly string[];
+  /**
+   * Rules for the target's names (mapping/name-mapping.ts). Empty: as the load was started, or the
+   * source's own names.
+   */
+  readonly map: readonly string[];
   /** A new load may have patterns that name nothing in the stream. */
   readonly allowEmpty: boolean;
   /** How long the load waits for a stream that is not there yet, in milliseconds. */
@@ -86,6 +91,7 @@ export const LOAD_DEFAULTS = {
   load: 'default',
   include: [],
   exclude: [],
+  map: [],
   allowEmpty: false,
   waitForStream: 60_000,
   until: null,

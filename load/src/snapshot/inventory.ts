@@ -2,6 +2,10 @@ import { collectionProgress } from '@waybill/shared/base/stats';
 import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
 import { unmatchedPatterns } from '@waybill/shared/mongo/facts/unmatched';
 import { sideBySide } from '../base/side-by-side.ts';
+import { assertApartOnTarget } from '../mapping/collisions.ts';
+import { type EnteredDefinition, enterDefinition } from '../mapping/entering.ts';
+import type { NamePair } from '../mapping/name-mapping.ts';
+import { unmatchedRules } from '../mapping/unmatched-rules.ts';
 import type { LoadFilter } from '../settings/load-filter.ts';
 import { ensureCollection, plainCollection, wantedOf } from '../structure/collections.ts';
 import type { StructureContext } from '../structure/context.ts';
@@ -24,7 +28,10 @@ const SHORT_NAMESPACE = 100;
 export class Inventory {
   readonly #structure: StructureContext;
   readonly #filter: LoadFilter;
-  readonly #definitions = new Map<string, CollectionDefinition>();
+  /** By the target's names. */
+  readonly #definitions = new Map<string, EnteredDefinition>();
+  /** Names on the source at T0. */
+  readonly #sources = new Set<string>();
   readonly #ensured = new Map<string, Promise<CollectionRecord>>();
   #doubtsSettled = false;
 
@@ -38,10 +45,13 @@ export class Inventory {
    * events lead.
    */
   take(definitions: readonly CollectionDefinition[]): void {
-    const { takes, stats } = this.#structure;
-    for (const definition of definitions) {
-      const { namespace, documents, bytes } = definition;
-      if (this.#definitions.has(namespace) || !takes(namespace)) continue;
+    const { takes, mapping, stats } = this.#structure;
+    for (const each of definitions) {
+      if (!takes(each.namespace)) continue;
+      const definition = enterDefinition(each, mapping);
+      const { namespace, source, documents, bytes } = definition;
+      if (hasDocuments(definition) || definition.type === 'view') this.#sources.add(source);
+      if (this.#definitions.has(namespace)) continue;
       this.#definitions.set(namespace, definition);
       if (!hasDocuments(definition)) continue;
       const progress = collectionProgress(stats, namespace);
@@ -55,11 +65,12 @@ export class Inventory {
   }
 
   /** Creates each collection once, however many segments it has. */
-  ensure(namespace: string): Promise<CollectionRecord> {
+  ensure(names: NamePair): Promise<CollectionRecord> {
+    const { namespace } = names;
     let ensured = this.#ensured.get(namespace);
     if (!ensured) {
       const definition = this.#definitions.get(namespace);
-      const wanted = definition ? wantedOf(definition) : plainCollection(namespace, null);
+      const wanted = definition ? wantedOf(definition) : plainCollection(names, null);
       ensured = ensureCollection(this.#structure, wanted);
       this.#ensured.set(namespace, ensured);
     }
@@ -69,30 +80,33 @@ export class Inventory {
   /**
    * Makes collections that a server may refuse before the first document is written, and not after
    * the copy. Another load that leaves one out then finds nothing in its way.
+   * @throws LOAD_NAME_COLLISION
    */
   async ensureDoubtful(): Promise<void> {
     if (this.#doubtsSettled) return;
     this.#doubtsSettled = true;
+    assertApartOnTarget(this.#sources, this.#structure.mapping);
     const doubtful = this.#collections().filter(
       ({ namespace, options }) => options !== PLAIN || Buffer.byteLength(namespace) > SHORT_NAMESPACE,
     );
-    await sideBySide(doubtful, SMALL_AT_ONCE, ({ namespace }) => this.ensure(namespace));
+    await sideBySide(doubtful, SMALL_AT_ONCE, (definition) => this.ensure(definition));
     await this.#ensureViews();
   }
 
   /** Makes what has no documents too, and the views. Returns the number of collections. */
   async ensureAll(): Promise<number> {
     this.#warnOfUnmatched();
+    assertApartOnTarget(this.#sources, this.#structure.mapping);
     const collections = this.#collections();
-    await sideBySide(collections, SMALL_AT_ONCE, async ({ namespace }) => {
-      await this.ensure(namespace);
-      collectionProgress(this.#structure.stats, namespace).done = true;
+    await sideBySide(collections, SMALL_AT_ONCE, async (definition) => {
+      await this.ensure(definition);
+      collectionProgress(this.#structure.stats, definition.namespace).done = true;
     });
     await this.#ensureViews();
     return collections.length;
   }
 
-  #collections(): CollectionDefinition[] {
+  #collections(): EnteredDefinition[] {
     return [...this.#definitions.values()].filter(hasDocuments);
   }
 
@@ -103,8 +117,13 @@ export class Inventory {
 
   /** No error: the name may come into being later. */
   #warnOfUnmatched(): void {
-    for (const include of unmatchedPatterns(this.#filter.include, [...this.#definitions.keys()])) {
-      this.#structure.logger.warn('--include names nothing that the stream began with', { include });
+    const { mapping, logger } = this.#structure;
+    const names = [...this.#definitions.values()].map(({ source }) => source);
+    for (const include of unmatchedPatterns(this.#filter.include, names)) {
+      logger.warn('--include names nothing that the stream began with', { include });
+    }
+    for (const map of unmatchedRules(mapping, names)) {
+      logger.warn('--map names nothing that the stream began with', { map });
     }
   }
 }

@@ -7,6 +7,7 @@ import { segmentKey } from '@waybill/shared/manifest/keys';
 import { segmentReads } from '@waybill/shared/segment/read/fetch-segment';
 import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { DocumentWriter } from '../apply/writer.ts';
+import type { NamePair } from '../mapping/name-mapping.ts';
 import type { Progress } from '../progress/progress.ts';
 import type { Gate } from '../rate/gate.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
@@ -78,10 +79,11 @@ export class SegmentRuns {
     // With room for rounding.
     while (this.#running.size > 0 && this.#taken + share > 1.001) await Promise.race(this.#running);
     if (this.#failure) throw this.#failure.error;
-    const namespace = entry.namespace ?? '';
+    const names = this.#deps.structure.mapping.pair(entry.namespace ?? '');
+    const { namespace } = names;
     const inOrder = this.#inventory.isCapped(namespace);
     const before = inOrder ? this.#tails.get(namespace) : undefined;
-    const running: Promise<void> = this.#load(entry, inOrder, before)
+    const running: Promise<void> = this.#load(entry, names, inOrder, before)
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
         this.#running.delete(running);
@@ -102,12 +104,17 @@ export class SegmentRuns {
     return documentBytes <= SMALL_SEGMENT_BYTES ? 1 / SMALL_AT_ONCE : 1 / this.#deps.settings.openSegments;
   }
 
-  async #load(entry: SegmentEntry, inOrder: boolean, before: Promise<void> | undefined): Promise<void> {
-    const record = await this.#inventory.ensure(entry.namespace ?? '');
+  async #load(
+    entry: SegmentEntry,
+    names: NamePair,
+    inOrder: boolean,
+    before: Promise<void> | undefined,
+  ): Promise<void> {
+    const record = await this.#inventory.ensure(names);
     await before;
     const { streamPrefix, writer, onRefused, settings, progress, structure, onReadAgain } = this.#deps;
     const scope = {
-      namespace: record.namespace,
+      ...names,
       bypassValidation: !record.foreignValidator,
       keepsOrder: isCapped(record.options),
     };
@@ -126,6 +133,6 @@ export class SegmentRuns {
       entry,
       { scope, inOrder },
     );
-    await attempt(structure, () => progress.finishSegments([entry]));
+    await attempt(structure, () => progress.finishSegments([{ ...entry, namespace: names.namespace }]));
   }
 }

@@ -81,14 +81,27 @@ export async function modifyAsFarAsTaken(
 }
 
 export function tellBlocked({ logger }: Pick<StructureContext, 'logger'>, record: CollectionRecord): void {
-  for (const { option, reason } of record.blocked) {
+  for (const { option, reason, unmapped } of record.blocked) {
     const what = option === null ? 'a view' : 'an option';
-    logger.warn(`the target refused ${what}: the cutover will ask for it`, {
+    const why = unmapped ? '--map leaves no place for' : 'the target refused';
+    logger.warn(`${why} ${what}: the cutover will ask for it`, {
       namespace: record.namespace,
       ...(option !== null && { option }),
       reason,
     });
   }
+}
+
+/** Leaves out parts that the mapping of names has no place for. */
+export async function leaveOut(
+  context: StructureContext,
+  record: CollectionRecord,
+  options: readonly (string | null)[],
+  reason: string,
+): Promise<CollectionRecord> {
+  const parts = options.map((option): BlockedPart => ({ option, reason, unmapped: true }));
+  const others = record.blocked.filter(({ option }) => !options.includes(option));
+  return saveBlocked(context, record, [...others, ...parts]);
 }
 
 export async function saveBlocked(

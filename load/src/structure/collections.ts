@@ -1,15 +1,16 @@
 /** Makes sure that a collection or view of the source stands on the target as ours. */
 
 import { WaybillError } from '@waybill/shared/base/errors';
-import type { CollectionDefinition } from '@waybill/shared/manifest/commit';
 import { assertCollectionNames } from '../checks/check-collection.ts';
+import type { EnteredDefinition } from '../mapping/entering.ts';
+import { bothNames, type NamePair } from '../mapping/name-mapping.ts';
 import { assertNotProgress } from '../progress/apart.ts';
-import { ownerId } from '../progress/keys.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 import type { TargetCollection } from '../target/target.ts';
-import { createAsFarAsTaken, modifyAsFarAsTaken, saveBlocked } from './apply-options.ts';
+import { createAsFarAsTaken, leaveOut, modifyAsFarAsTaken, saveBlocked } from './apply-options.ts';
 import { stillBlocked } from './blocked.ts';
 import { attempt, type StructureContext } from './context.ts';
+import { assertEmpty, assertNotHeld, assertOwnName } from './held.ts';
 import { indexName, isInherent } from './index-spec.ts';
 import {
   createOptions,
@@ -21,27 +22,30 @@ import {
 import type { CollectionRecord, IndexRecord } from './registry.ts';
 import { holdBackStanding, withStanding } from './take-over.ts';
 
-export interface WantedCollection {
-  readonly namespace: string;
+export interface WantedCollection extends NamePair {
   readonly type: 'collection' | 'view';
   readonly uuid: string | null;
   readonly options: Buffer;
   readonly indexes: readonly Buffer[];
+  /** Why the mapping of names leaves a view without a place on the target. */
+  readonly impossible: string | null;
 }
 
-export function wantedOf(definition: CollectionDefinition): WantedCollection {
+export function wantedOf(definition: EnteredDefinition): WantedCollection {
   return {
     namespace: definition.namespace,
+    source: definition.source,
     type: definition.type,
     uuid: definition.uuid,
     options: Buffer.from(definition.options, 'base64'),
     indexes: definition.indexes.map((index) => Buffer.from(index, 'base64')),
+    impossible: definition.impossible,
   };
 }
 
 /** A collection of which the stream told nothing but its documents. */
-export function plainCollection(namespace: string, uuid: string | null): WantedCollection {
-  return { namespace, type: 'collection', uuid, options: NO_OPTIONS, indexes: [] };
+export function plainCollection({ namespace, source }: NamePair, uuid: string | null): WantedCollection {
+  return { namespace, source, type: 'collection', uuid, options: NO_OPTIONS, indexes: [], impossible: null };
 }
 
 export function waitingIndexes(specs: readonly Buffer[]): IndexRecord[] {
@@ -74,16 +78,18 @@ export function settledIndexes(
  * Creates the collection or view, or takes over one that is ours or empty. Does not build indexes.
  * Repeatable: a crash before the create leaves a record without a collection, and the next call
  * makes it.
- * @throws TARGET_NOT_EMPTY, TARGET_PROGRESS_COLLISION, TARGET_DDL_CONFLICT, TARGET_UNSUPPORTED
+ * @throws TARGET_NOT_EMPTY, TARGET_PROGRESS_COLLISION, TARGET_DDL_CONFLICT, TARGET_UNSUPPORTED,
+ *   LOAD_NAME_COLLISION
  */
 export async function ensureCollection(
   context: StructureContext,
   wanted: WantedCollection,
 ): Promise<CollectionRecord> {
   const { target, registry } = context;
-  const { namespace, type, uuid, options } = wanted;
-  assertNotProgress(namespace, target.progress);
-  assertCollectionNames(target.profile, [namespace]);
+  const { namespace, source, type, uuid, options } = wanted;
+  assertNotProgress(wanted, target.progress);
+  assertOwnName(context, wanted);
+  assertCollectionNames(target.profile, [wanted]);
   const fields = createOptions(namespace, options);
   const existing = await attempt(context, () => target.collection(namespace));
   let record = registry.get(namespace);
@@ -93,6 +99,7 @@ export async function ensureCollection(
     const takesOver = existing !== null && type === 'collection';
     record = {
       namespace,
+      source,
       type,
       uuid,
       targetUuid: null,
@@ -109,6 +116,7 @@ export async function ensureCollection(
     }
     await attempt(context, () => registry.save(record as CollectionRecord));
   }
+  if (!existing && wanted.impossible !== null) return leaveOut(context, record, [null], wanted.impossible);
   // Another attempt of ours may have created it meanwhile. The target then says that it exists, and
   // all is well.
   if (!existing) return createAsFarAsTaken(context, record, fields);
@@ -126,7 +134,7 @@ async function assertUsable(
   wanted: WantedCollection,
   record: CollectionRecord | undefined,
 ): Promise<void> {
-  const { namespace } = wanted;
+  const { namespace, source } = wanted;
   const isView = existing.type === 'view';
   const differences = identityDifferences(existing.options, wanted.options).filter(
     (name) => !record?.blocked.some((part) => part.option === null || part.option === name),
@@ -135,41 +143,14 @@ async function assertUsable(
     const what = differences.length > 0 ? differences.join(', ') : 'the kind (view or collection)';
     throw new WaybillError(
       'TARGET_DDL_CONFLICT',
-      `${namespace} stands on the target already, and differs from the source's in ${what}`,
+      `${bothNames(namespace, source)} stands on the target already, and differs from the source's in ${what}`,
       {
-        hint: `Load into another deployment, or leave it out in a new load: --load with another name and --exclude ${namespace}. Who made it there knows whether it is needed.`,
+        hint: `Load into another deployment, or leave it out in a new load: --load with another name and --exclude ${source}. Who made it there knows whether it is needed.`,
         context: { namespace },
       },
     );
   }
   if (record || isView) return;
-  if (await attempt(context, () => context.target.isEmpty(namespace))) return;
-  throw new WaybillError(
-    'TARGET_NOT_EMPTY',
-    `${namespace} on the target ${context.target.url} holds documents that this load did not write`,
-    {
-      hint: `${await whoseItIs(context, namespace)} A new load (--load) can leave it out with --exclude.`,
-      context: { namespace },
-    },
-  );
-}
-
-/** Says whose the collection is, as far as progress on the target proves it. */
-async function whoseItIs(context: StructureContext, namespace: string): Promise<string> {
-  const { progress } = context.target;
-  const by = `By the progress in ${progress.namespace}`;
-  const loads = await attempt(context, () => progress.holders(namespace));
-  if (loads.length === 0) return `${by} no load made it: it is somebody's own. Load into another deployment.`;
-  const ended: string[] = [];
-  for (const load of loads) if (await wasCutOver(context, load)) ended.push(load);
-  if (ended.length > 0) {
-    return `${by} it is of the load ${ended.join(', ')}, which a cutover has ended: an application may use it by now. Load into another deployment.`;
-  }
-  return `${by} it is of the load ${loads.join(', ')}: go on with that one (--load), or load into another deployment.`;
-}
-
-/** True also where the cutover was given up, until the load goes on. */
-async function wasCutOver(context: StructureContext, load: string): Promise<boolean> {
-  const owners = await attempt(context, () => context.target.progress.find(ownerId(load)));
-  return typeof owners[0]?.cutover === 'string';
+  await assertEmpty(context, wanted);
+  await assertNotHeld(context, existing);
 }

@@ -1,6 +1,7 @@
 import type { Logger } from '@waybill/shared/base/logger';
 import { DEFAULT_RETRY, type RetryPolicy, retry } from '@waybill/shared/base/retry';
 import type { LoadStats } from '@waybill/shared/base/stats';
+import type { NameMapping } from '../mapping/name-mapping.ts';
 import type { Ownership } from '../progress/ownership.ts';
 import type { Takes } from '../settings/load-filter.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
@@ -14,6 +15,8 @@ export interface StructureContext {
   readonly ownership: Pick<Ownership, 'held' | 'tag'>;
   /** What the load takes of the stream; the registry holds nothing else. */
   readonly takes: Takes;
+  /** What is taken, as the target calls it. */
+  readonly mapping: NameMapping;
   readonly settings: Pick<LoadSettings, 'allowDrop' | 'ddl' | 'indexes' | 'load'>;
   readonly stats: LoadStats;
   readonly logger: Logger;

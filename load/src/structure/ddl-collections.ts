@@ -1,17 +1,29 @@
 /** Repeats creates, drops and renames of collections: see ddl.ts for the rules. */
+
+import { splitNamespace } from '@waybill/shared/base/record';
 import { findElement } from '@waybill/shared/bson/raw';
-import type { DdlEvent } from '@waybill/shared/manifest/commit';
 import { assertCollectionNames } from '../checks/check-collection.ts';
+import type { StructureEvent } from '../mapping/entering.ts';
+import type { NamePair } from '../mapping/name-mapping.ts';
 import { assertNotProgress } from '../progress/apart.ts';
+import type { TargetCollection } from '../target/target.ts';
 import { tellBlocked } from './apply-options.ts';
+import { isRefusal } from './blocked.ts';
 import { ensureCollection, plainCollection } from './collections.ts';
 import { attempt, type StructureContext } from './context.ts';
-import { cannotRename, dropNotAllowed, inTheWay, renamedInto, unknownOperation } from './ddl-errors.ts';
+import {
+  acrossDatabases,
+  cannotRename,
+  dropNotAllowed,
+  inTheWay,
+  renamedInto,
+  unknownOperation,
+} from './ddl-errors.ts';
 import { description } from './ddl-record.ts';
 import { identityDifferences, NO_OPTIONS } from './options.ts';
 import { forgetStanding } from './standing.ts';
 
-export async function applyCreate(context: StructureContext, event: DdlEvent): Promise<void> {
+export async function applyCreate(context: StructureContext, event: StructureEvent): Promise<void> {
   const { target, registry } = context;
   const { namespace, collectionUuid } = event;
   const options = Buffer.from(description(event) ?? NO_OPTIONS);
@@ -46,6 +58,8 @@ export async function applyCreate(context: StructureContext, event: DdlEvent): P
     uuid: collectionUuid,
     options,
     indexes: [],
+    source: event.source.namespace,
+    impossible: event.impossible,
   });
   tellBlocked(context, made);
 }
@@ -54,11 +68,19 @@ async function forget(context: StructureContext, namespace: string): Promise<voi
   await attempt(context, () => context.registry.remove(namespace));
 }
 
+/** Another collection of the source may stand under the name by now: it stays. */
+export async function applyDrop(context: StructureContext, event: StructureEvent): Promise<void> {
+  const { namespace, source } = event;
+  const record = context.registry.get(namespace);
+  if (record && record.source !== source.namespace) return;
+  await dropOne(context, namespace, event);
+}
+
 /** False where something stands there that is not ours; it stays. */
 export async function dropOne(
   context: StructureContext,
   namespace: string,
-  event: DdlEvent,
+  event: StructureEvent,
 ): Promise<boolean> {
   const { target, registry, settings, ownership, logger } = context;
   const record = registry.get(namespace);
@@ -81,41 +103,75 @@ export async function dropOne(
   return true;
 }
 
-export async function applyRename(context: StructureContext, event: DdlEvent): Promise<void> {
+export async function applyRename(context: StructureContext, event: StructureEvent): Promise<void> {
   const { target, registry, ownership, takes } = context;
-  const { namespace: from, to, collectionUuid } = event;
-  if (to === undefined) throw unknownOperation('rename without a new name', event);
-  if (!takes(to)) {
+  const { namespace: from, to, collectionUuid, source: names } = event;
+  if (to === undefined || names.to === undefined) throw unknownOperation('rename without a new name', event);
+  if (!takes(names.to)) {
     await dropOne(context, from, event);
     return;
   }
-  assertNotProgress(to, target.progress);
-  assertCollectionNames(target.profile, [to]);
-  const source = await attempt(context, () => target.collection(from));
+  const renamed = { namespace: to, source: names.to };
+  assertNotProgress(renamed, target.progress);
+  assertCollectionNames(target.profile, [renamed]);
+  // A name that the load does not take may be the name of another collection on the target.
+  const isTaken = takes(names.namespace);
+  const record = isTaken ? registry.get(from) : undefined;
+  const source = isTaken ? await attempt(context, () => target.collection(from)) : null;
+  if (isTaken && from === to) return renameWithin(context, event, renamed);
   const existing = await attempt(context, () => target.collection(to));
   const standing = registry.get(to);
   const isThere = existing && collectionUuid !== null && standing?.uuid === collectionUuid;
   if (isThere) {
     // Either the inventory came after the rename, and the new name already has what the old one
     // collected since. Or this is a repeat, and only the old record may be left.
-    if (source && registry.get(from)) {
+    if (source && record) {
       await forgetStanding(context, from);
       await attempt(context, () => target.drop(source, ownership.tag));
     }
-    if (registry.get(from)) await forget(context, from);
+    if (record) await forget(context, from);
     return;
   }
-  if (!takes(from)) throw renamedInto(to, event);
+  if (!isTaken) throw renamedInto(event);
   if (!source) {
     // A repeat, or a collection that never held anything here.
-    if (registry.get(from)) await attempt(context, () => registry.move(from, to));
-    else if (!existing) await ensureCollection(context, plainCollection(to, collectionUuid));
+    if (record) await attempt(context, () => registry.move(from, to, names.to!));
+    else if (!existing) await ensureCollection(context, plainCollection(renamed, collectionUuid));
     return;
   }
   if (!target.capabilities.renamesCollections) throw cannotRename(target.profile.title, event);
   // Either the source renamed over it (dropTarget), or the stream makes this one later.
   if (existing && !(await dropOne(context, to, event))) throw inTheWay(to, event);
   await forgetStanding(context, from);
-  await attempt(context, () => target.rename(source, to, ownership.tag));
-  await attempt(context, () => registry.move(from, to));
+  await moveOnTarget(context, source, to, event);
+  await attempt(context, () => registry.move(from, to, names.to!));
+}
+
+/** Both names of the source are one on the target: nothing moves there. */
+async function renameWithin(
+  context: StructureContext,
+  { collectionUuid }: StructureEvent,
+  renamed: NamePair,
+): Promise<void> {
+  const { registry } = context;
+  const { namespace, source } = renamed;
+  if (registry.get(namespace)) await attempt(context, () => registry.move(namespace, namespace, source));
+  else await ensureCollection(context, plainCollection(renamed, collectionUuid));
+}
+
+/** Not every server can rename a collection into another database. */
+async function moveOnTarget(
+  context: StructureContext,
+  from: TargetCollection,
+  to: string,
+  event: StructureEvent,
+): Promise<void> {
+  const { target, ownership } = context;
+  try {
+    await attempt(context, () => target.rename(from, to, ownership.tag));
+  } catch (error) {
+    const isAcross = splitNamespace(from.namespace).database !== splitNamespace(to).database;
+    if (!isAcross || !isRefusal(error)) throw error;
+    throw acrossDatabases(from.namespace, to, event, error);
+  }
 }

@@ -1,6 +1,6 @@
 /** Repeats changes of indexes. */
 import { elements, findElement } from '@waybill/shared/bson/raw';
-import type { DdlEvent } from '@waybill/shared/manifest/commit';
+import type { StructureEvent } from '../mapping/entering.ts';
 import { settledIndexes, waitingIndexes } from './collections.ts';
 import { attempt, type StructureContext } from './context.ts';
 import { unknownOperation } from './ddl-errors.ts';
@@ -9,7 +9,7 @@ import { indexName, isInherent, standsAmong } from './index-spec.ts';
 import { buildIndexes, countBuilt, countWanted } from './indexes.ts';
 import type { CollectionRecord, IndexRecord } from './registry.ts';
 
-export async function applyCreateIndexes(context: StructureContext, event: DdlEvent): Promise<void> {
+export async function applyCreateIndexes(context: StructureContext, event: StructureEvent): Promise<void> {
   const record = await recordFor(context, event);
   const added = settledIndexes(waitingIndexes(indexSpecs(event)), context.settings.indexes);
   const replaced = new Set(added.map(({ name }) => name));
@@ -17,7 +17,7 @@ export async function applyCreateIndexes(context: StructureContext, event: DdlEv
   await saveIndexes(context, record, [...kept, ...added]);
 }
 
-export async function applyDropIndexes(context: StructureContext, event: DdlEvent): Promise<void> {
+export async function applyDropIndexes(context: StructureContext, event: StructureEvent): Promise<void> {
   const { target, ownership } = context;
   const record = await recordFor(context, event);
   const names = indexSpecs(event)
@@ -58,7 +58,7 @@ async function saveIndexes(
   if (settings.indexes === 'after-snapshot') await buildIndexes(context, record.namespace);
 }
 
-function indexSpecs(event: DdlEvent): Buffer[] {
+function indexSpecs(event: StructureEvent): Buffer[] {
   const indexes = description(event);
   const list = indexes && findElement(indexes, 'indexes');
   if (!list) throw unknownOperation(`${event.operation} without its indexes`, event);

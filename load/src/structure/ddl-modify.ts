@@ -1,8 +1,8 @@
 import { elements, findElement, type RawElement } from '@waybill/shared/bson/raw';
-import type { DdlEvent } from '@waybill/shared/manifest/commit';
-import { modifiedIndex, modifiedOptions } from '@waybill/shared/mongo/facts/coll-mod';
+import { modifiedIndex, modifiedOptions, optionName } from '@waybill/shared/mongo/facts/coll-mod';
+import type { StructureEvent } from '../mapping/entering.ts';
 import type { Fields } from '../target/target.ts';
-import { createAsFarAsTaken, modifyAsFarAsTaken, tellBlocked } from './apply-options.ts';
+import { createAsFarAsTaken, leaveOut, modifyAsFarAsTaken, tellBlocked } from './apply-options.ts';
 import { attempt, type StructureContext } from './context.ts';
 import { unknownOperation } from './ddl-errors.ts';
 import { description, recordFor } from './ddl-record.ts';
@@ -26,7 +26,7 @@ const PASSED_ON: ReadonlySet<string> = new Set([
  * Applies a collMod. An index on the target stays in its held-back form; only what is wanted of it
  * changes.
  */
-export async function applyModify(context: StructureContext, event: DdlEvent): Promise<void> {
+export async function applyModify(context: StructureContext, event: StructureEvent): Promise<void> {
   const { target, registry } = context;
   const { namespace } = event;
   const changes = description(event);
@@ -42,13 +42,16 @@ export async function applyModify(context: StructureContext, event: DdlEvent): P
   }
   const isView = findElement(changes, 'viewOn') !== undefined;
   if (isView && !(await attempt(context, () => target.collection(namespace)))) {
-    await remakeView(context, namespace, passedOn);
+    await remakeView(context, event, passedOn);
     return;
   }
   const before = await recordFor(context, event);
   const options = modifiedOptions(before.options, [...passedOn, ...heldBack]);
   let record: CollectionRecord = { ...before, options };
-  if (passedOn.length > 0) record = await modifyAsFarAsTaken(context, record, passedOn);
+  if (event.impossible !== null) {
+    record = await leaveOut(context, record, passedOn.map(optionOf), event.impossible);
+    tellBlocked(context, record);
+  } else if (passedOn.length > 0) record = await modifyAsFarAsTaken(context, record, passedOn);
   if (index) {
     const change = index;
     const indexes = record.indexes.map((each) => ({
@@ -64,11 +67,23 @@ export async function applyModify(context: StructureContext, event: DdlEvent): P
  * Makes a view again with its changes: a blocked one may be taken as it is now. An unknown one was
  * dropped before the inventory, and the stream drops it again.
  */
-async function remakeView(context: StructureContext, namespace: string, changes: Fields): Promise<void> {
+async function remakeView(
+  context: StructureContext,
+  { namespace, impossible }: StructureEvent,
+  changes: Fields,
+): Promise<void> {
   const { registry } = context;
   const record = registry.get(namespace);
   if (!record) return;
   const changed = { ...record, options: modifiedOptions(record.options, changes) };
   await attempt(context, () => registry.save(changed));
-  tellBlocked(context, await createAsFarAsTaken(context, changed, createOptions(namespace, changed.options)));
+  const made =
+    impossible === null
+      ? await createAsFarAsTaken(context, changed, createOptions(namespace, changed.options))
+      : await leaveOut(context, changed, [null], impossible);
+  tellBlocked(context, made);
+}
+
+function optionOf([name]: Fields[number]): string {
+  return optionName(name);
 }

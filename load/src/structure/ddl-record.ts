@@ -1,4 +1,5 @@
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
+import type { StructureEvent } from '../mapping/entering.ts';
 import { ensureCollection, plainCollection } from './collections.ts';
 import { attempt, type StructureContext } from './context.ts';
 import type { CollectionRecord } from './registry.ts';
@@ -7,12 +8,12 @@ import type { CollectionRecord } from './registry.ts';
  * The record of the event's collection. An unknown collection was there at T0 and gone before the
  * inventory; the stream drops it again.
  */
-export async function recordFor(context: StructureContext, event: DdlEvent): Promise<CollectionRecord> {
+export async function recordFor(context: StructureContext, event: StructureEvent): Promise<CollectionRecord> {
   const known = context.registry.get(event.namespace);
   const existing = known && (await attempt(context, () => context.target.collection(event.namespace)));
   if (known && existing) return known;
   return ensureCollection(context, {
-    ...plainCollection(event.namespace, event.collectionUuid),
+    ...plainCollection({ namespace: event.namespace, source: event.source.namespace }, event.collectionUuid),
     ...(known && { options: known.options, type: known.type }),
   });
 }

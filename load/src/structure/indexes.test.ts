@@ -4,6 +4,7 @@ import { createLoadStats } from '@waybill/shared/base/stats';
 import { fromObject } from '@waybill/shared/bson/build';
 import { ServerFailure } from '@waybill/shared/mongo/driver/classify';
 import { describe, expect, it } from 'vitest';
+import { SAME_NAMES } from '../mapping/name-mapping.ts';
 import type { ProgressStore } from '../target/progress-store.ts';
 import type { LoadTarget } from '../target/target.ts';
 import type { StructureContext } from './context.ts';
@@ -17,6 +18,7 @@ const BUILD_ABORTED = 276;
 const spec = (name: string): Buffer => fromObject({ v: 2, key: { [name]: 1 }, name });
 const collection = (...names: string[]): CollectionRecord => ({
   namespace: 'a.b',
+  source: 'a.b',
   type: 'collection',
   uuid: null,
   targetUuid: null,
@@ -54,6 +56,7 @@ async function contextWith(failure: (name: string) => number | undefined): Promi
     registry,
     ownership: { held: async () => undefined, tag: { load: 'default', epoch: 1 } },
     takes: () => true,
+    mapping: SAME_NAMES,
     settings: { allowDrop: false, ddl: 'apply', indexes: 'after-snapshot', load: 'default' },
     stats: createLoadStats(),
     logger: silentLogger,

@@ -12,6 +12,7 @@
  * crash never leaves a collection of ours that looks like somebody else's.
  */
 
+import { splitNamespace } from '@waybill/shared/base/record';
 import { collectionId, collectionPrefix } from '../progress/keys.ts';
 import type { ProgressDocument, ProgressStore, ProgressValue } from '../target/progress-store.ts';
 
@@ -37,10 +38,15 @@ export interface BlockedPart {
   /** Null: the view as a whole. */
   readonly option: string | null;
   readonly reason: string;
+  /** The mapping of names is the reason: another try cannot help. */
+  readonly unmapped?: true;
 }
 
 export interface CollectionRecord {
+  /** On the target. */
   readonly namespace: string;
+  /** The name on the source. */
+  readonly source: string;
   readonly type: 'collection' | 'view';
   /** Of the source's collection, hex; null where it is not known. */
   readonly uuid: string | null;
@@ -51,7 +57,7 @@ export interface CollectionRecord {
   readonly targetUuid: string | null;
   /** We created it. Otherwise it stood there empty, and we took it over. */
   readonly created: boolean;
-  /** As the source has them: raw BSON. */
+  /** As the source has them: raw BSON. Names in a view's are the target's. */
   readonly options: Buffer;
   /** Its validator is not the source's, so we must not write past it. */
   readonly foreignValidator: boolean;
@@ -67,10 +73,14 @@ export class Registry {
   readonly #load: string;
   readonly #records: Map<string, CollectionRecord>;
 
+  /** Databases that had a record, by their names in small letters. */
+  readonly #databases = new Map<string, Set<string>>();
+
   private constructor(store: ProgressStore, load: string, records: Map<string, CollectionRecord>) {
     this.#store = store;
     this.#load = load;
     this.#records = records;
+    for (const namespace of records.keys()) this.#noteDatabase(namespace);
   }
 
   static async open(store: ProgressStore, load: string): Promise<Registry> {
@@ -87,8 +97,17 @@ export class Registry {
     return [...this.#records.values()];
   }
 
-  inDatabase(database: string): readonly CollectionRecord[] {
-    return this.all().filter(({ namespace }) => namespace.startsWith(`${database}.`));
+  /** Those of one database of the source: they may stand in several on the target. */
+  ofSourceDatabase(database: string): readonly CollectionRecord[] {
+    return this.all().filter(({ source }) => source.startsWith(`${database}.`));
+  }
+
+  /** The databases with records whose names differ from that one in capital letters at most. */
+  databasesLike(database: string): readonly string[] {
+    const known = [...(this.#databases.get(database.toLowerCase()) ?? [])];
+    const isHeld = (name: string): boolean =>
+      this.all().some(({ namespace }) => namespace.startsWith(`${name}.`));
+    return known.length > 1 || known[0] !== database ? known.filter(isHeld) : known;
   }
 
   async save(record: CollectionRecord): Promise<void> {
@@ -109,6 +128,7 @@ export class Registry {
       },
     ]);
     this.#records.set(namespace, record);
+    this.#noteDatabase(namespace);
   }
 
   /** Records what is known of several collections on the target, in one write. */
@@ -137,11 +157,17 @@ export class Registry {
    * A crash between the two writes leaves both names. The repeated rename finds the old one without
    * a collection and ends here again.
    */
-  async move(from: string, to: string): Promise<void> {
+  async move(from: string, to: string, source: string): Promise<void> {
     const record = this.#records.get(from);
     if (!record) return;
-    await this.save({ ...record, namespace: to });
-    await this.remove(from);
+    await this.save({ ...record, namespace: to, source });
+    if (to !== from) await this.remove(from);
+  }
+
+  #noteDatabase(namespace: string): void {
+    const { database } = splitNamespace(namespace);
+    const key = database.toLowerCase();
+    this.#databases.set(key, (this.#databases.get(key) ?? new Set()).add(database));
   }
 }
 
@@ -149,6 +175,8 @@ function recordOf(document: ProgressDocument): CollectionRecord {
   const indexes = Array.isArray(document.indexes) ? document.indexes : [];
   return {
     namespace: String(document.namespace),
+    // Loads of earlier versions had no mapping.
+    source: String(document.source ?? document.namespace),
     type: document.type === 'view' ? 'view' : 'collection',
     uuid: typeof document.uuid === 'string' ? document.uuid : null,
     targetUuid: typeof document.targetUuid === 'string' ? document.targetUuid : null,
@@ -172,7 +200,11 @@ function indexOf(value: ProgressValue): IndexRecord {
 
 function partOf(value: ProgressValue): BlockedPart {
   const part = value as { readonly [name: string]: ProgressValue };
-  return { option: typeof part.option === 'string' ? part.option : null, reason: String(part.reason) };
+  return {
+    option: typeof part.option === 'string' ? part.option : null,
+    reason: String(part.reason),
+    ...(part.unmapped === true && { unmapped: true }),
+  };
 }
 
 function bytesOf(value: ProgressValue | undefined): Buffer {

@@ -36,10 +36,12 @@ export async function ensureViews(
  */
 export async function retryBlocked(context: StructureContext): Promise<void> {
   const { target, registry } = context;
-  const blocked = registry.all().filter((record) => record.blocked.length > 0);
+  const blocked = registry.all().filter((record) => record.blocked.some(({ unmapped = false }) => !unmapped));
   await ensureViews(
     context,
-    blocked.filter(({ type }) => type === 'view').map((record) => ({ ...record, indexes: [] })),
+    blocked
+      .filter(({ type }) => type === 'view')
+      .map((record) => ({ ...record, indexes: [], impossible: null })),
   );
   for (const record of blocked.filter(({ type }) => type === 'collection')) {
     const existing = await attempt(context, () => target.collection(record.namespace));

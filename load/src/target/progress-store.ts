@@ -31,6 +31,13 @@ export interface ProgressChange {
   readonly upsert?: boolean;
 }
 
+export interface CollectionHolder {
+  readonly namespace: string;
+  readonly load: string;
+  /** The collection that the load knows there, in hex; null where it does not know it yet. */
+  readonly targetUuid: string | null;
+}
+
 /**
  * Every write is durable (majority, journaled) when it is acknowledged, and with it every batch
  * that was acknowledged before it. One attempt each; callers retry.
@@ -42,11 +49,8 @@ export interface ProgressStore {
   contents(signal: AbortSignal): Promise<'nothing' | 'ours' | 'other documents'>;
   /** Documents whose key starts with `prefix`, in the order of their keys. */
   find(prefix: string): Promise<readonly ProgressDocument[]>;
-  /**
-   * Loads, of any stream, that made or took over the collection: for a message about one in the
-   * way.
-   */
-  holders(namespace: string): Promise<readonly string[]>;
+  /** Loads, of any stream, that made or took over one of the collections. */
+  holders(namespaces: readonly string[]): Promise<readonly CollectionHolder[]>;
   /**
    * In order, in one command. Returns how many matched or were made. An upsert whose conditions
    * fail counts as not matched.

@@ -120,7 +120,10 @@ export interface TargetStructure {
    * (6.0).
    */
   drop(collection: TargetCollection, tag: WriteTag): Promise<boolean>;
-  /** False as for {@link drop}. An existing `to` is an error. */
+  /**
+   * False as for {@link drop}. An existing `to` is an error. Into another database it is a copy,
+   * which some servers refuse; there, another collection of that name may be renamed instead.
+   */
   rename(from: TargetCollection, to: string, tag: WriteTag): Promise<boolean>;
   /**
    * Builds all and waits, without a limit of time. An index that exists with the same options is

@@ -1,7 +1,13 @@
-/** Reads the structure of both sides, and compares it once. */
+/**
+ * Reads the structure of both sides, and compares it once. Entries of both sides have the target's
+ * names.
+ */
 
 import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import type { CatalogEntry } from '@waybill/shared/mongo/facts/catalog';
+import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
+import { type NameMapping, SAME_NAMES } from '../mapping/name-mapping.ts';
+import { definitionOnTarget } from '../mapping/view-names.ts';
 import { ConnectionReader } from '../reading/connection-reader.ts';
 import type { DocumentReader } from '../reading/document-reader.ts';
 import { Acceptance } from './acceptance.ts';
@@ -11,25 +17,64 @@ import type { VerifyDeps } from './settings.ts';
 import { compareStructure, type HeldBackField } from './structure.ts';
 
 export interface StructureDeps
-  extends Pick<VerifyDeps, 'source' | 'target' | 'filter' | 'load' | 'acceptance' | 'signal'> {
+  extends Pick<VerifyDeps, 'source' | 'target' | 'filter' | 'mapping' | 'load' | 'acceptance' | 'signal'> {
   /** What may still be held back. Default: everything that a load holds back. */
   readonly held?: ReadonlySet<HeldBackField>;
 }
+/**
+ * A collection of the source. `namespace` and the names in its options are the target's; `database`
+ * and `name` are where it is read.
+ */
+export interface SourceEntry extends CatalogEntry {
+  readonly source: string;
+}
+
 export type Catalogs = readonly [
-  source: readonly CatalogEntry[],
+  source: readonly SourceEntry[],
   target: readonly CatalogEntry[],
   known: KnownStructure,
 ];
 
-export function bothCatalogs({ source, target, filter, load, signal }: StructureDeps): Promise<Catalogs> {
-  const list = (reader: DocumentReader): Promise<readonly CatalogEntry[]> =>
-    retry(() => reader.catalog(filter, signal), DEFAULT_RETRY, { signal });
+export async function bothCatalogs(deps: StructureDeps): Promise<Catalogs> {
+  const { source, target, filter, mapping = SAME_NAMES, load, signal } = deps;
+  const list = (reader: DocumentReader, within: NamespaceFilter): Promise<readonly CatalogEntry[]> =>
+    retry(() => reader.catalog(within, signal), DEFAULT_RETRY, { signal });
+  const [there, known] = await Promise.all([
+    list(new ConnectionReader(source), filter),
+    load ? load.structure(signal) : NOTHING_KNOWN,
+  ]);
+  const entries = there.map((entry) => onTarget(entry, mapping));
+  const databases = new Set([...there.map(({ database }) => database), ...(filter.exactDatabases() ?? [])]);
+  const found = mapping.isIdentity
+    ? await list(target.reader, filter)
+    : await listMapped(list, deps, databases);
   // The filter leaves out what was progress on the source at the stream's start. On the target it
   // is of loads since then.
-  const listTarget = async (): Promise<readonly CatalogEntry[]> =>
-    withoutProgress(target, await list(target.reader), signal);
-  const known = load ? load.structure(signal) : NOTHING_KNOWN;
-  return Promise.all([list(new ConnectionReader(source)), listTarget(), known]);
+  const copies = await withoutProgress(target, found, signal);
+  const names = new Set(entries.map(({ namespace }) => namespace));
+  const extra = copies.map(({ namespace }) => namespace).filter((name) => !names.has(name));
+  const others = load && extra.length > 0 ? await load.others(extra, signal) : NOTHING_KNOWN.others;
+  return [entries, copies, { ...known, others }];
+}
+
+function onTarget(entry: CatalogEntry, mapping: NameMapping): SourceEntry {
+  const source = entry.namespace;
+  const { options } = definitionOnTarget(entry.options, source, mapping);
+  return { ...entry, namespace: mapping.target(source), options, source };
+}
+
+/** What stands on the target under a name that the load would give a collection of the source. */
+async function listMapped(
+  list: (reader: DocumentReader, within: NamespaceFilter) => Promise<readonly CatalogEntry[]>,
+  { target, filter, mapping = SAME_NAMES }: StructureDeps,
+  databases: ReadonlySet<string>,
+): Promise<readonly CatalogEntry[]> {
+  const there = [...new Set([...databases].flatMap((database) => mapping.databasesOf(database)))];
+  if (there.length === 0) return [];
+  const found = await list(target.reader, new NamespaceFilter({ include: there.map((name) => `${name}.*`) }));
+  return found.filter(({ namespace }) =>
+    mapping.sourcesOf(namespace, databases).some((source) => filter.matches(source)),
+  );
 }
 
 async function withoutProgress(
@@ -49,12 +94,30 @@ async function withoutProgress(
 }
 
 export function compareCatalogs(
-  { filter, held, target: { profile }, acceptance = Acceptance.of([]) }: StructureDeps,
+  deps: StructureDeps,
   [source, target, known]: Catalogs,
 ): StructureDifference[] {
-  const databases = filter.exactDatabases() ?? [];
+  const {
+    filter,
+    mapping = SAME_NAMES,
+    held,
+    target: { profile },
+    acceptance = Acceptance.of([]),
+  } = deps;
   const keepsEmpty = profile.abilities.keepsEmptyCollections !== false;
-  return acceptance.mark(compareStructure(source, target, { databases, ...known, held, keepsEmpty }));
+  const named = filter.exactDatabases() ?? [];
+  const databases = named.flatMap((database) => mapping.databasesOf(database));
+  const found = compareStructure(source, target, { databases, ...known, held, keepsEmpty });
+  const sources = new Map(source.map((entry) => [entry.namespace, entry.source]));
+  return acceptance.mark(found.map((each) => withSource(each, sources.get(each.namespace))));
+}
+
+/** The same, with the source's name where it is another one. */
+export function withSource<T extends { readonly namespace: string; readonly source?: string }>(
+  found: T,
+  source: string | undefined,
+): T {
+  return source === undefined || source === found.namespace ? found : { ...found, source };
 }
 
 /**

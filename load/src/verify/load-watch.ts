@@ -7,7 +7,7 @@ import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import { lanePrefix, ownerId } from '../progress/keys.ts';
 import { blockedIn } from '../structure/blocked.ts';
 import { type IndexState, Registry } from '../structure/registry.ts';
-import type { ProgressDocument, ProgressStore } from '../target/progress-store.ts';
+import type { CollectionHolder, ProgressDocument, ProgressStore } from '../target/progress-store.ts';
 
 export interface LoadSight {
   /** Whose load of that name is on the target: this stream's, another one's, or nobody's. */
@@ -36,14 +36,17 @@ export const indexKey = (namespace: string, name: string): string => JSON.string
 export const optionKey = (namespace: string, name: string): string =>
   JSON.stringify([namespace, name, 'option']);
 
+/** What loads know of the target. Namespaces are the target's. */
 export interface KnownStructure {
   /** The state of each index that the load knows, by {@link indexKey}. */
   readonly states: ReadonlyMap<string, IndexState>;
   /** What the target refuses, and why, by {@link indexKey} and {@link optionKey}. */
   readonly blocked: ReadonlyMap<string, string>;
+  /** Collections of other loads, by namespace. */
+  readonly others: ReadonlyMap<string, CollectionHolder>;
 }
 
-export const NOTHING_KNOWN: KnownStructure = { states: new Map(), blocked: new Map() };
+export const NOTHING_KNOWN: KnownStructure = { states: new Map(), blocked: new Map(), others: new Map() };
 
 export class LoadWatch {
   readonly #store: ProgressStore;
@@ -72,8 +75,16 @@ export class LoadWatch {
     return { owner: 'ours', runs: silentMs !== null, silentMs, applied: appliedBy(lanes) };
   }
 
+  /** Which of these collections other loads hold, of any stream. */
+  async others(namespaces: readonly string[], signal: AbortSignal): Promise<KnownStructure['others']> {
+    const ask = () => this.#store.holders(namespaces);
+    const holders = await retry(ask, DEFAULT_RETRY, { signal });
+    const theirs = holders.filter(({ load }) => load !== this.#load);
+    return new Map(theirs.map((holder) => [holder.namespace, holder]));
+  }
+
   /** What the load knows of the target's structure. Nothing where the load there is not ours. */
-  async structure(signal: AbortSignal): Promise<KnownStructure> {
+  async structure(signal: AbortSignal): Promise<Omit<KnownStructure, 'others'>> {
     if ((await this.look(signal)).owner !== 'ours') return NOTHING_KNOWN;
     const registry = await retry(() => Registry.open(this.#store, this.#load), DEFAULT_RETRY, { signal });
     const records = registry.all();

@@ -33,7 +33,10 @@ export function isEmpty({ scope }: Pick<VerifyReport, 'scope'>): boolean {
 }
 
 export interface CollectionReport {
+  /** On the target, as everywhere in a report. */
   readonly namespace: string;
+  /** The name on the source, where it is another one. */
+  readonly source?: string;
   readonly sourceDocuments: number;
   readonly targetDocuments: number;
   /** Bytes of the source's documents that were compared. */
@@ -62,9 +65,12 @@ export interface CollectionReport {
 
 export interface StructureDifference {
   readonly namespace: string;
+  readonly source?: string;
   readonly what:
     | 'collection-missing'
     | 'collection-extra'
+    /** Another load made it. Reported, and no difference. */
+    | 'collection-of-load'
     | 'options'
     | 'index-missing'
     | 'index-extra'
@@ -103,6 +109,7 @@ export interface StructureDifference {
 
 export interface DocumentDifference {
   readonly namespace: string;
+  readonly source?: string;
   /** Canonical Extended JSON, cut where it is long. */
   readonly id: string;
   readonly kind: 'missing' | 'extra' | 'different' | 'duplicate' | 'changing';
@@ -129,6 +136,7 @@ export function isSame(
 }
 
 const NO_DIFFERENCE: ReadonlySet<StructureDifference['what']> = new Set([
+  'collection-of-load',
   'index-unsupported',
   'index-left-out',
   'order-untold',

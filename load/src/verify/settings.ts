@@ -1,6 +1,7 @@
 /** What a verification is given, and what it shows while it runs. */
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
+import type { NameMapping } from '../mapping/name-mapping.ts';
 import type { Target } from '../target/target.ts';
 import type { Acceptance } from './acceptance.ts';
 import type { LoadWatch } from './load-watch.ts';
@@ -56,7 +57,10 @@ export function newVerifyStats(): VerifyStats {
 export interface VerifyDeps {
   readonly source: MongoConnection;
   readonly target: Pick<Target, 'profile' | 'progress' | 'reader'>;
+  /** By the source's names. */
   readonly filter: NamespaceFilter;
+  /** What the source's collections are called on the target. Default: the same. */
+  readonly mapping?: NameMapping | undefined;
   /** The load that fills the target, and may be running. Null where none is known. */
   readonly load: LoadWatch | null;
   /** Default: nothing is accepted. */

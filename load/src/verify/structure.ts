@@ -1,4 +1,5 @@
 /** Compares two inventories: collections, options, indexes. Pure. */
+import { splitNamespace } from '@waybill/shared/base/record';
 import type { CatalogEntry } from '@waybill/shared/mongo/facts/catalog';
 import {
   differing,
@@ -59,12 +60,17 @@ export function compareStructure(
       found.push({ namespace, what: 'collection-missing', detail: entry.type, heldBack: false, ...because });
     } else found.push(...compareEntries(entry, copy, rules));
   }
-  const ours = new Set([...databases, ...source.map(({ database }) => database)]);
-  for (const { namespace, database, type } of targets.values()) {
-    if (ours.has(database))
-      found.push({ namespace, what: 'collection-extra', detail: type, heldBack: false });
-  }
+  const ours = new Set([...databases, ...source.map(({ namespace }) => splitNamespace(namespace).database)]);
+  for (const entry of targets.values()) if (ours.has(entry.database)) found.push(extra(entry, rules));
   return found;
+}
+
+function extra({ namespace, type, uuid }: CatalogEntry, { others }: Rules): StructureDifference {
+  const holder = others.get(namespace);
+  const isHeld = holder !== undefined && holder.targetUuid === uuid?.toString('hex');
+  return isHeld
+    ? { namespace, what: 'collection-of-load', detail: holder.load, heldBack: false }
+    : { namespace, what: 'collection-extra', detail: type, heldBack: false };
 }
 
 function compareEntries(source: CatalogEntry, target: CatalogEntry, rules: Rules): StructureDifference[] {

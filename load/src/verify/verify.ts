@@ -11,7 +11,8 @@ import type { CatalogEntry } from '@waybill/shared/mongo/facts/catalog';
 import { planRanges, type Range } from '@waybill/shared/mongo/read/range-plan';
 import PQueue from 'p-queue';
 import { ConnectionReader } from '../reading/connection-reader.ts';
-import { bothCatalogs, type Catalogs, compareCatalogs } from './catalogs.ts';
+import { RenamedReader } from '../reading/renamed-reader.ts';
+import { bothCatalogs, type Catalogs, compareCatalogs, withSource } from './catalogs.ts';
 import { compareRange, type Pair, type ReadFrom } from './compare-range.ts';
 import { type Findings, Rechecker } from './recheck.ts';
 import {
@@ -64,13 +65,21 @@ class Verification {
   readonly #tallies = new Map<string, Tally>();
   /** Capped collections whose documents differed at first: perhaps only their order does. */
   readonly #toOrder = new Set<string>();
+  /** The source's names, by the target's. */
+  readonly #sources = new Map<string, string>();
   #notBefore: ReadFrom = { source: undefined, target: undefined };
   #hasFailed = false;
 
   constructor(settings: VerifySettings, deps: VerifyDeps) {
     this.#settings = settings;
     this.#deps = deps;
-    this.#pair = { source: new ConnectionReader(deps.source), target: deps.target.reader };
+    const source = new ConnectionReader(deps.source);
+    const isSame = deps.mapping?.isIdentity ?? true;
+    const sourceOf = (namespace: string): string => this.#sources.get(namespace) ?? namespace;
+    this.#pair = {
+      source: isSame ? source : new RenamedReader(source, sourceOf),
+      target: deps.target.reader,
+    };
     this.#queue = new PQueue({ concurrency: settings.concurrency });
     this.#sameness = samenessBy(deps.target.profile.canonical);
     const rechecked = { ...settings, limitMs: settings.recheckLimitMs };
@@ -86,14 +95,23 @@ class Verification {
       source: await source.operationTime(signal),
       target: await target.operationTime(signal),
     };
-    const catalogs = await bothCatalogs(this.#deps);
+    const catalogs = await this.#catalogs();
     this.#deps.acceptance?.assertKnown(compareCatalogs(this.#deps, catalogs));
     await this.#compareAll(catalogs);
     const structure = await this.#settledStructure(catalogs);
     structure.push(...(await this.#orderDifferences()));
     const collections = [...this.#tallies.values()].sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
     const scope = await scopeOf(this.#deps, catalogs[0], collections.length);
-    return { scope, collections, structure, differences: this.#rechecker.differences };
+    const named = <T extends { readonly namespace: string }>(each: T): T =>
+      withSource(each, this.#sources.get(each.namespace));
+    const differences = this.#rechecker.differences.map(named);
+    return { scope, collections: collections.map(named), structure: structure.map(named), differences };
+  }
+
+  async #catalogs(): Promise<Catalogs> {
+    const catalogs = await bothCatalogs(this.#deps);
+    for (const { namespace, source } of catalogs[0]) this.#sources.set(namespace, source);
+    return catalogs;
   }
 
   /** Resolves when nothing of it runs any more. Never rejects. */
@@ -182,7 +200,7 @@ class Verification {
       const runs = (await load?.look(signal))?.runs ?? false;
       if (!runs && performance.now() - since >= settleMs) break;
       await sleep(Math.min(STRUCTURE_POLL_MS, settleMs), signal);
-      catalogs = await bothCatalogs(this.#deps);
+      catalogs = await this.#catalogs();
       const again = compareCatalogs(this.#deps, catalogs);
       if (JSON.stringify(again) !== JSON.stringify(found)) since = performance.now();
       found = again;

@@ -63,7 +63,7 @@ export const ERROR_CODES = table({
   ),
   CONFIG_UNKNOWN_KEY: usage('There is no such option, configuration key or WAYBILL_… variable.'),
   CONFIG_PATTERN_UNMATCHED: usage(
-    'A pattern of --include matches nothing on the source (capture, run) or nothing in the stream (load). Correct it, or give --allow-empty if a matching collection will come later.',
+    'A pattern of --include matches nothing on the source (capture, run) or nothing in the stream (load), or a rule of --map is for nothing that the load takes. Correct it, or give --allow-empty if a matching collection will come later.',
   ),
   CONFIG_UNREADABLE: usage(
     'Waybill cannot read a configuration file, or a file or environment variable that an option refers to.',
@@ -201,7 +201,13 @@ export const ERROR_CODES = table({
     'This load has been cut over. Its target is in use, and Waybill writes nothing to it any more.',
   ),
   LOAD_OPTIONS_CHANGED: usage(
-    'An option that is fixed for the life of a load (--include, --exclude) differs from what the load was started with. Leave the option out, or start another load.',
+    'An option that is fixed for the life of a load (--include, --exclude, --map) differs from what the load was started with. Leave the option out, or start another load.',
+  ),
+  LOAD_NAME_COLLISION: usage(
+    'Two collections of the stream would have one name on the target (--map), or two databases names that differ in capital letters alone. Give each a name of its own in a new load, or leave one out.',
+  ),
+  LOAD_NAME_INVALID: usage(
+    'A rule of --map gives a collection a name that no collection can have. Give it a rule of its own, or leave it out.',
   ),
   LOAD_RENAME_INTO_FILTER: failed(
     'The source renamed a collection that the load leaves out to a name that it takes (--include, --exclude). The load has skipped its documents and cannot go on. Start another load that takes both names.',

@@ -16,8 +16,6 @@ export const LONG_FILES: Readonly<Record<string, number>> = {
 
 /** More than 60 lines, with the lines that they have. */
 export const LONG_FUNCTIONS: Readonly<Record<string, number>> = {
-  // The order of a cutover's steps.
-  'load/cutover.ts#cutOver': 61,
   // A table.
   'demo/shop.ts#shopCollections': 77,
 };

@@ -132,7 +132,7 @@ for (const kind of ['current', 'oldest'] as const satisfies readonly ServerKind[
 
         const registry = await Registry.open(target.progress, TAG.load);
         const record = {
-          ...plainCollection(things, null),
+          ...plainCollection({ namespace: things, source: things }, null),
           indexes: [],
           targetUuid: null,
           created: true,

@@ -6,6 +6,14 @@ const MiB = 2 ** 20;
 
 /** How to write the target. */
 export const LOAD_OPTIONS = {
+  map: {
+    type: 'list',
+    group: 'Load',
+    commands: LOADING,
+    describe:
+      "Other names on the target: shop.orders=store.orders, shop.*=store.*, *.*=one.*, *.*=main.{db}_{coll}. The most specific rule wins; a name without a rule stays. --include and --exclude go by the source's names. Fixed when the load first starts.",
+    example: 'shop.*=store.*',
+  },
   indexes: {
     type: 'enum',
     group: 'Load',

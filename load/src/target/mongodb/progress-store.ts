@@ -7,7 +7,13 @@ import type { RawElement } from '@waybill/shared/mongo/driver/raw-value';
 import { readAll } from '@waybill/shared/mongo/driver/read-all';
 import { isTransientServerCode, SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
 import { PROGRESS_COLLECTION, progressIn } from '@waybill/shared/mongo/facts/own-progress';
-import type { ProgressChange, ProgressDocument, ProgressStore, ProgressValue } from '../progress-store.ts';
+import type {
+  CollectionHolder,
+  ProgressChange,
+  ProgressDocument,
+  ProgressStore,
+  ProgressValue,
+} from '../progress-store.ts';
 import type { Found } from '../rules/abilities.ts';
 import { writeOutcome } from './write-outcome.ts';
 
@@ -68,17 +74,25 @@ async function find(
   return found.map((document) => readDocument(document) as ProgressDocument);
 }
 
-/** No index serves this. It is asked once, by a load that ends because of the answer. */
+/** No index serves this. It is asked for a collection that stood there before the load. */
 async function holders(
   connection: MongoConnection,
   database: string,
-  namespace: string,
+  namespaces: readonly string[],
   forms: ProgressForms,
-): Promise<string[]> {
-  const filter = { kind: 'collection', namespace };
-  const command = { find: PROGRESS_COLLECTION, filter, projection: { load: 1 }, ...limitOf(forms) };
-  const found = await readAll(connection, database, command);
-  return found.map((document) => String(readDocument(document).load)).sort();
+): Promise<CollectionHolder[]> {
+  if (namespaces.length === 0) return [];
+  const filter = { kind: 'collection', namespace: { $in: namespaces } };
+  const projection = { load: 1, namespace: 1, targetUuid: 1 };
+  const command = { find: PROGRESS_COLLECTION, filter, projection, ...limitOf(forms) };
+  const found = (await readAll(connection, database, command)).map(readDocument);
+  return found
+    .map(({ load, namespace, targetUuid }) => ({
+      namespace: String(namespace),
+      load: String(load),
+      targetUuid: typeof targetUuid === 'string' ? targetUuid : null,
+    }))
+    .sort((a, b) => (a.load < b.load ? -1 : 1));
 }
 
 /**

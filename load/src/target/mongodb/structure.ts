@@ -91,7 +91,10 @@ export class MongodbStructure implements TargetStructure {
 
   async rename({ namespace, uuid }: TargetCollection, to: string, tag: WriteTag): Promise<boolean> {
     if (!this.can.renamesCollections) throw this.#lacking('renameCollection');
-    const command = { renameCollection: namespace, to, dropTarget: false, ...this.#only(uuid) };
+    const isAcross = splitNamespace(namespace).database !== splitNamespace(to).database;
+    // A server takes no uuid with a rename into another database, which is a copy.
+    const only = isAcross ? {} : this.#only(uuid);
+    const command = { renameCollection: namespace, to, dropTarget: false, ...only };
     return this.#unless(COLLECTION_GONE, 'admin', command, tag);
   }
 

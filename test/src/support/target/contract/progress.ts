@@ -54,8 +54,10 @@ export function progressContract(uri: () => string): void {
     await progress.update([{ id: 'main/collection/shop.orders', set, upsert: true }]);
     expect(await progress.contents(signal)).toBe('ours');
     expect(await scene.target.progress(progress.namespace.split('.')[0]!).contents(signal)).toBe('ours');
-    expect(await progress.holders('shop.orders')).toEqual(['main']);
-    expect(await progress.holders('shop.others')).toEqual([]);
+    expect(await progress.holders(['shop.orders', 'shop.others'])).toEqual([
+      { namespace: 'shop.orders', load: 'main', targetUuid: null },
+    ]);
+    expect(await progress.holders(['shop.others'])).toEqual([]);
     await scene.write('insert', 'progress', [thing(1)]);
     expect(await scene.target.progress(scene.database).contents(signal)).toBe('other documents');
   });

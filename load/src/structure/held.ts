@@ -1,0 +1,83 @@
+/** Whose a collection on the target is: this load's, another load's, or somebody's own. */
+
+import { WaybillError } from '@waybill/shared/base/errors';
+import { splitNamespace } from '@waybill/shared/base/record';
+import { nameTaken } from '../mapping/collisions.ts';
+import { bothNames, type NamePair } from '../mapping/name-mapping.ts';
+import { ownerId } from '../progress/keys.ts';
+import type { TargetCollection } from '../target/target.ts';
+import { attempt, type StructureContext } from './context.ts';
+
+/**
+ * The load holds nothing else of the source under that name. Two databases of the target differ in
+ * more than capital letters.
+ * @throws LOAD_NAME_COLLISION
+ */
+export function assertOwnName(
+  { registry, mapping }: StructureContext,
+  { namespace, source }: NamePair,
+): void {
+  if (mapping.isIdentity) return;
+  const standing = registry.get(namespace);
+  if (standing && standing.source !== source) throw nameTaken(namespace, source, standing.source);
+  if (standing) return;
+  const { database } = splitNamespace(namespace);
+  const alike = registry.databasesLike(database).find((other) => other !== database);
+  if (alike !== undefined) throw nameTaken(namespace, source, `the database ${alike}`);
+}
+
+/**
+ * An empty collection may be another load's that has just begun. @throws TARGET_NOT_EMPTY
+ */
+export async function assertNotHeld(context: StructureContext, existing: TargetCollection): Promise<void> {
+  const { target, settings } = context;
+  const { namespace, uuid } = existing;
+  const holders = await attempt(context, () => target.progress.holders([namespace]));
+  const held = holders.filter(
+    ({ load, targetUuid }) =>
+      load !== settings.load && (targetUuid === null || targetUuid === uuid?.toString('hex')),
+  );
+  const [other] = held;
+  if (!other) return;
+  throw new WaybillError(
+    'TARGET_NOT_EMPTY',
+    `${namespace} on the target ${target.url} is of the load ${other.load}, and two loads cannot write one collection`,
+    {
+      hint: `Give this load other names with --map, or leave the collection out with --exclude. If ${other.load} was given up, drop ${namespace} on the target first.`,
+      context: { namespace, holder: other.load },
+    },
+  );
+}
+
+/** @throws TARGET_NOT_EMPTY */
+export async function assertEmpty(context: StructureContext, { namespace, source }: NamePair): Promise<void> {
+  if (await attempt(context, () => context.target.isEmpty(namespace))) return;
+  throw new WaybillError(
+    'TARGET_NOT_EMPTY',
+    `${bothNames(namespace, source)} on the target ${context.target.url} holds documents that this load did not write`,
+    {
+      hint: `${await whoseItIs(context, namespace)} A new load (--load) can leave it out with --exclude, or give it another name with --map.`,
+      context: { namespace },
+    },
+  );
+}
+
+/** Says whose the collection is, as far as progress on the target proves it. */
+async function whoseItIs(context: StructureContext, namespace: string): Promise<string> {
+  const { progress } = context.target;
+  const by = `By the progress in ${progress.namespace}`;
+  const loads = (await attempt(context, () => progress.holders([namespace]))).map(({ load }) => load);
+  if (loads.length === 0) return `${by} no load made it: it is somebody's own. Load into another deployment.`;
+  const ended: string[] = [];
+  for (const load of loads) if (await wasCutOver(context, load)) ended.push(load);
+  if (ended.length > 0) {
+    return `${by} it is of the load ${ended.join(', ')}, which a cutover has ended: an application may use it by now. Load into another deployment.`;
+  }
+  return `${by} it is of the load ${loads.join(', ')}: go on with that one (--load), or load into another deployment.`;
+}
+
+/** True also where the cutover was given up, until the load goes on. */
+async function wasCutOver(context: StructureContext, load: string): Promise<boolean> {
+  const owners = await attempt(context, () => context.target.progress.find(ownerId(load)));
+  return typeof owners[0]?.cutover === 'string';
+}
