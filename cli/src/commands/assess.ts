@@ -18,9 +18,9 @@ import { Services } from './services.ts';
 export async function runAssessCommand(context: CommandContext): Promise<number> {
   const { options, output, logger } = context;
   await using services = new Services(context);
-  const { profile, documentRules } = await targetOf(services, context);
+  const { profile, assessedRules } = await targetOf(services, context);
   const stats = newAssessStats();
-  const assessment = new Assessment(profile, documentRules, stats);
+  const assessment = new Assessment(profile, assessedRules, stats);
   const report = await (async () => {
     using _progress = showAssessing(stats, logger, output.terminal);
     return await look(assessment, services, context);
@@ -35,11 +35,11 @@ export async function runAssessCommand(context: CommandContext): Promise<number>
 async function targetOf(
   services: Services,
   { options }: CommandContext,
-): Promise<Pick<Target, 'profile' | 'documentRules'>> {
+): Promise<Pick<Target, 'profile' | 'assessedRules'>> {
   if (options.target !== undefined) return services.target();
   if (options.targetKind === undefined) throw kindNeeded();
   const profile = PROFILES[options.targetKind];
-  return { profile, documentRules: profile.documents.rules };
+  return { profile, assessedRules: profile.documents.rules };
 }
 
 /** The stream, where the bucket has it, since it holds every document; otherwise the source. */

@@ -146,7 +146,8 @@ export class DocumentCheck {
     const length = to - from;
     if (length === 0) return rules.refusesEmpty ? nameFault('an empty name') : null;
     if (rules.refusesReserved && isReserved(b, from, to)) return nameFault('names of the form __…__');
-    if (rules.refusesDollar && b[from] === DOLLAR) return nameFault('names that begin with $');
+    if (b[from] === DOLLAR && (rules.refusesDollar || (rules.refusesDollarAtTop && level === 0)))
+      return nameFault('names that begin with $');
     if (rules.refusesDot && hasDot(b, from, to)) return nameFault('names with a dot');
     if (rules.bytes !== undefined && length > rules.bytes) {
       return sizeFault('field-name-size', 'a name', length, rules.bytes);

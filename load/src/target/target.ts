@@ -35,8 +35,8 @@ export interface Target {
   readonly profile: TargetProfile;
   /** The one database that can be reached; null where there may be others. */
   readonly onlyDatabase: string | null;
-  /** Null: it takes all documents that MongoDB takes. */
-  readonly documentRules: DocumentRules | null;
+  /** What it refuses of documents, as far as is known: for an assessment. Null: nothing. */
+  readonly assessedRules: DocumentRules | null;
   readonly reader: DocumentReader;
   /** Which cluster this is, whatever its hosts are called. */
   identity(signal: AbortSignal): Promise<ClusterIdentity>;
@@ -68,7 +68,7 @@ export interface LoadTarget extends TargetStructure {
   readonly url: string;
   readonly profile: TargetProfile;
   readonly limits: TargetLimits;
-  /** Null: it takes all documents that MongoDB takes. */
+  /** What is checked before it is sent. Null: nothing. */
   readonly documentRules: DocumentRules | null;
   readonly capabilities: TargetCapabilities;
   /** The longest that one of our writes may run, in milliseconds. */

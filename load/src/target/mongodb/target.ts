@@ -7,7 +7,7 @@ import type { TargetProfile } from '../profiles/profile.ts';
 import type { ProgressStore } from '../progress-store.ts';
 import { type Found, knownAbilities } from '../rules/abilities.ts';
 import type { DecidedBy } from '../rules/decisions.ts';
-import { type DocumentRules, rulesFor } from '../rules/documents.ts';
+import { assessedRules, type DocumentRules } from '../rules/documents.ts';
 import type { LoadTarget, LoadTargetSettings, Target } from '../target.ts';
 import { addressIdentity } from './address-identity.ts';
 import { openLoadTarget } from './load-target.ts';
@@ -25,7 +25,7 @@ export interface Opening {
 export class MongodbTarget implements Target {
   readonly url: string;
   readonly profile: TargetProfile;
-  readonly documentRules: DocumentRules | null;
+  readonly assessedRules: DocumentRules | null;
   readonly reader: DocumentReader;
   readonly onlyDatabase: string | null;
   readonly #connection: MongoConnection;
@@ -37,7 +37,7 @@ export class MongodbTarget implements Target {
     this.url = connection.url;
     this.profile = profile;
     this.onlyDatabase = profile.connection.namesDatabase ? database : null;
-    this.documentRules = rulesFor(profile.documents, connection.server);
+    this.assessedRules = assessedRules(profile.documents, connection.server);
     this.#connection = connection;
     this.#kindBy = kindBy;
     this.#can = knownAbilities(profile.abilities, connection.server);

@@ -48,7 +48,15 @@ export const MONGODB: TargetProfile = {
     buildsIndexesTogether: true,
     answersWhenBuilt: true,
   },
-  documents: ANY_DOCUMENT,
+  documents: {
+    ...ANY_DOCUMENT,
+    // 3, and seen on 4.0: dots are taken, and dollar signs inside.
+    before: [
+      { version: [5, 0], rules: { names: { refusesDollarAtTop: true } } },
+      // An index key has less than 1,024 bytes, 12 of them around a text.
+      { version: [4, 2], rules: { id: { bytes: 1011 } } },
+    ],
+  },
   canonical: null,
   rate: NO_RAMP,
   errors: [],

@@ -1,9 +1,9 @@
 /**
  * What a kind of target takes of documents and names, where that is less than MongoDB takes. Data
- * alone: checks/check-document.ts and checks/check-namespace.ts apply it. A rule that is absent
+ * alone: checks/check-document.ts and checks/check-collection.ts apply it. A rule that is absent
  * (null, false) refuses nothing.
  */
-import type { ServerInfo } from '@waybill/shared/mongo/driver/server-info';
+import { isAtLeast, type ServerInfo } from '@waybill/shared/mongo/driver/server-info';
 
 /** A section of a profile. */
 export interface DocumentSection {
@@ -11,7 +11,17 @@ export interface DocumentSection {
   readonly rules: DocumentRules | null;
   /** A server that says this field of itself is an older one, with other rules. */
   readonly older?: { readonly field: string; readonly rules: DocumentRules } | undefined;
+  /**
+   * What versions before that one refuse too, and say for each document. A load leaves that to
+   * them; an assessment looks.
+   */
+  readonly before?: readonly VersionRules[] | undefined;
   readonly collections: CollectionNameRules | null;
+}
+
+interface VersionRules {
+  readonly version: readonly [major: number, minor: number];
+  readonly rules: DocumentRules;
 }
 
 export interface DocumentRules {
@@ -52,6 +62,8 @@ export interface FieldNameRules {
   readonly refusesInvalidUtf8?: boolean | undefined;
   /** Names that begin with a dollar sign. */
   readonly refusesDollar?: boolean | undefined;
+  /** The same, of fields of the document itself alone. */
+  readonly refusesDollarAtTop?: boolean | undefined;
   /** Names with a dot in them. */
   readonly refusesDot?: boolean | undefined;
   readonly bytes?: number | undefined;
@@ -84,4 +96,16 @@ export function rulesFor(
   const rules = older && fields.has(older.field) ? older.rules : usual;
   if (maxBsonObjectSize >= USUAL_DOCUMENT_BYTES) return rules;
   return { ...rules, bytes: maxBsonObjectSize };
+}
+
+/** {@link rulesFor}, and what the server's version says for itself. */
+export function assessedRules(
+  section: DocumentSection,
+  server: Pick<ServerInfo, 'maxBsonObjectSize' | 'fields' | 'versionArray'>,
+): DocumentRules | null {
+  let rules = rulesFor(section, server);
+  for (const each of section.before ?? []) {
+    if (!isAtLeast(server, ...each.version)) rules = { ...rules, ...each.rules };
+  }
+  return rules;
 }
