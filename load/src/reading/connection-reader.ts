@@ -8,7 +8,7 @@ import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { openCursor } from '@waybill/shared/mongo/driver/cursor';
 import { rawDocument } from '@waybill/shared/mongo/driver/raw-value';
 import { type CatalogEntry, listCatalog } from '@waybill/shared/mongo/facts/catalog';
-import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
+import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
 import { currentOperationTime } from '@waybill/shared/mongo/facts/operation-time';
 import { duplicateIds } from '@waybill/shared/mongo/read/duplicate-ids';
 import { type RangeBatch, readRange } from '@waybill/shared/mongo/read/range-reader';
@@ -27,18 +27,23 @@ export class ConnectionReader implements DocumentReader {
   /** A server without a replica set knows no majority, and has no operation time. */
   readonly #readConcern: 'majority' | null;
   readonly #can: ReadAbilities;
+  readonly #only: string | null;
 
-  constructor(connection: MongoConnection, can: ReadAbilities = ALL) {
+  /** @param onlyDatabase the one that can be asked; null where there may be others */
+  constructor(connection: MongoConnection, can: ReadAbilities = ALL, onlyDatabase: string | null = null) {
     const { topology } = connection.server;
     // A load balancer stands before the routers of a sharded cluster.
     this.mayRepeatIds = topology === 'sharded' || topology === 'loadBalanced';
     this.#connection = connection;
     this.#can = can;
+    this.#only = onlyDatabase;
     this.#readConcern = topology === 'standalone' || !can.readsMajority ? null : 'majority';
   }
 
   catalog(filter: NamespaceFilter, signal: AbortSignal): Promise<CatalogEntry[]> {
-    return listCatalog(this.#connection, filter, signal);
+    const within =
+      this.#only === null ? filter : new NamespaceFilter({ include: [this.#only], within: filter });
+    return listCatalog(this.#connection, within, signal);
   }
 
   async operationTime(signal: AbortSignal): Promise<ClusterTime | undefined> {

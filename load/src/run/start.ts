@@ -49,6 +49,7 @@ export async function assertStartable(
   const names = knownNames(stream, takes, mapping);
   const namespaces = names.map(({ namespace }) => namespace);
   assertCollectionNames(deps.target.profile, names);
+  assertReachable(deps.target, namespaces);
   await deps.target.assertWritableById(namespaces, deps.signal);
   if (!sight.owner) await assertRoom(deps.target, names, sight.progressDatabase, deps.signal);
   return sight;
@@ -67,6 +68,21 @@ async function assertRoom(
   await assertApart(target, names, progressDatabase, signal);
   const databases = new Set(names.map(({ namespace }) => splitNamespace(namespace).database));
   await target.assertPrivileges([...databases], signal);
+}
+
+/** @throws TARGET_UNSUPPORTED for collections of databases that the target does not have */
+function assertReachable({ onlyDatabase, url }: Target, namespaces: readonly string[]): void {
+  if (onlyDatabase === null) return;
+  const other = namespaces.find((namespace) => splitNamespace(namespace).database !== onlyDatabase);
+  if (other === undefined) return;
+  throw new WaybillError(
+    'TARGET_UNSUPPORTED',
+    `the target ${url} has one database, ${onlyDatabase}, and the load would write ${other}`,
+    {
+      hint: `Nothing was written. Give the load names in that database, as --map '*.*=${onlyDatabase}.{db}_{coll}' does; or let it take less (--include).`,
+      context: { namespace: other, database: onlyDatabase },
+    },
+  );
 }
 
 /** The collections and views of the stream so far that the load takes. */

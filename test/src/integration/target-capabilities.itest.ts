@@ -4,8 +4,10 @@
  */
 
 import type { RunningServer } from '@waybill/demo/servers/start';
-import { openTarget } from '@waybill/load/target/open/open-target';
+import { connectTarget, openTarget } from '@waybill/load/target/open/open-target';
+import type { Decision } from '@waybill/load/target/rules/decisions';
 import type { LoadTarget } from '@waybill/load/target/target';
+import { silentLogger } from '@waybill/shared/base/logger';
 import { connect } from '@waybill/shared/mongo/driver/connect';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { SERVER_CODES, type ServerCodeName } from '@waybill/shared/mongo/driver/server-codes';
@@ -67,6 +69,27 @@ await describeWithServer('a target that answers a probe with an error', () => {
     const target = await open();
     expect(await target.login()).toBeNull();
     await openTarget(connection).assertPrivileges(['any'], new AbortController().signal);
+  });
+
+  it('is tried out where nothing is known of it, and left as it was', async () => {
+    const settled = async (): Promise<ReadonlyMap<string, Decision>> => {
+      const options = { kind: 'generic', logger: silentLogger, appName: 'probing' } as const;
+      const { target, connection: own } = await connectTarget(server.uri, options);
+      await using _own = own;
+      const opened = await target.forLoad({ progressDatabase: 'probes', maxWriteMs: 60_000 });
+      return new Map(opened.decisions().map((decision) => [decision.name, decision]));
+    };
+    const whole = await settled();
+    expect(whole.get('renamesCollections')).toMatchObject({ value: true, by: 'probe' });
+    // MongoDB puts the time in place of it, unless a flag says otherwise.
+    expect(whole.get('keepsEmptyTimestamps')).toMatchObject({ value: false, by: 'probe', note: null });
+    await failing('collMod', 'CommandNotFound');
+    expect((await settled()).get('modifiesCollections')).toMatchObject({ value: false, note: null });
+    await failing('collMod', null);
+    const failed = (await settled()).get('modifiesCollections');
+    expect(failed).toMatchObject({ value: false, note: expect.stringContaining('failCommand') });
+    const { cursor } = await client.command('probes', { listCollections: 1, filter: { name: /probe/ } });
+    expect(cursor.firstBatch).toEqual([]);
   });
 
   it('is not opened where the probe of a flag fails', async () => {

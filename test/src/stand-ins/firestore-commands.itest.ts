@@ -46,8 +46,14 @@ await describeWithServer('a migration to Firestore', (servers) => {
     await db.collection('orders').createIndex({ n: -1, m: 1 });
     await db.collection('names').insertMany([{ _id: 'a' }, { _id: 1.5 }, { _id: { a: 1 } }] as never[]);
     await db.createCollection('empty');
-    await waybill('capture', '--include', database, '--until', 'caught-up');
-    const loaded = await waybill('load', '--until', 'caught-up');
+    const other = `${database}_other`;
+    await source.client.db(other).collection('c').insertOne({});
+    await waybill('capture', '--include', `${database},${other}`, '--until', 'caught-up');
+    const tooMuch = await runWaybill(['load', '--bucket', bucket.path, ...targetSide()]);
+    expect(tooMuch.stderr).toMatch(
+      new RegExp(`has one database, ${database}, and the load would write ${other}`),
+    );
+    const loaded = await waybill('load', '--map', `*.*=${database}.{db}_{coll}`, '--until', 'caught-up');
     const decided = new Map<string, unknown[]>(
       loaded.target.decisions.map(({ name, value, by }: Record<string, string>) => [name, [value, by]]),
     );
@@ -58,7 +64,7 @@ await describeWithServer('a migration to Firestore', (servers) => {
     expect(await waybill('verify', ...sourceSide())).toMatchObject({ same: true });
     expect(await waybill('status', ...sourceSide())).toMatchObject({ unreachable: [] });
     await using _capture = spawnWaybill([
-      ...['capture', '--bucket', bucket.path, '--include', database],
+      ...['capture', '--bucket', bucket.path, '--include', `${database},${other}`],
       ...sourceSide(),
     ]);
     await db.collection('orders').updateOne({ n: 7 }, { $set: { n: -7 } });
@@ -71,6 +77,6 @@ await describeWithServer('a migration to Firestore', (servers) => {
     expect(refused).toEqual([]);
     await using target = await testClient(servers.target.uri);
     const names = (await target.client.db(database).listCollections().toArray()).map(({ name }) => name);
-    expect(names.sort()).toEqual(['names', 'orders', 'progress']);
+    expect(names.sort()).toEqual([`${database}_names`, `${database}_orders`, `${other}_c`, 'progress']);
   });
 });

@@ -41,7 +41,7 @@ export class MongodbTarget implements Target {
     this.#connection = connection;
     this.#kindBy = kindBy;
     this.#can = knownAbilities(profile.abilities, connection.server);
-    this.reader = new ConnectionReader(connection, this.#can);
+    this.reader = new ConnectionReader(connection, this.#can, this.onlyDatabase);
   }
 
   async identity(signal: AbortSignal): Promise<ClusterIdentity> {
