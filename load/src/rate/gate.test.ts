@@ -5,7 +5,11 @@ import { NO_RAMP, type RateRules } from '../target/rules/rate.ts';
 import { Gate } from './gate.ts';
 
 const MINUTE = 60_000;
-const RAMP: RateRules = { ramp: { startPerSecond: 500, growth: 1.5, everyMs: MINUTE }, slowMs: 5000 };
+const RAMP: RateRules = {
+  ...NO_RAMP,
+  ramp: { startPerSecond: 500, growth: 1.5, everyMs: MINUTE },
+  slowMs: 5000,
+};
 
 /** A clock that stands until it is moved. */
 class StandingClock {

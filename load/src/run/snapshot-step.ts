@@ -42,6 +42,7 @@ async function apply(
     progress,
     finished,
     settings,
+    spreadsRanges: deps.target.profile.rate.spreadsRanges,
     filter,
     onReadAgain,
     signal,

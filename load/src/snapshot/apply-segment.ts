@@ -17,7 +17,7 @@ export interface ApplySegmentDeps {
   readonly writer: Pick<DocumentWriter, 'insert'>;
   /** Decides about documents that the target refuses. */
   readonly onRefused: RefusalPolicy;
-  readonly settings: Pick<LoadSettings, 'snapshotBatchBytes' | 'snapshotBatchDocuments' | 'workers'>;
+  readonly settings: Pick<LoadSettings, 'snapshotBatchBytes' | 'snapshotBatchDocuments'>;
   readonly stats: LoadStats;
   /** Called before a segment is fetched once more. */
   readonly onReadAgain: RetryOptions['onRetry'];
@@ -28,8 +28,8 @@ export interface ApplySegmentDeps {
 
 export interface ApplySegmentOptions {
   readonly scope: WriteScope;
-  /** One batch after the other: the documents of a capped collection keep the segment's order. */
-  readonly inOrder: boolean;
+  /** Batches under way at once. One: the documents keep the segment's order. */
+  readonly atOnce: number;
 }
 
 /**
@@ -75,11 +75,11 @@ class SegmentBatches {
   #sent = 0;
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(deps: ApplySegmentDeps, { key, chunk }: SegmentEntry, { scope, inOrder }: ApplySegmentOptions) {
+  constructor(deps: ApplySegmentDeps, { key, chunk }: SegmentEntry, { scope, atOnce }: ApplySegmentOptions) {
     this.#deps = deps;
     this.#scope = scope;
     this.#origin = { placesOf: ({ record }) => [{ segment: key, chunk, document: record }] };
-    this.#queue = new PQueue({ concurrency: inOrder ? 1 : deps.settings.workers });
+    this.#queue = new PQueue({ concurrency: atOnce });
   }
 
   hasRoomFor(document: Buffer): boolean {

@@ -25,11 +25,15 @@ export interface SegmentRunsDeps {
   readonly progress: Progress;
   readonly gate: Pick<Gate, 'endWith' | 'whenOpen'>;
   readonly settings: LoadSettings;
+  /** Each segment has a few batches under way, and more segments are open. */
+  readonly spreadsRanges: boolean;
   readonly onReadAgain: RetryOptions['onRetry'];
   readonly signal: AbortSignal;
 }
 
 const SMALL_SEGMENT_BYTES = 1 << 20;
+/** Segments open at once where ranges are spread: memory holds each, compressed. */
+const MOST_SPREAD = 8;
 
 /** Segments on their way to the target, a bounded number at once. */
 export class SegmentRuns {
@@ -37,6 +41,9 @@ export class SegmentRuns {
   readonly #inventory: Inventory;
   readonly #abort: LinkedAbort;
   readonly #ahead: ReadAhead;
+  /** Segments open at once, and batches under way of each. */
+  readonly #open: number;
+  readonly #atOnce: number;
   readonly #running = new Set<Promise<void>>();
   /** The shares of the segments under way. */
   #taken = 0;
@@ -49,7 +56,9 @@ export class SegmentRuns {
     this.#inventory = inventory;
     this.#abort = new LinkedAbort(deps.signal);
     deps.gate.endWith(this.#abort.signal);
-    const bytes = deps.settings.readAheadBytes;
+    const { workers, openSegments, readAheadBytes: bytes } = deps.settings;
+    this.#open = deps.spreadsRanges ? Math.min(workers, MOST_SPREAD) : openSegments;
+    this.#atOnce = deps.spreadsRanges ? Math.ceil(workers / this.#open) : workers;
     this.#ahead = new ReadAhead(deps.bucket, { bytes, signal: this.#abort.signal });
   }
 
@@ -101,7 +110,7 @@ export class SegmentRuns {
 
   /** The segment's share of all that may be under way at once. */
   #shareOf({ documentBytes }: SegmentEntry): number {
-    return documentBytes <= SMALL_SEGMENT_BYTES ? 1 / SMALL_AT_ONCE : 1 / this.#deps.settings.openSegments;
+    return documentBytes <= SMALL_SEGMENT_BYTES ? 1 / SMALL_AT_ONCE : 1 / this.#open;
   }
 
   async #load(
@@ -131,7 +140,7 @@ export class SegmentRuns {
         signal: this.signal,
       },
       entry,
-      { scope, inOrder },
+      { scope, atOnce: inOrder ? 1 : this.#atOnce },
     );
     await attempt(structure, () => progress.finishSegments([{ ...entry, namespace: names.namespace }]));
   }

@@ -8,7 +8,7 @@
  * capped collection are loaded one after the other, since their order is data.
  */
 
-import type { Commit } from '@waybill/shared/manifest/commit';
+import type { Commit, SegmentEntry } from '@waybill/shared/manifest/commit';
 import type { LogPoint } from '@waybill/shared/manifest/known-head';
 import { timeOf } from '@waybill/shared/manifest/position';
 import { type FinishedSegment, START } from '../progress/progress.ts';
@@ -17,6 +17,7 @@ import { feed } from '../source/feed.ts';
 import type { StructureContext } from '../structure/context.ts';
 import { Inventory } from './inventory.ts';
 import { SegmentRuns, type SegmentRunsDeps } from './segment-runs.ts';
+import { SpreadStart } from './spread-start.ts';
 
 export interface SnapshotDeps extends SegmentRunsDeps {
   readonly finished: readonly FinishedSegment[];
@@ -41,14 +42,17 @@ export async function applySnapshot(deps: SnapshotDeps): Promise<SnapshotResult>
       onRetry: deps.onReadAgain,
       signal: work.runs.signal,
     })) {
-      if (item.kind === 'head') continue;
+      if (item.kind === 'head') {
+        work.atHead();
+        continue;
+      }
       const isLast = await work.take(item.next.commit);
       work.passed({ seq: item.next.commit.seq, hash: item.next.hash });
       if (isLast) break;
     }
     return await work.finish();
   } catch (error) {
-    await work.runs.settle();
+    await work.settle();
     // If a segment failed, that is why reading was stopped.
     throw work.runs.failure?.error ?? error;
   }
@@ -60,6 +64,7 @@ class SnapshotWork {
   readonly #structure: StructureContext;
   readonly #inventory: Inventory;
   readonly #finished: Set<string>;
+  readonly #spread: SpreadStart | null;
   #changesAfter: LogPoint = START;
   #changesSeen = false;
   #documents = 0;
@@ -70,6 +75,9 @@ class SnapshotWork {
     this.#structure = deps.structure;
     this.#inventory = new Inventory(deps.structure, deps.filter);
     this.runs = new SegmentRuns(deps, this.#inventory);
+    this.#spread = deps.spreadsRanges
+      ? new SpreadStart({ runs: this.runs, keepsOrder: (namespace) => this.#inventory.isCapped(namespace) })
+      : null;
     this.#finished = new Set(deps.finished.map(({ key }) => key));
   }
 
@@ -90,13 +98,29 @@ class SnapshotWork {
     this.#segments += taken.length;
     const left = taken.filter(({ key }) => !this.#finished.has(key));
     // These are fetched while those before them are applied.
-    for (const entry of left) this.runs.expect(entry);
+    if (!this.#spread) for (const entry of left) this.runs.expect(entry);
     if (left.length > 0) {
       await this.#gate.whenOpen(this.runs.signal);
       await this.#inventory.ensureDoubtful();
     }
-    for (const entry of left) await this.runs.start(entry);
+    await this.#start(left);
     return commit.milestones?.some(({ name }) => name === 'snapshot-completed') ?? false;
+  }
+
+  async #start(segments: readonly SegmentEntry[]): Promise<void> {
+    if (this.#spread) return this.#spread.add(segments);
+    for (const entry of segments) await this.runs.start(entry);
+  }
+
+  /** The manifest has no more for now. */
+  atHead(): void {
+    this.#spread?.begin();
+  }
+
+  /** Waits for what is under way, whatever becomes of it. */
+  async settle(): Promise<void> {
+    await this.#spread?.settle();
+    await this.runs.settle();
   }
 
   passed(point: LogPoint): void {
@@ -105,6 +129,7 @@ class SnapshotWork {
 
   /** Fulfilled when everything is on the target, empty collections and views included. */
   async finish(): Promise<SnapshotResult> {
+    await this.#spread?.finish();
     await this.runs.settle();
     if (this.runs.failure) throw this.runs.failure.error;
     return {

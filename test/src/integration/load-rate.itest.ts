@@ -1,10 +1,12 @@
 /** How fast a load writes: what the server itself counted, and what it asks for. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { NO_RAMP } from '@waybill/load/target/rules/rate';
 import { createLogger } from '@waybill/shared/base/logger';
 import { splitNamespace } from '@waybill/shared/base/record';
-import { int32 } from '@waybill/shared/bson/build';
+import { buildDocument, int32, string } from '@waybill/shared/bson/build';
 import { SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
 import { expect } from 'vitest';
+import { awaitUntil } from '../support/await-until.ts';
 import { itLoadsDocuments, order } from '../support/load-documents.ts';
 import { type TestClient, testClient } from '../support/raw.ts';
 import { load } from '../support/run-load.ts';
@@ -71,6 +73,65 @@ await describeWithServer('the rate of a load', (servers) => {
       }),
     );
     expect(tooFast).toEqual([]);
+  });
+
+  it.for([
+    ['as they were captured', false, [0, 1, 2, 3, 4, 5, 6, 7]],
+    ['at distant ranges of _id, where the kind of target wants it', true, [0, 4, 2, 6, 1, 5, 3, 7]],
+  ] as const)(
+    'writes segments %s',
+    async ([, spreadsRanges, expected], { client, database, orders, stream, run }) => {
+      // Segments of less than a MiB would be written side by side.
+      const pad = string('x'.repeat(60_000));
+      const large = Array.from({ length: 160 }, (_, n) =>
+        buildDocument([
+          ['_id', int32(n)],
+          ['pad', pad],
+        ]),
+      );
+      const rate = { ...NO_RAMP, spreadsRanges };
+      await stream.snapshot([{ namespace: orders, documents: large, segmentDocuments: 20 }]);
+      await run({
+        rate,
+        until: 'snapshot-applied',
+        workers: 1,
+        openSegments: 1,
+        snapshotBatchDocuments: 8,
+      });
+      const ids = await client.client
+        .db(database)
+        .collection<{ _id: number }>('orders')
+        .find({}, { projection: { _id: 1 }, sort: { $natural: 1 } })
+        .map(({ _id }) => _id)
+        .toArray();
+      const segments = ids.map((id) => Math.floor(id / 20)).filter((each, at, all) => each !== all[at - 1]);
+      expect([ids.length, segments]).toEqual([160, expected]);
+    },
+  );
+
+  it('brings all of several collections, with their ranges spread', async ({
+    database,
+    orders,
+    stream,
+    run,
+    stored,
+    expectStored,
+  }) => {
+    const rate = { ...NO_RAMP, spreadsRanges: true };
+    const few = documents.slice(0, 130);
+    await stream.snapshot(
+      [
+        { namespace: orders, documents, segmentDocuments: 150 },
+        { namespace: `${database}.few`, documents: few, segmentDocuments: 20 },
+      ],
+      { complete: false },
+    );
+    const running = run({ rate, until: 'snapshot-applied', snapshotBatchDocuments: 30 });
+    await awaitUntil('what there is so far', async () => (await stored()).size === documents.length);
+    await stream.milestone('snapshot-completed');
+    await running;
+    await expectStored(documents);
+    await expectStored(few, 'few');
   });
 
   it('answers push back with fewer batches at once, and recovers', async ({ bucket, orders, stream }) => {

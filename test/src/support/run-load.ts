@@ -2,6 +2,7 @@ import type { RefusalPolicy } from '@waybill/load/apply/refusal';
 import { runLoad } from '@waybill/load/load';
 import type { LoadResult } from '@waybill/load/run/load-deps';
 import { type LoadSettings, resolveLoadSettings } from '@waybill/load/settings/load-settings';
+import type { RateRules } from '@waybill/load/target/rules/rate';
 import { type Logger, silentLogger } from '@waybill/shared/base/logger';
 import { createMetrics } from '@waybill/shared/base/metrics';
 import { createLoadStats, type LoadStats } from '@waybill/shared/base/stats';
@@ -14,6 +15,8 @@ export interface RunLoadOptions extends Partial<LoadSettings> {
   readonly signal?: AbortSignal;
   readonly logger?: Logger;
   readonly onRefused?: RefusalPolicy;
+  /** Default: as the target's kind has it. */
+  readonly rate?: RateRules;
 }
 
 export interface LoadRun extends LoadResult {
@@ -27,9 +30,11 @@ export async function load({
   signal,
   logger = silentLogger,
   onRefused,
+  rate,
   ...settings
 }: RunLoadOptions): Promise<LoadRun> {
   await using target = await connectTarget(targetUri);
+  if (rate) Object.assign(target, { profile: { ...target.profile, rate } });
   const bucket = await openBucket(bucketUrl);
   const stats = createLoadStats();
   const result = await runLoad(resolveLoadSettings({ pollMs: 20, ...settings }), {

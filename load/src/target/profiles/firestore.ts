@@ -91,7 +91,7 @@ export const FIRESTORE: TargetProfile = {
   canonical: { ...GENERIC.canonical, nan: true, decimalSpecials: true, regexOptions: true },
   // A collection is spread over more servers as it is written. 500 a second is what any collection
   // takes at once.
-  rate: { ramp: { startPerSecond: 500, growth: 1.5, everyMs: 60_000 }, slowMs: 5000 },
+  rate: { ramp: { startPerSecond: 500, growth: 1.5, everyMs: 60_000 }, slowMs: 5000, spreadsRanges: true },
   errors: [
     ...GENERIC.errors,
     {

@@ -14,7 +14,11 @@ export interface RateRules {
   readonly ramp: RampRules | null;
   /** A batch that takes longer tells that the target has too much to do. Milliseconds. */
   readonly slowMs: number;
+  /**
+   * It stores neighbouring `_id`s together, so the snapshot is written at distant ranges at once.
+   */
+  readonly spreadsRanges: boolean;
 }
 
 /** Push back or latency alone slow the load down. */
-export const NO_RAMP: RateRules = { ramp: null, slowMs: 10_000 };
+export const NO_RAMP: RateRules = { ramp: null, slowMs: 10_000, spreadsRanges: false };
