@@ -2,7 +2,9 @@ import { Assessment, type AssessReport } from '@waybill/load/assess/assessment';
 import { newAssessStats } from '@waybill/load/assess/settings';
 import { assessSource } from '@waybill/load/assess/source';
 import { assessStream } from '@waybill/load/assess/stream';
+import { NameMapping } from '@waybill/load/mapping/name-mapping';
 import { PROFILES } from '@waybill/load/target/profiles/all';
+import { ofDocumentSize } from '@waybill/load/target/rules/documents';
 import type { Target } from '@waybill/load/target/target';
 import { EXIT_CODES } from '@waybill/shared/base/error-codes';
 import { WaybillError } from '@waybill/shared/base/errors';
@@ -20,7 +22,9 @@ export async function runAssessCommand(context: CommandContext): Promise<number>
   await using services = new Services(context);
   const { profile, assessedRules } = await targetOf(services, context);
   const stats = newAssessStats();
-  const assessment = new Assessment(profile, assessedRules, stats);
+  const rules = ofDocumentSize(assessedRules, options.maxDocumentSize ?? null);
+  const mapping = NameMapping.of(options.map);
+  const assessment = new Assessment({ profile, rules, mapping, stats });
   const report = await (async () => {
     using _progress = showAssessing(stats, logger, output.terminal);
     return await look(assessment, services, context);

@@ -85,6 +85,7 @@ describe('settings', () => {
       'progress-database': 'p',
       workers: '9',
       'max-write-rate': '700',
+      'max-document-size': '4MiB',
       'idle-poll': '4s',
       'batch-records': '10',
       'batch-size': '1MiB',
@@ -104,7 +105,7 @@ describe('settings', () => {
     expect(namesOf(loadSettings(given, { until: null }), LOAD_DEFAULTS)).toEqual(
       shared(LOAD_DEFAULTS, 'include', 'exclude', 'until', 'waitForStream'),
     );
-    expect(shared(CAPTURE_DEFAULTS).length + shared(LOAD_DEFAULTS).length).toBe(37);
+    expect(shared(CAPTURE_DEFAULTS).length + shared(LOAD_DEFAULTS).length).toBe(38);
   });
 
   it('refuse a codec that the format has not', () => {

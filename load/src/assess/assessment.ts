@@ -4,10 +4,12 @@
  * with the documents.
  */
 import { WaybillError } from '@waybill/shared/base/errors';
+import type { NameMapping } from '../mapping/name-mapping.ts';
 import type { TargetProfile } from '../target/profiles/profile.ts';
 import type { DocumentRules } from '../target/rules/documents.ts';
 import { DocumentFindings } from './documents.ts';
 import { type AssessFinding, FindingTable } from './findings.ts';
+import { IndexEntries } from './index-entries.ts';
 import type { AssessStats } from './settings.ts';
 import { StructureFindings } from './structure.ts';
 
@@ -46,6 +48,14 @@ export interface SampledCollection {
   readonly of: number;
 }
 
+export interface AssessmentOptions {
+  readonly profile: TargetProfile;
+  /** Of documents: the profile's, or those of a server that was asked. */
+  readonly rules: DocumentRules | null;
+  readonly mapping: NameMapping;
+  readonly stats: AssessStats;
+}
+
 /** Takes in what is looked at. */
 export class Assessment {
   readonly structure: StructureFindings;
@@ -56,11 +66,13 @@ export class Assessment {
   readonly #documents: DocumentFindings;
   readonly #startedAt = performance.now();
 
-  constructor(profile: TargetProfile, rules: DocumentRules | null, stats: AssessStats) {
+  constructor({ profile, rules, mapping, stats }: AssessmentOptions) {
     this.#profile = profile;
     this.stats = stats;
-    this.structure = new StructureFindings(this.#table, profile);
-    this.#documents = new DocumentFindings(this.#table, rules, profile.canonical);
+    const { entryBytes } = profile.indexes;
+    const entries = entryBytes === null ? null : new IndexEntries(entryBytes);
+    this.structure = new StructureFindings(this.#table, profile, mapping, entries);
+    this.#documents = new DocumentFindings(this.#table, rules, profile.canonical, entries);
   }
 
   look(namespace: string, document: Uint8Array, of: 'documents' | 'changedDocuments'): void {

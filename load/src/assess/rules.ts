@@ -22,9 +22,10 @@ type StructureRule =
   | 'rename'
   | 'modify'
   | 'several-databases'
-  | 'name-collision';
+  | 'name-collision'
+  | 'database-case';
 
-export type AssessRule = DocumentRule | 'value-form' | 'empty-timestamp' | StructureRule;
+export type AssessRule = DocumentRule | 'index-entry' | 'value-form' | 'empty-timestamp' | StructureRule;
 
 export interface RuleText {
   readonly level: FindingLevel;
@@ -57,6 +58,10 @@ export const RULES: Readonly<Record<AssessRule, RuleText>> = {
   'date-range': document('date out of range'),
   'regex-options': document('option of a regular expression'),
   'document-size': document('document too large'),
+  'index-entry': document(
+    'value too large for its index',
+    'Leave the index out (--indexes none), change these documents on the source, or leave the collections out (--exclude).',
+  ),
   'regex-order': {
     level: 'altered',
     of: 'documents',
@@ -79,7 +84,7 @@ export const RULES: Readonly<Record<AssessRule, RuleText>> = {
     level: 'refused',
     of: 'collections',
     what: 'name of a collection',
-    advice: `Rename the collection on the source, ${LEAVE_OUT}. The load stops before it writes anything.`,
+    advice: `Give it another name by --map, ${LEAVE_OUT}. The load stops before it writes anything.`,
   },
   'collection-option': {
     level: 'refused',
@@ -143,13 +148,18 @@ export const RULES: Readonly<Record<AssessRule, RuleText>> = {
     of: 'databases',
     what: 'more than one database',
     advice:
-      'A load reaches one database of the target. Load each database into one of its own, by a load of its own (--load and --include).',
+      "A load reaches one database of the target. Join them by --map, for instance --map '*.*=main.{db}_{coll}'. Or load each into one of its own (--load and --include).",
   },
   'name-collision': {
     level: 'refused',
     of: 'names',
-    what: 'same name in several databases',
-    advice:
-      'They would meet in the one database of the target. Rename one of them, or load the databases into different ones of the target.',
+    what: 'same name on the target',
+    advice: "Give each a name of its own by --map, for instance --map '*.*=main.{db}_{coll}'.",
+  },
+  'database-case': {
+    level: 'refused',
+    of: 'databases',
+    what: 'databases that differ in capital letters alone',
+    advice: 'Give one of them another name by --map.',
   },
 };

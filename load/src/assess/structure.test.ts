@@ -1,6 +1,7 @@
 import { fromObject, type Plain } from '@waybill/shared/bson/build';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
 import { expect, it } from 'vitest';
+import { NameMapping } from '../mapping/name-mapping.ts';
 import { PROFILES } from '../target/profiles/all.ts';
 import type { TargetKind } from '../target/profiles/profile.ts';
 import { FindingTable } from './findings.ts';
@@ -13,9 +14,9 @@ const index = (
 ): Buffer => fromObject({ v: 2, key, name, ...more });
 
 /** Each finding as `rule detail count`. */
-function found(kind: TargetKind, look: (structure: StructureFindings) => void): string[] {
+function found(kind: TargetKind, look: (structure: StructureFindings) => void, map: string[] = []): string[] {
   const table = new FindingTable();
-  const structure = new StructureFindings(table, PROFILES[kind]);
+  const structure = new StructureFindings(table, PROFILES[kind], NameMapping.of(map));
   look(structure);
   structure.lookAtNames();
   return table
@@ -73,6 +74,9 @@ it('finds names that meet in one database, and views', () => {
   };
   expect(found('firestore', look)).toEqual(['name-collision 1', 'several-databases 3', 'view 4']);
   expect(found('mongodb', look)).toEqual([]);
+  expect(found('firestore', look, ['*.*=one.{db}_{coll}'])).toEqual(['view 4']);
+  expect(found('mongodb', look, ['*.*=one.*'])).toEqual(['name-collision 1']);
+  expect(found('mongodb', look, ['a.*=B.*'])).toEqual(['database-case 1']);
 });
 
 it('looks at changes of structure', () => {

@@ -1,13 +1,16 @@
 /** Counts what a target would refuse or alter of collections, views, indexes and their changes. */
-import { splitNamespace } from '@waybill/shared/base/record';
+import { type Namespace, splitNamespace } from '@waybill/shared/base/record';
 import { elements, findElement } from '@waybill/shared/bson/raw';
 import type { DdlEvent } from '@waybill/shared/manifest/commit';
 import { optionFields } from '@waybill/shared/mongo/facts/definition-fields';
 import { collectionNameFault } from '../checks/check-collection.ts';
+import type { NameMapping } from '../mapping/name-mapping.ts';
+import { nameProblem } from '../mapping/target-name.ts';
 import { indexName, isInherent, translateIndex } from '../structure/index-spec.ts';
 import type { TargetProfile } from '../target/profiles/profile.ts';
 import { indexRefusal } from '../target/rules/indexes.ts';
 import type { FindingTable } from './findings.ts';
+import type { IndexEntries } from './index-entries.ts';
 
 /** As the source or the stream describes it. */
 export interface LookedAtCollection {
@@ -20,14 +23,23 @@ export interface LookedAtCollection {
 export class StructureFindings {
   readonly #table: FindingTable;
   readonly #profile: TargetProfile;
+  readonly #mapping: NameMapping;
+  readonly #entries: IndexEntries | null;
   readonly #collections = new Set<string>();
   readonly #views = new Set<string>();
   readonly #indexes = new Set<string>();
   #changes = 0;
 
-  constructor(table: FindingTable, profile: TargetProfile) {
+  constructor(
+    table: FindingTable,
+    profile: TargetProfile,
+    mapping: NameMapping,
+    entries: IndexEntries | null = null,
+  ) {
+    this.#entries = entries;
     this.#table = table;
     this.#profile = profile;
+    this.#mapping = mapping;
   }
 
   get counts(): { collections: number; views: number; indexes: number; changes: number } {
@@ -83,19 +95,29 @@ export class StructureFindings {
 
   /** Names that meet on the target; once all are known. */
   lookAtNames(): void {
-    if (!this.#profile.connection.namesDatabase) return;
-    const all = [...this.#collections, ...this.#views].map(splitNamespace);
+    const all = [...this.#collections.union(this.#views)].map((source) => {
+      return { source, ...splitNamespace(this.#mapping.named(source)) };
+    });
     const databases = new Set(all.map(({ database }) => database));
-    if (databases.size < 2) return;
-    for (const database of databases) this.#table.addOnce('several-databases', null, database);
-    for (const [collection, some] of Map.groupBy(all, (each) => each.collection)) {
-      if (some.length < 2) continue;
-      this.#table.addOnce('name-collision', null, `${some[0]!.database}.${collection}`);
+    const hasOne = this.#profile.connection.namesDatabase;
+    if (hasOne && databases.size > 1) {
+      for (const database of databases) this.#table.addOnce('several-databases', null, database);
+    }
+    const placeOf = hasOne
+      ? ({ collection }: Namespace) => collection
+      : ({ database, collection }: Namespace) => `${database}.${collection}`;
+    for (const some of Map.groupBy(all, placeOf).values()) {
+      if (some.length > 1) this.#table.addOnce('name-collision', null, some[0]!.source);
+    }
+    for (const some of Map.groupBy(databases, (database) => database.toLowerCase()).values()) {
+      if (some.length > 1) this.#table.addOnce('database-case', null, some[0]!);
     }
   }
 
   #name(namespace: string): void {
-    const fault = collectionNameFault(this.#profile.documents.collections, namespace);
+    const name = this.#mapping.named(namespace);
+    const problem = name === namespace ? null : nameProblem(name);
+    const fault = problem ?? collectionNameFault(this.#profile.documents.collections, name);
     if (fault !== null) this.#table.addOnce('collection-name', null, namespace);
   }
 
@@ -109,6 +131,7 @@ export class StructureFindings {
         this.#table.addOnce('index-refused', refusal, namespace, name);
         continue;
       }
+      this.#entries?.add(namespace, name, spec);
       const { verdict, note = null } = translateIndex(spec, { collated });
       if (verdict === 'altered') this.#table.addOnce('index-altered', note, namespace, name);
       if (verdict === 'skipped') this.#table.addOnce('index-skipped', note, namespace, name);

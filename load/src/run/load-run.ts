@@ -23,6 +23,7 @@ import { reportOf } from '../structure/indexes.ts';
 import { Registry } from '../structure/registry.ts';
 import { RestoredIndexes } from '../structure/restored-indexes.ts';
 import { assertStanding } from '../structure/standing.ts';
+import { ofDocumentSize } from '../target/rules/documents.ts';
 import { changesStep } from './changes-step.ts';
 import { indexesStep } from './indexes-step.ts';
 import type { LoadResult } from './load-deps.ts';
@@ -115,7 +116,8 @@ function openTools(context: RunContext): WriteTools {
     keepLearnt: () =>
       attempt(structure, () => target.learnt.save(target.progress, learntId(settings.load), settings.load)),
   });
-  const writer = checkedWriter(unchecked, target.documentRules);
+  const rules = ofDocumentSize(target.documentRules, settings.maxDocumentSize);
+  const writer = checkedWriter(unchecked, rules);
   return { gate, obeying, restored, writer, onRefused: deps.onRefused ?? stopAtRefusal };
 }
 

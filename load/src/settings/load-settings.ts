@@ -54,6 +54,8 @@ export interface LoadSettings {
   readonly workers: number;
   /** {@link parseRateLimit}. Null: no limit. What `waybill control` has set comes before it. */
   readonly maxWriteRate: string | null;
+  /** Bytes that a document may have on the target. Null: as many as the server says. */
+  readonly maxDocumentSize: number | null;
   /** Snapshot segments read at once. Memory holds each of them, compressed, while it is applied. */
   readonly openSegments: number;
   readonly snapshotBatchDocuments: number;
@@ -101,6 +103,7 @@ export const LOAD_DEFAULTS = {
   progressDatabase: null,
   workers: 6,
   maxWriteRate: null,
+  maxDocumentSize: null,
   openSegments: 2,
   snapshotBatchDocuments: 1000,
   snapshotBatchBytes: 2 * MEBIBYTE,

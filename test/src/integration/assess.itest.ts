@@ -164,6 +164,16 @@ await describeWithServer('waybill assess', (servers) => {
     expect(asked).toMatchObject({ taken: true, targetKind: 'mongodb', findings: [] });
   });
 
+  it('goes by the names of a mapping, and by a size that is given', async () => {
+    const atFirestore = [...atBucket(), '--target-kind', 'firestore'];
+    const rules = (some: AssessReport) =>
+      some.findings.filter(({ of }) => of === 'names' || of === 'databases').map(({ rule }) => rule);
+    expect(rules(await report([...atFirestore, '--map', '*.*=one.{db}_{coll}']))).toEqual([]);
+    expect(rules(await report([...atFirestore, '--map', '*.*=one.*']))).toEqual(['name-collision']);
+    const small = await report([...atBucket(), '--target-kind', 'mongodb', '--max-document-size', '1KiB']);
+    expect(found(small)).toEqual([expect.stringMatching(/^refused document-size \d+ 1$/)]);
+  });
+
   it('says what it sampled', async () => {
     const sampled = await report([...atSource(), '--target-kind', 'firestore', '--sample', '7']);
     const of = 2 * FIRESTORE_POISON.length;

@@ -9,7 +9,7 @@ export const LOAD_OPTIONS = {
   map: {
     type: 'list',
     group: 'Load',
-    commands: LOADING,
+    commands: [...LOADING, 'assess'],
     describe:
       "Other names on the target: shop.orders=store.orders, shop.*=store.*, *.*=one.*, *.*=main.{db}_{coll}. The most specific rule wins; a name without a rule stays. --include and --exclude go by the source's names. Fixed when the load first starts.",
     example: 'shop.*=store.*',
@@ -63,6 +63,15 @@ export const LOAD_OPTIONS = {
     max: 64,
     default: LOAD_DEFAULTS.workers,
     describe: 'Number of write commands in flight to the target.',
+  },
+  'max-document-size': {
+    type: 'size',
+    group: 'Load',
+    commands: [...LOADING, 'assess'],
+    min: 1024,
+    describe:
+      'The most bytes that a document may have on the target. A larger one is not sent. Default: what the server says; without a server, what its kind takes.',
+    example: '4MiB',
   },
   'max-write-rate': {
     type: 'rate',

@@ -130,5 +130,6 @@ export const FIRESTORE: TargetProfile = {
     refusedKinds: ['hashed', '2d', 'wildcard'],
     refusedFields: ['partialFilterExpression', 'collation'],
     keyFields: 100,
+    entryBytes: 7680,
   },
 };

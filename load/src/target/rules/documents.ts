@@ -109,3 +109,8 @@ export function assessedRules(
   }
   return rules;
 }
+
+/** With a size that the operator gives: it goes before what the server says. */
+export function ofDocumentSize(rules: DocumentRules | null, bytes: number | null): DocumentRules | null {
+  return bytes === null ? rules : { ...rules, bytes };
+}

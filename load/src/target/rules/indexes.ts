@@ -11,6 +11,8 @@ export interface IndexRules {
   readonly keyFields: number | null;
   /** Of one collection, the one on `_id` included. Null: as many as MongoDB takes. */
   readonly perCollection: number | null;
+  /** Of one entry. Null: as many as MongoDB takes. */
+  readonly entryBytes: number | null;
 }
 
 /** What MongoDB takes. */
@@ -19,6 +21,7 @@ export const ANY_INDEX: IndexRules = {
   refusedFields: [],
   keyFields: null,
   perCollection: null,
+  entryBytes: null,
 };
 
 /** What the target refuses of it, or null. `spec` is raw BSON, as listIndexes gives it. */
