@@ -29,8 +29,13 @@ const OTHERS: readonly Other[] = [
   },
   { rules: ATLAS_FLEX, cases: cases.FLEX_CASES, elsewhere: [], query: { replicaSet: 'atlas-flex' } },
   { rules: APSARADB_SHARDED, cases: cases.APSARADB_CASES, elsewhere: [], query: {} },
-  { rules: AZURE_DOCUMENTDB, cases: cases.AZURE_CASES, elsewhere: ['one-build'], query: {} },
-  { rules: UNKNOWN_SERVER, cases: cases.UNKNOWN_CASES, elsewhere: [], query: {} },
+  {
+    rules: AZURE_DOCUMENTDB,
+    cases: cases.AZURE_CASES,
+    elsewhere: ['one-build'],
+    query: { retryWrites: 'false' },
+  },
+  { rules: UNKNOWN_SERVER, cases: cases.UNKNOWN_CASES, elsewhere: [], query: { retryWrites: 'false' } },
 ];
 
 for (const { rules, cases: ofRules, elsewhere, query } of OTHERS) {
