@@ -28,6 +28,7 @@ const LONG = named(
   'capture-sharded',
   'blocked-structure',
   'inclusion',
+  'firestore-load',
 );
 
 /** What they measure would show what else is at work. */

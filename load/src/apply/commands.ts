@@ -46,6 +46,8 @@ const NO_ANSWER: Verdict = { class: 'transient', reason: 'there was no answer' }
 interface Tally {
   passed: number;
   alone: number;
+  /** It was too much at once, and the target was asked for less since. */
+  wasCut: boolean;
 }
 
 interface Size {
@@ -62,7 +64,7 @@ export class Commands {
 
   /** @throws what ends the load, or what `retries` gives up */
   send(command: Command, retries: BatchRetries): Promise<WriteResult> {
-    return this.#part(command, retries, { passed: 0, alone: 0 });
+    return this.#part(command, retries, { passed: 0, alone: 0, wasCut: false });
   }
 
   async #part(command: Command, retries: BatchRetries, tally: Tally): Promise<WriteResult> {
@@ -72,7 +74,7 @@ export class Commands {
     if (statements.length > 1 && !this.#fits(size)) return this.#halves(command, retries, tally);
     for (;;) {
       try {
-        const result = await this.#pass(command, size, retries);
+        const result = await this.#pass(command, size, retries, tally);
         tally.passed++;
         return result;
       } catch (error) {
@@ -183,15 +185,15 @@ export class Commands {
     if (kind === 'fatal') throw withHint(error(), hint);
   }
 
-  #pass(command: Command, size: Size, retries: BatchRetries): Promise<WriteResult> {
+  #pass(command: Command, size: Size, retries: BatchRetries, tally: Tally): Promise<WriteResult> {
     const { namespace } = command.scope;
     return this.#deps.gate.pass({ namespace, ...size }, (waitedMs) => {
       retries.waited(waitedMs);
-      return this.#sendNow(command);
+      return this.#sendNow(command, tally);
     });
   }
 
-  async #sendNow({ kind, scope, statements }: Command): Promise<WriteResult> {
+  async #sendNow({ kind, scope, statements }: Command, tally: Tally): Promise<WriteResult> {
     const { target, ownership, gate, stats, metrics, signal } = this.#deps;
     throwIfAborted(signal);
     // The last look before sending.
@@ -204,7 +206,11 @@ export class Commands {
       if (result.failures.some((failure) => this.judge(failure).pushesBack)) gate.pushedBack(scope.namespace);
       return result;
     } catch (error) {
-      if (this.#ruleFor(error, 'command')?.pushesBack) gate.pushedBack(scope.namespace);
+      const verdict = this.#ruleFor(error, 'command');
+      const isCut = verdict?.class === 'split' && statements.length > 1;
+      // Halves that are still too large are no sign of too many writes.
+      if (verdict?.pushesBack && !(isCut && tally.wasCut)) gate.pushedBack(scope.namespace);
+      if (isCut) tally.wasCut = true;
       throw error;
     }
   }

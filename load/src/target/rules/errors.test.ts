@@ -78,6 +78,15 @@ describe("MongoDB's errors", () => {
     expect(classOf('TransactionTooOld', { labels: ['TransientTransactionError'] })).toBe('fenced');
   });
 
+  it('still say to send less, or smaller batches, where a label calls for a retry', () => {
+    const labelled = (name: ServerCodeName, ...labels: string[]) =>
+      verdictOn([], facts(name, { labels, of: 'command' }));
+    const conflict = labelled('WriteConflict', 'RetryableError');
+    expect(conflict).toMatchObject({ class: 'transient', pushesBack: true });
+    const closing = labelled('ShutdownInProgress', 'SystemOverloadedError');
+    expect(closing).toMatchObject({ class: 'transient', pushesBack: true });
+  });
+
   it('are poison where nobody has listed them', () => {
     expect(verdictOn([], { of: 'command', code: 999_999, labels: [], message: '' })).toBe(UNLISTED);
   });

@@ -28,13 +28,21 @@ export const UNLISTED: Verdict = { class: 'poison', reason: 'nobody has listed i
  */
 export function verdictOn(own: readonly ErrorRule[], facts: ErrorFacts): Verdict {
   const listed = BASE_ERRORS.find((rule) => matches(rule, facts));
+  const labelled = LABEL_ERRORS.find(({ label }) => facts.labels.includes(label));
   return (
     own.find((rule) => matches(rule, facts)) ??
     (listed?.class === 'fenced' ? listed : undefined) ??
-    LABEL_ERRORS.find(({ label }) => facts.labels.includes(label)) ??
+    (listed && labelled ? bothSay(listed, labelled) : undefined) ??
+    labelled ??
     listed ??
     UNLISTED
   );
+}
+
+/** A code that is no refusal says more than a label: to send less, or smaller batches. */
+function bothSay(listed: Verdict, labelled: Verdict): Verdict | undefined {
+  if (listed.class !== 'transient' && listed.class !== 'split') return undefined;
+  return labelled.pushesBack ? { ...listed, pushesBack: true } : listed;
 }
 
 function matches({ code, of, text }: ErrorRule, facts: ErrorFacts): boolean {

@@ -80,7 +80,7 @@ export const FIRESTORE_COMMANDS: readonly CommandRule[] = [
   {
     // 2.1: w is 1 or majority.
     name: 'write-concern',
-    commands: null,
+    commands: ['insert', 'update', 'delete', 'findAndModify', 'createIndexes', 'drop', 'create'],
     refuses: (request) => {
       const concern = request.field('writeConcern');
       const w = concern && findElement(concern.bytes, 'w');

@@ -1,11 +1,13 @@
-import { openTarget } from '@waybill/load/target/open/open-target';
+import * as ways from '@waybill/load/target/open/open-target';
+import type { TargetKind } from '@waybill/load/target/profiles/profile';
 import type { Target } from '@waybill/load/target/target';
-import { connect } from '@waybill/shared/mongo/driver/connect';
+import { silentLogger } from '@waybill/shared/base/logger';
 
 /** A target with a connection of its own: `await using target = await connectTarget(uri)`. */
-export async function connectTarget(uri: string): Promise<Target & AsyncDisposable> {
-  const connection = await connect(uri, { role: 'target' });
-  return Object.assign(openTarget(connection), {
-    [Symbol.asyncDispose]: () => connection.close(),
-  });
+export async function connectTarget(
+  uri: string,
+  kind: TargetKind | null = null,
+): Promise<Target & AsyncDisposable> {
+  const { target, connection } = await ways.connectTarget(uri, { kind, logger: silentLogger });
+  return Object.assign(target, { [Symbol.asyncDispose]: () => connection.close() });
 }
