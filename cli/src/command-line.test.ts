@@ -208,7 +208,8 @@ describe('waybill, run', () => {
     const { stdout, stderr } = await waybill(...argv);
     expect(stderr).toBe('');
     expect(stdout).toContain('Moves a live MongoDB deployment');
-    for (const { name, describe } of COMMANDS) expect(stdout).toMatch(new RegExp(` ${name} +${describe}\n`));
+    for (const { name, describe } of COMMANDS)
+      expect(stdout).toMatch(new RegExp(` ${name}( \\[\\w+\\])? +${describe}\n`));
     expect(stdout).toMatch(/-h, --help .*\n/);
     expect(stdout).toMatch(/--version .*\n/);
     expect(stdout).toContain('a key of a --config file:\ndocs/options.md\n');

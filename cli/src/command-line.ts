@@ -16,6 +16,7 @@ import { parseBoolean, ValueError } from './options/spec/value.ts';
 
 export interface Invocation {
   readonly command: Command;
+  readonly argument: string | undefined;
   /** By option name. */
   readonly flags: Readonly<Record<string, unknown>>;
 }
@@ -34,7 +35,13 @@ export function readCommandLine(
 ): Invocation | null {
   let invocation: Invocation | null = null;
   const run = (command: Command, { _, $0, '--': __, ...flags }: Record<string, unknown>): void => {
-    invocation = { command, flags };
+    const { argument } = command;
+    if (!argument) {
+      invocation = { command, argument: undefined, flags };
+      return;
+    }
+    const { [argument.name]: typed = argument.default, ...others } = flags;
+    invocation = { command, argument: knownArgument(String(typed), command), flags: others };
   };
   const isCompleting = argv[0] === COMPLETE;
   const words = isCompleting ? [...argv] : inOneForm(argv);
@@ -50,7 +57,7 @@ export function readCommandLine(
     .demandCommand(1);
   for (const command of commands) {
     door.command(
-      command.name,
+      command.argument ? `${command.name} [${command.argument.name}]` : command.name,
       command.describe,
       (page) => describeCommand(page, command, unfolded).demandCommand(0, 0),
       (typed) => run(command, typed),
@@ -91,6 +98,18 @@ function inOneForm(argv: readonly string[]): string[] {
       throw invalidValue(name, spec, `--${name}`, `${JSON.stringify(value)} is not ${error.expected}`);
     }
   });
+}
+
+function knownArgument(word: string, { name, argument }: Command): string {
+  const choices = argument?.choices ?? [];
+  if (choices.includes(word)) return word;
+  throw new WaybillError(
+    'CONFIG_INVALID',
+    `waybill ${name} has no ${argument?.name} ${JSON.stringify(word)}`,
+    {
+      hint: `Use one of: ${choices.join(', ')}.`,
+    },
+  );
 }
 
 interface Words {

@@ -68,6 +68,7 @@ const FORMS = {
   duration: 'duration',
   rate: 'rate',
   integer: 'number',
+  limit: 'number',
   list: 'list',
   string: 'text',
 } as const;

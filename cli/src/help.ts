@@ -23,6 +23,7 @@ const MAX_COLUMNS = 110;
 const FORMS: Readonly<Record<OptionType, string>> = {
   string: 'text',
   integer: 'number',
+  limit: 'number',
   size: 'size',
   duration: 'duration',
   rate: 'rate',
@@ -55,7 +56,12 @@ export function describeFrontDoor(door: Argv, version: string, columns: number |
 
 /** The options of a bucket that is not a folder are many, and few need them. */
 export function describeCommand(page: Argv, command: Command, unfolded: boolean): Argv {
-  page.usage(`$0 ${command.name} [options]\n\n${command.describe}`);
+  const { argument } = command;
+  page.usage(`$0 ${command.name}${argument ? ` [${argument.name}]` : ''} [options]\n\n${command.describe}`);
+  if (argument) {
+    const { name, choices, describe } = argument;
+    page.positional(name, { type: 'string', describe: `${describe} [${choices.join(' | ')}]` });
+  }
   for (const [name, spec] of OPTION_SPECS) {
     if (!spec.commands.includes(command.name)) continue;
     page.option(name, yargsOption(spec, command, unfolded)).group(name, `${spec.group}:`);

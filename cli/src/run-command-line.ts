@@ -21,6 +21,7 @@ const LOOKS: ReadonlySet<CommandName> = new Set([
   'list',
   'status',
   'control',
+  'dead-letters',
   'fsck',
   'gc',
   'demo',
@@ -50,7 +51,7 @@ export async function runCommandLine(
 }
 
 async function execute(
-  { command, flags }: Invocation,
+  { command, argument, flags }: Invocation,
   version: string,
   { signalsComeTwice = false }: MainOptions,
 ): Promise<number> {
@@ -71,7 +72,13 @@ async function execute(
   if (LOOKS.has(command.name)) logger.debug('waybill starts', begins);
   else logger.info('waybill starts', begins);
   try {
-    return await command.run({ options, logger, signal: stop.signal, output: standardOutput(terminal) });
+    return await command.run({
+      argument,
+      options,
+      logger,
+      signal: stop.signal,
+      output: standardOutput(terminal),
+    });
   } catch (error) {
     if (!(command.stopsCleanly && stop.signal.aborted && hasCode(error, 'INTERRUPTED'))) throw error;
     logger.info('stopped', { command: command.name });

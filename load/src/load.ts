@@ -9,6 +9,7 @@ import { DEFAULT_RETRY, type RetryOptions, retry } from '@waybill/shared/base/re
 import { noteBucketFailure } from '@waybill/shared/base/stats';
 import { StopGrace } from '@waybill/shared/base/stop-grace';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
+import { readStream } from '@waybill/shared/manifest/identity';
 import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { streamPatterns } from '@waybill/shared/manifest/stream-patterns';
@@ -19,7 +20,7 @@ import { whatTookOver } from './progress/successor.ts';
 import { troubleFields } from './progress/trouble.ts';
 import { paceFields } from './rate/told-pace.ts';
 import type { LoadDeps, LoadResult } from './run/load-deps.ts';
-import { runTaken } from './run/load-run.ts';
+import { runTaken, serveTaken } from './run/load-run.ts';
 import type { EndedRun, LoadRunDeps } from './run/run-context.ts';
 import { assertStartable } from './run/start.ts';
 import { takeLog } from './run/take-log.ts';
@@ -67,6 +68,19 @@ export async function runLoad(settings: LoadSettings, deps: LoadDeps): Promise<L
 }
 
 /**
+ * Takes the load over, does what operators ask about its dead letters, and gives it up. False where
+ * another process took it over meanwhile.
+ * @throws like {@link runLoad}
+ */
+export async function serveLetters(settings: LoadSettings, deps: LoadDeps): Promise<boolean> {
+  const onReadAgain = retryNotice(deps);
+  const bucket = new RetryingBucket(deps.bucket, onReadAgain);
+  const identity = await readStream(bucket, streamPrefix(settings.stream), deps);
+  const ended = await runOwned(settings, { ...deps, bucket, onReadAgain }, identity, serveTaken);
+  return ended.fenced === undefined;
+}
+
+/**
  * Takes the load over and runs it, until it ends or somebody else has it. `store` holds its
  * progress.
  */
@@ -74,6 +88,7 @@ async function runOwned(
   settings: LoadSettings,
   deps: LoadRunDeps,
   identity: StreamIdentity,
+  run: typeof runTaken = runTaken,
 ): Promise<EndedRun & { readonly store: ProgressStore }> {
   const { logger, onReadAgain: onRetry, signal, stats } = deps;
   const stream = await readManifest(deps.bucket, streamPrefix(settings.stream), { onRetry, signal });
@@ -101,7 +116,7 @@ async function runOwned(
     const filter = settleFilter(settings, recordedFilter(log.state), identity, settings.load, patterns);
     const mapping = settleMapping(settings.map, log.state, settings);
     const taken = { identity, filter, mapping, target, log, ownership };
-    const ended = await runTaken(settings, { ...deps, signal: stop.signal }, taken);
+    const ended = await run(settings, { ...deps, signal: stop.signal }, taken);
     return { ...ended, store: deps.target.progress(progressDatabase) };
   } finally {
     stats.phase = 'done';

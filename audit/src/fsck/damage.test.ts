@@ -19,6 +19,8 @@ import { newFsckStats } from './stats.ts';
 interface Keys {
   readonly snapshot: readonly string[];
   readonly changes: readonly string[];
+  /** The load's file of dead letters. */
+  readonly letters: string;
 }
 
 type Found = readonly [kind: FindingKind, key: string];
@@ -101,6 +103,30 @@ const FILES: readonly Damage[] = [
       ['segment-altered', b],
     ],
     cheap: false,
+  },
+  {
+    what: 'a file of dead letters with one bit flipped',
+    spoil: (stream, { letters }) => rewrite(stream, letters, flip),
+    found: ({ letters }) => [['dead-letters-altered', letters]],
+    cheap: false,
+  },
+  {
+    what: 'a file of dead letters cut short',
+    spoil: (stream, { letters }) => rewrite(stream, letters, (bytes) => bytes.subarray(0, -3)),
+    found: ({ letters }) => [['dead-letters-altered', letters]],
+    cheap: true,
+  },
+  {
+    what: 'a file of dead letters that is gone, and one that nobody named',
+    spoil: async (stream, { letters }) => {
+      await stream.uploadLetters(1);
+      await rewrite(stream, letters, () => null);
+    },
+    found: ({ letters }) => [
+      ['dead-letters-missing', letters],
+      ['orphan', 'new'],
+    ],
+    cheap: true,
   },
   {
     what: 'a commit that is gone',
@@ -353,9 +379,11 @@ describe.each([
     const keys = {
       snapshot: (await stream.segments('snapshot')).map(({ key }) => segmentKey(STREAM, key)),
       changes: (await stream.segments('changes')).map(({ key }) => segmentKey(STREAM, key)),
+      letters: await stream.letters(),
     };
     await spoil(stream, keys);
-    const isOld = (key: string) => !key.includes('/segments/changes/') || keys.changes.includes(key);
+    const old = [...keys.changes, keys.letters];
+    const isOld = (key: string) => !/\/(segments\/changes|dead-letters)\//.test(key) || old.includes(key);
     const told = async (deep: boolean): Promise<Found[]> => {
       const { findings } = await check(stream, deep);
       return sorted(findings.map(({ kind, key }) => [kind, isOld(key) ? key : 'new']));
@@ -368,7 +396,7 @@ describe.each([
 });
 
 it('every kind of finding is tested here', () => {
-  const keys = { snapshot: ['', '', '', ''], changes: ['', '', '', ''] };
+  const keys = { snapshot: ['', '', '', ''], changes: ['', '', '', ''], letters: '' };
   const tested = [...FILES, ...STATEMENTS].flatMap(({ found }) => found(keys).map(([kind]) => kind));
   expect([...new Set(tested)].sort()).toEqual(Object.keys(FINDING_KINDS).sort());
 });

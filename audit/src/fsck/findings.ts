@@ -17,6 +17,8 @@ const RESTORE_COMMIT =
   'Restore the file from a copy of the bucket, byte for byte. Without one, start a new stream.';
 const RESTORE_SEGMENT =
   'Restore the file from a copy of the bucket, byte for byte. Without one, take the data again into a new stream.';
+const RESTORE_LETTERS =
+  'Restore the file from a copy of the bucket, byte for byte. Without one, the load cannot go on: start another one, into a target that has none of its collections.';
 const NEW_STREAM =
   'The manifest contradicts itself, which no copy mends. Start a new stream, and please report it.';
 const CONTENT =
@@ -55,6 +57,8 @@ export const FINDING_KINDS = table({
   'segment-content': { severity: 'damage', advice: CONTENT },
   'lane-run': { severity: 'damage', advice: NEW_STREAM },
   'lane-wrong': { severity: 'damage', advice: CONTENT },
+  'dead-letters-missing': { severity: 'damage', advice: RESTORE_LETTERS },
+  'dead-letters-altered': { severity: 'damage', advice: RESTORE_LETTERS },
   orphan: {
     severity: 'note',
     advice:

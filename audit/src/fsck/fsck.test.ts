@@ -24,7 +24,7 @@ describe('a whole stream', () => {
       orphans: { count: 0 },
       logs: [
         { log: STREAM, commits: 10, epoch: 1 },
-        { log: `${STREAM}/loads/staging`, commits: 2, epoch: 1 },
+        { log: `${STREAM}/loads/staging`, commits: 3, epoch: 1 },
       ],
     });
     expect(await check(stream, false)).toMatchObject({ whole: true, decodedRecords: 0, findings: [] });

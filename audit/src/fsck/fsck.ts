@@ -12,7 +12,7 @@
  */
 
 import { hasCode } from '@waybill/shared/base/errors';
-import type { Bucket } from '@waybill/shared/bucket/bucket';
+import type { Bucket, ObjectInfo } from '@waybill/shared/bucket/bucket';
 import type { ChainedCommit } from '@waybill/shared/manifest/codec';
 import { commitKey, loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readCommit } from '@waybill/shared/manifest/log';
@@ -20,6 +20,7 @@ import { loadNames } from '@waybill/shared/manifest/names';
 import type { LogOptions } from '@waybill/shared/manifest/options';
 import type { StreamState } from '@waybill/shared/manifest/state';
 import { checkIdentity } from './check-identity.ts';
+import { LetterChecks } from './check-letters.ts';
 import { SegmentChecks, type SegmentTotals } from './check-segments.ts';
 import { type Finding, type FindingKind, Findings } from './findings.ts';
 import type { FsckStats } from './stats.ts';
@@ -74,7 +75,7 @@ export async function runFsck({ stream, deep }: FsckSettings, deps: FsckDeps): P
   const { bucket, stats } = deps;
   const prefix = streamPrefix(stream);
   const findings = new Findings();
-  const loads = await checkLoads(stream, { ...deps, findings });
+  const loads = await checkLoads(stream, { ...deps, findings, deep });
   const survey = await surveyLog(bucket, prefix, deps);
   stats.commitsTotal += survey.head;
   const identity = await checkIdentity(prefix, { ...deps, findings });
@@ -85,7 +86,7 @@ export async function runFsck({ stream, deep }: FsckSettings, deps: FsckDeps): P
     const detail = `a load has reached sequence ${loads.sequence}, and the stream ends at ${state.lastSequence}`;
     findings.add('log-cut-short', commitKey(prefix, survey.head + 1), detail);
   }
-  const orphans = await findOrphans(prefix, survey.head, segments, findings, deps);
+  const orphans = await findOrphans(prefix, survey.head, segments, loads.orphans, { ...deps, findings });
   return {
     bucket: bucket.url,
     stream,
@@ -107,18 +108,34 @@ type Checking = FsckDeps & Pick<WalkOptions, 'findings'>;
 
 async function checkLoads(
   stream: string,
-  deps: Checking,
-): Promise<{ readonly logs: LogReport[]; readonly sequence: number }> {
+  deps: Checking & Pick<FsckSettings, 'deep'>,
+): Promise<{
+  readonly logs: LogReport[];
+  readonly sequence: number;
+  readonly orphans: readonly ObjectInfo[];
+}> {
   const logs: LogReport[] = [];
+  const orphans: ObjectInfo[] = [];
   let sequence = 0;
   for await (const load of loadNames(deps.bucket, stream, deps.signal)) {
-    const survey = await surveyLog(deps.bucket, loadPrefix(stream, load), deps);
+    const prefix = loadPrefix(stream, load);
+    const survey = await surveyLog(deps.bucket, prefix, deps);
     deps.stats.commitsTotal += survey.head;
-    const state = await walkLog(survey, { ...deps, onCommit: () => void deps.stats.commits++ });
+    const letters = new LetterChecks({ ...deps, prefix });
+    const state = await walkLog(survey, {
+      ...deps,
+      onCommit: async ({ commit }) => {
+        await letters.take(commit);
+        deps.stats.commits++;
+      },
+    });
+    const listed = await letters.list();
+    for await (const { commit } of readCommitsAfter(survey.head, prefix, deps)) letters.notOrphans(commit);
+    orphans.push(...listed.filter(({ key }) => !letters.isNamed(key)));
     logs.push(logReport(survey, state));
     for (const milestone of state.milestones) sequence = Math.max(sequence, milestone.sequence ?? 0);
   }
-  return { logs, sequence };
+  return { logs, sequence, orphans };
 }
 
 const logReport = ({ prefix, head }: LogSurvey, { epoch }: StreamState): LogReport => ({
@@ -145,18 +162,20 @@ async function findOrphans(
   prefix: string,
   head: number,
   segments: SegmentChecks,
-  findings: Findings,
-  deps: FsckDeps,
+  others: readonly ObjectInfo[],
+  deps: Checking,
 ): Promise<FsckReport['orphans']> {
   for await (const { commit } of readCommitsAfter(head, prefix, deps)) segments.notOrphans(commit);
   let count = 0;
   let bytes = 0;
-  for await (const info of segments.orphans()) {
+  const tell = (info: ObjectInfo): void => {
     count++;
     bytes += info.bytes;
     const since = new Date(info.modifiedAt).toISOString();
-    findings.add('orphan', info.key, `no commit names it; ${info.bytes} bytes, there since ${since}`);
-  }
+    deps.findings.add('orphan', info.key, `no commit names it; ${info.bytes} bytes, there since ${since}`);
+  };
+  for await (const info of segments.orphans()) tell(info);
+  others.forEach(tell);
   return { count, bytes };
 }
 

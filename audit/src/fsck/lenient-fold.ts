@@ -52,7 +52,8 @@ export class LenientFold {
   #lose(seq: number): void {
     this.#isUnbroken = false;
     this.#state = { ...this.#state, seq };
-    for (const rule of ['chain', 'owner', 'sequences', 'chunks'] as const) this.#unknown.add(rule);
+    for (const rule of ['chain', 'owner', 'sequences', 'chunks', 'deadLetters'] as const)
+      this.#unknown.add(rule);
   }
 }
 

@@ -4,12 +4,12 @@ import { PROBE_PREFIX } from '@waybill/shared/bucket/key';
 import { isProbeKey } from '@waybill/shared/bucket/open/probe';
 import { patientList } from '@waybill/shared/bucket/patient-list';
 import { CHECKPOINTS_TRIED } from '@waybill/shared/manifest/checkpoint';
-import { checkpointKey, epochInKey, segmentsPrefix } from '@waybill/shared/manifest/keys';
+import { checkpointKey, deadLettersPrefix, epochInKey, segmentsPrefix } from '@waybill/shared/manifest/keys';
 import { type LogOptions, retried } from '@waybill/shared/manifest/options';
 import type { LogSurvey } from '../fsck/survey.ts';
 import type { NamedSegments } from './named-segments.ts';
 
-export type GarbageKind = 'segment' | 'checkpoint' | 'probe';
+export type GarbageKind = 'segment' | 'dead-letters' | 'checkpoint' | 'probe';
 
 export interface Garbage extends ObjectInfo {
   readonly kind: GarbageKind;
@@ -37,28 +37,36 @@ export interface Kept {
   foreign: number;
 }
 
+/** Where files are that a log names by their keys. */
+export interface NamedFiles {
+  readonly kind: 'segment' | 'dead-letters';
+  /** Of the log. */
+  readonly prefix: string;
+}
+
 /**
- * Segments that no commit names. Of a fenced writer's nothing can ever be named, so the age asked
- * for is all that counts; of others' at least {@link LEAST_AGE_MS}.
+ * Files that no commit of their log names. Of a fenced writer's nothing can ever be named, so the
+ * age asked for is all that counts; of others' at least {@link LEAST_AGE_MS}.
  */
-export async function* unnamedSegments(
+export async function* unnamedFiles(
   bucket: Bucket,
-  prefix: string,
+  { kind, prefix }: NamedFiles,
   named: NamedSegments,
   { now, minAge }: AgeRule,
   kept: Kept,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Garbage> {
-  for await (const info of patientList(bucket, segmentsPrefix(prefix), { signal })) {
+  const folder = kind === 'segment' ? segmentsPrefix(prefix) : deadLettersPrefix(prefix);
+  for await (const info of patientList(bucket, folder, { signal })) {
     if (named.has(info.key)) continue;
     const epoch = epochInKey(info.key);
     if (epoch === undefined) {
       kept.foreign++;
       continue;
     }
-    const isFenced = epoch < named.fencedBelow;
+    const isFenced = epoch < named.fencedBelow(prefix);
     const age = isFenced ? minAge : Math.max(minAge, LEAST_AGE_MS);
-    if (now - info.modifiedAt >= age) yield { ...info, kind: 'segment' };
+    if (now - info.modifiedAt >= age) yield { ...info, kind };
     else {
       kept.young++;
       kept.youngBytes += info.bytes;

@@ -23,7 +23,7 @@ import {
   type Kept,
   oldProbes,
   staleCheckpoints,
-  unnamedSegments,
+  unnamedFiles,
 } from './garbage.ts';
 import { NamedSegments } from './named-segments.ts';
 import type { GcSettings } from './settings.ts';
@@ -108,7 +108,11 @@ async function* candidates(
   deps: GcDeps,
 ): AsyncGenerator<Garbage> {
   const { bucket, signal } = deps;
-  yield* unnamedSegments(bucket, streamPrefix(stream), named, rule, kept, signal);
+  const own = streamPrefix(stream);
+  yield* unnamedFiles(bucket, { kind: 'segment', prefix: own }, named, rule, kept, signal);
+  for (const { prefix } of surveys.filter((survey) => survey.prefix !== own)) {
+    yield* unnamedFiles(bucket, { kind: 'dead-letters', prefix }, named, rule, kept, signal);
+  }
   for (const survey of surveys) yield* staleCheckpoints(bucket, survey, deps);
   yield* oldProbes(bucket, rule, signal);
 }

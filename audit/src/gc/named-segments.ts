@@ -9,7 +9,13 @@ import { isUnfenced } from '@waybill/shared/manifest/append';
 import { type ChainedCommit, corrupt } from '@waybill/shared/manifest/codec';
 import { foldCommit } from '@waybill/shared/manifest/fold';
 import { readStream } from '@waybill/shared/manifest/identity';
-import { commitKey, loadPrefix, segmentKey, streamPrefix } from '@waybill/shared/manifest/keys';
+import {
+  commitKey,
+  deadLettersKey,
+  loadPrefix,
+  segmentKey,
+  streamPrefix,
+} from '@waybill/shared/manifest/keys';
 import { readCommits } from '@waybill/shared/manifest/log';
 import { loadNames } from '@waybill/shared/manifest/names';
 import type { LogOptions } from '@waybill/shared/manifest/options';
@@ -17,17 +23,21 @@ import { EMPTY_STATE, type StreamState } from '@waybill/shared/manifest/state';
 import { SegmentTable } from '../fsck/segment-table.ts';
 import { type LogSurvey, surveyLog } from '../fsck/survey.ts';
 
+/** One log as far as it has been read. */
+interface Followed {
+  state: StreamState;
+  fenced: boolean;
+}
+
 export class NamedSegments {
   readonly #bucket: Bucket;
-  readonly #prefix: string;
   readonly #options: LogOptions;
   readonly #table = new SegmentTable();
-  #state: StreamState = EMPTY_STATE;
-  #fenced = true;
+  /** By prefix. */
+  readonly #logs = new Map<string, Followed>();
 
-  private constructor(bucket: Bucket, prefix: string, options: LogOptions) {
+  private constructor(bucket: Bucket, options: LogOptions) {
     this.#bucket = bucket;
-    this.#prefix = prefix;
     this.#options = options;
   }
 
@@ -43,28 +53,28 @@ export class NamedSegments {
     const prefix = streamPrefix(stream);
     try {
       await readStream(bucket, prefix, options);
-      const named = new NamedSegments(bucket, prefix, options);
+      const named = new NamedSegments(bucket, options);
       const loads: LogSurvey[] = [];
       let reached = 0;
       for await (const load of loadNames(bucket, stream, options.signal)) {
         const survey = await surveyLog(bucket, loadPrefix(stream, load), options);
-        const state = await foldWhole(bucket, survey, options);
+        const state = await named.#follow(survey);
         loads.push(survey);
         for (const { sequence } of state.milestones) reached = Math.max(reached, sequence ?? 0);
       }
       const survey = await surveyLog(bucket, prefix, options);
-      named.#state = await foldWhole(bucket, survey, options, (next) => named.#take(next));
-      if (reached > named.#state.lastSequence)
-        throw cutShort(survey, `a load has reached sequence ${reached}`);
+      const { lastSequence } = await named.#follow(survey);
+      if (reached > lastSequence) throw cutShort(survey, `a load has reached sequence ${reached}`);
       return { named, surveys: [survey, ...loads] };
     } catch (error) {
       throw nothingDeleted(error);
     }
   }
 
-  /** Writers of an epoch before this one can commit nothing any more. 0 where no fence holds. */
-  get fencedBelow(): number {
-    return this.#fenced ? this.#state.epoch : 0;
+  /** Writers of that log of an epoch before this one are fenced. 0 where no fence holds. */
+  fencedBelow(prefix: string): number {
+    const log = this.#logs.get(prefix);
+    return log?.fenced ? log.state.epoch : 0;
   }
 
   has(key: string): boolean {
@@ -74,19 +84,31 @@ export class NamedSegments {
   /** Takes in what has been committed since. */
   async advance(): Promise<void> {
     try {
-      const options = { ...this.#options, after: this.#state };
-      for await (const next of readCommits(this.#bucket, this.#prefix, options)) {
-        this.#state = foldCommit(this.#state, next);
-        this.#take(next);
+      for (const [prefix, log] of this.#logs) {
+        const options = { ...this.#options, after: log.state };
+        for await (const next of readCommits(this.#bucket, prefix, options)) {
+          log.state = foldCommit(log.state, next);
+          this.#take(prefix, log, next);
+        }
       }
     } catch (error) {
       throw nothingDeleted(error);
     }
   }
 
-  #take({ commit }: ChainedCommit): void {
-    if (isUnfenced(commit.writer)) this.#fenced = false;
-    for (const { key, bytes } of commit.segments ?? []) this.#table.add(segmentKey(this.#prefix, key), bytes);
+  async #follow(survey: LogSurvey): Promise<StreamState> {
+    const { prefix } = survey;
+    const log: Followed = { state: EMPTY_STATE, fenced: true };
+    this.#logs.set(prefix, log);
+    log.state = await foldWhole(this.#bucket, survey, this.#options, (next) => this.#take(prefix, log, next));
+    return log.state;
+  }
+
+  #take(prefix: string, log: Followed, { commit }: ChainedCommit): void {
+    if (isUnfenced(commit.writer)) log.fenced = false;
+    for (const { key, bytes } of commit.segments ?? []) this.#table.add(segmentKey(prefix, key), bytes);
+    const letters = commit.deadLetters;
+    if (letters) this.#table.add(deadLettersKey(prefix, letters.key), letters.bytes);
   }
 }
 
@@ -95,7 +117,7 @@ async function foldWhole(
   bucket: Bucket,
   survey: LogSurvey,
   options: LogOptions,
-  onCommit?: (next: ChainedCommit) => void,
+  onCommit: (next: ChainedCommit) => void,
 ): Promise<StreamState> {
   const { prefix, head, gaps, checkpoints } = survey;
   const [gap] = gaps;
@@ -105,7 +127,7 @@ async function foldWhole(
   let state = EMPTY_STATE;
   for await (const next of readCommits(bucket, prefix, options)) {
     state = foldCommit(state, next);
-    onCommit?.(next);
+    onCommit(next);
   }
   if (state.seq < head) throw missing(prefix, state.seq + 1, 'it was listed, and is not there');
   return state;

@@ -7,6 +7,8 @@ import type { Paint } from '../output/style.ts';
 import type { Terminal } from '../output/terminal.ts';
 
 export interface CommandContext {
+  /** Of a command that has one. */
+  readonly argument?: string | undefined;
   readonly options: Options;
   readonly logger: Logger;
   /** Aborts with INTERRUPTED on the first SIGINT or SIGTERM. */
@@ -26,9 +28,19 @@ export interface Output {
   readonly terminal: Terminal;
 }
 
+/** A word behind the command's name. */
+export interface Argument {
+  readonly name: string;
+  readonly choices: readonly string[];
+  /** Where it is left out. */
+  readonly default: string;
+  readonly describe: string;
+}
+
 export interface Command {
   readonly name: CommandName;
   readonly describe: string;
+  readonly argument?: Argument;
   /** Each is a command line and what it does. */
   readonly examples: readonly (readonly [string, string])[];
   /** A stop by SIGINT or SIGTERM is success: the exit code is 0, not 130. */

@@ -57,7 +57,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'assess',
-    describe: 'Count what a kind of target would refuse or alter, before anything is written.',
+    describe: 'Count what a target would refuse or alter, before anything is written.',
     examples: [
       [
         '$0 assess --bucket /data/waybill --target-kind firestore',
@@ -116,7 +116,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'cutover',
-    describe: 'End the migration: wait until everything is applied, finish indexes, verify, record it.',
+    describe: 'End the migration: drain the stream, finish indexes, verify, record it.',
     examples: [
       [
         '$0 cutover --source env:SOURCE --bucket /data/waybill --target env:TARGET --yes',
@@ -125,6 +125,31 @@ export const COMMANDS: readonly Command[] = [
     ],
     stopsCleanly: false,
     run: async (context) => (await import('./cutover.ts')).runCutoverCommand(context),
+  },
+  {
+    name: 'dead-letters',
+    describe: 'List, show, retry or discard the records that a target refused.',
+    argument: {
+      name: 'action',
+      choices: ['list', 'show', 'retry', 'discard'],
+      default: 'list',
+      describe:
+        'list (the default): count them by collection and reason. show: print one with its documents. retry: write them to the target. discard: give them up.',
+    },
+    examples: [
+      ['$0 dead-letters list --bucket /data/waybill', 'how many there are, and why'],
+      ['$0 dead-letters show --bucket /data/waybill --letter 17', 'one record with its documents'],
+      [
+        '$0 dead-letters retry --bucket /data/waybill --target env:TARGET --ns shop.orders',
+        'when the target would take them now',
+      ],
+      [
+        '$0 dead-letters discard --bucket /data/waybill --target env:TARGET --letter 17 --reason "test data"',
+        'give one up',
+      ],
+    ],
+    stopsCleanly: false,
+    run: async (context) => (await import('./dead-letters.ts')).runDeadLettersCommand(context),
   },
   {
     name: 'fsck',

@@ -23,7 +23,7 @@ export async function runCutoverCommand(context: CommandContext): Promise<number
   const target = await services.target();
   await confirmWritesStopped(context, source.url);
   const stats = newVerifyStats();
-  const { stream, load, wait, allowEmpty } = options;
+  const { stream, load, wait, allowEmpty, acceptDeadLetters } = options;
   const settings = {
     stream,
     load,
@@ -32,6 +32,7 @@ export async function runCutoverCommand(context: CommandContext): Promise<number
     verify: {},
     acceptance,
     allowEmpty,
+    acceptDeadLetters,
   };
   let progress = showComparing(stats, logger, output.terminal);
   const onUnaccepted = async (found: readonly StructureDifference[]): Promise<boolean> => {
@@ -111,11 +112,13 @@ function tell(
   for (const { namespace, index, outcome, note } of result.restored) {
     output.print(printable(`index ${namespace} ${index}: ${outcome}${note ? `, ${note}` : ''}`));
   }
+  const letters = verification?.collections.reduce((sum, each) => sum + each.letters, 0) ?? 0;
+  const but = letters > 0 ? `, but for ${letters} documents whose dead letters were accepted` : '';
   const done = result.alreadyDone ? 'The cutover had been done before' : 'Cut over';
   output.print(
     output.paint(
       'green',
-      `${done}: writes stopped at ${result.writesStopped}, and everything up to then is on the target.`,
+      `${done}: writes stopped at ${result.writesStopped}, and everything up to then is on the target${but}.`,
     ),
   );
 }

@@ -82,6 +82,7 @@ describe('settings', () => {
       indexes: 'last',
       ddl: 'halt',
       'allow-drop': true,
+      'max-dead-letters': '12',
       'progress-database': 'p',
       workers: '9',
       'max-write-rate': '700',
@@ -105,7 +106,7 @@ describe('settings', () => {
     expect(namesOf(loadSettings(given, { until: null }), LOAD_DEFAULTS)).toEqual(
       shared(LOAD_DEFAULTS, 'include', 'exclude', 'until', 'waitForStream'),
     );
-    expect(shared(CAPTURE_DEFAULTS).length + shared(LOAD_DEFAULTS).length).toBe(38);
+    expect(shared(CAPTURE_DEFAULTS).length + shared(LOAD_DEFAULTS).length).toBe(39);
   });
 
   it('refuse a codec that the format has not', () => {

@@ -1,4 +1,5 @@
 import { streamOfSides } from '@waybill/load/cutover/sides';
+import { KnownLetters } from '@waybill/load/letters/known-letters';
 import { mappingOf } from '@waybill/load/mapping/settle-mapping';
 import { boundLoad } from '@waybill/load/progress/log-and-target';
 import { streamIdentityText } from '@waybill/load/progress/stream-identity';
@@ -12,7 +13,7 @@ import { newVerifyStats } from '@waybill/load/verify/settings';
 import { runVerify } from '@waybill/load/verify/verify';
 import { EXIT_CODES } from '@waybill/shared/base/error-codes';
 import { printableData } from '@waybill/shared/base/printable';
-import { streamPrefix } from '@waybill/shared/manifest/keys';
+import { loadPrefix, streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { streamPatterns } from '@waybill/shared/manifest/stream-patterns';
 import { showComparing } from '../output/comparing.ts';
@@ -38,12 +39,13 @@ export async function runVerifyCommand(context: CommandContext): Promise<number>
   const taken = recordedFilter(log) ?? EVERYTHING;
   const state = await readManifest(bucket, streamPrefix(options.stream), { signal });
   const filter = comparedNamespaces(identity, streamPatterns(identity, state), taken);
+  const letters = new KnownLetters({ bucket, loadPrefix: loadPrefix(options.stream, options.load), signal });
   const stats = newVerifyStats();
   const report = await (async () => {
     using _progress = showComparing(stats, logger, output.terminal);
     return await runVerify(
       {},
-      { source, target, filter, mapping: mappingOf(log), load, acceptance, stats, signal },
+      { source, target, filter, mapping: mappingOf(log), load, acceptance, letters, stats, signal },
     );
   })();
   if (options.json) output.printJson(report);

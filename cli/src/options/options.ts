@@ -27,7 +27,7 @@ export const OPTIONS = {
 export type OptionName = keyof typeof OPTIONS;
 type Spec<Name extends OptionName> = (typeof OPTIONS)[Name];
 
-type Parsed<S extends OptionSpec> = S['type'] extends 'integer' | 'size' | 'duration'
+type Parsed<S extends OptionSpec> = S['type'] extends 'integer' | 'limit' | 'size' | 'duration'
   ? number
   : S['type'] extends 'boolean'
     ? boolean

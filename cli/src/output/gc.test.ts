@@ -25,7 +25,7 @@ test('a dry run says what it would delete and how to do it', () => {
     'checkpoint  default/checkpoints/100.json  2.0 MiB  1m 00s',
     '',
     'Would be deleted: 2 files, 3.0 MiB. Give --delete to do it.',
-    'Kept: 1 segments (1.0 KiB) that no commit names and that are too young.',
+    'Kept: 1 files (1.0 KiB) that no commit names and that are too young.',
   ]);
 });
 

@@ -45,7 +45,7 @@ function kept({ kept: { young, youngBytes, foreign } }: GcReport): string[] {
   const lines: string[] = [];
   if (young > 0) {
     lines.push(
-      `Kept: ${formatCount(young)} segments (${formatBytes(youngBytes)}) that no commit names and that are too young.`,
+      `Kept: ${formatCount(young)} files (${formatBytes(youngBytes)}) that no commit names and that are too young.`,
     );
   }
   if (foreign > 0) lines.push(`Left alone: ${formatCount(foreign)} files that Waybill did not make.`);

@@ -50,7 +50,12 @@ function sides(status: Status, paint: Paint): string[] {
   if (!isEverything(load)) lines.push(`         takes ${filterText(load)}`);
   if (load.map.length > 0) lines.push(`         names ${load.map.map((rule) => `--map ${rule}`).join(' ')}`);
   if (!isOver) lines.push(...paceLines(load, paint));
-  return [...lines, ...retryingLines(load, paint), ...blockedLines(load, paint)];
+  return [
+    ...lines,
+    ...retryingLines(load, paint),
+    ...blockedLines(load, paint),
+    ...letterLines(load, isOver, paint),
+  ];
 }
 
 function retryingLines({ retrying }: LoadStatus, paint: Paint): string[] {
@@ -73,6 +78,16 @@ function paceLines({ control, pace }: LoadStatus, paint: Paint): string[] {
   if (pace.atOnce < pace.atOnceMost) facts.push(`${pace.atOnce} of ${pace.atOnceMost} batches at once`);
   if (pace.pushBacks > 0) facts.push(`pushed back ${formatCount(pace.pushBacks)} times`);
   return facts.length > 0 ? [...lines, `         writes ${facts.join(', ')}`] : lines;
+}
+
+function letterLines({ deadLetters: { open, rules } }: LoadStatus, isOver: boolean, paint: Paint): string[] {
+  if (open === 0) return [];
+  const why = Object.entries(rules).map(([rule, count]) => `${formatCount(count)} by ${rule}`);
+  const lines = [`         ${paint('yellow', 'dead letters')} ${formatCount(open)} open: ${why.join(', ')}`];
+  if (!isOver) {
+    lines.push('         waybill dead-letters list shows why; retry them when the target would take them');
+  }
+  return lines;
 }
 
 /** What the target refuses: the cutover will ask for it. */

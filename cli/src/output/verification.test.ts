@@ -13,6 +13,7 @@ const collection = {
   changing: 0,
   canonical: 0,
   settled: 0,
+  letters: 0,
   duplicates: 0,
 };
 

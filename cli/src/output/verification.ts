@@ -5,6 +5,7 @@ import {
   type DocumentDifference,
   isDifference,
   isEmpty,
+  isSameButLetters,
   type StructureDifference,
   type VerifyReport,
 } from '@waybill/load/verify/report';
@@ -78,6 +79,13 @@ function verdict(report: VerifyReport, paint: Paint): string {
     const what = `${formatCount(changing)} documents kept changing while they were compared.`;
     return paint('yellow', `No difference found, but ${what} Verify again when the source is quieter.`);
   }
+  if (isSameButLetters(report)) {
+    const letters = collections.reduce((sum, each) => sum + each.letters, 0);
+    return paint(
+      'yellow',
+      `Source and target differ, and open dead letters explain all of it: ${formatCount(letters)} documents.`,
+    );
+  }
   const total = collections.reduce((sum, each) => sum + different(each), 0);
   const told =
     total > differences.length ? ` The first ${formatCount(differences.length)} differences are told.` : '';
@@ -96,6 +104,7 @@ function collections(report: VerifyReport, paint: Paint): string {
   const changes = rows.some((each) => each.changing > 0);
   const duplicates = rows.some((each) => each.duplicates > 0);
   const canonical = rows.some((each) => each.canonical > 0);
+  const letters = rows.some((each) => each.letters > 0);
   return renderTable(
     [
       { head: 'collection' },
@@ -108,6 +117,7 @@ function collections(report: VerifyReport, paint: Paint): string {
       ...(duplicates ? [{ head: 'duplicate', align: 'right' } as const] : []),
       ...(changes ? [{ head: 'changing', align: 'right' } as const] : []),
       ...(canonical ? [{ head: 'other form', align: 'right' } as const] : []),
+      ...(letters ? [{ head: 'dead letters', align: 'right' } as const] : []),
     ],
     rows.map((each) => [
       namesOf(each),
@@ -120,6 +130,7 @@ function collections(report: VerifyReport, paint: Paint): string {
       ...(duplicates ? [formatCount(each.duplicates)] : []),
       ...(changes ? [formatCount(each.changing)] : []),
       ...(canonical ? [formatCount(each.canonical)] : []),
+      ...(letters ? [formatCount(each.letters)] : []),
     ]),
     paint,
   );
@@ -147,10 +158,12 @@ function structureNotes(difference: StructureDifference): string[] {
 
 /** Paths and what differs, never values. */
 function differenceLine(difference: DocumentDifference): string {
-  const { id, kind, fields } = difference;
+  const { id, kind, fields, letter } = difference;
   const named = fields.slice(0, MOST_FIELDS).map(({ path }) => path || '(whole)');
   const more = fields.length > MOST_FIELDS ? [`and ${fields.length - MOST_FIELDS} more`] : [];
-  return `${namesOf(difference)} ${id}: ${kind}${named.length > 0 ? ` in ${[...named, ...more].join(', ')}` : ''}`;
+  const where = named.length > 0 ? ` in ${[...named, ...more].join(', ')}` : '';
+  const why = letter === undefined ? '' : ` (dead letter ${letter})`;
+  return `${namesOf(difference)} ${id}: ${kind}${where}${why}`;
 }
 
 /** The target's name, and the source's where it is another one. */

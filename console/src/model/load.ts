@@ -11,6 +11,7 @@ import type { Blocked } from '@waybill/load/structure/blocked';
 import { lagSeconds } from '@waybill/shared/base/metrics';
 import { formatClusterTime } from '@waybill/shared/base/position';
 import type { Milestone } from '@waybill/shared/manifest/commit';
+import { allOpen, openByRule } from '@waybill/shared/manifest/dead-letters';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { drainedNow, watermarkOf } from './log-facts.ts';
 import { sum } from './numbers.ts';
@@ -56,6 +57,10 @@ export function loadOf(
     pace,
     blocked,
     retrying,
+    deadLetters: {
+      open: allOpen(log.deadLetters),
+      rules: Object.fromEntries(openByRule(log.deadLetters)),
+    },
   };
 }
 

@@ -106,11 +106,18 @@ export interface LoadStatus {
   readonly blocked: readonly Blocked[] | null;
   /** The batch that the load has tried again for longest; null where there is none. */
   readonly retrying: Retrying | null;
+  /** Open ones. */
+  readonly deadLetters: DeadLettersStatus;
 }
 
 export interface ControlStatus extends ControlState {
   /** False: no load has acted on it yet. */
   readonly obeyed: boolean;
+}
+
+export interface DeadLettersStatus {
+  readonly open: number;
+  readonly rules: Readonly<Record<string, number>>;
 }
 
 export interface CollectionStatus {

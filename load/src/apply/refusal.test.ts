@@ -1,6 +1,6 @@
 import { string } from '@waybill/shared/bson/build';
 import { describe, expect, it } from 'vitest';
-import { type Refusal, refusedError, stopAtRefusal } from './refusal.ts';
+import { type Refusal, refusedError } from './refusal.ts';
 
 const refusal: Refusal = {
   kind: 'update',
@@ -55,16 +55,5 @@ describe('refusedError', () => {
     expect(error.message).toContain('the target would refuse the update');
     expect(error.message).toContain('no (depth)');
     expect(error.context).toMatchObject({ rule: 'depth', serverCode: undefined });
-  });
-});
-
-describe('stopAtRefusal', () => {
-  it('stops the load with the first refused record', async () => {
-    const places = [{ segment: 'segments/x.avro', lane: 0, sequence: 4 }];
-    const refusals = [{ ...refusal, places }, refusal];
-    await expect(stopAtRefusal(refusals)).rejects.toMatchObject({
-      code: 'TARGET_REFUSED_DOCUMENT',
-      context: { sequence: 4 },
-    });
   });
 });

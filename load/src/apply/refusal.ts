@@ -4,11 +4,17 @@
  */
 import { WaybillError } from '@waybill/shared/base/errors';
 import { type RawElement, typeName } from '@waybill/shared/bson/raw';
+import type { SegmentEntry } from '@waybill/shared/manifest/commit';
 import { SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
 import { bothNames } from '../mapping/name-mapping.ts';
 import type { StatementKind } from '../target/target.ts';
 
-export interface SnapshotPlace {
+interface SegmentPlace {
+  /** Whoever wants the whole record reads the segment again by this. */
+  readonly entry?: SegmentEntry;
+}
+
+export interface SnapshotPlace extends SegmentPlace {
   /** Key of the segment, relative to the stream's folder. */
   readonly segment: string;
   readonly chunk: number | undefined;
@@ -16,7 +22,7 @@ export interface SnapshotPlace {
   readonly document: number;
 }
 
-export interface ChangePlace {
+export interface ChangePlace extends SegmentPlace {
   readonly segment: string;
   readonly lane: number;
   readonly sequence: number;
@@ -59,18 +65,13 @@ export interface Refusal {
  */
 export type RefusalPolicy = (refusals: readonly Refusal[]) => Promise<void>;
 
-/** @throws TARGET_REFUSED_DOCUMENT, which names the first refused record */
-export const stopAtRefusal: RefusalPolicy = async ([first]) => {
-  if (first) throw refusedError(first);
-};
-
 export function refusedError(refusal: Refusal): WaybillError {
   const { kind, namespace, source, places, by, rule, code, reason, indexName } = refusal;
   const idType = typeName(refusal.id.type);
-  const place = places.at(-1);
+  const { entry: _, ...place } = places.at(-1) ?? {};
   return new WaybillError(
     'TARGET_REFUSED_DOCUMENT',
-    `the target ${by === 'check' ? 'would refuse' : 'refused'} the ${kind} of a document of ${bothNames(namespace, source)}, ${placeText(place)}, _id of type ${idType}: ${reason} (${code === undefined ? rule : `code ${code}`})`,
+    `the target ${by === 'check' ? 'would refuse' : 'refused'} the ${kind} of a document of ${bothNames(namespace, source)}, ${placeText(places.at(-1))}, _id of type ${idType}: ${reason} (${code === undefined ? rule : `code ${code}`})`,
     {
       hint: hintFor(refusal),
       context: {

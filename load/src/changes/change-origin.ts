@@ -18,11 +18,11 @@ export class ChangeOrigin implements Origin {
   placesOf(write: Write, namespace: string): readonly ChangePlace[] {
     return this.#changes
       .sequencesOf(write, namespace)
-      .map((sequence) => ({ segment: this.#segmentOf(sequence), lane: this.#lane, sequence }));
+      .map((sequence) => ({ ...this.#segmentOf(sequence), lane: this.#lane, sequence }));
   }
 
-  #segmentOf(sequence: number): string {
+  #segmentOf(sequence: number): Pick<ChangePlace, 'entry' | 'segment'> {
     const holder = this.#segments.findLast(({ entry }) => (entry.firstSequence ?? 0) <= sequence);
-    return holder?.entry.key ?? '';
+    return holder ? { segment: holder.entry.key, entry: holder.entry } : { segment: '' };
   }
 }

@@ -9,60 +9,23 @@
  */
 
 import { interrupted, LinkedAbort } from '@waybill/shared/base/lifecycle';
-import type { RetryOptions } from '@waybill/shared/base/retry';
-import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { ChainedCommit } from '@waybill/shared/manifest/codec';
-import type { Commit, DdlEvent, Milestone, StreamIdentity } from '@waybill/shared/manifest/commit';
+import type { Commit, DdlEvent } from '@waybill/shared/manifest/commit';
 import type { LogPoint } from '@waybill/shared/manifest/known-head';
 import { timeOf } from '@waybill/shared/manifest/position';
-import type { RefusalPolicy } from '../apply/refusal.ts';
-import type { DocumentWriter } from '../apply/writer.ts';
-import { type BarrierProgress, isBehind, type LaneCursor, type Progress } from '../progress/progress.ts';
-import type { Gate } from '../rate/gate.ts';
-import type { LoadSettings, Moment } from '../settings/load-settings.ts';
+import { isBehind, type LaneCursor } from '../progress/progress.ts';
+import type { Moment } from '../settings/load-settings.ts';
 import { feed } from '../source/feed.ts';
-import { attempt, type StructureContext } from '../structure/context.ts';
-import type { RestoredIndexes } from '../structure/restored-indexes.ts';
+import { attempt } from '../structure/context.ts';
+import type { ChangesDeps, ChangesStart } from './changes-deps.ts';
 import { Expectation } from './expectation.ts';
 import { type Mark, Marks } from './marks.ts';
 import { assertNotPast, cursorAt, isReached, isUpTo, lastSequence, type Share, shareOf } from './moment.ts';
 import { Pipeline } from './pipeline.ts';
 import { Scopes } from './scopes.ts';
 import { StructureChanges } from './structure-changes.ts';
+import { Turns } from './turns.ts';
 import { cursorAfter, WindowBuilder } from './window.ts';
-
-export interface ChangesDeps {
-  readonly bucket: Bucket;
-  readonly streamPrefix: string;
-  readonly identity: Pick<StreamIdentity, 'sourceTopology'>;
-  readonly structure: StructureContext;
-  readonly restored: RestoredIndexes;
-  readonly writer: DocumentWriter;
-  readonly onRefused: RefusalPolicy;
-  readonly progress: Progress;
-  readonly gate: Pick<Gate, 'endWith' | 'whenOpen'>;
-  readonly settings: LoadSettings;
-  readonly onReadAgain: RetryOptions['onRetry'];
-  readonly signal: AbortSignal;
-  /** Stops there, also inside a commit. Null: at a mark. */
-  readonly moment: Moment | null;
-  /** Called in order, once everything up to there is applied and recorded. True ends the phase. */
-  readonly reached: (mark: Mark, cursor: LaneCursor) => Promise<boolean>;
-}
-
-export interface ChangesStart {
-  /** The slowest lane's. The first commit read is the one after it. */
-  readonly from: LaneCursor;
-  readonly cursors: readonly LaneCursor[];
-  readonly barrier: BarrierProgress;
-  /**
-   * The stream's head as this run begins, and what the stream says by then. The cursors may be past
-   * the commits that said it.
-   */
-  readonly head: number;
-  readonly caughtUp: boolean;
-  readonly drained: Milestone | undefined;
-}
 
 /** Applies changes until a mark ends the phase, and returns its kind. Rejects when stopped. */
 export async function applyChanges(deps: ChangesDeps, start: ChangesStart): Promise<Mark['kind']> {
@@ -88,6 +51,10 @@ class ChangesPhase {
   #cursor: LaneCursor;
   #caughtUp: boolean;
   #waitsForCaughtUp = true;
+  /** The commits, and requests between them. */
+  readonly #turns = new Turns();
+  #isServing = false;
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(deps: ChangesDeps, start: ChangesStart) {
     this.#deps = deps;
@@ -106,6 +73,7 @@ class ChangesPhase {
       settings,
       writer,
       onRefused,
+      letters: deps.letters,
       // A wrong insert is repeated alone. A missing document has its whole batch repeated.
       expected: { new: new Expectation(0.1), existing: new Expectation(0) },
       takes: structure.takes,
@@ -127,11 +95,12 @@ class ChangesPhase {
   }
 
   get failure(): { readonly error: unknown } | undefined {
-    return this.#pipeline.failure;
+    return this.#pipeline.failure ?? this.#failure;
   }
 
-  settle(): Promise<void> {
-    return this.#pipeline.settle();
+  async settle(): Promise<void> {
+    await this.#turns.settle();
+    await this.#pipeline.settle();
   }
 
   async run(): Promise<never> {
@@ -142,14 +111,33 @@ class ChangesPhase {
       if (isReached(moment, from)) await this.#endAtMoment();
     }
     if (drained) this.#marks.add('drained', head, drained);
+    const { service } = this.#deps;
+    service.listen(() => this.#serve());
+    if (service.isAsked) this.#serve();
     const after: LogPoint = from;
     const { pollMs, idlePoll } = settings;
     const options = { after, pollMs, idlePoll, onRetry: onReadAgain, signal: this.#pipeline.signal };
     for await (const item of feed(bucket, streamPrefix, options)) {
-      if (item.kind === 'head') await this.#atHead(item.seq);
-      else await this.#take(item.next, moment);
+      await this.#turns.take(() =>
+        item.kind === 'head' ? this.#atHead(item.seq) : this.#take(item.next, moment),
+      );
     }
     throw new Error('a feed has no end');
+  }
+
+  /** Between two commits, with every lane through. */
+  #serve(): void {
+    if (this.#isServing) return;
+    this.#isServing = true;
+    const serving = this.#turns.take(async () => {
+      await this.#pipeline.drain();
+      await this.#deps.service.serve();
+      this.#isServing = false;
+    });
+    serving.catch((error: unknown) => {
+      this.#failure ??= { error };
+      this.#end.abort(interrupted('a request about dead letters failed'));
+    });
   }
 
   async #take(next: ChainedCommit, moment: Moment | null): Promise<void> {
@@ -257,8 +245,9 @@ class ChangesPhase {
   }
 
   async #advance(end: LaneCursor): Promise<void> {
-    const { progress, structure } = this.#deps;
+    const { progress, structure, letters } = this.#deps;
     const { cursors } = this.#start;
+    await letters.flush();
     // A crash while the cursors were being written may have left a lane ahead: it stays there.
     const others = [...cursors.keys()].filter((lane) => !isBehind(end, cursors[lane]!));
     if (others.length > 0) {

@@ -3,6 +3,7 @@ import type { LoadStats } from '@waybill/shared/base/stats';
 import type { Batch, Write, WriteScope } from '../apply/batch.ts';
 import type { Refusal, RefusalPolicy } from '../apply/refusal.ts';
 import type { DocumentWriter, Guessed } from '../apply/writer.ts';
+import type { DeadLetters } from '../letters/dead-letters.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 import { batches } from './batches.ts';
 import type { Expectation } from './expectation.ts';
@@ -12,6 +13,7 @@ export interface LaneDeps {
   readonly writer: Pick<DocumentWriter, 'insertNew' | 'remove' | 'replace' | 'upsert'>;
   /** Decides about writes that the target refuses. */
   readonly onRefused: RefusalPolicy;
+  readonly letters: Pick<DeadLetters, 'watching'>;
   readonly expected: { readonly new: Expectation; readonly existing: Expectation };
   /**
    * Finds or makes the collection of a namespace, and says how to write to it; null where another
@@ -72,14 +74,15 @@ async function applyUpserts(deps: LaneDeps, { scope, origin, writes }: Batch): P
 }
 
 async function inBatches(
-  { settings, signal, onRefused }: LaneDeps,
+  { settings, signal, onRefused, letters }: LaneDeps,
   { writes, ...rest }: Batch,
   write: (batch: Batch) => Promise<readonly Refusal[]>,
 ): Promise<void> {
   const limits = { records: settings.batchRecords, bytes: settings.batchSize };
-  for (const batch of batches(writes, limits)) {
+  for (const some of batches(writes, limits)) {
     throwIfAborted(signal);
-    const refusals = await write({ ...rest, writes: batch });
+    const batch = { ...rest, writes: some };
+    const refusals = await letters.watching(batch, () => write(batch));
     if (refusals.length > 0) await onRefused(refusals);
   }
 }

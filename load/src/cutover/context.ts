@@ -23,6 +23,8 @@ export interface CutoverSettings {
   readonly acceptance: Acceptance;
   /** A cutover of nothing is meant: neither side has anything that the load takes. */
   readonly allowEmpty: boolean;
+  /** The target may stay without the records of open dead letters. */
+  readonly acceptDeadLetters: boolean;
 }
 
 export type CutoverStep =

@@ -42,6 +42,7 @@ import type { Compared, CutoverContext, CutoverDeps, CutoverSettings } from './c
 import { type Drained, drain, drainCapture } from './drain.ts';
 import { EndedLoad } from './load-end.ts';
 import {
+  assertLettersAccepted,
   assertNoneRefused,
   assertNothingHeldBack,
   proveAcceptable,
@@ -95,12 +96,12 @@ async function cutOver(settings: CutoverSettings, deps: CutoverDeps): Promise<Cu
     await shutOutAgain(context, identity);
     return result(context, { alreadyDone: true, writesStopped: done.clusterTime ?? '' });
   }
-  const store = deps.target.progress(progressDatabase);
-  const watch = new LoadWatch(store, load, streamIdentityText(identity));
+  const watch = new LoadWatch(deps.target.progress(progressDatabase), load, streamIdentityText(identity));
   const captured = await readManifest(bucket, context.streamPrefix, context);
   const compared = comparedBy(identity, captured, log);
 
   const stopped = await drain(context, watch, {});
+  assertLettersAccepted(context, await loadLog(context));
   deps.onStep('checking indexes');
   const inScope = { ...context, filter: compared.filter };
   const missing = await buildMissing(context.settings, inScope);
@@ -167,7 +168,7 @@ function comparedBy(identity: StreamIdentity, stream: StreamState, log: StreamSt
 }
 
 async function record(
-  { logger }: CutoverContext,
+  context: CutoverContext,
   load: EndedLoad,
   { writesStopped, capture }: Drained,
   report: VerifyReport,
@@ -175,6 +176,7 @@ async function record(
 ): Promise<void> {
   let [documents, bytes] = [0, 0];
   const { collections } = report;
+  const letters = assertLettersAccepted(context, load.log);
   for (const collection of collections) {
     documents += collection.sourceDocuments;
     bytes += collection.bytes;
@@ -185,12 +187,18 @@ async function record(
     bytes,
     ...(isEmpty(report) && { allowEmpty: true }),
     ...acceptedEvidence(report),
+    ...(letters > 0 && { deadLetters: letters }),
     ...(kept !== null && { report: kept }),
   };
   const at = { clusterTime: writesStopped, sequence: capture.milestone.sequence };
-  const facts = [{ name: 'verified', ...at, evidence } as const, { name: 'cutover', ...at } as const];
+  const left = letters > 0 ? { evidence: { deadLetters: letters } } : {};
+  const facts = [
+    { name: 'verified', ...at, evidence } as const,
+    { name: 'cutover', ...at, ...left } as const,
+  ];
   await load.record(facts);
-  for (const { name, clusterTime } of facts) logger.info('milestone', { milestone: name, clusterTime });
+  for (const { name, clusterTime } of facts)
+    context.logger.info('milestone', { milestone: name, clusterTime });
 }
 
 /**

@@ -3,14 +3,22 @@
  * writes had stopped.
  */
 import { type ErrorContext, WaybillError } from '@waybill/shared/base/errors';
+import { allOpen, openByRule } from '@waybill/shared/manifest/dead-letters';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { listCatalog } from '@waybill/shared/mongo/facts/catalog';
 import { indexFields, optionFields } from '@waybill/shared/mongo/facts/definition-fields';
+import { KnownLetters } from '../letters/known-letters.ts';
 import { acceptable, acceptName, acceptOption, describeAcceptable, listed } from '../verify/acceptance.ts';
 import { verifyStructure } from '../verify/catalogs.ts';
 import type { LoadWatch } from '../verify/load-watch.ts';
 import { mayBeEmpty, nothingCompared } from '../verify/nothing-compared.ts';
-import { isDifference, isEmpty, type StructureDifference, type VerifyReport } from '../verify/report.ts';
+import {
+  isDifference,
+  isEmpty,
+  isSameButLetters,
+  type StructureDifference,
+  type VerifyReport,
+} from '../verify/report.ts';
 import type { HeldBackField } from '../verify/structure.ts';
 import { runVerify } from '../verify/verify.ts';
 import type { RestoreReport } from './collection-restore.ts';
@@ -33,14 +41,33 @@ export class VerificationDiffers extends WaybillError {
   }
 }
 
+/**
+ * Returns how many dead letters are open.
+ * @throws CUTOVER_NOT_READY where there are some, unless they are accepted
+ */
+export function assertLettersAccepted({ settings }: CutoverContext, log: StreamState): number {
+  const open = allOpen(log.deadLetters);
+  if (open === 0 || settings.acceptDeadLetters) return open;
+  const rules = [...openByRule(log.deadLetters)].map(([rule, count]) => `${count} by ${rule}`).join(', ');
+  throw new WaybillError(
+    'CUTOVER_NOT_READY',
+    `load ${settings.load} has ${open} open dead letters (${rules}): the target lacks the state of these documents`,
+    {
+      hint: 'waybill dead-letters list shows why. Remove the reason on the target and use waybill dead-letters retry; or go without these documents: run the cutover again with --accept-dead-letters.',
+      context: { load: settings.load, open },
+    },
+  );
+}
+
 /** @throws VerificationDiffers, VERIFY_NOTHING_COMPARED */
 export async function proveSame(
   context: CutoverContext,
   { filter, mapping }: Compared,
   load: LoadWatch,
 ): Promise<VerifyReport> {
-  const { source, target, stats, signal, settings, onStep } = context;
+  const { bucket, loadPrefix, source, target, stats, signal, settings, onStep } = context;
   const { acceptance } = settings;
+  const letters = new KnownLetters({ bucket, loadPrefix, signal });
   onStep('verifying');
   const report = await runVerify(settings.verify, {
     source,
@@ -49,10 +76,12 @@ export async function proveSame(
     mapping,
     load,
     acceptance,
+    letters,
     stats,
     signal,
   });
-  if (report.same) return report;
+  if (report.same || (settings.acceptDeadLetters && isSameButLetters(report) && !isEmpty(report)))
+    return report;
   if (isEmpty(report) && report.structure.every((each) => !isDifference(each))) {
     if (settings.allowEmpty || (await mayBeEmpty(context.bucket, settings, signal))) return report;
     throw nothingCompared(report, settings);
@@ -77,9 +106,9 @@ export async function proveStructure(
   const order = verified.structure.filter(({ what }) => what === 'order-untold');
   const deps = { ...context, filter, mapping, load, acceptance, held };
   const structure = [...(await verifyStructure(deps)), ...order];
-  const same = !structure.some(isDifference);
-  if (same) return { ...verified, structure };
-  throw new VerificationDiffers({ ...verified, structure, same }, context.settings.load);
+  // Of the documents was decided before.
+  if (!structure.some(isDifference)) return { ...verified, structure };
+  throw new VerificationDiffers({ ...verified, structure, same: false }, context.settings.load);
 }
 
 /**

@@ -4,6 +4,7 @@ import { formatClusterTime } from '@waybill/shared/base/position';
 import { writerName } from '@waybill/shared/base/process-identity';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { CommitBody, Milestone, MilestoneName } from '@waybill/shared/manifest/commit';
+import type { DeadLetterFile } from '@waybill/shared/manifest/dead-letter-file';
 import { loadPrefix } from '@waybill/shared/manifest/keys';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
@@ -74,9 +75,18 @@ export class LoadLog {
   }
 
   /** In one commit. @throws LOAD_FENCED */
-  async recordAll(milestones: readonly Omit<Milestone, 'at'>[]): Promise<void> {
+  recordAll(milestones: readonly Omit<Milestone, 'at'>[]): Promise<void> {
+    return this.#commit({ milestones: milestones.map(dated) });
+  }
+
+  /** Makes a file of dead letters count. @throws LOAD_FENCED */
+  recordLetters(deadLetters: DeadLetterFile): Promise<void> {
+    return this.#commit({ deadLetters });
+  }
+
+  async #commit(body: CommitBody): Promise<void> {
     try {
-      await this.#writer.commit({ milestones: milestones.map(dated) }, this.#giveUp);
+      await this.#writer.commit(body, this.#giveUp);
     } catch (error) {
       throw asLoadError(error);
     }

@@ -3,6 +3,7 @@ import { readManifest } from '@waybill/shared/manifest/log';
 import { milestoneOf } from '@waybill/shared/manifest/state';
 import { applyChanges } from '../changes/changes-phase.ts';
 import type { Mark } from '../changes/marks.ts';
+import type { LetterService } from '../letter-requests/letter-service.ts';
 import type { LaneCursor, LoadedProgress } from '../progress/progress.ts';
 import { buildAll } from './indexes-step.ts';
 import type { LoadResult } from './load-deps.ts';
@@ -15,7 +16,7 @@ import type { RunContext, WriteTools } from './run-context.ts';
  */
 export async function changesStep(
   context: RunContext,
-  tools: WriteTools,
+  tools: WriteTools & { readonly service: LetterService },
   loaded: LoadedProgress,
   from: LaneCursor,
   watch: LogWatch,
@@ -40,7 +41,7 @@ const OUTCOMES = {
 
 async function apply(
   context: RunContext,
-  tools: WriteTools,
+  tools: WriteTools & { readonly service: LetterService },
   loaded: LoadedProgress,
   from: LaneCursor,
   signal: AbortSignal,

@@ -6,8 +6,8 @@ import { hasCode } from '@waybill/shared/base/errors';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { checkedWriter } from '../apply/checked-writer.ts';
-import { stopAtRefusal } from '../apply/refusal.ts';
 import { Writer } from '../apply/writer.ts';
+import type { DeadLetters } from '../letters/dead-letters.ts';
 import { mappingEvidence, mappingText } from '../mapping/settle-mapping.ts';
 import { learntId } from '../progress/keys.ts';
 import { type LoadedProgress, Progress, slowest } from '../progress/progress.ts';
@@ -26,6 +26,7 @@ import { assertStanding } from '../structure/standing.ts';
 import { ofDocumentSize } from '../target/rules/documents.ts';
 import { changesStep } from './changes-step.ts';
 import { indexesStep } from './indexes-step.ts';
+import { letterService, openLetters } from './letters-run.ts';
 import type { LoadResult } from './load-deps.ts';
 import { LogWatch } from './log-watch.ts';
 import { LoadMilestones } from './milestones.ts';
@@ -33,9 +34,30 @@ import type { EndedRun, LoadRunDeps, RunContext, Taken, WriteTools } from './run
 import { snapshotStep } from './snapshot-step.ts';
 
 /** Runs the load until it reaches what was asked for, is stopped, or is taken over. */
-export async function runTaken(settings: LoadSettings, deps: LoadRunDeps, taken: Taken): Promise<EndedRun> {
-  const structure = await openStructure(settings, deps, taken);
+export function runTaken(settings: LoadSettings, deps: LoadRunDeps, taken: Taken): Promise<EndedRun> {
+  return withContext(settings, deps, taken, runSteps);
+}
+
+/** Does what operators ask about dead letters, and nothing else. */
+export function serveTaken(settings: LoadSettings, deps: LoadRunDeps, taken: Taken): Promise<EndedRun> {
+  return withContext(settings, deps, taken, async (context) => {
+    const tools = openTools(context);
+    await openProgress(context);
+    await tools.obeying.begin();
+    await letterService(context, tools).serve();
+    return 'stopped';
+  });
+}
+
+async function withContext(
+  settings: LoadSettings,
+  deps: LoadRunDeps,
+  taken: Taken,
+  run: (context: RunContext) => Promise<LoadResult['outcome']>,
+): Promise<EndedRun> {
   const { identity, target, log } = taken;
+  const letters = await openLetters(settings, deps, log);
+  const structure = await openStructure(settings, deps, taken, letters);
   const owner = { load: settings.load, epoch: log.epoch, lanes: identity.lanes };
   const context: RunContext = {
     ...taken,
@@ -45,21 +67,38 @@ export async function runTaken(settings: LoadSettings, deps: LoadRunDeps, taken:
     streamPrefix: streamPrefix(settings.stream),
     progress: new Progress(target.progress, owner),
     milestones: new LoadMilestones(log),
+    letters,
   };
   try {
-    return { result: resultOf(context, await runSteps(context)) };
+    return { result: resultOf(context, await run(context)) };
   } catch (error) {
     if (hasCode(error, 'LOAD_FENCED')) return { result: resultOf(context, 'stopped'), fenced: error };
     // A load that follows its stream ends by a stop on request. Its cursors say how far it came.
     if (!hasCode(error, 'INTERRUPTED') || !deps.signal.aborted) throw error;
     deps.logger.info('load stopped on request');
     return { result: resultOf(context, 'stopped') };
+  } finally {
+    await letters.settle();
   }
 }
 
 async function runSteps(context: RunContext): Promise<LoadResult['outcome']> {
-  const { settings, deps, structure, progress, log, filter, mapping, milestones } = context;
+  const { settings, deps, filter, mapping, milestones } = context;
   const tools = openTools(context);
+  const loaded = await openProgress(context);
+  await milestones.recordOnce('load-started', { ...filterEvidence(filter), ...mappingEvidence(mapping) });
+  await tools.obeying.begin();
+  const service = letterService(context, tools);
+  await using watch = new LogWatch(context, tools.obeying, service);
+  const changesFrom = await snapshotStep(context, tools, loaded);
+  await tools.gate.whenOpen(deps.signal);
+  await indexesStep(context, loaded.phases);
+  if (settings.until === 'snapshot-applied') return 'snapshot-applied';
+  return await changesStep(context, { ...tools, service }, loaded, changesFrom, watch);
+}
+
+async function openProgress(context: RunContext): Promise<LoadedProgress> {
+  const { settings, deps, structure, progress, log, filter, mapping } = context;
   const loaded = await attempt(structure, () => progress.takeOver());
   deps.logger.info('load taken over', {
     epoch: log.epoch,
@@ -73,28 +112,22 @@ async function runSteps(context: RunContext): Promise<LoadResult['outcome']> {
   await attempt(structure, () => target.learnt.restore(target.progress, learntId(settings.load)));
   deps.onTarget?.({ title: target.profile.title, decisions: target.decisions() });
   await assertAllThere(context, loaded);
-  await milestones.recordOnce('load-started', { ...filterEvidence(filter), ...mappingEvidence(mapping) });
-  await tools.obeying.begin();
-  await using watch = new LogWatch(context, tools.obeying);
-  const changesFrom = await snapshotStep(context, tools, loaded);
-  await tools.gate.whenOpen(deps.signal);
-  await indexesStep(context, loaded.phases);
-  if (settings.until === 'snapshot-applied') return 'snapshot-applied';
-  return await changesStep(context, tools, loaded, changesFrom, watch);
+  return loaded;
 }
 
 async function openStructure(
   settings: LoadSettings,
   { stats, logger, signal }: LoadRunDeps,
   { target, ownership, filter, mapping }: Taken,
+  letters: DeadLetters,
 ): Promise<StructureContext> {
   const base = { target, ownership, takes: takesOf(filter), mapping, settings, stats, logger, signal };
   const registry = await attempt(base, () => Registry.open(target.progress, settings.load));
-  return { ...base, registry };
+  return { ...base, registry, letters };
 }
 
 function openTools(context: RunContext): WriteTools {
-  const { settings, deps, structure, target, log, ownership, milestones } = context;
+  const { settings, deps, structure, target, log, ownership, milestones, letters } = context;
   const restored = new RestoredIndexes({
     ...structure,
     recordHeldBack: (index) => milestones.recordHeldBack(index),
@@ -118,18 +151,19 @@ function openTools(context: RunContext): WriteTools {
   });
   const rules = ofDocumentSize(target.documentRules, settings.maxDocumentSize);
   const writer = checkedWriter(unchecked, rules);
-  return { gate, obeying, restored, writer, onRefused: deps.onRefused ?? stopAtRefusal };
+  const onRefused = deps.onRefused ?? ((refusals) => letters.refused(refusals));
+  return { gate, obeying, restored, writer, onRefused, letters };
 }
 
 /** Once the load has written something, the bucket and the target must still hold it. */
 async function assertAllThere(
-  { structure, streamPrefix, deps: { bucket, onReadAgain: onRetry, signal } }: RunContext,
+  { structure, streamPrefix, log, deps: { bucket, onReadAgain: onRetry, signal } }: RunContext,
   loaded: LoadedProgress,
 ): Promise<void> {
   if (structure.registry.all().length === 0 && slowest(loaded.cursors).seq === 0) return;
   const stream = await readManifest(bucket, streamPrefix, { onRetry, signal });
   await assertStreamGoesOn(bucket, streamPrefix, stream, loaded, signal);
-  await assertStanding(structure, loaded, stream);
+  await assertStanding(structure, loaded, stream, log.state.deadLetters?.letters ?? 0);
 }
 
 function resultOf({ log, structure }: RunContext, outcome: LoadResult['outcome']): LoadResult {

@@ -1,5 +1,6 @@
 import { hasCode, type WaybillError } from '@waybill/shared/base/errors';
 import { interrupted, LinkedAbort, sleep } from '@waybill/shared/base/lifecycle';
+import type { LetterService } from '../letter-requests/letter-service.ts';
 import type { Obeying } from '../rate/obeying.ts';
 import type { RunContext } from './run-context.ts';
 
@@ -14,12 +15,18 @@ export class LogWatch implements AsyncDisposable {
   readonly #context: Pick<RunContext, 'deps' | 'log' | 'milestones'>;
   readonly #obeying: Obeying;
   readonly #end: LinkedAbort;
+  readonly #service: Pick<LetterService, 'noticed'>;
   readonly #watching: Promise<void>;
   #fenced: WaybillError | undefined;
 
-  constructor(context: Pick<RunContext, 'deps' | 'log' | 'milestones'>, obeying: Obeying) {
+  constructor(
+    context: Pick<RunContext, 'deps' | 'log' | 'milestones'>,
+    obeying: Obeying,
+    service: Pick<LetterService, 'noticed'>,
+  ) {
     this.#context = context;
     this.#obeying = obeying;
+    this.#service = service;
     this.#end = new LinkedAbort(context.deps.signal);
     this.#watching = this.#watch();
   }
@@ -48,7 +55,10 @@ export class LogWatch implements AsyncDisposable {
         await sleep(POLL_MS, signal);
         await log.poll(signal);
         if (milestones.isCutOver) this.#end.abort(interrupted('the load has been cut over'));
-        else await this.#obeying.obey();
+        else {
+          this.#service.noticed();
+          await this.#obeying.obey();
+        }
       } catch (error) {
         if (hasCode(error, 'LOAD_FENCED')) {
           this.#fenced = error;

@@ -4,6 +4,7 @@ import type { RetryOptions } from '@waybill/shared/base/retry';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { DocumentWriter } from '../apply/writer.ts';
+import type { DeadLetters } from '../letters/dead-letters.ts';
 import type { NameMapping } from '../mapping/name-mapping.ts';
 import type { LoadLog } from '../progress/load-log.ts';
 import type { Ownership } from '../progress/ownership.ts';
@@ -40,6 +41,7 @@ export interface RunContext extends Taken {
   readonly structure: StructureContext;
   readonly progress: Progress;
   readonly milestones: LoadMilestones;
+  readonly letters: DeadLetters;
 }
 
 /** What documents are written with. */
@@ -49,6 +51,7 @@ export interface WriteTools {
   readonly restored: RestoredIndexes;
   readonly writer: DocumentWriter;
   readonly onRefused: RefusalPolicy;
+  readonly letters: DeadLetters;
 }
 
 export interface EndedRun {

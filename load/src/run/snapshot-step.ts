@@ -29,7 +29,7 @@ async function apply(
   tools: WriteTools,
   { cursors, finished }: LoadedProgress,
 ): Promise<LaneCursor> {
-  const { gate, writer, onRefused } = tools;
+  const { gate, writer, onRefused, letters } = tools;
   const { bucket, stats, logger, onReadAgain, signal } = deps;
   stats.phase = 'snapshot';
   const { changesAfter, ...counts } = await applySnapshot({
@@ -39,6 +39,7 @@ async function apply(
     gate,
     writer,
     onRefused,
+    letters,
     progress,
     finished,
     settings,

@@ -46,6 +46,11 @@ export interface LoadSettings {
   readonly ddl: 'apply' | 'halt' | 'ignore';
   readonly allowDrop: boolean;
   /**
+   * The most records that the target refused and that are put aside at any time. With one more the
+   * load stops. 0: it stops at the first. Infinity: there is no limit.
+   */
+  readonly maxDeadLetters: number;
+  /**
    * The database on the target that holds our progress. Null: the one that the load began with, or
    * `waybill`.
    */
@@ -100,6 +105,7 @@ export const LOAD_DEFAULTS = {
   indexes: 'after-snapshot',
   ddl: 'apply',
   allowDrop: false,
+  maxDeadLetters: 0,
   progressDatabase: null,
   workers: 6,
   maxWriteRate: null,

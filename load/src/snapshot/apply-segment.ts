@@ -9,6 +9,7 @@ import PQueue from 'p-queue';
 import type { DocumentBatch, Origin, WriteScope } from '../apply/batch.ts';
 import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { DocumentWriter } from '../apply/writer.ts';
+import type { DeadLetters } from '../letters/dead-letters.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 
 export interface ApplySegmentDeps {
@@ -17,6 +18,7 @@ export interface ApplySegmentDeps {
   readonly writer: Pick<DocumentWriter, 'insert'>;
   /** Decides about documents that the target refuses. */
   readonly onRefused: RefusalPolicy;
+  readonly letters: Pick<DeadLetters, 'watching'>;
   readonly settings: Pick<LoadSettings, 'snapshotBatchBytes' | 'snapshotBatchDocuments'>;
   readonly stats: LoadStats;
   /** Called before a segment is fetched once more. */
@@ -75,10 +77,11 @@ class SegmentBatches {
   #sent = 0;
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(deps: ApplySegmentDeps, { key, chunk }: SegmentEntry, { scope, atOnce }: ApplySegmentOptions) {
+  constructor(deps: ApplySegmentDeps, entry: SegmentEntry, { scope, atOnce }: ApplySegmentOptions) {
+    const { key, chunk } = entry;
     this.#deps = deps;
     this.#scope = scope;
-    this.#origin = { placesOf: ({ record }) => [{ segment: key, chunk, document: record }] };
+    this.#origin = { placesOf: ({ record }) => [{ segment: key, chunk, document: record, entry }] };
     this.#queue = new PQueue({ concurrency: atOnce });
   }
 
@@ -124,9 +127,9 @@ class SegmentBatches {
   /** Never rejects: a failure is kept, and nothing more is sent. */
   async #write(batch: DocumentBatch, bytes: number): Promise<void> {
     if (this.#failure) return;
-    const { writer, onRefused, stats } = this.#deps;
+    const { writer, onRefused, letters, stats } = this.#deps;
     try {
-      const refusals = await writer.insert(batch);
+      const refusals = await letters.watching(batch, () => writer.insert(batch));
       if (refusals.length > 0) await onRefused(refusals);
       const progress = collectionProgress(stats, this.#scope.namespace);
       progress.documents += batch.documents.length - refusals.length;

@@ -7,6 +7,7 @@ import { segmentKey } from '@waybill/shared/manifest/keys';
 import { segmentReads } from '@waybill/shared/segment/read/fetch-segment';
 import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { DocumentWriter } from '../apply/writer.ts';
+import type { DeadLetters } from '../letters/dead-letters.ts';
 import type { NamePair } from '../mapping/name-mapping.ts';
 import type { Progress } from '../progress/progress.ts';
 import type { Gate } from '../rate/gate.ts';
@@ -22,6 +23,7 @@ export interface SegmentRunsDeps {
   readonly structure: StructureContext;
   readonly writer: DocumentWriter;
   readonly onRefused: RefusalPolicy;
+  readonly letters: DeadLetters;
   readonly progress: Progress;
   readonly gate: Pick<Gate, 'endWith' | 'whenOpen'>;
   readonly settings: LoadSettings;
@@ -121,7 +123,8 @@ export class SegmentRuns {
   ): Promise<void> {
     const record = await this.#inventory.ensure(names);
     await before;
-    const { streamPrefix, writer, onRefused, settings, progress, structure, onReadAgain } = this.#deps;
+    const { streamPrefix, writer, onRefused, letters, settings, progress, structure, onReadAgain } =
+      this.#deps;
     const scope = {
       ...names,
       bypassValidation: !record.foreignValidator,
@@ -133,6 +136,7 @@ export class SegmentRuns {
         streamPrefix,
         writer,
         onRefused,
+        letters,
         settings,
         stats: structure.stats,
         onReadAgain,
@@ -142,6 +146,7 @@ export class SegmentRuns {
       entry,
       { scope, atOnce: inOrder ? 1 : this.#atOnce },
     );
+    await letters.flush();
     await attempt(structure, () => progress.finishSegments([{ ...entry, namespace: names.namespace }]));
   }
 }

@@ -18,9 +18,19 @@ export interface StructureContext {
   /** What is taken, as the target calls it. */
   readonly mapping: NameMapping;
   readonly settings: Pick<LoadSettings, 'allowDrop' | 'ddl' | 'indexes' | 'load'>;
+  /** Follow what becomes of their collections. */
+  readonly letters: CollectionLetters;
   readonly stats: LoadStats;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+}
+
+/** Dead letters of collections. */
+export interface CollectionLetters {
+  /** To be called before the collection is dropped. */
+  dropped(namespace: string): Promise<void>;
+  /** To be called when the collection has its new name. */
+  renamed(from: string, to: string): Promise<void>;
 }
 
 /** An index of a collection. */

@@ -65,6 +65,7 @@ export async function applyCreate(context: StructureContext, event: StructureEve
 }
 
 async function forget(context: StructureContext, namespace: string): Promise<void> {
+  await context.letters.dropped(namespace);
   await attempt(context, () => context.registry.remove(namespace));
 }
 
@@ -97,6 +98,7 @@ export async function dropOne(
     const isFree = existing.type === 'view' || event.synthetic;
     if (!isFree && !settings.allowDrop) throw dropNotAllowed(namespace, event);
     await forgetStanding(context, namespace);
+    await context.letters.dropped(namespace);
     await attempt(context, () => target.drop(existing, ownership.tag));
   }
   if (record) await forget(context, namespace);
@@ -127,6 +129,7 @@ export async function applyRename(context: StructureContext, event: StructureEve
     // collected since. Or this is a repeat, and only the old record may be left.
     if (source && record) {
       await forgetStanding(context, from);
+      await context.letters.dropped(from);
       await attempt(context, () => target.drop(source, ownership.tag));
     }
     if (record) await forget(context, from);
@@ -135,7 +138,7 @@ export async function applyRename(context: StructureContext, event: StructureEve
   if (!isTaken) throw renamedInto(event);
   if (!source) {
     // A repeat, or a collection that never held anything here.
-    if (record) await attempt(context, () => registry.move(from, to, names.to!));
+    if (record) await move(context, from, renamed);
     else if (!existing) await ensureCollection(context, plainCollection(renamed, collectionUuid));
     return;
   }
@@ -144,7 +147,17 @@ export async function applyRename(context: StructureContext, event: StructureEve
   if (existing && !(await dropOne(context, to, event))) throw inTheWay(to, event);
   await forgetStanding(context, from);
   await moveOnTarget(context, source, to, event);
-  await attempt(context, () => registry.move(from, to, names.to!));
+  await move(context, from, renamed);
+}
+
+/** The registry comes last: until then a repeated rename ends here again. */
+async function move(
+  { letters, registry, ...context }: StructureContext,
+  from: string,
+  { namespace, source }: NamePair,
+): Promise<void> {
+  await letters.renamed(from, namespace);
+  await attempt(context, () => registry.move(from, namespace, source));
 }
 
 /** Both names of the source are one on the target: nothing moves there. */

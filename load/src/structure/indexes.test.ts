@@ -58,6 +58,7 @@ async function contextWith(failure: (name: string) => number | undefined): Promi
     takes: () => true,
     mapping: SAME_NAMES,
     settings: { allowDrop: false, ddl: 'apply', indexes: 'after-snapshot', load: 'default' },
+    letters: { dropped: async () => undefined, renamed: async () => undefined },
     stats: createLoadStats(),
     logger: silentLogger,
     signal: new AbortController().signal,

@@ -25,12 +25,14 @@ type Standing = ReadonlyMap<string, TargetCollection>;
 
 /**
  * @param stream as it is now, with everything that has been applied
+ * @param refused how many records became dead letters, at any time
  * @throws TARGET_CHANGED
  */
 export async function assertStanding(
   context: StructureContext,
   { finished, phases, progressUuid }: LoadedProgress,
   stream: StreamState,
+  refused: number,
 ): Promise<void> {
   const records = ours(context);
   const progressNow = await uuidOfProgress(context);
@@ -46,11 +48,11 @@ export async function assertStanding(
     const isLost = !phases.snapshotApplied && documentsOf(record) > 0 && !isThere(record);
     return lossOf(record, standing, isRestored) ?? (isLost ? `${record.namespace} (gone)` : []);
   });
-  const deletes = phases.snapshotApplied ? stream.lastSequence : 0;
+  const mayLack = refused + (phases.snapshotApplied ? stream.lastSequence : 0);
   // A time series may expire on the target by itself.
   const filled = records.filter(
     (record) =>
-      documentsOf(record) > deletes && isThere(record) && !findElement(record.options, 'timeseries'),
+      documentsOf(record) > mayLack && isThere(record) && !findElement(record.options, 'timeseries'),
   );
   for (const record of await empty(context, filled)) {
     lost.push(`${record.namespace} (empty; ${documentsOf(record)} documents were loaded)`);

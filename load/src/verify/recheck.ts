@@ -18,9 +18,11 @@ import { buildDocument } from '@waybill/shared/bson/build';
 import { toCanonicalExtendedJson } from '@waybill/shared/bson/ejson';
 import type { RawElement } from '@waybill/shared/bson/raw';
 import { documentId } from '@waybill/shared/bson/statement';
+import type { KnownLetters } from '../letters/known-letters.ts';
 import type { DocumentReader } from '../reading/document-reader.ts';
 import type { Pair } from './compare-range.ts';
 import { diffDocuments } from './diff.ts';
+import type { Findings } from './findings.ts';
 import type { LoadWatch } from './load-watch.ts';
 import { idsAtOnce, readOne } from './lookup.ts';
 import type { DocumentDifference } from './report.ts';
@@ -40,18 +42,8 @@ export interface RecheckDeps extends Pair {
   /** Null: no load is known, and standing still is proof. */
   readonly load: LoadWatch | null;
   readonly sameness: Sameness;
+  readonly letters: Pick<KnownLetters, 'of'> | undefined;
   readonly signal: AbortSignal;
-}
-
-/** What became of the suspects of one collection. */
-export interface Findings {
-  missing: number;
-  extra: number;
-  different: number;
-  duplicates: number;
-  changing: number;
-  canonical: number;
-  settled: number;
 }
 
 interface Watched {
@@ -228,7 +220,7 @@ export class Rechecker {
     const kind = theirs === ABSENT ? 'missing' : ours === ABSENT ? 'extra' : 'different';
     const ageMs = Math.round(now - watched.since);
     if (kind !== 'different' || this.differences.length >= this.#settings.detailLimit) {
-      this.#decide(watched, kind, { ageMs, fields: [] });
+      this.#decide(watched, kind, { ageMs, fields: [], ...(await this.#letterOf(watched)) });
       return;
     }
     const [source, target] = await this.#both(watched);
@@ -238,8 +230,13 @@ export class Rechecker {
     else {
       const { fieldLimit } = this.#settings;
       const fields = source && target ? diffDocuments(formOf(source), formOf(target), fieldLimit) : [];
-      this.#decide(watched, kind, { ageMs, fields });
+      this.#decide(watched, kind, { ageMs, fields, ...(await this.#letterOf(watched)) });
     }
+  }
+
+  async #letterOf({ namespace, id }: Watched): Promise<Pick<DocumentDifference, 'letter'>> {
+    const letter = await this.#deps.letters?.of(namespace, id);
+    return letter ? { letter: letter.number } : {};
   }
 
   async #both({ namespace, id }: Watched): Promise<[Buffer | undefined, Buffer | undefined]> {
@@ -255,11 +252,12 @@ export class Rechecker {
 
   #decide(
     watched: Watched,
-    as: Exclude<keyof Findings, 'canonical' | 'duplicates'>,
-    detail: Pick<DocumentDifference, 'ageMs' | 'fields'> = { ageMs: null, fields: [] },
+    as: Exclude<keyof Findings, 'canonical' | 'duplicates' | 'letters'>,
+    detail: Pick<DocumentDifference, 'ageMs' | 'fields' | 'letter'> = { ageMs: null, fields: [] },
   ): void {
     const { namespace, id, findings } = watched;
     findings[as]++;
+    if (detail.letter !== undefined) findings.letters++;
     const key = `${namespace}\0${this.#deps.sameness.keyOf(id)}`;
     this.#open.delete(key);
     if (as === 'settled') return;

@@ -1,6 +1,7 @@
 /** What a verification is given, and what it shows while it runs. */
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import type { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
+import type { KnownLetters } from '../letters/known-letters.ts';
 import type { NameMapping } from '../mapping/name-mapping.ts';
 import type { Target } from '../target/target.ts';
 import type { Acceptance } from './acceptance.ts';
@@ -65,6 +66,8 @@ export interface VerifyDeps {
   readonly load: LoadWatch | null;
   /** Default: nothing is accepted. */
   readonly acceptance?: Acceptance;
+  /** The load's dead letters: they explain differences. */
+  readonly letters?: Pick<KnownLetters, 'of'>;
   readonly stats: VerifyStats;
   readonly signal: AbortSignal;
 }

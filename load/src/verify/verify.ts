@@ -14,7 +14,8 @@ import { ConnectionReader } from '../reading/connection-reader.ts';
 import { RenamedReader } from '../reading/renamed-reader.ts';
 import { bothCatalogs, type Catalogs, compareCatalogs, withSource } from './catalogs.ts';
 import { compareRange, type Pair, type ReadFrom } from './compare-range.ts';
-import { type Findings, Rechecker } from './recheck.ts';
+import type { Findings } from './findings.ts';
+import { Rechecker } from './recheck.ts';
 import {
   type CollectionReport,
   isDifference,
@@ -83,9 +84,9 @@ class Verification {
     this.#queue = new PQueue({ concurrency: settings.concurrency });
     this.#sameness = samenessBy(deps.target.profile.canonical);
     const rechecked = { ...settings, limitMs: settings.recheckLimitMs };
-    const { load, signal } = deps;
+    const { load, letters, signal } = deps;
     const sameness = this.#sameness;
-    this.#rechecker = new Rechecker(rechecked, { ...this.#pair, load, sameness, signal });
+    this.#rechecker = new Rechecker(rechecked, { ...this.#pair, load, letters, sameness, signal });
   }
 
   async run(): Promise<Pick<VerifyReport, 'scope' | 'collections' | 'structure' | 'differences'>> {
@@ -278,6 +279,7 @@ class Verification {
         changing: 0,
         canonical: 0,
         settled: 0,
+        letters: 0,
       };
       tally = { namespace, ...counts, ...found };
       this.#tallies.set(namespace, tally);

@@ -209,6 +209,12 @@ export const ERROR_CODES = table({
   LOAD_NAME_INVALID: usage(
     'A rule of --map gives a collection a name that no collection can have. Give it a rule of its own, or leave it out.',
   ),
+  LOAD_DEAD_LETTERS_FULL: failed(
+    'The load has as many open dead letters as --max-dead-letters allows, and the target refused one more record. Nothing is lost: the load goes on at that record.',
+  ),
+  DEAD_LETTER_MISSING: usage(
+    'The load has no dead letter of that number. waybill dead-letters list shows those that are open.',
+  ),
   LOAD_RENAME_INTO_FILTER: failed(
     'The source renamed a collection that the load leaves out to a name that it takes (--include, --exclude). The load has skipped its documents and cannot go on. Start another load that takes both names.',
   ),

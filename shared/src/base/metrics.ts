@@ -165,6 +165,18 @@ export const METRICS = {
     help: 'How long the oldest of the batches that are tried again has been; 0 where there is none.',
     labels: [],
   }),
+  loadLetters: entry({
+    type: 'gauge',
+    name: 'waybill_load_dead_letters_open',
+    help: 'Dead letters of the load that are open.',
+    labels: [],
+  }),
+  loadLettersWritten: entry({
+    type: 'counter',
+    name: 'waybill_load_dead_letters_total',
+    help: 'Records put aside as dead letters by this process, by the rule that refused them.',
+    labels: ['rule'],
+  }),
   retries: entry({
     type: 'counter',
     name: 'waybill_retries_total',
@@ -230,6 +242,8 @@ export function observeLoad(metrics: Metrics, stats: LoadStats): void {
   metrics.samplers.push(() => {
     total(metrics.loadDocuments, totals(stats).documents);
     total(metrics.loadChanges, stats.changes);
+    metrics.loadLetters.set(stats.deadLettersOpen);
+    for (const [rule, count] of stats.deadLettersWritten) total(metrics.loadLettersWritten, count, { rule });
     total(metrics.loadBatches, stats.batches);
     total(metrics.bucketBytes, stats.bucketBytes, { direction: 'read' });
     metrics.loadIndexes.set({ state: 'built' }, stats.indexesBuilt);

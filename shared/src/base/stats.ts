@@ -103,6 +103,10 @@ export interface LoadStats extends RunStats {
   bucketBytes: number;
   indexesBuilt: number;
   indexesTotal: number;
+  /** Dead letters of the load that are open, those of earlier runs included. */
+  deadLettersOpen: number;
+  /** By rule. */
+  readonly deadLettersWritten: Map<string, number>;
 }
 
 const runStats = (): RunStats => ({
@@ -178,6 +182,8 @@ export function createLoadStats(): LoadStats {
     bucketBytes: 0,
     indexesBuilt: 0,
     indexesTotal: 0,
+    deadLettersOpen: 0,
+    deadLettersWritten: new Map(),
   };
 }
 

@@ -7,6 +7,7 @@ import { hasCode } from '../base/errors.ts';
 import type { Bucket } from '../bucket/bucket.ts';
 import { type ChainedCommit, canonicalCommit, corrupt } from './codec.ts';
 import type { CommitBody } from './commit.ts';
+import { DEAD_LETTERS_FEATURE } from './dead-letters.ts';
 import { commitKey } from './keys.ts';
 import { KnownHead } from './known-head.ts';
 import { readKnownCommit } from './log.ts';
@@ -46,7 +47,7 @@ export function isUnfenced(writer: string): boolean {
 export function nextCommit(state: StreamState, author: Author, body: CommitBody): EncodedCommit {
   const commit = canonicalCommit({
     formatVersion: FORMAT_VERSION,
-    features: [],
+    features: featuresOf(body),
     seq: state.seq + 1,
     ...author,
     previous: state.hash,
@@ -55,6 +56,11 @@ export function nextCommit(state: StreamState, author: Author, body: CommitBody)
   });
   const encoded = sealJson(commit);
   return { commit, encoded, hash: sha256(encoded), bytes: encoded.length };
+}
+
+function featuresOf({ deadLetters, milestones = [] }: CommitBody): string[] {
+  const asks = milestones.some(({ name }) => name.startsWith('dead-letters-'));
+  return deadLetters || asks ? [DEAD_LETTERS_FEATURE] : [];
 }
 
 export interface PutCommitOptions extends LogOptions {

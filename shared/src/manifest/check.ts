@@ -2,6 +2,7 @@
  * Checks if a commit can follow a state: the chain, the epochs, and that nothing goes back. Pure.
  */
 import type { Commit, SegmentEntry } from './commit.ts';
+import { addCounts, NO_LETTERS, openLetters } from './dead-letters.ts';
 import { timeOf } from './position.ts';
 import type { StreamState } from './state.ts';
 
@@ -14,6 +15,7 @@ export const COMMIT_RULES = {
   position: checkPosition,
   sequences: checkSequences,
   chunks: checkChunks,
+  deadLetters: checkDeadLetters,
 } as const satisfies Readonly<Record<string, Check>>;
 
 export type CommitRule = keyof typeof COMMIT_RULES;
@@ -119,4 +121,18 @@ function checkChunks(state: StreamState, commit: Commit): string | undefined {
       return `chunk ${chunk} of ${namespace} goes back`;
   }
   return undefined;
+}
+
+function checkDeadLetters({ deadLetters: before }: StreamState, commit: Commit): string | undefined {
+  const file = commit.deadLetters;
+  if (!file) return undefined;
+  const next = (before?.letters ?? 0) + 1;
+  if (file.firstLetter !== next) return `its dead letters do not go on at number ${next}`;
+  let opened = 0;
+  for (const [rule, counts] of Object.entries(file.rules)) {
+    opened += counts.opened;
+    const sum = addCounts(before?.rules[rule] ?? NO_LETTERS, counts);
+    if (openLetters(sum) < 0) return `it closes more dead letters of ${rule} than are open`;
+  }
+  return opened === file.letters ? undefined : 'its dead letters do not add up by rule';
 }

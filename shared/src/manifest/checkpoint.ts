@@ -9,6 +9,7 @@ import type { Bucket } from '../bucket/bucket.ts';
 import { patientList } from '../bucket/patient-list.ts';
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './codec.ts';
 import type { CollectionDefinition } from './commit.ts';
+import { DEAD_LETTERS_FEATURE } from './dead-letters.ts';
 import { checkpointKey, checkpointsPrefix, commitKey, numberInKey } from './keys.ts';
 import { type LogOptions, retried } from './options.ts';
 import { FORMAT_VERSION } from './schema.ts';
@@ -27,6 +28,7 @@ export const CHECKPOINTS_TRIED = 3;
 export function isCheckpointDue(state: StreamState): boolean {
   if (state.seq % CHECKPOINT_COMMITS !== 0) return false;
   let entries = state.snapshotSegments.length + state.collections.size;
+  entries += state.deadLetters?.files.length ?? 0;
   for (const chunks of state.chunks.values()) entries += chunks.size;
   return state.seq % (CHECKPOINT_COMMITS * Math.max(1, Math.ceil(entries / ENTRIES_PER_INTERVAL))) === 0;
 }
@@ -73,10 +75,11 @@ export async function latestCheckpoint(
 
 export function checkpointOf(state: StreamState): Checkpoint {
   const { seq, hash, epoch, writer, at, position, lastSequence, partialTransaction, reading, totals } = state;
+  const { deadLetters } = state;
   // The shapes are the same, but those of the contract are readonly.
   return {
     formatVersion: FORMAT_VERSION,
-    features: [],
+    features: deadLetters ? [DEAD_LETTERS_FEATURE] : [],
     seq,
     hash: hash ?? '',
     epoch,
@@ -93,6 +96,7 @@ export function checkpointOf(state: StreamState): Checkpoint {
     snapshotSegments: state.snapshotSegments as Checkpoint['snapshotSegments'],
     milestones: state.milestones as Checkpoint['milestones'],
     totals,
+    ...(deadLetters && { deadLetters: deadLetters as NonNullable<Checkpoint['deadLetters']> }),
   };
 }
 
@@ -106,6 +110,7 @@ export function stateOf(checkpoint: Checkpoint): StreamState {
   return {
     ...rest,
     reading: rest.reading ?? null,
+    deadLetters: rest.deadLetters ?? null,
     collections: byName(collections),
     currentCollections: byName(currentCollections),
     chunks: byNamespace,

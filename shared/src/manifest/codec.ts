@@ -6,11 +6,12 @@
 import type { z } from 'zod';
 import { WaybillError } from '../base/errors.ts';
 import type { Commit, StreamIdentity } from './commit.ts';
+import { DEAD_LETTERS_FEATURE } from './dead-letters.ts';
 import { checkpointSchema, commitSchema, FORMAT_VERSION, identitySchema } from './schema.ts';
 import { sealJson, sha256, unsealJson } from './sealed-json.ts';
 
-/** Features that this version of Waybill reads. None so far: version 1 needs none. */
-const FEATURES: readonly string[] = [];
+/** Features that this version of Waybill reads. */
+const FEATURES: readonly string[] = [DEAD_LETTERS_FEATURE];
 
 /** A commit with its proof: the hash that its successor must carry. */
 export interface ChainedCommit {

@@ -1,4 +1,5 @@
 import type { Operation } from '../base/record.ts';
+import type { DeadLetterFile } from './dead-letter-file.ts';
 
 /**
  * A manifest commit as it is stored in the bucket (bucket format rules BF-1 to BF-7). It is JSON.
@@ -69,6 +70,8 @@ export interface CommitBody {
    * next number.
    */
   readonly note?: true;
+  /** In the log of a load, and only its owner's: what became of records that the target refused. */
+  readonly deadLetters?: DeadLetterFile;
 }
 
 export interface Reading {
@@ -248,7 +251,9 @@ export type MilestoneName =
   | 'rate-set'
   | 'paused'
   | 'resumed'
-  | 'obeyed';
+  | 'obeyed'
+  | 'dead-letters-asked'
+  | 'dead-letters-answered';
 
 export interface Milestone {
   readonly name: MilestoneName;

@@ -10,6 +10,7 @@
 import { checkCommit } from './check.ts';
 import { type ChainedCommit, corrupt } from './codec.ts';
 import type { Commit, Milestone } from './commit.ts';
+import { foldLetters } from './dead-letters.ts';
 import { followDdl } from './follow-ddl.ts';
 import type { ChunkState, StreamState, StructureChange, Totals } from './state.ts';
 
@@ -60,6 +61,7 @@ export function applyCommit(state: StreamState, { commit, hash }: ChainedCommit)
         : [...state.snapshotSegments, ...snapshotSegments],
     milestones: foldMilestones(state.milestones, commit.milestones),
     totals: foldTotals(state.totals, commit),
+    deadLetters: foldLetters(state.deadLetters, commit.deadLetters),
   };
 }
 

@@ -11,6 +11,7 @@ const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 const NUMBER_DIGITS = 20;
 const SEGMENT_FILE =
   /\/segments\/(?:snapshot\/[^/]+\/\d{6,}-\d{4,}|changes\/[\d/]+\/\d{20})-(\d+)-[0-9a-f]{12}\.[a-z.]+$/;
+const DEAD_LETTERS_FILE = /\/dead-letters\/\d{20}-(\d+)-[0-9a-f]{12}\.jsonl$/;
 /** A file's name may have 255 bytes. Escaping can turn one byte of a namespace into three. */
 const NAMESPACE_CHARACTERS = 180;
 
@@ -89,14 +90,24 @@ export function newChangeSegmentKey(name: ChangeSegmentName): string {
   return `segments/changes/${folders}/${numbered(name.firstSequence)}-${name.epoch}-${random()}.${name.extension}`;
 }
 
+/** Relative to the load's folder. Never given out before, like a segment's. */
+export function newDeadLettersKey(firstLetter: number, epoch: number): string {
+  return `dead-letters/${numbered(firstLetter)}-${epoch}-${random()}.jsonl`;
+}
+
+export const deadLettersPrefix = (loadPrefix: string): string => `${loadPrefix}/dead-letters/`;
+/** A file's key in the bucket, from its key in the load's log. */
+export const deadLettersKey = (loadPrefix: string, entryKey: string): string => `${loadPrefix}/${entryKey}`;
+
 export const segmentsPrefix = (streamPrefix: string): string => `${streamPrefix}/segments/`;
 
 /**
- * The epoch of the writer that made up a segment's key. Undefined if no writer of ours made it up.
- * Use it only to tell garbage by who can still commit it: readers take nothing from a key.
+ * The epoch of the writer that made up the key of a segment or a file of dead letters. Undefined if
+ * no writer of ours made it up. Use it only to tell garbage by who can still commit it: readers
+ * take nothing from a key.
  */
 export function epochInKey(key: string): number | undefined {
-  const digits = SEGMENT_FILE.exec(key)?.[1];
+  const digits = (SEGMENT_FILE.exec(key) ?? DEAD_LETTERS_FILE.exec(key))?.[1];
   const epoch = digits === undefined ? undefined : Number(digits);
   return Number.isSafeInteger(epoch) ? epoch : undefined;
 }

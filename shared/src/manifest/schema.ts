@@ -164,11 +164,37 @@ export const milestoneSchema = z.strictObject({
     'paused',
     'resumed',
     'obeyed',
+    'dead-letters-asked',
+    'dead-letters-answered',
   ]),
   at: time,
   clusterTime: clusterTime.nullable(),
   sequence: count.nullable(),
   evidence: z.record(word, z.union([text, number, z.boolean(), z.null()])).exactOptional(),
+});
+
+const letterCountsSchema = z.strictObject({
+  opened: count,
+  superseded: count,
+  deleted: count,
+  retried: count,
+  discarded: count,
+});
+const letterRules = z.record(word.min(1), letterCountsSchema);
+
+const deadLetterFileSchema = z.strictObject({
+  key: z
+    .string()
+    .max(1024)
+    .regex(/^dead-letters\/[A-Za-z0-9._-]+$/)
+    .refine((key) => keyFault(key) === undefined, 'not a key'),
+  bytes: positive,
+  sha256: hash,
+  indexBytes: positive,
+  indexSha256: hash,
+  firstLetter: positive,
+  letters: count,
+  rules: letterRules,
 });
 
 export const commitSchema = version.extend({
@@ -189,6 +215,7 @@ export const commitSchema = version.extend({
   partialTransaction: z.literal(true).exactOptional(),
   reading: readingSchema.nullable().exactOptional(),
   note: z.literal(true).exactOptional(),
+  deadLetters: deadLetterFileSchema.exactOptional(),
 });
 
 export const identitySchema = version.extend({
@@ -244,4 +271,7 @@ export const checkpointSchema = version.extend({
   snapshotSegments: list(segmentEntrySchema),
   milestones: list(milestoneSchema),
   totals: totalsSchema,
+  deadLetters: z
+    .strictObject({ letters: count, rules: letterRules, files: list(deadLetterFileSchema) })
+    .exactOptional(),
 });

@@ -10,6 +10,7 @@ import type {
   Reading,
   SegmentEntry,
 } from './commit.ts';
+import type { DeadLetterFile, LetterCounts } from './dead-letter-file.ts';
 
 export interface ChunkState extends ChunkPlan {
   /** Null before the first commit with a segment of this chunk. */
@@ -30,6 +31,16 @@ export interface Totals {
   readonly snapshotDocumentBytes: number;
   readonly ddlEvents: number;
   readonly milestones: number;
+}
+
+/** What a load's log says of its dead letters. */
+export interface DeadLetters {
+  /** The number of the last one. */
+  readonly letters: number;
+  /** Sums over all files, by rule. */
+  readonly rules: Readonly<Record<string, LetterCounts>>;
+  /** In order. */
+  readonly files: readonly DeadLetterFile[];
 }
 
 /** How a DDL commit changes which collections there are. */
@@ -80,6 +91,8 @@ export interface StreamState {
    */
   readonly milestones: readonly Milestone[];
   readonly totals: Totals;
+  /** Null for a log that never had one. */
+  readonly deadLetters: DeadLetters | null;
 }
 
 export const EMPTY_STATE: StreamState = {
@@ -111,6 +124,7 @@ export const EMPTY_STATE: StreamState = {
     ddlEvents: 0,
     milestones: 0,
   },
+  deadLetters: null,
 };
 
 /** The latest milestone of a name, if any. */

@@ -6,8 +6,9 @@ import { lineToRecord, recordToLine } from '@waybill/shared/segment/jsonl/json-l
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readCommandLine } from 'waybill/command-line';
 import type { Command } from 'waybill/commands/command';
+import { COMMANDS } from 'waybill/commands/commands';
 import { resolveOptions } from 'waybill/options/resolve';
-import { COMMANDS, type CommandName } from 'waybill/options/spec/commands';
+import type { CommandName } from 'waybill/options/spec/commands';
 import { SAMPLES } from '../support/bson/samples.ts';
 import { PAGES, root, text } from './manual.ts';
 
@@ -111,9 +112,7 @@ function commandLines(page: string): string[] {
  * environment.
  */
 async function parses(line: string): Promise<unknown> {
-  const commands = COMMANDS.map(
-    (name): Command => ({ name, describe: name, examples: [], stopsCleanly: true, run: async () => 0 }),
-  );
+  const commands = COMMANDS.map((command): Command => ({ ...command, run: async () => 0 }));
   const invocation = readCommandLine(line.split(/\s+/), commands, '0');
   if (!invocation) throw new Error('no command');
   for (const name of ['SOURCE', 'TARGET', 'WAYBILL_SOURCE', 'WAYBILL_TARGET']) {

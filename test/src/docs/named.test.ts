@@ -48,7 +48,7 @@ interface Named {
 function namedIn(shown: string): Named {
   const all = (pattern: RegExp): string[] => [...shown.matchAll(pattern)].map(([, name = '']) => name);
   return {
-    commands: all(/\bwaybill ([a-z]+)/g),
+    commands: all(/\bwaybill ([a-z]+(?:-[a-z]+)*)/g),
     options: [...shown.matchAll(/(?<![\w-])--(?!no-\$)([a-zA-Z][\w-]+)(?:[= ]([\w-]+))?/g)].map(
       ([, name = '', value]) => [name.replace(/^no-/, ''), value] as const,
     ),

@@ -43,7 +43,7 @@ export interface MigrationOptions {
   readonly place?: BucketPlace;
 }
 
-type Name = 'capture' | 'load' | 'run' | 'verify' | 'cutover' | 'status' | 'fsck';
+type Name = 'capture' | 'load' | 'run' | 'verify' | 'cutover' | 'status' | 'fsck' | 'dead-letters';
 
 /**
  * One stream in its own bucket, and one load of it. The real command drives both, as a user would.
@@ -98,6 +98,7 @@ export class Migration implements AsyncDisposable {
       cutover: [...source, ...target, '--yes'],
       status: [...source, ...target],
       fsck: [],
+      'dead-letters': target,
     };
     return [name, '--bucket', this.folder, ...(place?.args ?? []), ...parts[name], ...more];
   }

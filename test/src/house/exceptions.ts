@@ -5,10 +5,11 @@
 
 /** More than 300 lines, with the lines that they have. All are tests. */
 export const LONG_FILES: Readonly<Record<string, number>> = {
-  'audit/damage.test.ts': 385,
+  'audit/damage.test.ts': 413,
   'audit/gc.test.ts': 312,
   'test/bson-events.itest.ts': 344,
   'test/cli-errors.itest.ts': 303,
+  'test/cutover-end.itest.ts': 301,
   'test/cutover-undone.itest.ts': 322,
   'test/gcs-network.itest.ts': 334,
   'test/contract.ts': 329,

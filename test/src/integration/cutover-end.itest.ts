@@ -141,9 +141,10 @@ class Scene implements AsyncDisposable {
       close: () => connection.close(),
       [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
     });
-    const settings = { stream: 'default', load: this.database, progressDatabase: 'waybill' };
+    const no = { allowEmpty: false, acceptDeadLetters: false };
+    const settings = { stream: 'default', load: this.database, progressDatabase: 'waybill', ...no };
     return runCutover(
-      { ...settings, wait: 60_000, acceptance: Acceptance.of([]), allowEmpty: false, verify: {} },
+      { ...settings, wait: 60_000, acceptance: Acceptance.of([]), verify: {} },
       {
         bucket: this.bucket,
         source: passing(this.#connections.source),

@@ -25,6 +25,7 @@ await describeWithServer('waybill verify of documents', (servers) => {
         targetDocuments: documents.length,
         bytes: documents.reduce((sum, { bytes }) => sum + bytes.length, 0),
         settled: 0,
+        letters: 0,
       });
     }
   });

@@ -10,6 +10,7 @@ export const COMMANDS = [
   'verify',
   'control',
   'cutover',
+  'dead-letters',
   'fsck',
   'gc',
   'demo',
@@ -17,15 +18,26 @@ export const COMMANDS = [
 export type CommandName = (typeof COMMANDS)[number];
 
 /** They need a stream, and so a bucket. */
-const ON_STREAM = ['capture', 'load', 'run', 'status', 'verify', 'control', 'cutover', 'fsck', 'gc'] as const;
+const ON_STREAM = [
+  'capture',
+  'load',
+  'run',
+  'status',
+  'verify',
+  'control',
+  'cutover',
+  'dead-letters',
+  'fsck',
+  'gc',
+] as const;
 export const NEEDING_BUCKET = [...ON_STREAM, 'list'] as const;
 export const WITH_STREAM = [...ON_STREAM, 'assess'] as const;
 export const WITH_BUCKET = [...WITH_STREAM, 'list'] as const;
-export const WITH_TARGET = ['load', 'run', 'status', 'verify', 'cutover'] as const;
+export const WITH_TARGET = ['load', 'run', 'status', 'verify', 'cutover', 'dead-letters'] as const;
 export const CAPTURING = ['capture', 'run'] as const;
 export const FILTERING = ['capture', 'load', 'run'] as const;
 export const LOADING = ['load', 'run'] as const;
-export const WRITING = ['capture', 'load', 'run', 'control', 'cutover'] as const;
+export const WRITING = ['capture', 'load', 'run', 'control', 'cutover', 'dead-letters'] as const;
 
 /** The milestones that a command reaches by itself. */
 export const UNTIL = {

@@ -5,6 +5,8 @@ import type { CommandName } from './commands.ts';
 export type OptionType =
   | 'string'
   | 'integer'
+  /** An integer, or `unlimited` for Infinity. */
+  | 'limit'
   /** Bytes. */
   | 'size'
   /** Milliseconds. */
@@ -40,7 +42,7 @@ export interface OptionSpec {
   readonly typedFor?: readonly CommandName[];
   /** What the help of one command says instead, if the option means less or another thing there. */
   readonly inCommand?: Readonly<Partial<Record<CommandName, InCommand>>>;
-  /** integer, size, duration: the least and greatest value allowed. */
+  /** integer, limit, size, duration: the least and greatest value allowed. */
   readonly min?: number;
   readonly max?: number;
   readonly example?: string;

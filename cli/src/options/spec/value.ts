@@ -21,6 +21,9 @@ export function parseValue(spec: OptionSpec, raw: unknown): Exclude<OptionValue,
       return parseList(raw);
     case 'integer':
       return within(spec, parseInteger(raw), 'a whole number', String);
+    case 'limit':
+      if (raw === 'unlimited') return Number.POSITIVE_INFINITY;
+      return within(spec, parseInteger(raw), 'a whole number or unlimited', String);
     case 'size':
       return within(spec, parseSize(raw), SIZE_FORM, (bytes) => `${bytes} bytes`);
     case 'duration':

@@ -24,9 +24,9 @@ export const COMMAND_OPTIONS = {
   yes: {
     type: 'boolean',
     group: 'Command options',
-    commands: ['capture', 'load', 'run', 'cutover', 'demo'],
+    commands: ['capture', 'load', 'run', 'cutover', 'dead-letters', 'demo'],
     describe:
-      'Answer yes to every question. Only cutover has questions: whether the application has stopped writing, and whether to accept differences of structure.',
+      'Answer yes to every question. cutover asks whether the application has stopped writing, and whether to accept differences of structure. dead-letters discard asks whether to give the letters up. Other commands have no questions.',
   },
   wait: {
     type: 'duration',
@@ -56,6 +56,42 @@ export const COMMAND_OPTIONS = {
     group: 'Command options',
     commands: ['control'],
     describe: 'Let a paused load go on.',
+  },
+  ns: {
+    type: 'list',
+    group: 'Command options',
+    commands: ['dead-letters'],
+    describe:
+      'Only letters of these collections of the target: shop, shop.orders, shop.*, where * stands for any text.',
+    example: 'shop.orders',
+  },
+  rule: {
+    type: 'list',
+    group: 'Command options',
+    commands: ['dead-letters'],
+    describe: 'Only letters that this rule refused, as the list names it.',
+    example: 'server-121',
+  },
+  letter: {
+    type: 'list',
+    group: 'Command options',
+    commands: ['dead-letters'],
+    describe: 'Only the letters of these numbers.',
+    example: '17,18',
+  },
+  reason: {
+    type: 'string',
+    group: 'Command options',
+    commands: ['dead-letters'],
+    describe: 'Why letters are discarded. The log of the load keeps it.',
+    example: 'test data',
+  },
+  'accept-dead-letters': {
+    type: 'boolean',
+    group: 'Command options',
+    commands: ['cutover'],
+    describe:
+      'Cut over although dead letters are open. The target stays without these states, and nothing can be retried afterwards. The log of the load records how many there were.',
   },
   watch: {
     type: 'boolean',

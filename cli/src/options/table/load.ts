@@ -39,6 +39,15 @@ export const LOAD_OPTIONS = {
     describe:
       'Apply drops of collections and databases too. Without this option the load stops at a drop, so that you can decide.',
   },
+  'max-dead-letters': {
+    type: 'limit',
+    group: 'Load',
+    commands: LOADING,
+    default: LOAD_DEFAULTS.maxDeadLetters,
+    describe:
+      'How many records that the target refuses may be put aside as dead letters at any time, or unlimited. With one more the load stops. 0: it stops at the first.',
+    example: '1000',
+  },
   'wait-for-stream': {
     type: 'duration',
     group: 'Load',

@@ -7,6 +7,7 @@ import { formatDefault } from 'waybill/options/spec/value';
 const FORMS: Readonly<Record<OptionSpec['type'], string>> = {
   string: 'text',
   integer: 'whole number',
+  limit: 'whole number or `unlimited`',
   size: 'size: `8MiB`, `64MB`, bytes',
   duration: 'duration: `500ms`, `30s`, `5m`, `2h`',
   rate: 'rate: `5000/s`, `20MiB/s`, both, `none`',

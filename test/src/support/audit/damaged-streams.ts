@@ -12,11 +12,16 @@ import type { Bucket } from '@waybill/shared/bucket/bucket';
 import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { writeCheckpoint } from '@waybill/shared/manifest/checkpoint';
 import type { Commit, CommitBody, SegmentEntry } from '@waybill/shared/manifest/commit';
+import type { DeadLetterFile } from '@waybill/shared/manifest/dead-letter-file';
+import { NO_LETTERS } from '@waybill/shared/manifest/dead-letters';
 import { createStream } from '@waybill/shared/manifest/identity';
 import {
   commitKey,
+  deadLettersKey,
+  deadLettersPrefix,
   loadPrefix,
   newChangeSegmentKey,
+  newDeadLettersKey,
   newSnapshotSegmentKey,
   segmentKey,
 } from '@waybill/shared/manifest/keys';
@@ -85,7 +90,26 @@ export class SampleStream implements AsyncDisposable {
       writer: 'load-1',
     });
     await load.commit({ milestones: [{ ...sampleMilestone('caught-up'), sequence: 120 }] });
+    await load.commit({ deadLetters: await stream.uploadLetters(load.epoch) });
     return stream;
+  }
+
+  /** A file that opens one letter of the load `staging`. */
+  async uploadLetters(epoch: number): Promise<DeadLetterFile> {
+    const [index, body] = [Buffer.from('{"letter":{}}\n'), Buffer.from('{"letter":1,"record":{}}\n')];
+    const bytes = Buffer.concat([index, body]);
+    const key = newDeadLettersKey(1, epoch);
+    await this.bucket.put(deadLettersKey(loadPrefix(STREAM, 'staging'), key), bytes);
+    return {
+      key,
+      bytes: bytes.length,
+      sha256: sha256(bytes),
+      indexBytes: index.length,
+      indexSha256: sha256(index),
+      firstLetter: 1,
+      letters: 1,
+      rules: { 'server-121': { ...NO_LETTERS, opened: 1 } },
+    };
   }
 
   /** The owner's epoch; each restart takes the next one. */
@@ -194,6 +218,13 @@ export class SampleStream implements AsyncDisposable {
   }
 
   /** The stored segments of a kind, in the order of their commits. */
+  /** The whole key of the file that the load names. */
+  async letters(): Promise<string> {
+    const prefix = deadLettersPrefix(loadPrefix(STREAM, 'staging'));
+    for await (const { key } of this.bucket.list(prefix)) return key;
+    throw new Error('there is none');
+  }
+
   async segments(kind: SegmentEntry['kind']): Promise<SegmentEntry[]> {
     const found: SegmentEntry[] = [];
     for (let seq = 1; seq <= this.writer.state.seq; seq++) {

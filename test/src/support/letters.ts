@@ -1,0 +1,74 @@
+import { askLoad } from '@waybill/load/letter-requests/ask-load';
+import type { LetterAnswer, LetterChoice, LetterRequest } from '@waybill/load/letter-requests/requests';
+import type { IndexLine, Letter } from '@waybill/load/letters/letter';
+import type { LetterRecord } from '@waybill/load/letters/letter-file';
+import { letterLines, readOpenLetters, readRecords } from '@waybill/load/letters/read-letters';
+import { serveLetters } from '@waybill/load/load';
+import { resolveLoadSettings } from '@waybill/load/settings/load-settings';
+import { silentLogger } from '@waybill/shared/base/logger';
+import { createMetrics } from '@waybill/shared/base/metrics';
+import { createLoadStats } from '@waybill/shared/base/stats';
+import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
+import type { MilestoneName } from '@waybill/shared/manifest/commit';
+import { loadPrefix } from '@waybill/shared/manifest/keys';
+import { readManifest } from '@waybill/shared/manifest/log';
+import { appendNote } from '@waybill/shared/manifest/note';
+import { connectTarget } from './target/connect-target.ts';
+
+export interface LettersLog {
+  readonly lines: readonly IndexLine[];
+  readonly open: readonly Letter[];
+  /** Of all letters, closed ones too. */
+  readonly records: ReadonlyMap<number, LetterRecord>;
+}
+
+/** What the log of the load `default` says of its dead letters. */
+export async function readLog(bucketUrl: string): Promise<LettersLog> {
+  const bucket = await openBucket(bucketUrl);
+  const source = { bucket, loadPrefix: loadPrefix('default', 'default') };
+  const log = await readManifest(bucket, source.loadPrefix);
+  const lines = await Array.fromAsync(letterLines(source, log));
+  const open = [...(await readOpenLetters(source, log)).all()];
+  const records = new Map<number, LetterRecord>();
+  for (const file of log.deadLetters?.files ?? []) {
+    for (const [letter, record] of await readRecords(source, file)) records.set(letter, record);
+  }
+  await bucket.close();
+  return { lines, open, records };
+}
+
+export interface AskOptions {
+  readonly bucketUrl: string;
+  readonly targetUri: string;
+  readonly action?: LetterRequest['action'];
+  readonly choice?: Partial<LetterChoice>;
+  readonly reason?: string;
+}
+
+/** As the command does it: by the running load, or as the load's next owner. */
+export async function askLetters(options: AskOptions): Promise<LetterAnswer> {
+  const { bucketUrl, targetUri, action = 'retry', choice, reason = null } = options;
+  await using target = await connectTarget(targetUri);
+  const bucket = await openBucket(bucketUrl);
+  const { signal } = new AbortController();
+  const logger = silentLogger;
+  const settings = resolveLoadSettings({});
+  const deps = { bucket, target, logger, metrics: createMetrics(), stats: createLoadStats(), signal };
+  const asked = {
+    stream: 'default',
+    load: 'default',
+    progressDatabase: null,
+    action,
+    choice: { namespaces: [], rules: [], numbers: [], ...choice },
+    reason,
+  };
+  return await askLoad(asked, { ...deps, serve: () => serveLetters(settings, deps) });
+}
+
+/** As an operator or a cutover notes it in the log of the load `default`. */
+export async function noteInLoad(bucketUrl: string, name: MilestoneName): Promise<void> {
+  const bucket = await openBucket(bucketUrl);
+  const milestone = { name, at: new Date().toISOString(), clusterTime: null, sequence: null };
+  await appendNote(bucket, loadPrefix('default', 'default'), [milestone], { writer: 'test' });
+  await bucket.close();
+}
