@@ -26,6 +26,7 @@ const LONG = named(
   'store-captures',
   'store-races',
   'capture-sharded',
+  'sharded-target',
   'blocked-structure',
   'inclusion',
   'firestore-load',

@@ -1,4 +1,5 @@
 import type { RawElement } from '@waybill/shared/bson/raw';
+import type { Placement } from '../placement/placements.ts';
 import type { RecordPlace } from './refusal.ts';
 
 export interface WriteScope {
@@ -9,6 +10,7 @@ export interface WriteScope {
   readonly bypassValidation: boolean;
   /** A capped collection: documents are to be made in the order of the stream. */
   readonly keepsOrder: boolean;
+  readonly placement: Placement;
 }
 
 /** One document to write, or to delete where `document` is null. */

@@ -11,7 +11,13 @@ import { checkedWriter } from './checked-writer.ts';
 import type { DocumentWriter } from './writer.ts';
 
 const server = { maxBsonObjectSize: 16 << 20, fields: new Set<string>() };
-const scope = { namespace: 'a.b', source: 'a.b', bypassValidation: false, keepsOrder: false };
+const scope = {
+  namespace: 'a.b',
+  source: 'a.b',
+  bypassValidation: false,
+  keepsOrder: false,
+  placement: { paths: [] },
+};
 const origin = {
   placesOf: ({ record }: Write) => [{ segment: 's', lane: 0, sequence: record }],
 };

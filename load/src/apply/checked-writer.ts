@@ -2,10 +2,10 @@
 import { documentId } from '@waybill/shared/bson/statement';
 import { DocumentCheck } from '../checks/check-document.ts';
 import { withOrderedOptions } from '../checks/order-options.ts';
-import type { Violation } from '../checks/violation.ts';
 import type { DocumentRules } from '../target/rules/documents.ts';
 import type { StatementKind } from '../target/target.ts';
 import type { Batch, DocumentBatch, Write } from './batch.ts';
+import { checkRefusal } from './make-refusal.ts';
 import type { Refusal } from './refusal.ts';
 import type { DocumentWriter, Guessed } from './writer.ts';
 
@@ -77,7 +77,7 @@ class CheckedWriter implements DocumentWriter {
         checked = { ...write, document: withOrderedOptions(write.document!) };
         violation = this.#check.check(checked.id, checked.document!);
       }
-      if (violation !== null) refusals.push(refusal(kind, batch, write, violation));
+      if (violation !== null) refusals.push(checkRefusal(kind, batch, write, violation));
       if (violation !== null || checked !== write) writes ??= batch.writes.slice(0, at);
       if (violation === null) writes?.push(checked);
     }
@@ -87,26 +87,4 @@ class CheckedWriter implements DocumentWriter {
 
 function joined(refusals: readonly Refusal[], more: readonly Refusal[]): readonly Refusal[] {
   return refusals.length === 0 ? more : [...refusals, ...more];
-}
-
-function refusal(
-  kind: StatementKind,
-  { scope: { namespace, source }, origin }: Batch,
-  write: Write,
-  { rule, path, reason: why }: Violation,
-): Refusal {
-  return {
-    kind,
-    namespace,
-    source,
-    id: write.id,
-    document: write.document,
-    places: origin.placesOf(write, source),
-    by: 'check',
-    rule,
-    code: undefined,
-    reason: path === '' ? why : `${why}, at ${path}`,
-    attempts: 0,
-    indexName: undefined,
-  };
 }

@@ -16,7 +16,13 @@ import type {
 } from '../target/target.ts';
 import { type Executed, StatementSender } from './sender.ts';
 
-const scope = { namespace: 'a.b', source: 'a.b', bypassValidation: false, keepsOrder: false };
+const scope = {
+  namespace: 'a.b',
+  source: 'a.b',
+  bypassValidation: false,
+  keepsOrder: false,
+  placement: { paths: [] },
+};
 const statements = (count: number): Buffer[] => Array.from({ length: count }, (_, n) => Buffer.from([n]));
 const failed = (code: number, labels: readonly string[] = []): WaybillError => {
   const error = Object.assign(new Error('no'), { name: 'MongoServerError', code, errorLabels: [...labels] });

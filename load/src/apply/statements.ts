@@ -1,23 +1,30 @@
 import type { RawElement } from '@waybill/shared/bson/raw';
 import {
+  type FilterField,
   hasTopLevelZeroTimestamp,
   pipelineStatement,
   replaceStatement,
 } from '@waybill/shared/bson/statement';
 import type { TargetCapabilities } from '../target/target.ts';
 
+type Keeping = Pick<TargetCapabilities, 'keepsEmptyTimestamps'>;
+
+/** No insert, since the server would put its own time into the document. */
+export function mustBeUpdate({ keepsEmptyTimestamps }: Keeping, document: Uint8Array): boolean {
+  return !keepsEmptyTimestamps && hasTopLevelZeroTimestamp(document);
+}
+
 /**
- * The statement that makes the target's document of that `_id` exactly this one. Without `upsert`,
- * only if there is one.
+ * The statement that makes the target's document of that `_id` (and of these fields) exactly this
+ * one. Without `upsert`, only if there is one.
  */
 export function putStatement(
-  capabilities: Pick<TargetCapabilities, 'keepsEmptyTimestamps'>,
+  capabilities: Keeping,
   id: RawElement,
   document: Uint8Array,
   upsert: boolean,
+  fields?: readonly FilterField[],
 ): Buffer {
-  if (!capabilities.keepsEmptyTimestamps && hasTopLevelZeroTimestamp(document)) {
-    return pipelineStatement(id, document, upsert);
-  }
-  return replaceStatement(id, document, upsert);
+  const build = mustBeUpdate(capabilities, document) ? pipelineStatement : replaceStatement;
+  return build(id, document, upsert, fields);
 }

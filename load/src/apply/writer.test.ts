@@ -10,7 +10,13 @@ import type { LoadTarget, StatementFailure, WriteBatch, WriteResult } from '../t
 import type { Origin, Write } from './batch.ts';
 import { Writer } from './writer.ts';
 
-const scope = { namespace: 'a.b', source: 'a.b', bypassValidation: false, keepsOrder: false };
+const scope = {
+  namespace: 'a.b',
+  source: 'a.b',
+  bypassValidation: false,
+  keepsOrder: false,
+  placement: { paths: [] },
+};
 const origin: Origin = { placesOf: ({ record }) => [{ segment: 's', lane: 1, sequence: record }] };
 const document = (id: number): Buffer => buildDocument([['_id', int32(id)]]);
 const write = (id: number): Write => ({ id: int32(id), document: document(id), record: 1000 + id });

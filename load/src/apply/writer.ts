@@ -3,17 +3,13 @@
  * refusal. Nothing is dropped in silence. The order of statements within a call does not matter:
  * each `_id` occurs once.
  */
-import {
-  deleteStatement,
-  documentId,
-  hasTopLevelZeroTimestamp,
-  pipelineStatement,
-} from '@waybill/shared/bson/statement';
-import type { StatementKind, TargetCapabilities } from '../target/target.ts';
+import { deleteStatement, documentId, pipelineStatement } from '@waybill/shared/bson/statement';
+import type { TargetCapabilities } from '../target/target.ts';
 import type { Batch, DocumentBatch, Write } from './batch.ts';
-import { type Refusal, serverRule } from './refusal.ts';
+import { targetRefusal } from './make-refusal.ts';
+import type { Refusal } from './refusal.ts';
 import { type Executed, type Refused, type SenderDeps, StatementSender } from './sender.ts';
-import { putStatement } from './statements.ts';
+import { mustBeUpdate, putStatement } from './statements.ts';
 
 /** What became of a batch that relied on what stands on the target. */
 export interface Guessed {
@@ -43,7 +39,7 @@ export class Writer {
       const document = documents[index]!;
       return { id: documentId(document), document, record: first + index };
     };
-    if (documents.some((document) => this.#mustBeUpdate(document))) {
+    if (documents.some((document) => mustBeUpdate(this.#capabilities, document))) {
       const writes = documents.map((_, index) => writeAt(index));
       return (await this.insertNew({ scope, writes, origin })).refusals;
     }
@@ -61,7 +57,8 @@ export class Writer {
     const { scope, writes } = batch;
     const inserts: Write[] = [];
     const updates: Write[] = [];
-    for (const write of writes) (this.#mustBeUpdate(write.document!) ? updates : inserts).push(write);
+    for (const write of writes)
+      (mustBeUpdate(this.#capabilities, write.document!) ? updates : inserts).push(write);
     const documents = inserts.map(({ document }) => document!);
     const { refused } =
       documents.length > 0 ? await this.#sender.execute('insert', scope, documents) : NOTHING;
@@ -76,7 +73,7 @@ export class Writer {
     const statements = writes.map(({ id }) => deleteStatement(id));
     const { refused } = await this.#sender.execute('delete', scope, statements);
     if (refused.length === 0) return NONE;
-    return refused.map((each) => refusal('delete', batch, writes[each.index]!, each));
+    return refused.map((each) => targetRefusal('delete', batch, writes[each.index]!, each));
   }
 
   /**
@@ -97,11 +94,6 @@ export class Writer {
     return this.#putRefused(batch, refused);
   }
 
-  /** No insert, since the server would put its own time into the document. */
-  #mustBeUpdate(document: Uint8Array): boolean {
-    return !this.#capabilities.keepsEmptyTimestamps && hasTopLevelZeroTimestamp(document);
-  }
-
   /** Upserts `others`, and each refused insert whose document stood there already. */
   async #replaceFound(
     batch: Batch,
@@ -113,7 +105,7 @@ export class Writer {
     for (const [at, each] of refused.entries()) {
       const write = batch.writes[at]!;
       if (each.tactic === 'replace') writes.push(write);
-      else refusals.push(refusal('insert', batch, write, each));
+      else refusals.push(targetRefusal('insert', batch, write, each));
     }
     if (writes.length > 0) refusals.push(...(await this.upsert({ ...batch, writes })));
     return refusals;
@@ -134,7 +126,7 @@ export class Writer {
       const { tactic } = each;
       if (tactic === 'pipeline' && (await this.#replaceByPipeline(batch, write))) continue;
       const again = tactic === 'pipeline' || tactic === 'reinsert';
-      const last = again ? await this.#reinsert(batch, write) : refusal('update', batch, write, each);
+      const last = again ? await this.#reinsert(batch, write) : targetRefusal('update', batch, write, each);
       if (last) refusals.push(last);
     }
     return refusals;
@@ -157,7 +149,7 @@ export class Writer {
   async #reinsert(batch: Batch, write: Write): Promise<Refusal | undefined> {
     const { scope } = batch;
     const document = write.document!;
-    const kind = this.#mustBeUpdate(document) ? 'update' : 'insert';
+    const kind = mustBeUpdate(this.#capabilities, document) ? 'update' : 'insert';
     const statement = kind === 'update' ? pipelineStatement(write.id, document) : document;
     for (let tries = 1; ; tries++) {
       const [undeleted] = await this.remove({ ...batch, writes: [write] });
@@ -166,22 +158,8 @@ export class Writer {
       const [last] = refused;
       if (!last) return undefined;
       if (!last.failure.duplicateId || tries >= REINSERTS) {
-        return refusal(kind, batch, write, { ...last, attempts: tries });
+        return targetRefusal(kind, batch, write, { ...last, attempts: tries });
       }
     }
   }
-}
-
-function refusal(
-  kind: StatementKind,
-  { scope: { namespace, source }, origin }: Batch,
-  write: Write,
-  { failure, attempts }: Pick<Refused, 'attempts' | 'failure'>,
-): Refusal {
-  const { id, document } = write;
-  const { code, message: reason, indexName } = failure;
-  const places = origin.placesOf(write, source);
-  const rule = serverRule(code);
-  const by = 'target';
-  return { kind, namespace, source, id, document, places, by, rule, code, reason, attempts, indexName };
 }

@@ -4,6 +4,7 @@ import type { Milestone, StreamIdentity } from '@waybill/shared/manifest/commit'
 import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { DocumentWriter } from '../apply/writer.ts';
 import type { DeadLetters } from '../letters/dead-letters.ts';
+import type { Placements } from '../placement/placements.ts';
 import type { BarrierProgress, LaneCursor, Progress } from '../progress/progress.ts';
 import type { Gate } from '../rate/gate.ts';
 import type { LoadSettings, Moment } from '../settings/load-settings.ts';
@@ -18,6 +19,7 @@ export interface ChangesDeps {
   readonly structure: StructureContext;
   readonly restored: RestoredIndexes;
   readonly writer: DocumentWriter;
+  readonly placements: Placements;
   readonly onRefused: RefusalPolicy;
   readonly letters: DeadLetters;
   /** Does what operators ask about dead letters. */

@@ -47,6 +47,7 @@ class ChangesPhase {
   readonly #scopes: Scopes;
   readonly #structure: StructureChanges;
   readonly #marks: Marks;
+  readonly #placementsSeen: number;
   #builder: WindowBuilder;
   #cursor: LaneCursor;
   #caughtUp: boolean;
@@ -65,7 +66,9 @@ class ChangesPhase {
     this.#caughtUp = start.caughtUp;
     this.#marks = new Marks(deps.reached);
     const { bucket, streamPrefix, identity, structure, settings, writer, onRefused, onReadAgain } = deps;
-    this.#scopes = new Scopes(structure, identity);
+    const { placements } = deps;
+    this.#scopes = new Scopes(structure, placements, identity);
+    this.#placementsSeen = placements.changes;
     this.#structure = new StructureChanges(deps, start.barrier);
     this.#pipeline = new Pipeline({
       bucket,
@@ -245,6 +248,7 @@ class ChangesPhase {
   }
 
   async #advance(end: LaneCursor): Promise<void> {
+    await this.#deps.placements.assertUnchanged(this.#placementsSeen);
     const { progress, structure, letters } = this.#deps;
     const { cursors } = this.#start;
     await letters.flush();

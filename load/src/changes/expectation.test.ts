@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { Expectation } from './expectation.ts';
 
-const scope = { namespace: 'shop.orders', source: 'shop.orders', bypassValidation: true, keepsOrder: false };
+const scope = {
+  namespace: 'shop.orders',
+  source: 'shop.orders',
+  bypassValidation: true,
+  keepsOrder: false,
+  placement: { paths: [] },
+};
 const other = { ...scope, namespace: 'shop.items' };
 
 describe('Expectation', () => {

@@ -17,6 +17,7 @@ import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import type { WriteScope } from '../apply/batch.ts';
 import { nameTaken } from '../mapping/collisions.ts';
 import type { NamePair } from '../mapping/name-mapping.ts';
+import type { Placements } from '../placement/placements.ts';
 import { ensureCollection, plainCollection } from '../structure/collections.ts';
 import type { StructureContext } from '../structure/context.ts';
 import { assertOwnName } from '../structure/held.ts';
@@ -25,14 +26,20 @@ import type { CollectionRecord } from '../structure/registry.ts';
 
 export class Scopes {
   readonly #structure: StructureContext;
+  readonly #placements: Placements;
   readonly #keepsUuids: boolean;
   /** By the source's names. */
   readonly #found = new Map<string, Promise<{ readonly uuid: string | null; readonly scope: WriteScope }>>();
   /** The source's name behind each name of the target. */
   readonly #sources = new Map<string, string>();
 
-  constructor(structure: StructureContext, { sourceTopology }: Pick<StreamIdentity, 'sourceTopology'>) {
+  constructor(
+    structure: StructureContext,
+    placements: Placements,
+    { sourceTopology }: Pick<StreamIdentity, 'sourceTopology'>,
+  ) {
     this.#structure = structure;
+    this.#placements = placements;
     this.#keepsUuids = sourceTopology === 'replicaSet';
   }
 
@@ -58,6 +65,7 @@ export class Scopes {
 
   /** A barrier may have given names to other collections. */
   clear(): void {
+    this.#placements.forget();
     this.#found.clear();
     this.#sources.clear();
   }
@@ -78,6 +86,7 @@ export class Scopes {
       source,
       bypassValidation: !foreignValidator,
       keepsOrder: isCapped(options),
+      placement: await this.#placements.of(namespace),
     };
     return { uuid, scope };
   }

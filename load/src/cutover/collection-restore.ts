@@ -103,7 +103,10 @@ export class CollectionRestore {
       const spec = standing.find((one) => indexName(one) === index.name);
       if (!spec || !hasSameKey(spec, index.spec)) continue;
       if (!heldBackOf(index.spec).unique || heldBackOf(spec).unique) continue;
-      const refusal = await this.#tryUnique(index);
+      const refusal = await this.#tryUnique(index).catch((error: unknown) => {
+        if (!isRefusal(error)) throw error;
+        return refusalText(error);
+      });
       if (refusal !== null) reports.push(this.#report(index, 'refused', refusal));
     }
     return reports;

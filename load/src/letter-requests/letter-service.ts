@@ -16,6 +16,7 @@ import { Scopes } from '../changes/scopes.ts';
 import type { DeadLetters } from '../letters/dead-letters.ts';
 import { keyOfId, type Letter } from '../letters/letter.ts';
 import { fileOf, type LettersSource, readRecords } from '../letters/read-letters.ts';
+import type { Placements } from '../placement/placements.ts';
 import type { DocumentReader } from '../reading/document-reader.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 import { attempt, type StructureContext } from '../structure/context.ts';
@@ -27,6 +28,7 @@ export interface LetterServiceDeps {
   readonly source: LettersSource;
   readonly writer: Pick<DocumentWriter, 'remove' | 'upsert'>;
   readonly structure: StructureContext;
+  readonly placements: Placements;
   readonly identity: Pick<StreamIdentity, 'sourceTopology'>;
   readonly reader: Pick<DocumentReader, 'find'>;
   readonly settings: Pick<LoadSettings, 'batchRecords' | 'batchSize'>;
@@ -126,11 +128,13 @@ export class LetterService {
 
   /** Null where the collection is not on the target: its drop or rename may be under way. */
   async #scopeOf(namespace: string): Promise<WriteScope | null> {
-    const { structure, identity } = this.#deps;
+    const { structure, placements, identity } = this.#deps;
     const record = structure.registry.get(namespace);
     if (!record) return null;
     const standing = await attempt(structure, () => structure.target.collection(namespace));
-    return standing && new Scopes(structure, identity).of(record.source, null);
+    if (!standing) return null;
+    await placements.refresh();
+    return new Scopes(structure, placements, identity).of(record.source, null);
   }
 
   async #write(

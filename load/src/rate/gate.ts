@@ -76,7 +76,7 @@ export class Gate implements WriteGate {
   readonly #documents = new TokenBucket(null);
   readonly #bytes = new TokenBucket(null);
   readonly #waiting: Waiting[] = [];
-  #ended: AbortSignal | null = null;
+  #end: AbortSignal;
   #opened = Promise.withResolvers<void>();
   #cancelTimer: (() => void) | null = null;
   #toldAt = Number.NEGATIVE_INFINITY;
@@ -90,13 +90,18 @@ export class Gate implements WriteGate {
     pace.paused = false;
     pace.atOnce = workers;
     pace.atOnceMost = workers;
+    this.#end = signal;
     this.endWith(signal);
   }
 
-  /** When the signal aborts, no batch goes any more, and those that wait are rejected. */
+  /**
+   * When the signal aborts, no batch goes any more, and those that wait are rejected. It takes the
+   * place of the signal before it: a phase may begin again.
+   */
   endWith(signal: AbortSignal): void {
+    this.#end = signal;
     const end = (): void => {
-      this.#ended ??= signal;
+      if (this.#end !== signal) return;
       this.#cancelTimer?.();
       for (const { fail } of this.#waiting.splice(0)) fail(abortReason(signal));
     };
@@ -105,7 +110,7 @@ export class Gate implements WriteGate {
   }
 
   async pass<T>(size: WriteSize, send: (waitedMs: number) => Promise<T>): Promise<T> {
-    if (this.#ended) throwIfAborted(this.#ended);
+    throwIfAborted(this.#end);
     const cameAt = this.#clock.now();
     const isFree = this.#waiting.length === 0 && this.#delayMs(size, cameAt) === 0;
     const turn = isFree ? this.#take(size, cameAt) : await this.#turn(size);
@@ -115,7 +120,7 @@ export class Gate implements WriteGate {
       wentWell = true;
       return result;
     } finally {
-      this.#end(size, turn, wentWell);
+      this.#ended(size, turn, wentWell);
     }
   }
 
@@ -204,7 +209,7 @@ export class Gate implements WriteGate {
     return { round: this.#concurrency.begin(), rampRound, beganAt: now };
   }
 
-  #end({ namespace }: WriteSize, { round, rampRound, beganAt }: Turn, wentWell: boolean): void {
+  #ended({ namespace }: WriteSize, { round, rampRound, beganAt }: Turn, wentWell: boolean): void {
     const now = this.#clock.now();
     if (now - beganAt > this.#deps.rules.slowMs) {
       this.#ramp?.wasSlow(namespace, now);

@@ -4,7 +4,9 @@ import { milestoneOf } from '@waybill/shared/manifest/state';
 import { applyChanges } from '../changes/changes-phase.ts';
 import type { Mark } from '../changes/marks.ts';
 import type { LetterService } from '../letter-requests/letter-service.ts';
-import type { LaneCursor, LoadedProgress } from '../progress/progress.ts';
+import { PlacementsChanged } from '../placement/placements.ts';
+import { type LaneCursor, type LoadedProgress, slowest } from '../progress/progress.ts';
+import { attempt } from '../structure/context.ts';
 import { buildAll } from './indexes-step.ts';
 import type { LoadResult } from './load-deps.ts';
 import type { LogWatch } from './log-watch.ts';
@@ -22,7 +24,14 @@ export async function changesStep(
   watch: LogWatch,
 ): Promise<LoadResult['outcome']> {
   try {
-    return await apply(context, tools, loaded, from, watch.signal);
+    for (let start = { loaded, from }; ; start = await fromCursors(context)) {
+      try {
+        return await apply(context, tools, start.loaded, start.from, watch.signal);
+      } catch (error) {
+        if (!(error instanceof PlacementsChanged)) throw error;
+        context.deps.logger.warn('a collection was sharded on the target meanwhile; changes go again');
+      }
+    }
   } catch (error) {
     if (!hasCode(error, 'INTERRUPTED')) throw error;
     if (watch.fenced) throw watch.fenced;
@@ -30,6 +39,11 @@ export async function changesStep(
     context.deps.logger.info('load ends: it has been cut over');
     return 'cut-over';
   }
+}
+
+async function fromCursors({ structure, progress }: RunContext) {
+  const loaded = await attempt(structure, () => progress.takeOver());
+  return { loaded, from: slowest(loaded.cursors) };
 }
 
 const OUTCOMES = {

@@ -31,7 +31,7 @@ export async function openLetters(
   return new DeadLetters(deps, open, log.state.deadLetters?.letters ?? 0);
 }
 
-export function letterService(context: RunContext, { writer }: WriteTools): LetterService {
+export function letterService(context: RunContext, { writer, placements }: WriteTools): LetterService {
   const { letters, log, structure, identity, settings, deps } = context;
   const { bucket, onReadAgain, signal, target } = deps;
   return new LetterService({
@@ -39,6 +39,7 @@ export function letterService(context: RunContext, { writer }: WriteTools): Lett
     log,
     source: { bucket, loadPrefix: loadPrefix(settings.stream, settings.load), onReadAgain, signal },
     writer,
+    placements,
     structure,
     identity,
     reader: target.reader,

@@ -6,9 +6,12 @@ import { hasCode } from '@waybill/shared/base/errors';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { checkedWriter } from '../apply/checked-writer.ts';
+import { KeyedWriter } from '../apply/keyed-writer.ts';
+import { PlacedWriter } from '../apply/placed-writer.ts';
 import { Writer } from '../apply/writer.ts';
 import type { DeadLetters } from '../letters/dead-letters.ts';
 import { mappingEvidence, mappingText } from '../mapping/settle-mapping.ts';
+import { Placements } from '../placement/placements.ts';
 import { learntId } from '../progress/keys.ts';
 import { type LoadedProgress, Progress, slowest } from '../progress/progress.ts';
 import { assertStreamGoesOn } from '../progress/stream-goes-on.ts';
@@ -140,7 +143,7 @@ function openTools(context: RunContext): WriteTools {
   });
   const startLimit = parseRateLimit(settings.maxWriteRate);
   const obeying = new Obeying({ ...deps, log, gate, startLimit });
-  const unchecked = new Writer({
+  const sending = {
     ...deps,
     target,
     ownership,
@@ -148,11 +151,13 @@ function openTools(context: RunContext): WriteTools {
     gate,
     keepLearnt: () =>
       attempt(structure, () => target.learnt.save(target.progress, learntId(settings.load), settings.load)),
-  });
+  };
+  const placements = new Placements({ ...deps, target, ownership });
+  const placed = new PlacedWriter(new Writer(sending), new KeyedWriter(sending), placements);
   const rules = ofDocumentSize(target.documentRules, settings.maxDocumentSize);
-  const writer = checkedWriter(unchecked, rules);
+  const writer = checkedWriter(placed, rules);
   const onRefused = deps.onRefused ?? ((refusals) => letters.refused(refusals));
-  return { gate, obeying, restored, writer, onRefused, letters };
+  return { gate, obeying, restored, writer, placements, onRefused, letters };
 }
 
 /** Once the load has written something, the bucket and the target must still hold it. */

@@ -6,6 +6,7 @@ import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { DocumentWriter } from '../apply/writer.ts';
 import type { DeadLetters } from '../letters/dead-letters.ts';
 import type { NameMapping } from '../mapping/name-mapping.ts';
+import type { Placements } from '../placement/placements.ts';
 import type { LoadLog } from '../progress/load-log.ts';
 import type { Ownership } from '../progress/ownership.ts';
 import type { Progress } from '../progress/progress.ts';
@@ -50,6 +51,7 @@ export interface WriteTools {
   readonly obeying: Obeying;
   readonly restored: RestoredIndexes;
   readonly writer: DocumentWriter;
+  readonly placements: Placements;
   readonly onRefused: RefusalPolicy;
   readonly letters: DeadLetters;
 }

@@ -29,7 +29,7 @@ async function apply(
   tools: WriteTools,
   { cursors, finished }: LoadedProgress,
 ): Promise<LaneCursor> {
-  const { gate, writer, onRefused, letters } = tools;
+  const { gate, writer, placements, onRefused, letters } = tools;
   const { bucket, stats, logger, onReadAgain, signal } = deps;
   stats.phase = 'snapshot';
   const { changesAfter, ...counts } = await applySnapshot({
@@ -38,6 +38,7 @@ async function apply(
     structure,
     gate,
     writer,
+    placements,
     onRefused,
     letters,
     progress,

@@ -50,7 +50,8 @@ export async function assertStartable(
   const namespaces = names.map(({ namespace }) => namespace);
   assertCollectionNames(deps.target.profile, names);
   assertReachable(deps.target, namespaces);
-  await deps.target.assertWritableById(namespaces, deps.signal);
+  // A key that stays unknown ends the load here, before it writes anything.
+  await deps.target.shardKeys(namespaces, deps.signal);
   if (!sight.owner) await assertRoom(deps.target, names, sight.progressDatabase, deps.signal);
   return sight;
 }

@@ -9,6 +9,7 @@ import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { DocumentWriter } from '../apply/writer.ts';
 import type { DeadLetters } from '../letters/dead-letters.ts';
 import type { NamePair } from '../mapping/name-mapping.ts';
+import type { Placements } from '../placement/placements.ts';
 import type { Progress } from '../progress/progress.ts';
 import type { Gate } from '../rate/gate.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
@@ -21,6 +22,7 @@ export interface SegmentRunsDeps {
   readonly bucket: Bucket;
   readonly streamPrefix: string;
   readonly structure: StructureContext;
+  readonly placements: Placements;
   readonly writer: DocumentWriter;
   readonly onRefused: RefusalPolicy;
   readonly letters: DeadLetters;
@@ -123,12 +125,22 @@ export class SegmentRuns {
   ): Promise<void> {
     const record = await this.#inventory.ensure(names);
     await before;
-    const { streamPrefix, writer, onRefused, letters, settings, progress, structure, onReadAgain } =
-      this.#deps;
+    const {
+      streamPrefix,
+      writer,
+      placements,
+      onRefused,
+      letters,
+      settings,
+      progress,
+      structure,
+      onReadAgain,
+    } = this.#deps;
     const scope = {
       ...names,
       bypassValidation: !record.foreignValidator,
       keepsOrder: isCapped(record.options),
+      placement: await placements.of(record.namespace),
     };
     await applySegment(
       {

@@ -97,12 +97,24 @@ export async function dropOne(
     // documents come anew.
     const isFree = existing.type === 'view' || event.synthetic;
     if (!isFree && !settings.allowDrop) throw dropNotAllowed(namespace, event);
+    await tellSharded(context, namespace);
     await forgetStanding(context, namespace);
     await context.letters.dropped(namespace);
     await attempt(context, () => target.drop(existing, ownership.tag));
   }
   if (record) await forget(context, namespace);
   return true;
+}
+
+async function tellSharded(
+  { target, logger, ...context }: StructureContext,
+  namespace: string,
+): Promise<void> {
+  const keys = await attempt(context, () => target.shardKeys([namespace], context.signal));
+  if (keys.size === 0) return;
+  logger.warn('a sharded collection is dropped; one that comes under its name again is not sharded', {
+    namespace,
+  });
 }
 
 export async function applyRename(context: StructureContext, event: StructureEvent): Promise<void> {

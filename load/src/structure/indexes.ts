@@ -5,6 +5,7 @@ import { settledIndexes } from './collections.ts';
 import { attempt, type StructureContext } from './context.ts';
 import { AT_ONCE, BUILDS_AT_ONCE, createIndexes, type Turn } from './index-builds.ts';
 import { planIndexes } from './index-plan.ts';
+import { NEVER_UNIQUE, neverUnique } from './never-unique.ts';
 import { isCollated } from './options.ts';
 import type { CollectionRecord, IndexRecord } from './registry.ts';
 
@@ -49,7 +50,8 @@ export async function buildIndexes(context: StructureContext, namespace: string,
   const existing = await attempt(context, () => target.indexes(namespace));
   const plan = planIndexes(record.indexes, existing, { collated: isCollated(record.options) });
   // In a collection that we did not make, another index of that name is not ours to drop.
-  const inTheWay = new Map(record.created ? [] : plan.drop.map((name) => [name, IN_THE_WAY] as const));
+  const inTheWay = new Map<string, string>(record.created ? [] : plan.drop.map((name) => [name, IN_THE_WAY]));
+  for (const name of await neverUnique(context, record)) inTheWay.set(name, NEVER_UNIQUE);
   for (const name of plan.drop) {
     if (!inTheWay.has(name)) await attempt(context, () => target.dropIndex(namespace, name, ownership.tag));
   }

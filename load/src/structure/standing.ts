@@ -44,10 +44,12 @@ export async function assertStanding(
     loaded.get(phases.snapshotApplied ? (uuid ?? UNKNOWN) : namespace) ?? 0;
   // Until the snapshot is applied nothing drops, renames or deletes. After it each change deletes
   // at most one document.
-  const lost = records.flatMap((record) => {
+  const lost: string[] = [];
+  for (const record of records) {
     const isLost = !phases.snapshotApplied && documentsOf(record) > 0 && !isThere(record);
-    return lossOf(record, standing, isRestored) ?? (isLost ? `${record.namespace} (gone)` : []);
-  });
+    const loss = await lossOf(context, record, standing, isRestored);
+    if (loss !== null || isLost) lost.push(loss ?? `${record.namespace} (gone)`);
+  }
   const mayLack = refused + (phases.snapshotApplied ? stream.lastSequence : 0);
   // A time series may expire on the target by itself.
   const filled = records.filter(
@@ -145,15 +147,19 @@ async function recordStanding(
   await attempt(context, () => context.registry.saveTargetUuids(uuids));
 }
 
-function lossOf(
+async function lossOf(
+  context: StructureContext,
   { namespace, targetUuid }: CollectionRecord,
   standing: Standing,
   isRestored: boolean,
-): string | null {
+): Promise<string | null> {
   if (targetUuid === null) return null;
   const found = standing.get(namespace);
   if (!found) return `${namespace} (gone)`;
-  if (isRestored || found.uuid === null || found.uuid.toString('hex') === targetUuid) return null;
+  const { uuid } = found;
+  if (isRestored || uuid === null || uuid.toString('hex') === targetUuid) return null;
+  const before = Buffer.from(targetUuid, 'hex');
+  if (await attempt(context, () => context.target.wasResharded(before, uuid))) return null;
   return `${namespace} (another collection of that name)`;
 }
 

@@ -48,9 +48,10 @@ export interface Target {
    */
   assertPrivileges(databases: readonly string[], signal: AbortSignal): Promise<void>;
   /**
-   * A document of these collections can be written by its `_id` alone. @throws TARGET_UNSUPPORTED
+   * How these collections are sharded now; those that are not are left out. @throws
+   * TARGET_UNSUPPORTED where the target does not tell the key
    */
-  assertWritableById(namespaces: readonly string[], signal: AbortSignal): Promise<void>;
+  shardKeys(namespaces: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, ShardKey>>;
   /** Finds out what the target can do, by probes that change nothing. */
   forLoad(settings: LoadTargetSettings): Promise<LoadTarget>;
 }
@@ -96,6 +97,16 @@ export interface LoadTarget extends TargetStructure {
    */
   login(): Promise<string | null>;
 
+  /** {@link Target.shardKeys} */
+  shardKeys(namespaces: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, ShardKey>>;
+  /** `_id` and these fields of each document whose `_id` the server holds equal to one of them. */
+  locate(
+    namespace: string,
+    ids: readonly RawElement[],
+    fields: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly Buffer[]>;
+
   write(batch: WriteBatch, tag: WriteTag): Promise<WriteResult>;
   /**
    * A batch lately got no answer and may still be done. Never true where the server refuses late
@@ -113,6 +124,8 @@ export interface TargetStructure {
   /** Raw BSON of each listIndexes entry that is built; none for a missing collection or a view. */
   indexes(namespace: string): Promise<readonly Buffer[]>;
   isEmpty(namespace: string): Promise<boolean>;
+  /** The cluster made the second collection of the first, with its documents. By uuids. */
+  wasResharded(from: Buffer, to: Buffer): Promise<boolean>;
   /** One that stands there by that name stays as it is: look first whose it is. */
   create(namespace: string, options: Fields, tag: WriteTag): Promise<void>;
   /**
@@ -211,6 +224,15 @@ export interface TargetCollection {
   readonly uuid: Buffer | null;
   /** Raw BSON of listCollections' `options`. */
   readonly options: Buffer;
+}
+
+export interface ShardKey {
+  /** Paths with dots, in the key's order. */
+  readonly fields: readonly string[];
+  /** As an index has it: raw BSON. */
+  readonly pattern: Buffer;
+  /** Differs once the collection was sharded anew. */
+  readonly version: string;
 }
 
 export type Fields = readonly (readonly [name: string, value: RawElement])[];

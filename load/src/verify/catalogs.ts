@@ -3,6 +3,7 @@
  * names.
  */
 
+import { hasCode } from '@waybill/shared/base/errors';
 import { DEFAULT_RETRY, retry } from '@waybill/shared/base/retry';
 import type { CatalogEntry } from '@waybill/shared/mongo/facts/catalog';
 import { NamespaceFilter } from '@waybill/shared/mongo/facts/namespace-filter';
@@ -10,11 +11,12 @@ import { type NameMapping, SAME_NAMES } from '../mapping/name-mapping.ts';
 import { definitionOnTarget } from '../mapping/view-names.ts';
 import { ConnectionReader } from '../reading/connection-reader.ts';
 import type { DocumentReader } from '../reading/document-reader.ts';
+import type { ShardKey } from '../target/target.ts';
 import { Acceptance } from './acceptance.ts';
 import { type KnownStructure, NOTHING_KNOWN } from './load-watch.ts';
 import type { StructureDifference } from './report.ts';
 import type { VerifyDeps } from './settings.ts';
-import { compareStructure, type HeldBackField } from './structure.ts';
+import { compareStructure, type HeldBackField, type StructureOptions } from './structure.ts';
 
 export interface StructureDeps
   extends Pick<VerifyDeps, 'source' | 'target' | 'filter' | 'mapping' | 'load' | 'acceptance' | 'signal'> {
@@ -32,7 +34,7 @@ export interface SourceEntry extends CatalogEntry {
 export type Catalogs = readonly [
   source: readonly SourceEntry[],
   target: readonly CatalogEntry[],
-  known: KnownStructure,
+  known: KnownStructure & Pick<StructureOptions, 'shardKeys'>,
 ];
 
 export async function bothCatalogs(deps: StructureDeps): Promise<Catalogs> {
@@ -54,7 +56,8 @@ export async function bothCatalogs(deps: StructureDeps): Promise<Catalogs> {
   const names = new Set(entries.map(({ namespace }) => namespace));
   const extra = copies.map(({ namespace }) => namespace).filter((name) => !names.has(name));
   const others = load && extra.length > 0 ? await load.others(extra, signal) : NOTHING_KNOWN.others;
-  return [entries, copies, { ...known, others }];
+  const shardKeys = await shardKeysOf(target, copies, signal);
+  return [entries, copies, { ...known, others, shardKeys }];
 }
 
 function onTarget(entry: CatalogEntry, mapping: NameMapping): SourceEntry {
@@ -75,6 +78,21 @@ async function listMapped(
   return found.filter(({ namespace }) =>
     mapping.sourcesOf(namespace, databases).some((source) => filter.matches(source)),
   );
+}
+
+/** None where the target does not tell them: then an index of such a key counts as any other. */
+async function shardKeysOf(
+  target: StructureDeps['target'],
+  entries: readonly CatalogEntry[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, ShardKey>> {
+  const namespaces = entries.map(({ namespace }) => namespace);
+  try {
+    return await retry(() => target.shardKeys(namespaces, signal), DEFAULT_RETRY, { signal });
+  } catch (error) {
+    if (hasCode(error, 'TARGET_UNSUPPORTED')) return new Map();
+    throw error;
+  }
 }
 
 async function withoutProgress(

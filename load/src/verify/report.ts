@@ -83,6 +83,8 @@ export interface StructureDifference {
     | 'index-unsupported'
     /** The load was given `--indexes none`. Reported, and no difference. */
     | 'index-left-out'
+    /** An index that the target needs for its own shard key. Reported, and no difference. */
+    | 'index-shard-key'
     /** A time-series collection: its measurements are not compared. */
     | 'not-compared'
     | 'order'
@@ -157,6 +159,7 @@ const NO_DIFFERENCE: ReadonlySet<StructureDifference['what']> = new Set([
   'collection-of-load',
   'index-unsupported',
   'index-left-out',
+  'index-shard-key',
   'order-untold',
 ]);
 

@@ -57,7 +57,7 @@ export function newVerifyStats(): VerifyStats {
 
 export interface VerifyDeps {
   readonly source: MongoConnection;
-  readonly target: Pick<Target, 'profile' | 'progress' | 'reader'>;
+  readonly target: Pick<Target, 'profile' | 'progress' | 'reader' | 'shardKeys'>;
   /** By the source's names. */
   readonly filter: NamespaceFilter;
   /** What the source's collections are called on the target. Default: the same. */

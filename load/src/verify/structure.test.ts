@@ -49,6 +49,17 @@ describe('structure', () => {
     expect(found.map(isDifference)).toEqual([false, true]);
   });
 
+  test('an index of the shard key of the target is told, and no difference; one that does more is', () => {
+    const own = (fields: object) => ({ v: 2, key: { k: 'hashed' }, name: 'k_hashed', ...fields });
+    const compare = (fields: object, key = { k: 'hashed' }) =>
+      compareStructure([entry('shop.users', {}, [])], [entry('shop.users', {}, [own(fields)])], {
+        shardKeys: new Map([['shop.users', { pattern: fromObject(key) }]]),
+      }).map(({ what }) => what);
+    expect(compare({})).toEqual(['index-shard-key']);
+    expect(compare({ sparse: true })).toEqual(['index-extra']);
+    expect(compare({}, { k: 'other' })).toEqual(['index-extra']);
+  });
+
   test('equal is equal, whatever number type and index version a server uses', () => {
     const source = entry('shop.users', { capped: true, size: 4096 }, [{ ...email, v: 1, sparse: false }]);
     const target = entry('shop.users', { capped: true, size: 4096n }, [email]);

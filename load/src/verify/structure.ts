@@ -1,5 +1,6 @@
 /** Compares two inventories: collections, options, indexes. Pure. */
 import { splitNamespace } from '@waybill/shared/base/record';
+import { buildDocument, doc } from '@waybill/shared/bson/build';
 import type { CatalogEntry } from '@waybill/shared/mongo/facts/catalog';
 import {
   differing,
@@ -12,6 +13,7 @@ import { expiryOf, isHaystack, LARGEST_EXPIRY_SECONDS } from '@waybill/shared/mo
 import { waitingIndexes } from '../structure/collections.ts';
 import { planIndexes } from '../structure/index-plan.ts';
 import { indexName, isInherent } from '../structure/index-spec.ts';
+import type { ShardKey } from '../target/target.ts';
 import { indexKey, type KnownStructure, NOTHING_KNOWN, optionKey } from './load-watch.ts';
 import type { StructureDifference } from './report.ts';
 
@@ -24,6 +26,8 @@ const HELD_BACK_EXPIRY = expiryText(LARGEST_EXPIRY_SECONDS);
 export interface StructureOptions extends Partial<KnownStructure> {
   /** Databases asked for by name. */
   readonly databases?: Iterable<string>;
+  /** By which keys the target shards collections: it keeps an index of each. */
+  readonly shardKeys?: ReadonlyMap<string, Pick<ShardKey, 'pattern'>>;
   /** What may still be held back. Default: everything that a load holds back. */
   readonly held?: ReadonlySet<HeldBackField> | undefined;
   /**
@@ -35,7 +39,8 @@ export interface StructureOptions extends Partial<KnownStructure> {
 
 const NONE: ReadonlySet<string> = new Set();
 
-type Rules = KnownStructure & { readonly held: ReadonlySet<string> };
+type Rules = KnownStructure &
+  Required<Pick<StructureOptions, 'shardKeys'>> & { readonly held: ReadonlySet<string> };
 
 /**
  * A difference is `heldBack` only if the target has what a load makes of the source's index.
@@ -45,9 +50,15 @@ type Rules = KnownStructure & { readonly held: ReadonlySet<string> };
 export function compareStructure(
   source: readonly CatalogEntry[],
   target: readonly CatalogEntry[],
-  { databases = [], held = new Set(HELD_BACK), keepsEmpty = true, ...known }: StructureOptions = {},
+  {
+    databases = [],
+    held = new Set(HELD_BACK),
+    shardKeys = new Map(),
+    keepsEmpty = true,
+    ...known
+  }: StructureOptions = {},
 ): StructureDifference[] {
-  const rules = { ...NOTHING_KNOWN, ...known, held };
+  const rules = { ...NOTHING_KNOWN, ...known, shardKeys, held };
   const targets = new Map(target.map((entry) => [entry.namespace, entry]));
   const found: StructureDifference[] = [];
   for (const entry of source) {
@@ -152,8 +163,10 @@ function compareIndexes(source: CatalogEntry, target: CatalogEntry, rules: Rules
     }
   }
   found.push(...missingIndexes(source, missing, copies, rules));
-  for (const name of copies.keys())
-    found.push({ namespace, what: 'index-extra', detail: name, names: [name], heldBack: false });
+  for (const [name, index] of copies) {
+    const what = isOfShardKey(index, rules.shardKeys.get(namespace)) ? 'index-shard-key' : 'index-extra';
+    found.push({ namespace, what, detail: name, names: [name], heldBack: false });
+  }
   return found;
 }
 
@@ -189,6 +202,13 @@ function missingIndexes(
  */
 function ownIndexes({ clustered, indexes }: CatalogEntry, other: CatalogEntry): readonly Buffer[] {
   return clustered === other.clustered ? indexes : indexes.filter((index) => !isInherent(index));
+}
+
+/** An index that does no more than serve the shard key. */
+function isOfShardKey(index: Buffer, shardKey: Pick<ShardKey, 'pattern'> | undefined): boolean {
+  if (!shardKey) return false;
+  const needed = indexFields(buildDocument([['key', doc(shardKey.pattern)]]));
+  return differing(needed, indexFields(index)).every((field) => field === 'name');
 }
 
 function isSameIndex(wanted: Fields, is: Fields): boolean {

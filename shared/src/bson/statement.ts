@@ -65,7 +65,7 @@ const bytesOf = (text: string): Buffer => Buffer.from(text, 'latin1');
 // The fixed pieces between the parts that vary. Types: \x03 document, \x04 array, \x08 boolean,
 // \x10 int32.
 const QUERY = bytesOf('\x03q\0');
-const ID_NAME = bytesOf('_id\0');
+const ID = bytesOf('_id');
 const EQ_NAME = bytesOf('$eq\0');
 const UPDATE = bytesOf('\x03u\0');
 const PIPELINE = bytesOf('\x04u\0');
@@ -76,36 +76,52 @@ const UPSERT_TAIL = bytesOf('\x08upsert\0\x01\x08multi\0\0\0');
 const UPDATE_TAIL = bytesOf('\x08upsert\0\0\x08multi\0\0\0');
 const DELETE_TAIL = bytesOf('\x10limit\0\x01\0\0\0\0');
 
+/** A field that a statement's filter asks for beside `_id`: a path with dots, as UTF-8. */
+export interface FilterField extends RawElement {
+  readonly path: Uint8Array;
+}
+
+const ID_ALONE: readonly FilterField[] = [];
+
 /**
- * Measures `{_id: id}`. The server would read an embedded document that starts with `$` as
- * operators, so such an `_id` stands under `$eq`.
+ * Measures `{_id: id, …fields}`. The server would read an embedded document that starts with `$` as
+ * operators, so such a value stands under `$eq`.
  */
-function querySize(id: RawElement): number {
-  const plain = 5 + 1 + ID_NAME.length + id.bytes.length;
-  return needsEq(id) ? plain + 5 + 1 + EQ_NAME.length : plain;
+function querySize(id: RawElement, fields: readonly FilterField[]): number {
+  let size = 5 + fieldSize(id, ID.length);
+  for (const field of fields) size += fieldSize(field, field.path.length);
+  return size;
 }
 
-function needsEq(id: RawElement): boolean {
-  return id.type === BsonType.regex || (id.type === BsonType.document && startsWithDollar(id.bytes));
+function fieldSize(value: RawElement, pathLength: number): number {
+  const plain = 2 + pathLength + value.bytes.length;
+  return needsEq(value) ? plain + 5 + 1 + EQ_NAME.length : plain;
 }
 
-function writeQuery(out: Buffer, offset: number, id: RawElement): number {
-  const size = querySize(id);
+function needsEq(value: RawElement): boolean {
+  return value.type === BsonType.regex || (value.type === BsonType.document && startsWithDollar(value.bytes));
+}
+
+function writeQuery(out: Buffer, offset: number, id: RawElement, fields: readonly FilterField[]): number {
   let o = put(out, offset, QUERY);
-  o = out.writeInt32LE(size, o);
-  if (needsEq(id)) {
-    out[o++] = BsonType.document;
-    o = put(out, o, ID_NAME);
-    o = out.writeInt32LE(5 + 1 + EQ_NAME.length + id.bytes.length, o);
-    out[o++] = id.type;
-    o = put(out, o, EQ_NAME);
-    o = put(out, o, id.bytes);
-    out[o++] = 0;
-  } else {
-    out[o++] = id.type;
-    o = put(out, o, ID_NAME);
-    o = put(out, o, id.bytes);
-  }
+  o = out.writeInt32LE(querySize(id, fields), o);
+  o = writeField(out, o, ID, id);
+  for (const field of fields) o = writeField(out, o, field.path, field);
+  out[o++] = 0;
+  return o;
+}
+
+function writeField(out: Buffer, offset: number, path: Uint8Array, value: RawElement): number {
+  const underEq = needsEq(value);
+  let o = offset;
+  out[o++] = underEq ? BsonType.document : value.type;
+  o = put(out, o, path);
+  out[o++] = 0;
+  if (!underEq) return put(out, o, value.bytes);
+  o = out.writeInt32LE(5 + 1 + EQ_NAME.length + value.bytes.length, o);
+  out[o++] = value.type;
+  o = put(out, o, EQ_NAME);
+  o = put(out, o, value.bytes);
   out[o++] = 0;
   return o;
 }
@@ -116,16 +132,22 @@ function put(out: Buffer, o: number, bytes: Uint8Array): number {
 }
 
 /**
- * Builds `{q: {_id}, u: document, upsert, multi: false}`. If the first name of the document starts
- * with `$`, the server would read it as update operators. Such a document goes as the pipeline
- * `[{$replaceWith: {$literal: document}}]`.
+ * Builds `{q: {_id, …fields}, u: document, upsert, multi: false}`. If the first name of the
+ * document starts with `$`, the server would read it as update operators. Such a document goes as
+ * the pipeline `[{$replaceWith: {$literal: document}}]`.
  */
-export function replaceStatement(id: RawElement, document: Uint8Array, upsert = true): Buffer {
-  if (startsWithDollar(document)) return pipelineStatement(id, document, upsert);
-  const size = 4 + QUERY.length + querySize(id) + UPDATE.length + document.length + UPDATE_TAIL.length;
+export function replaceStatement(
+  id: RawElement,
+  document: Uint8Array,
+  upsert = true,
+  fields: readonly FilterField[] = ID_ALONE,
+): Buffer {
+  if (startsWithDollar(document)) return pipelineStatement(id, document, upsert, fields);
+  const size =
+    4 + QUERY.length + querySize(id, fields) + UPDATE.length + document.length + UPDATE_TAIL.length;
   const out = Buffer.allocUnsafe(size);
   let o = out.writeInt32LE(size);
-  o = writeQuery(out, o, id);
+  o = writeQuery(out, o, id, fields);
   o = put(out, o, UPDATE);
   o = put(out, o, document);
   put(out, o, upsert ? UPSERT_TAIL : UPDATE_TAIL);
@@ -136,14 +158,19 @@ export function replaceStatement(id: RawElement, document: Uint8Array, upsert = 
  * Builds the statement with a pipeline, see {@link replaceStatement}. Five bytes surround the
  * content of a document or array: its length before, a zero after.
  */
-export function pipelineStatement(id: RawElement, document: Uint8Array, upsert = true): Buffer {
+export function pipelineStatement(
+  id: RawElement,
+  document: Uint8Array,
+  upsert = true,
+  fields: readonly FilterField[] = ID_ALONE,
+): Buffer {
   const literalSize = 5 + LITERAL.length + document.length;
   const stageSize = 5 + REPLACE_WITH.length + literalSize;
   const arraySize = 5 + STAGE.length + stageSize;
-  const size = 4 + QUERY.length + querySize(id) + PIPELINE.length + arraySize + UPDATE_TAIL.length;
+  const size = 4 + QUERY.length + querySize(id, fields) + PIPELINE.length + arraySize + UPDATE_TAIL.length;
   const out = Buffer.allocUnsafe(size);
   let o = out.writeInt32LE(size);
-  o = writeQuery(out, o, id);
+  o = writeQuery(out, o, id, fields);
   o = put(out, o, PIPELINE);
   o = out.writeInt32LE(arraySize, o);
   o = put(out, o, STAGE);
@@ -157,11 +184,11 @@ export function pipelineStatement(id: RawElement, document: Uint8Array, upsert =
   return out;
 }
 
-/** Builds `{q: {_id}, limit: 1}`. */
-export function deleteStatement(id: RawElement): Buffer {
-  const size = 4 + QUERY.length + querySize(id) + DELETE_TAIL.length;
+/** Builds `{q: {_id, …fields}, limit: 1}`. */
+export function deleteStatement(id: RawElement, fields: readonly FilterField[] = ID_ALONE): Buffer {
+  const size = 4 + QUERY.length + querySize(id, fields) + DELETE_TAIL.length;
   const out = Buffer.allocUnsafe(size);
-  const o = writeQuery(out, out.writeInt32LE(size), id);
+  const o = writeQuery(out, out.writeInt32LE(size), id, fields);
   put(out, o, DELETE_TAIL);
   return out;
 }

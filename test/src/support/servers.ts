@@ -40,9 +40,16 @@ export async function startServer(
  */
 const NOOPS = ['--setParameter', 'periodicNoopIntervalSecs=1'];
 
-/** A sharded cluster of the test's own: two shards of one node each behind one mongos. */
-export async function startShardedCluster(routerArgs: readonly string[] = []): Promise<RunningCluster> {
-  return startCluster({ binary: await binaryOf('current'), args: NOOPS, routerArgs, log });
+/**
+ * A sharded cluster of the test's own: two shards of one node each behind one mongos. All servers
+ * but mongos get the parameters.
+ */
+export async function startShardedCluster(
+  routerArgs: readonly string[] = [],
+  parameters: Readonly<Record<string, number>> = {},
+): Promise<RunningCluster> {
+  const set = Object.entries(parameters).flatMap(([name, value]) => ['--setParameter', `${name}=${value}`]);
+  return startCluster({ binary: await binaryOf('current'), args: [...NOOPS, ...set], routerArgs, log });
 }
 
 /**

@@ -29,6 +29,7 @@ export async function verify(
     reader: opened.reader,
     profile: profile ?? opened.profile,
     progress: (database: string) => opened.progress(database),
+    shardKeys: opened.shardKeys.bind(opened),
   };
   const deps = { source, target: compared, filter, load: null, stats: newVerifyStats(), signal };
   return await runVerify({ settleMs: 200, ...settings }, deps);

@@ -1,6 +1,6 @@
 /** A target of MongoDB's kind as one load writes it. */
 import { splitNamespace } from '@waybill/shared/base/record';
-import { findElement } from '@waybill/shared/bson/raw';
+import { findElement, type RawElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
 import { hasServerCode, saysNotSupported, serverCode } from '@waybill/shared/mongo/driver/classify';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
@@ -20,6 +20,7 @@ import {
   type LoadTarget,
   type LoadTargetSettings,
   PROGRESS_WRITES,
+  type ShardKey,
   type StatementFailure,
   type WriteBatch,
   type WriteResult,
@@ -28,6 +29,7 @@ import {
 import { findCapabilities } from './capabilities.ts';
 import { decisionsOf } from './decisions.ts';
 import { type Execute, mongodbProgressStore, type SendProgress } from './progress-store.ts';
+import { locate, readShardKeys } from './shard-keys.ts';
 import { MAJORITY, MongodbStructure, notDurable } from './structure.ts';
 import { WriteFence } from './write-fence.ts';
 import { type WriteFailure, writeOutcome } from './write-outcome.ts';
@@ -114,6 +116,19 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
 
   mayStillWrite(): boolean {
     return performance.now() - this.#unansweredAt < this.maxWriteMs;
+  }
+
+  shardKeys(namespaces: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, ShardKey>> {
+    return readShardKeys(this.connection, namespaces, signal);
+  }
+
+  locate(
+    namespace: string,
+    ids: readonly RawElement[],
+    fields: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly Buffer[]> {
+    return locate(this.connection, namespace, ids, fields, signal);
   }
 
   async write(batch: WriteBatch, tag: WriteTag): Promise<WriteResult> {

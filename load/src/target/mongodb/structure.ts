@@ -25,6 +25,7 @@ import type {
   WriteTag,
 } from '../target.ts';
 import { awaitIndexes } from './index-wait.ts';
+import { wasResharded } from './resharded.ts';
 import { type WriteConcernFailure, writeOutcome } from './write-outcome.ts';
 
 /** A collection named by its uuid is not there any more, whatever has its name now. */
@@ -75,6 +76,10 @@ export class MongodbStructure implements TargetStructure {
     const { database, collection } = splitNamespace(namespace);
     const find = { find: collection, projection: { _id: 1 }, limit: 1, singleBatch: true };
     return (await this.all(database, find)).length === 0;
+  }
+
+  wasResharded(from: Buffer, to: Buffer): Promise<boolean> {
+    return wasResharded(this.connection, from, to);
   }
 
   async create(namespace: string, options: Fields, tag: WriteTag): Promise<void> {

@@ -8,12 +8,12 @@ import type { ProgressStore } from '../progress-store.ts';
 import { type Found, knownAbilities } from '../rules/abilities.ts';
 import type { DecidedBy } from '../rules/decisions.ts';
 import { assessedRules, type DocumentRules } from '../rules/documents.ts';
-import type { LoadTarget, LoadTargetSettings, Target } from '../target.ts';
+import type { LoadTarget, LoadTargetSettings, ShardKey, Target } from '../target.ts';
 import { addressIdentity } from './address-identity.ts';
 import { openLoadTarget } from './load-target.ts';
 import { assertPrivileges } from './privileges.ts';
 import { mongodbProgressStore } from './progress-store.ts';
-import { assertShardedById } from './shard-keys.ts';
+import { readShardKeys } from './shard-keys.ts';
 
 export interface Opening {
   /** The one that its connection string names. */
@@ -57,8 +57,8 @@ export class MongodbTarget implements Target {
     if (this.#can.tellsPrivileges) await assertPrivileges(this.#connection, databases, signal);
   }
 
-  assertWritableById(namespaces: readonly string[], signal: AbortSignal): Promise<void> {
-    return assertShardedById(this.#connection, namespaces, signal);
+  shardKeys(namespaces: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, ShardKey>> {
+    return readShardKeys(this.#connection, namespaces, signal);
   }
 
   forLoad(settings: LoadTargetSettings): Promise<LoadTarget> {

@@ -41,7 +41,10 @@ const TRANSIENT: readonly ErrorRule[] = [
     ],
     { class: 'transient', reason: ELECTION },
   ),
-  ...list(['StaleShardVersion', 'StaleEpoch', 'StaleConfig'], { class: 'transient', reason: ROUTING }),
+  ...list(['StaleShardVersion', 'StaleEpoch', 'StaleConfig', 'NamespaceNotSharded'], {
+    class: 'transient',
+    reason: ROUTING,
+  }),
   ...list(['LockTimeout', 'LockBusy', 'ConflictingOperationInProgress', 'ObjectIsBusy'], {
     class: 'transient',
     reason: LOCK,

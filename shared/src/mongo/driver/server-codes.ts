@@ -39,7 +39,7 @@ export const SERVER_CODES = {
   EmptyFieldName: 56,
   DottedFieldName: 57,
   CommandNotFound: 59,
-  /** A router needs the shard key, and the statement does not have all of it. */
+  /** A write to a sharded collection does not name its key, or holds an array in a field of it. */
   ShardKeyNotFound: 61,
   StaleShardVersion: 63,
   /** No majority acknowledged a write in time. */
@@ -61,6 +61,8 @@ export const SERVER_CODES = {
   WriteConflict: 112,
   CommandNotSupported: 115,
   ConflictingOperationInProgress: 117,
+  /** A router took the collection for a sharded one, or still does. */
+  NamespaceNotSharded: 118,
   DocumentValidationFailure: 121,
   FailedToSatisfyReadPreference: 133,
   ReadConcernMajorityNotAvailableYet: 134,
@@ -192,6 +194,7 @@ export const isTransientServerCode = codes(
   'FailedToSatisfyReadPreference',
   'ReadConcernMajorityNotAvailableYet',
   'StaleEpoch',
+  'NamespaceNotSharded',
   'QueryPlanKilled',
   'PrimarySteppedDown',
   'NetworkInterfaceExceededTimeLimit',
