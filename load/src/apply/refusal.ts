@@ -101,7 +101,7 @@ function placeText(place: RecordPlace | undefined): string {
 
 function hintFor({ by, code, namespace, source, indexName }: Refusal): string {
   if (by === 'check') {
-    return `This kind of target takes no such document (docs/targets.md). Change the document on the source, and capture again into a new stream. Or leave ${source} out: --exclude in a new load (--load).`;
+    return `This kind of target takes no such document (docs/targets.md). Put such records aside as dead letters (--max-dead-letters), and run the same command again. Or leave ${source} out: --exclude in a new load (--load). waybill assess counts all of them.`;
   }
   switch (code) {
     case SERVER_CODES.DuplicateKey:

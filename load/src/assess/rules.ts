@@ -36,7 +36,8 @@ export interface RuleText {
 }
 
 const LEAVE_OUT = 'or leave the collections out of the load (--exclude)';
-const MEND = `Change these documents on the source, ${LEAVE_OUT}.`;
+const ASIDE = 'put them aside as dead letters (--max-dead-letters)';
+const MEND = `Change these documents on the source, ${ASIDE}, ${LEAVE_OUT}.`;
 const document = (what: string, advice = MEND): RuleText => ({
   level: 'refused',
   of: 'documents',
@@ -45,7 +46,10 @@ const document = (what: string, advice = MEND): RuleText => ({
 });
 
 export const RULES: Readonly<Record<AssessRule, RuleText>> = {
-  'id-type': document('type of _id', `Give these documents other _ids on the source, ${LEAVE_OUT}.`),
+  'id-type': document(
+    'type of _id',
+    `Give these documents other _ids on the source, ${ASIDE}, ${LEAVE_OUT}.`,
+  ),
   'id-size': document('_id too large'),
   'id-name': document('_id of the form __…__'),
   'field-name': document('name of a field'),
@@ -60,7 +64,7 @@ export const RULES: Readonly<Record<AssessRule, RuleText>> = {
   'document-size': document('document too large'),
   'index-entry': document(
     'value too large for its index',
-    'Leave the index out (--indexes none), change these documents on the source, or leave the collections out (--exclude).',
+    `Leave the indexes out (--indexes none), change these documents on the source, or ${ASIDE}.`,
   ),
   'regex-order': {
     level: 'altered',

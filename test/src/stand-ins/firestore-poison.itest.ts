@@ -6,12 +6,14 @@ import type { Refusal } from '@waybill/load/apply/refusal';
 import { runLoad } from '@waybill/load/load';
 import { resolveLoadSettings } from '@waybill/load/settings/load-settings';
 import { connectTarget } from '@waybill/load/target/open/open-target';
+import { PROFILES } from '@waybill/load/target/profiles/all';
 import { silentLogger } from '@waybill/shared/base/logger';
 import { createMetrics } from '@waybill/shared/base/metrics';
 import { createLoadStats } from '@waybill/shared/base/stats';
 import { date, doc, fromObject, int32 } from '@waybill/shared/bson/build';
 import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as b from '../support/bson/bytes.ts';
 import { temporaryBucket } from '../support/bucket.ts';
 import { FIRESTORE_POISON } from '../support/poison/firestore.ts';
 import { testClient } from '../support/raw.ts';
@@ -20,6 +22,7 @@ import { FIRESTORE } from '../support/stand-ins/firestore.ts';
 import { ask, codeOf } from '../support/stand-ins/rule-cases.ts';
 import { StandIn } from '../support/stand-ins/stand-in.ts';
 import { put, remove, StreamBuilder } from '../support/stream-builder.ts';
+import { linesOf, row, verify } from '../support/verifying.ts';
 
 await describeWithServer('poison for Firestore', (servers) => {
   let standIn: StandIn;
@@ -102,6 +105,28 @@ await describeWithServer('poison for Firestore', (servers) => {
     const left = all.filter((_, at) => FIRESTORE_POISON[at]!.name !== 'date as _id');
     expect(rules(changed)).toEqual([...left, 'field-name'].sort());
     expect(refusals.find(({ id }) => id.type === int32(1).type)).toMatchObject({ rule: 'field-name' });
+  });
+
+  it('differs from the source in the form of values alone, which verify counts', async () => {
+    await using bucket = await temporaryBucket();
+    await using source = await testClient(servers.source.uri);
+    const forms = [
+      row(b.int32(1), ['v', b.doubleBits('fff8000000000123')]),
+      row(b.int32(2), ['v', b.array(b.decimalBits('7800000000000000000000000000abcd'))]),
+      row(b.int32(3), ['v', b.regex('^a', 'xi')]),
+      row(b.int32(4), ['v', b.double(1)]),
+    ];
+    await source.insert(database, 'forms', forms);
+    const stream = await StreamBuilder.create(bucket.url, {});
+    await stream.snapshot([{ namespace: `${database}.forms`, documents: forms }]);
+    await stream.milestone('caught-up');
+    const refusals: Refusal[] = [];
+    await load(bucket.url, 'forms', refusals);
+    expect(refusals).toEqual([]);
+    const sides = { source: servers.source, target: standIn };
+    const report = await verify(sides, [`${database}.forms`], {}, PROFILES.firestore);
+    expect(linesOf(report)).toEqual([]);
+    expect(report).toMatchObject({ same: true, collections: [{ canonical: 3, different: 0 }] });
   });
 
   it('in the name of a collection stops a load before it writes', async () => {
