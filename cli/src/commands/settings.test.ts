@@ -87,6 +87,7 @@ describe('settings', () => {
       workers: '9',
       'max-write-rate': '700',
       'max-document-size': '4MiB',
+      'write-concern': '2',
       'idle-poll': '4s',
       'batch-records': '10',
       'batch-size': '1MiB',
@@ -106,7 +107,7 @@ describe('settings', () => {
     expect(namesOf(loadSettings(given, { until: null }), LOAD_DEFAULTS)).toEqual(
       shared(LOAD_DEFAULTS, 'include', 'exclude', 'until', 'waitForStream'),
     );
-    expect(shared(CAPTURE_DEFAULTS).length + shared(LOAD_DEFAULTS).length).toBe(39);
+    expect(shared(CAPTURE_DEFAULTS).length + shared(LOAD_DEFAULTS).length).toBe(40);
   });
 
   it('refuse a codec that the format has not', () => {

@@ -1,5 +1,6 @@
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { ClusterTime } from '@waybill/shared/base/position';
+import { parseWriteConcern } from './write-concern.ts';
 
 /**
  * The last record of a load that is to stop at a moment of the stream: the one of that sequence, or
@@ -61,6 +62,8 @@ export interface LoadSettings {
   readonly maxWriteRate: string | null;
   /** Bytes that a document may have on the target. Null: as many as the server says. */
   readonly maxDocumentSize: number | null;
+  /** Who acknowledges batches: {@link parseWriteConcern}. Progress waits for a majority. */
+  readonly writeConcern: string;
   /** Snapshot segments read at once. Memory holds each of them, compressed, while it is applied. */
   readonly openSegments: number;
   readonly snapshotBatchDocuments: number;
@@ -110,6 +113,7 @@ export const LOAD_DEFAULTS = {
   workers: 6,
   maxWriteRate: null,
   maxDocumentSize: null,
+  writeConcern: 'majority',
   openSegments: 2,
   snapshotBatchDocuments: 1000,
   snapshotBatchBytes: 2 * MEBIBYTE,
@@ -139,6 +143,7 @@ export function resolveLoadSettings(given: Partial<LoadSettings>): LoadSettings 
       },
     );
   }
+  parseWriteConcern(settings.writeConcern);
   if (settings.confirmMs * 2 > settings.leaseMs) {
     throw new WaybillError('CONFIG_INVALID', 'confirmMs must be at most half of leaseMs');
   }

@@ -8,14 +8,16 @@
  * 1. A method makes one attempt, unless it says that it retries. It rejects with WaybillErrors
  *    (MONGO_*; kind `transient` where another attempt may succeed). Callers retry.
  * 2. Everything may be repeated: a second call leaves the target as the first did.
- * 3. A write is acknowledged when a majority of the voting members holds it. So it survives a
- *    failover, and a cursor written after a batch never claims what was rolled back.
+ * 3. A write is acknowledged when a majority of the voting members holds it, or as many as
+ *    `--write-concern` says. Progress is acknowledged by a majority, and then all batches that were
+ *    acknowledged before it are durable too: a cursor never claims what was rolled back.
  * 4. What a target can do is known from its profile, or found by a probe. A probe tells "the server
  *    lacks this" from "the probe failed", which is an error.
  *
- * Rejected: batches at w:1 with one majority write behind them. A failover between the two loses
- * the batch and keeps the cursor. On the measured loads w:1 gained nothing, since several batches
- * are in flight.
+ * Rejected: batches at w:1 with one majority write behind them and nothing more. A failover between
+ * the two loses the batch and keeps the cursor. So that write also compares elections
+ * (mongodb/write-proof.ts). On the measured loads w:1 gained nothing, since several batches are in
+ * flight: the default is a majority.
  */
 import type { WaybillError } from '@waybill/shared/base/errors';
 import type { RawElement } from '@waybill/shared/mongo/driver/raw-value';
@@ -60,6 +62,8 @@ export interface LoadTargetSettings {
   readonly progressDatabase: string;
   /** The server gives a write up after this, in milliseconds. */
   readonly maxWriteMs: number;
+  /** Who acknowledges batches, as `--write-concern` has it. Default: a majority. */
+  readonly writeConcern?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -178,6 +178,9 @@ export const ERROR_CODES = table({
   TARGET_REFUSED_DOCUMENT: failed(
     'The target refused a document for good. The message names the record; Waybill applies nothing after it on its lane.',
   ),
+  TARGET_LOST_WRITES: failed(
+    'The target elected a primary while --write-concern let fewer members than a majority acknowledge batches. They may be lost; no cursor has passed them. Run the load again, and it writes them again.',
+  ),
   TARGET_NOT_EMPTY: usage(
     'A collection that the load would create already holds documents, and this load did not write them.',
   ),

@@ -1,10 +1,14 @@
 /** What a load does about errors of its target: how often the server itself was asked. */
+import { openTarget } from '@waybill/load/target/open/open-target';
+import { retry } from '@waybill/shared/base/retry';
 import { int32 } from '@waybill/shared/bson/build';
+import { connect } from '@waybill/shared/mongo/driver/connect';
 import { SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
 import { afterAll, beforeAll, expect } from 'vitest';
+import { awaitUntil } from '../support/await-until.ts';
 import { itLoadsDocuments, order } from '../support/load-documents.ts';
 import { type TestClient, testClient } from '../support/raw.ts';
-import { describeWithServer, startServer } from '../support/servers.ts';
+import { describeWithServer, startServer, uniqueName } from '../support/servers.ts';
 import { put } from '../support/stream-builder.ts';
 
 const documents = Array.from({ length: 256 }, (_, n) => order(int32(n), n));
@@ -108,5 +112,52 @@ await describeWithServer('errors of the target', () => {
     const { stats } = await run({ until: 'snapshot-applied' });
     expect(stats.trouble.retries.get('transient')).toBe(1);
     await expectStored(documents);
+  });
+
+  it.each([
+    ['1', { code: 'TARGET_LOST_WRITES' }],
+    ['majority', null],
+  ])('at write concern %s an election between batch and cursor: %j', async (writeConcern, lost) => {
+    await using client = await testClient(server.uri);
+    const connection = await connect(server.uri, { role: 'target' });
+    const progressDatabase = uniqueName('concern');
+    try {
+      const target = await openTarget(connection).forLoad({
+        progressDatabase,
+        maxWriteMs: 60_000,
+        writeConcern,
+      });
+      const tag = { load: 'default', epoch: 1 };
+      const scope = { namespace: `${progressDatabase}.things`, bypassValidation: false, keepsOrder: false };
+      const write = (n: number) =>
+        target.write({ kind: 'insert', statements: [order(int32(n), n)], ...scope }, tag);
+      const advance = () => target.progress.update([{ id: 'default/x', set: { a: 1 }, upsert: true }]);
+      await write(1);
+      expect(await advance()).toBe(1);
+      await write(2);
+      await client.command('admin', { replSetStepDown: 1, force: true });
+      await awaitUntil('there is a primary again', async () => {
+        const hello = await client.client.db('admin').command({ hello: 1 });
+        return hello.isWritablePrimary === true;
+      });
+      const retried = () => retry(advance);
+      if (lost) {
+        await expect(retried()).rejects.toMatchObject(lost);
+        await expect(retried()).rejects.toMatchObject(lost);
+      } else expect(await retried()).toBe(1);
+    } finally {
+      await client.client.db(progressDatabase).dropDatabase();
+      await connection.close();
+    }
+  });
+
+  it('loads with a write concern of one member', async ({ orders, stream, run, expectStored }) => {
+    await stream.snapshot([{ namespace: orders, documents }]);
+    const more = Array.from({ length: 256 }, (_, n) => put(orders, order(int32(n), 1000 + n)));
+    await stream.changes(more);
+    await stream.milestone('caught-up');
+    await run({ writeConcern: '1' });
+    await expectStored(Array.from({ length: 256 }, (_, n) => order(int32(n), 1000 + n)));
+    await expect(run({ writeConcern: '0' })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 });

@@ -97,6 +97,15 @@ export const LOAD_OPTIONS = {
       'The most that the load writes to the target in a second: 5000/s counts documents, 20MiB/s counts bytes, 5000/s,20MiB/s limits both. Snapshot and changes share it. Default: no limit.',
     example: '5000/s',
   },
+  'write-concern': {
+    type: 'string',
+    group: 'Load',
+    commands: LOADING,
+    default: LOAD_DEFAULTS.writeConcern,
+    describe:
+      'Who acknowledges a batch on the target: majority, a number of members, or a rule of the replica set. With fewer than a majority an election may lose batches: the load notices that on a replica set, ends, and writes them again at its next start. Behind mongos it cannot notice: run verify. Progress always waits for a majority.',
+    example: '1',
+  },
   'idle-poll': {
     type: 'duration',
     group: 'Load',

@@ -1,4 +1,5 @@
 import type { ServerInfo } from '@waybill/shared/mongo/driver/server-info';
+import type { WriteConcern } from '../../settings/write-concern.ts';
 import type { LearntFact } from '../learnt.ts';
 import type { TargetProfile } from '../profiles/profile.ts';
 import type { DecidedBy, Decision } from '../rules/decisions.ts';
@@ -12,7 +13,11 @@ export interface Settled {
   readonly refusesLateWrites: boolean;
   readonly abilities: readonly Decision[];
   readonly learnt: readonly LearntFact[];
+  readonly writeConcern: WriteConcern;
 }
+
+/** Said wherever less than a majority acknowledges batches. */
+const WEAK = 'an election may lose batches; the load then ends, and writes them again at its next start';
 
 /** What was settled about a target, the most general first. */
 export function decisionsOf(settled: Settled, server: ServerInfo): readonly Decision[] {
@@ -26,12 +31,17 @@ export function decisionsOf(settled: Settled, server: ServerInfo): readonly Deci
   });
   const limit = (name: string, value: number, known: number | null, said: number): Decision =>
     decision(name, value, known !== null && known <= said ? 'profile' : 'server');
-  const known = [
+  const isWeak = settled.writeConcern !== 'majority';
+  const known: readonly Decision[] = [
     decision('kind', profile.kind, kindBy),
     decision('version', server.version, 'server'),
     decision('topology', server.topology, 'server'),
     limit('statementsInCommand', limits.batchStatements, statements, server.maxWriteBatchSize),
     limit('bytesInCommand', limits.batchBytes, commandBytes, server.maxMessageSizeBytes),
+    {
+      ...decision('writeConcern', settled.writeConcern, isWeak ? 'option' : 'default'),
+      note: isWeak ? WEAK : null,
+    },
     decision('writeMs', maxWriteMs, profile.limits.writeMs === null ? 'default' : 'profile'),
     decision(
       'refusesLateWrites',

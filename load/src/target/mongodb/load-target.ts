@@ -8,6 +8,7 @@ import { RawSequence } from '@waybill/shared/mongo/driver/raw-value';
 import type { CommandReply } from '@waybill/shared/mongo/driver/reply';
 import { SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
 import PQueue from 'p-queue';
+import { parseWriteConcern, type WriteConcern } from '../../settings/write-concern.ts';
 import { Learnt } from '../learnt.ts';
 import type { TargetProfile } from '../profiles/profile.ts';
 import type { ProgressStore } from '../progress-store.ts';
@@ -30,9 +31,10 @@ import { findCapabilities } from './capabilities.ts';
 import { decisionsOf } from './decisions.ts';
 import { type Execute, mongodbProgressStore, type SendProgress } from './progress-store.ts';
 import { locate, readShardKeys } from './shard-keys.ts';
-import { MAJORITY, MongodbStructure, notDurable } from './structure.ts';
+import { MongodbStructure, notDurable } from './structure.ts';
 import { WriteFence } from './write-fence.ts';
 import { type WriteFailure, writeOutcome } from './write-outcome.ts';
+import { WriteProof } from './write-proof.ts';
 
 const STATEMENT_FIELDS = { insert: 'documents', update: 'updates', delete: 'deletes' } as const;
 
@@ -64,6 +66,9 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
   #fence: WriteFence | null = null;
   readonly maxWriteMs: number;
   readonly #opened: Opened;
+  readonly #concern: WriteConcern;
+  /** Null where a majority acknowledges every batch. */
+  readonly #proof: WriteProof | null;
   #unansweredAt = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -78,24 +83,54 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
     this.#settings = settings;
     this.limits = batchLimits(profile.limits, connection.server);
     this.documentRules = rulesFor(profile.documents, connection.server);
+    this.#concern = parseWriteConcern(settings.writeConcern ?? 'majority');
+    this.#proof = this.#concern === 'majority' ? null : new WriteProof(connection, settings.progressDatabase);
     const send: SendProgress = (execute) => this.#sendProgress(execute);
-    this.progress = mongodbProgressStore(connection, settings.progressDatabase, opened.found, send);
+    this.progress = this.#proven(
+      mongodbProgressStore(connection, settings.progressDatabase, opened.found, send),
+    );
     this.maxWriteMs = Math.max(settings.maxWriteMs, profile.limits.writeMs ?? 0);
   }
 
   async shutOut(request: FenceRequest): Promise<boolean> {
     if (!this.profile.abilities.refusesLateWrites) return false;
     const { progressDatabase, maxWriteMs, signal } = this.#settings;
-    const deps = { connection: this.connection, progressDatabase, maxWriteMs, signal };
+    const writeConcern = { w: this.#concern };
+    const deps = { connection: this.connection, progressDatabase, maxWriteMs, writeConcern, signal };
     this.#fence = await WriteFence.raise(deps, request);
     return this.#fence !== null;
+  }
+
+  /** What less than a majority acknowledged is proven before progress says that it is there. */
+  #proven(store: ProgressStore): ProgressStore {
+    const proof = this.#proof;
+    if (!proof) return store;
+    return {
+      ...store,
+      update: async (changes) => {
+        await proof.prove();
+        return store.update(changes);
+      },
+      remove: async (ids) => {
+        await proof.prove();
+        await store.remove(ids);
+      },
+    };
   }
 
   decisions(): readonly Decision[] {
     const { profile, limits, maxWriteMs } = this;
     const refusesLateWrites = this.#fence !== null;
     const learnt = this.learnt.facts();
-    const settled = { ...this.#opened, profile, limits, maxWriteMs, refusesLateWrites, learnt };
+    const settled = {
+      ...this.#opened,
+      profile,
+      limits,
+      maxWriteMs,
+      refusesLateWrites,
+      learnt,
+      writeConcern: this.#concern,
+    };
     return decisionsOf(settled, this.connection.server);
   }
 
@@ -132,6 +167,7 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
   }
 
   async write(batch: WriteBatch, tag: WriteTag): Promise<WriteResult> {
+    await this.#proof?.before(tag);
     const { database, collection } = splitNamespace(batch.namespace);
     const takesDocuments = batch.kind !== 'delete';
     const command = {
@@ -164,7 +200,10 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
     if (!this.#fence) return this.#sendUnfenced(execute);
     const whole = this.#goesWhole(batch) ? await this.#fence.sendWhole(execute) : null;
     return (
-      whole ?? this.#fence.send((fields, session) => execute({ ...fields, writeConcern: MAJORITY }, session))
+      whole ??
+      this.#fence.send((fields, session) =>
+        execute({ ...fields, writeConcern: { w: this.#concern } }, session),
+      )
     );
   }
 
@@ -177,7 +216,7 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
 
   async #sendUnfenced(execute: Execute<CommandReply>): Promise<CommandReply> {
     try {
-      return await execute({ writeConcern: MAJORITY });
+      return await execute({ writeConcern: { w: this.#concern } });
     } catch (error) {
       if (serverCode(error) === undefined) this.#unansweredAt = performance.now();
       throw error;

@@ -31,7 +31,7 @@ import { type WriteConcernFailure, writeOutcome } from './write-outcome.ts';
 /** A collection named by its uuid is not there any more, whatever has its name now. */
 const COLLECTION_GONE = ['NamespaceNotFound', 'CollectionUUIDMismatch'] as const;
 
-export const MAJORITY = { w: 'majority' } as const;
+const MAJORITY = { w: 'majority' } as const;
 
 export class MongodbStructure implements TargetStructure {
   readonly capabilities: TargetCapabilities;

@@ -42,7 +42,6 @@ import { fencedError } from '../fenced.ts';
 import type { ProgressChange } from '../progress-store.ts';
 import type { FenceRequest } from '../target.ts';
 import { type Execute, PROBE, updateProgress } from './progress-store.ts';
-import { MAJORITY } from './structure.ts';
 import { writeOutcome } from './write-outcome.ts';
 
 interface Slot {
@@ -58,6 +57,8 @@ export interface WriteFenceDeps {
   readonly progressDatabase: string;
   /** As long as an older batch may run: a write that waits for it must not give up before. */
   readonly maxWriteMs: number;
+  /** Of batches. What shuts out is acknowledged by a majority. */
+  readonly writeConcern: { readonly w: number | string };
   readonly signal: AbortSignal | undefined;
 }
 
@@ -106,14 +107,14 @@ export class WriteFence {
    */
   sendWhole(execute: Execute<CommandReply>): Promise<CommandReply | null> {
     return this.#inSlot(async ({ session, number }) => {
-      const { connection, maxWriteMs } = this.#deps;
+      const { connection, maxWriteMs, writeConcern } = this.#deps;
       const transaction = { txnNumber: number, autocommit: false };
       const end = (command: object): Promise<CommandReply> =>
         connection.command('admin', { ...command, ...transaction }, { session });
       try {
         const reply = await execute({ ...transaction, startTransaction: true }, session);
         if (writeOutcome(reply).writeErrors.length === 0) {
-          const ending = await end({ commitTransaction: 1, writeConcern: MAJORITY, maxTimeMS: maxWriteMs });
+          const ending = await end({ commitTransaction: 1, writeConcern, maxTimeMS: maxWriteMs });
           return { ...reply, writeConcernError: ending.writeConcernError };
         }
       } catch (error) {
