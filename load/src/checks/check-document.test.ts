@@ -12,14 +12,24 @@ import {
 } from '@waybill/shared/bson/build';
 import { BsonType, elements, type RawElement } from '@waybill/shared/bson/raw';
 import { documentId } from '@waybill/shared/bson/statement';
+import { FERRETDB_POISON } from '@waybill/test/support/poison/ferretdb';
 import { FIRESTORE_POISON } from '@waybill/test/support/poison/firestore';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { FERRETDB } from '../target/profiles/ferretdb.ts';
 import { FIRESTORE } from '../target/profiles/firestore.ts';
 import { DocumentCheck } from './check-document.ts';
 
 const check = new DocumentCheck(FIRESTORE.documents.rules!);
 const found = (document: Buffer) => check.check(documentId(document), document);
+
+describe('the rules of FerretDB 1', () => {
+  const ofFerretdb = new DocumentCheck(FERRETDB.documents.older!.rules);
+  it.each(FERRETDB_POISON)('$name: $rule', ({ rule, path, violating, allowed }) => {
+    expect(ofFerretdb.check(documentId(violating), violating)).toMatchObject({ rule, path });
+    expect(ofFerretdb.check(documentId(allowed), allowed)).toBeNull();
+  });
+});
 
 describe("Firestore's rules", () => {
   it.each(FIRESTORE_POISON)('$name: $rule', ({ rule, path, violating, allowed }) => {

@@ -29,6 +29,7 @@ const ENTER = 2;
 const DATE = 3;
 const REGEX = 4;
 const DOUBLE = 5;
+const TEXT = 6;
 
 type Finding = Omit<Violation, 'path'>;
 type Take = (fault: Violation) => void;
@@ -59,6 +60,7 @@ export class DocumentCheck {
     if (rules.dates) this.#actions[BsonType.date] = DATE;
     if (rules.regexOptions !== undefined) this.#actions[BsonType.regex] = REGEX;
     if (rules.refusesSpecialDoubles) this.#actions[BsonType.double] = DOUBLE;
+    if (rules.refusesInvalidText) this.#actions[BsonType.string] = TEXT;
     for (const type of rules.refusedTypes ?? []) this.#actions[type] = REFUSE;
   }
 
@@ -184,6 +186,9 @@ export class DocumentCheck {
       case DOUBLE:
         if (!isSpecialDouble(b, start)) return null;
         return { rule: 'double-value', reason: 'the target takes no NaN and no infinity' };
+      case TEXT:
+        if (isUtf8(b.subarray(start + 4, end - 1))) return null;
+        return { rule: 'text-encoding', reason: 'the target keeps no text that is not UTF-8' };
       default:
         return regexFault(regexOptions(b, start, end, options!), options!);
     }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import {
   BsonType,
   documentSize,
@@ -22,8 +23,10 @@ export function checkId(rules: IdRules, { type, bytes }: RawElement): Violation 
     return { rule: 'id-size', path: '_id', reason };
   }
   if (type === BsonType.string) {
-    if (!rules.refusesReserved || !isReserved(bytes, 4, bytes.length - 1)) return null;
-    return { rule: 'id-name', path: '_id', reason: 'the target refuses an _id of the form __…__' };
+    if (rules.refusesReserved && isReserved(bytes, 4, bytes.length - 1))
+      return textFault('of the form __…__');
+    if (!rules.refusesInvalidUtf8 || isUtf8(bytes.subarray(4, -1))) return null;
+    return textFault('that is not UTF-8');
   }
   if (types && type === BsonType.document) return checkValues(types, bytes, '_id', false, 1);
   return null;
@@ -63,6 +66,10 @@ function checkValues(
     o = end;
   }
   return null;
+}
+
+function textFault(what: string): Violation {
+  return { rule: 'id-name', path: '_id', reason: `the target refuses an _id ${what}` };
 }
 
 function typeViolation(path: string, type: number): Violation {

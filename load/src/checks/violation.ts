@@ -21,6 +21,7 @@ export type DocumentRule =
   | 'nested-array'
   | 'bson-type'
   | 'double-value'
+  | 'text-encoding'
   | 'date-range'
   | 'regex-options'
   /** Another order of the same options keeps the rules: the writer puts them so. */

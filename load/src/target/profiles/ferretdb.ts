@@ -23,7 +23,9 @@ export const FERRETDB: TargetProfile = {
     older: {
       field: 'buildInfo.ferretdbVersion',
       rules: {
-        names: { refusesDot: true, refusesDollar: true },
+        names: { refusesDot: true, refusesDollar: true, refusesInvalidUtf8: true },
+        // It stores another text, and says nothing.
+        refusesInvalidText: true,
         refusesNestedArrays: true,
         refusesSpecialDoubles: true,
         // It closes the connection that such a value comes through, and says nothing.

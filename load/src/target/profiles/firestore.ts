@@ -64,6 +64,8 @@ export const FIRESTORE: TargetProfile = {
         ],
         bytes: 1500,
         refusesReserved: true,
+        // Its page on limits.
+        refusesInvalidUtf8: true,
       },
       names: {
         refusesEmpty: true,

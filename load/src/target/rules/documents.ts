@@ -40,6 +40,8 @@ export interface DocumentRules {
    * each once.
    */
   readonly regexOptions?: string | undefined;
+  /** Refuses strings that are not UTF-8. */
+  readonly refusesInvalidText?: boolean | undefined;
   readonly refusesNestedArrays?: boolean | undefined;
   /** Refuses NaN and infinity as a double. */
   readonly refusesSpecialDoubles?: boolean | undefined;
@@ -53,6 +55,8 @@ export interface IdRules {
   readonly bytes?: number | undefined;
   /** Refuses a string that begins and ends with two underscores. */
   readonly refusesReserved?: boolean | undefined;
+  /** Of a string. */
+  readonly refusesInvalidUtf8?: boolean | undefined;
 }
 
 export interface FieldNameRules {

@@ -24,17 +24,7 @@ import {
 } from '@waybill/shared/bson/build';
 import { BsonType, type RawElement } from '@waybill/shared/bson/raw';
 import { SAMPLES } from '../bson/samples.ts';
-
-export interface PoisonCase {
-  readonly name: string;
-  /** As `Violation.rule` names it. */
-  readonly rule: string;
-  readonly violating: Buffer;
-  /** Where it breaks the rule. */
-  readonly path: string;
-  /** The nearest document that keeps the rule. */
-  readonly allowed: Buffer;
-}
+import { field, type PoisonCase } from './case.ts';
 
 const regex = (pattern: string, options: string): RawElement => ({
   type: BsonType.regex,
@@ -60,25 +50,6 @@ const longPath = (added: string): RawElement =>
 const FIRST_DATE = -62_135_596_800_000;
 const LAST_DATE = 253_402_300_799_999;
 const dbRef = (name: string): RawElement => object(['$ref', string('c')], [name, one]);
-
-function field(
-  name: string,
-  rule: string,
-  path: string,
-  violating: RawElement | Field,
-  allowed: RawElement | Field,
-): PoisonCase {
-  const made = (kind: string, value: RawElement | Field): Buffer => {
-    const added: Field = 'type' in value ? ['x', value] : value;
-    return buildDocument([
-      ['_id', string(`${kind} ${name}`)],
-      ['before', string('ä')],
-      added,
-      ['after', one],
-    ]);
-  };
-  return { name, rule, path, violating: made('poison', violating), allowed: made('good', allowed) };
-}
 
 function id(
   name: string,
@@ -127,6 +98,7 @@ const IDS: readonly PoisonCase[] = [
   id('long string as _id', 'id-size', string('i'.repeat(1501)), string('i'.repeat(1500))),
   id('long binary as _id', 'id-size', binary(0, Buffer.alloc(1501)), binary(0, Buffer.alloc(1500))),
   id('reserved string as _id', 'id-name', string('__x__'), string('__x_')),
+  id('string that is no UTF-8 as _id', 'id-name', string(Buffer.from([0xff, 0x61])), string('ÿa')),
   id('reserved empty string as _id', 'id-name', string('____'), string('___')),
 ];
 

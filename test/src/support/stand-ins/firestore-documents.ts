@@ -70,7 +70,9 @@ export const FIRESTORE_DOCUMENTS: readonly DocumentRule[] = [
     id && contentBytes(id) > NAME_BYTES ? invalid('the _id is longer than 1500 bytes') : null,
   ),
   rule('id-name', ({ id }) =>
-    id?.type === BsonType.string && RESERVED.test(readString(id)) ? invalid('the _id is reserved') : null,
+    id?.type === BsonType.string && (RESERVED.test(readString(id)) || !isUtf8(id.bytes.subarray(4, -1)))
+      ? invalid('the _id is reserved, or no UTF-8')
+      : null,
   ),
   // 2.3, fact 4.
   rule('field-name', ({ document }) =>
