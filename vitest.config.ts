@@ -29,6 +29,7 @@ const LONG = named(
   'sharded-target',
   'blocked-structure',
   'inclusion',
+  'dead-letters-kills',
   'firestore-load',
 );
 

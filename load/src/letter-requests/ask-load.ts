@@ -10,7 +10,9 @@ import { readManifest } from '@waybill/shared/manifest/log';
 import { appendNote } from '@waybill/shared/manifest/note';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
 import { boundLoad } from '../progress/log-and-target.ts';
+import { readOwner } from '../progress/owner.ts';
 import { streamIdentityText } from '../progress/stream-identity.ts';
+import { hasEnded } from '../progress/takeover.ts';
 import type { Target } from '../target/target.ts';
 import { LoadWatch } from '../verify/load-watch.ts';
 import {
@@ -56,14 +58,17 @@ export async function askLoad(asked: Asked, deps: AskDeps): Promise<LetterAnswer
   const prefix = loadPrefix(stream, load);
   const { id, milestone } = newRequest(asked.action, asked.choice, asked.reason);
   await appendNote(bucket, prefix, [milestone], { writer: writerName(), signal });
-  const watch = new LoadWatch(target.progress(sight.progressDatabase), load, streamIdentityText(identity));
+  const store = target.progress(sight.progressDatabase);
+  const watch = new LoadWatch(store, load, streamIdentityText(identity));
   let isTold = false;
   for (;;) {
     const now = await readManifest(bucket, prefix, { signal });
     const answer = answerTo(now, id);
     if (answer) return answer;
     assertNotCutOver(now, asked);
-    if ((await watch.look(signal)).runs) {
+    const owner = await readOwner(store, load, signal);
+    const mayRun = owner !== undefined && !hasEnded(owner) && (await watch.look(signal)).runs;
+    if (mayRun) {
       if (!isTold)
         logger.info('waiting for the running load, which does this between two commits of changes');
       isTold = true;

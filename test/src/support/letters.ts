@@ -1,5 +1,13 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { askLoad } from '@waybill/load/letter-requests/ask-load';
-import type { LetterAnswer, LetterChoice, LetterRequest } from '@waybill/load/letter-requests/requests';
+import {
+  type LetterAnswer,
+  type LetterChoice,
+  type LetterRequest,
+  newRequest,
+} from '@waybill/load/letter-requests/requests';
 import type { IndexLine, Letter } from '@waybill/load/letters/letter';
 import type { LetterRecord } from '@waybill/load/letters/letter-file';
 import { letterLines, readOpenLetters, readRecords } from '@waybill/load/letters/read-letters';
@@ -13,6 +21,7 @@ import type { MilestoneName } from '@waybill/shared/manifest/commit';
 import { loadPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { appendNote } from '@waybill/shared/manifest/note';
+import type { Fate } from './letters-process.ts';
 import { connectTarget } from './target/connect-target.ts';
 
 export interface LettersLog {
@@ -46,6 +55,14 @@ export interface AskOptions {
 }
 
 /** As the command does it: by the running load, or as the load's next owner. */
+/** Leaves a request in the log, and does not wait for anybody to answer it. */
+export async function leaveRequest(bucketUrl: string): Promise<void> {
+  const bucket = await openBucket(bucketUrl);
+  const { milestone } = newRequest('retry', { namespaces: [], rules: [], numbers: [] }, null);
+  await appendNote(bucket, loadPrefix('default', 'default'), [milestone], { writer: 'test' });
+  await bucket.close();
+}
+
 export async function askLetters(options: AskOptions): Promise<LetterAnswer> {
   const { bucketUrl, targetUri, action = 'retry', choice, reason = null } = options;
   await using target = await connectTarget(targetUri);
@@ -71,4 +88,19 @@ export async function noteInLoad(bucketUrl: string, name: MilestoneName): Promis
   const milestone = { name, at: new Date().toISOString(), clusterTime: null, sequence: null };
   await appendNote(bucket, loadPrefix('default', 'default'), [milestone], { writer: 'test' });
   await bucket.close();
+}
+
+/** Runs a process that kills itself at a point of its work; false where it never came there. */
+export async function runUntilKilled(fate: Fate): Promise<boolean> {
+  const script = fileURLToPath(new URL('letters-process.ts', import.meta.url));
+  const child = spawn(process.execPath, [script, JSON.stringify(fate)], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  const [exitCode, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  if (signal !== 'SIGKILL' && exitCode !== 0) throw new Error(`it failed by itself: ${said.slice(-2000)}`);
+  return signal === 'SIGKILL';
 }
