@@ -7,11 +7,14 @@ import {
 } from '@waybill/shared/bson/statement';
 import type { TargetCapabilities } from '../target/target.ts';
 
-type Keeping = Pick<TargetCapabilities, 'keepsEmptyTimestamps'>;
+type Keeping = Pick<TargetCapabilities, 'keepsEmptyTimestamps' | 'altersEmptyTimestamps'>;
 
 /** No insert, since the server would put its own time into the document. */
-export function mustBeUpdate({ keepsEmptyTimestamps }: Keeping, document: Uint8Array): boolean {
-  return !keepsEmptyTimestamps && hasTopLevelZeroTimestamp(document);
+export function mustBeUpdate(
+  { keepsEmptyTimestamps, altersEmptyTimestamps }: Keeping,
+  document: Uint8Array,
+): boolean {
+  return !keepsEmptyTimestamps && !altersEmptyTimestamps && hasTopLevelZeroTimestamp(document);
 }
 
 /**

@@ -31,7 +31,12 @@ function writerTo(refuse: (batch: WriteBatch, index: number) => Partial<Statemen
     profile: { errors: [] },
     limits: { batchStatements: 1000, batchBytes: 1 << 20 },
     learnt: new Learnt(),
-    capabilities: { keepsEmptyTimestamps: true, convertsToUnique: true, hidesIndexes: true },
+    capabilities: {
+      keepsEmptyTimestamps: true,
+      altersEmptyTimestamps: false,
+      convertsToUnique: true,
+      hidesIndexes: true,
+    },
     async write(batch: WriteBatch): Promise<WriteResult> {
       commands.push(batch);
       const failures = batch.statements.flatMap((_, index): StatementFailure[] => {

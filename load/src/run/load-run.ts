@@ -6,6 +6,7 @@ import { hasCode } from '@waybill/shared/base/errors';
 import { streamPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { checkedWriter } from '../apply/checked-writer.ts';
+import { InsertingWriter } from '../apply/inserting-writer.ts';
 import { KeyedWriter } from '../apply/keyed-writer.ts';
 import { PlacedWriter } from '../apply/placed-writer.ts';
 import { Writer } from '../apply/writer.ts';
@@ -27,6 +28,7 @@ import { Registry } from '../structure/registry.ts';
 import { RestoredIndexes } from '../structure/restored-indexes.ts';
 import { assertStanding } from '../structure/standing.ts';
 import { ofDocumentSize } from '../target/rules/documents.ts';
+import { insertsDollarNames } from '../target/rules/writes.ts';
 import { changesStep } from './changes-step.ts';
 import { indexesStep } from './indexes-step.ts';
 import { letterService, openLetters } from './letters-run.ts';
@@ -155,7 +157,9 @@ function openTools(context: RunContext): WriteTools {
   const placements = new Placements({ ...deps, target, ownership });
   const placed = new PlacedWriter(new Writer(sending), new KeyedWriter(sending), placements);
   const rules = ofDocumentSize(target.documentRules, settings.maxDocumentSize);
-  const writer = checkedWriter(placed, rules);
+  const { profile, capabilities } = target;
+  const formed = insertsDollarNames(profile.writes, capabilities) ? new InsertingWriter(placed) : placed;
+  const writer = checkedWriter(formed, rules);
   const onRefused = deps.onRefused ?? ((refusals) => letters.refused(refusals));
   return { gate, obeying, restored, writer, placements, onRefused, letters };
 }

@@ -176,6 +176,13 @@ export interface TargetCapabilities {
    * pipeline updates.
    */
   readonly keepsEmptyTimestamps: boolean;
+  /** Updates may be pipelines. */
+  readonly updatesByPipeline: boolean;
+  /**
+   * Nothing keeps the server's own time out of Timestamp(0,0), and its profile says so: such
+   * documents go as any other.
+   */
+  readonly altersEmptyTimestamps: boolean;
   /** collMod turns a non-unique index into a unique one. */
   readonly convertsToUnique: boolean;
   /** Indexes can be hidden. */

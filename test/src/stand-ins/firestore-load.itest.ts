@@ -47,6 +47,27 @@ await describeWithServer('a load into the stand-in for Firestore', (servers) => 
     );
   }
 
+  it('writes names with a dollar sign by inserts alone, again and again', async ({
+    standIn,
+    orders,
+    stream,
+    run,
+    stored,
+  }) => {
+    const dollar = (_id: number, $v: number) =>
+      fromObject(_id % 2 === 0 ? { _id, $v } : { _id, v: [{ $v }] });
+    const ids = Array.from({ length: 40 }, (_, _id) => _id);
+    await stream.snapshot([{ namespace: orders, documents: ids.map((_id) => dollar(_id, 0)) }]);
+    for (const value of [1, 2]) {
+      await stream.changes(ids.map((_id) => put(orders, dollar(_id, value), 'replace')));
+    }
+    await stream.milestone('caught-up');
+    const { refused } = await run();
+    expect(refused).toEqual([]);
+    expect(sorted(await stored())).toEqual(sorted(ids.map((_id) => dollar(_id, 2))));
+    expect(refusedBy(standIn.traffic.writes(orders), 52)).toBe(0);
+  });
+
   it('answers push back with fewer writes at once, and recovers', async ({
     standIn,
     orders,

@@ -43,8 +43,9 @@ export class MongodbStructure implements TargetStructure {
     this.connection = connection;
     this.profile = profile;
     this.can = can;
-    const { keepsEmptyTimestamps, convertsToUnique, hidesIndexes, renamesCollections } = can;
-    this.capabilities = { keepsEmptyTimestamps, convertsToUnique, hidesIndexes, renamesCollections };
+    const keeps = can.keepsEmptyTimestamps || can.updatesByPipeline;
+    const isDeclared = profile.canonical?.emptyTimestamps === true;
+    this.capabilities = { ...can, altersEmptyTimestamps: !keeps && isDeclared };
   }
 
   async collection(namespace: string): Promise<TargetCollection | null> {

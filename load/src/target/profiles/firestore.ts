@@ -49,6 +49,8 @@ export const FIRESTORE: TargetProfile = {
     renamesCollections: false,
     answersWhenBuilt: false,
   },
+  // 2.3: nothing but an insert makes such a name.
+  writes: { dollarNames: 'insert' },
   // 2.3; of _id also facts 5, of depth and types fact 4.
   documents: {
     rules: {

@@ -50,6 +50,7 @@ export const GENERIC: TargetProfile = {
     answersWhenBuilt: true,
   },
   documents: ANY_DOCUMENT,
+  writes: { dollarNames: 'either' },
   // 6.5: nobody says that such a server can be told to keep it.
   canonical: { emptyTimestamps: true },
   // What such a server bears is not known: it is asked for less sooner.

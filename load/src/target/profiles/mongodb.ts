@@ -3,6 +3,7 @@ import { ANY_DOCUMENT } from '../rules/documents.ts';
 import { ANY_INDEX } from '../rules/indexes.ts';
 import { NO_RAMP } from '../rules/rate.ts';
 import { ANY_STRUCTURE } from '../rules/structure.ts';
+import { ANY_FORM } from '../rules/writes.ts';
 import type { TargetProfile } from './profile.ts';
 
 /**
@@ -57,6 +58,7 @@ export const MONGODB: TargetProfile = {
       { version: [4, 2], rules: { id: { bytes: 1011 } } },
     ],
   },
+  writes: ANY_FORM,
   canonical: null,
   rate: NO_RAMP,
   errors: [],

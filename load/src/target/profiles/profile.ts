@@ -15,6 +15,7 @@ import type { Limits } from '../rules/limits.ts';
 import type { RateRules } from '../rules/rate.ts';
 import type { Recognition } from '../rules/recognition.ts';
 import type { StructureRules } from '../rules/structure.ts';
+import type { WriteForms } from '../rules/writes.ts';
 
 /** As `--target-kind` names them. */
 export const TARGET_KINDS = [
@@ -41,6 +42,7 @@ export interface TargetProfile {
   readonly limits: Limits;
   readonly abilities: Abilities;
   readonly documents: DocumentSection;
+  readonly writes: WriteForms;
   readonly canonical: CanonicalRules | null;
   readonly rate: RateRules;
   /** What its errors mean, where it differs from MongoDB. The first that fits counts. */
