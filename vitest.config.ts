@@ -16,6 +16,7 @@ const named = (...names: readonly string[]): string[] => names.map((name) => `te
  */
 const LONG = named(
   'crash',
+  'kills',
   'fencing',
   'elections',
   'store-migration',

@@ -38,7 +38,8 @@ export async function createIndexes(
     const specs = some.map(({ heldBack }) => heldBack!);
     return attempt(context, () => target.createIndexes(namespace, specs, ownership.tag, signal), BUILD_RETRY);
   };
-  const parts = turn ? dealt(wanted, BUILDS_AT_ONCE) : dealt(wanted, 1);
+  const sideBySide = turn !== undefined && target.capabilities.buildsIndexesTogether;
+  const parts = dealt(wanted, sideBySide ? BUILDS_AT_ONCE : 1);
   const outcomes = await Promise.allSettled(parts.map((part) => (turn ?? AT_ONCE)(() => build(part))));
   const singly: TranslatedIndex[] = [];
   for (const [at, outcome] of outcomes.entries()) {

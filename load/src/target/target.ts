@@ -188,6 +188,8 @@ export interface TargetCapabilities {
   /** Indexes can be hidden. */
   readonly hidesIndexes: boolean;
   readonly renamesCollections: boolean;
+  /** Builds several indexes of one collection at once, in one command or in several. */
+  readonly buildsIndexesTogether: boolean;
 }
 
 export type StatementKind = 'insert' | 'update' | 'delete';
