@@ -24,7 +24,7 @@ import type {
   UniqueConversion,
   WriteTag,
 } from '../target.ts';
-import { awaitIndexes } from './index-wait.ts';
+import { awaitIndexes, BuildTurns } from './index-wait.ts';
 import { wasResharded } from './resharded.ts';
 import { type WriteConcernFailure, writeOutcome } from './write-outcome.ts';
 
@@ -38,6 +38,7 @@ export class MongodbStructure implements TargetStructure {
   readonly profile: TargetProfile;
   protected readonly connection: MongoConnection;
   protected readonly can: Found;
+  readonly #builds = new BuildTurns();
 
   constructor(connection: MongoConnection, profile: TargetProfile, can: Found) {
     this.connection = connection;
@@ -111,15 +112,16 @@ export class MongodbStructure implements TargetStructure {
     signal?: AbortSignal,
   ): Promise<void> {
     const { database, collection } = splitNamespace(namespace);
-    const together = this.can.buildsIndexesTogether ? [specs] : specs.map((spec) => [spec]);
-    for (const some of together) {
+    const build = async (some: readonly Uint8Array[]): Promise<void> => {
       const indexes = rawArray(buildArray(some.map((spec) => doc(spec))));
       const command = { createIndexes: collection, indexes };
       await this.#unless(['IndexAlreadyExists'], database, command, tag, signal);
-      if (this.can.answersWhenBuilt) continue;
+      if (this.can.answersWhenBuilt) return;
       const standing = async () => new Set((await this.indexes(namespace)).map(nameOf));
       await awaitIndexes(some.map(nameOf), standing, signal);
-    }
+    };
+    if (this.can.buildsIndexesTogether) await build(specs);
+    else for (const spec of specs) await this.#builds.inTurn(namespace, () => build([spec]), signal);
   }
 
   async dropIndex(namespace: string, name: string, tag: WriteTag): Promise<boolean> {
