@@ -20,11 +20,11 @@ import { Services } from './services.ts';
 export async function runAssessCommand(context: CommandContext): Promise<number> {
   const { options, output, logger } = context;
   await using services = new Services(context);
-  const { profile, assessedRules } = await targetOf(services, context);
+  const { profile, assessedRules, onlyDatabase } = await targetOf(services, context);
   const stats = newAssessStats();
   const rules = ofDocumentSize(assessedRules, options.maxDocumentSize ?? null);
   const mapping = NameMapping.of(options.map);
-  const assessment = new Assessment({ profile, rules, mapping, stats });
+  const assessment = new Assessment({ profile, rules, onlyDatabase, mapping, stats });
   const report = await (async () => {
     using _progress = showAssessing(stats, logger, output.terminal);
     return await look(assessment, services, context);
@@ -39,11 +39,11 @@ export async function runAssessCommand(context: CommandContext): Promise<number>
 async function targetOf(
   services: Services,
   { options }: CommandContext,
-): Promise<Pick<Target, 'profile' | 'assessedRules'>> {
+): Promise<Pick<Target, 'profile' | 'assessedRules' | 'onlyDatabase'>> {
   if (options.target !== undefined) return services.target();
   if (options.targetKind === undefined) throw kindNeeded();
   const profile = PROFILES[options.targetKind];
-  return { profile, assessedRules: profile.documents.rules };
+  return { profile, assessedRules: profile.documents.rules, onlyDatabase: null };
 }
 
 /** The stream, where the bucket has it, since it holds every document; otherwise the source. */

@@ -52,6 +52,8 @@ export interface AssessmentOptions {
   readonly profile: TargetProfile;
   /** Of documents: the profile's, or those of a server that was asked. */
   readonly rules: DocumentRules | null;
+  /** {@link Target.onlyDatabase}; null where no target was asked. */
+  readonly onlyDatabase: string | null;
   readonly mapping: NameMapping;
   readonly stats: AssessStats;
 }
@@ -62,12 +64,14 @@ export class Assessment {
   readonly stats: AssessStats;
   readonly sampled: SampledCollection[] = [];
   readonly #profile: TargetProfile;
+  readonly #onlyDatabase: string | null;
   readonly #table = new FindingTable();
   readonly #documents: DocumentFindings;
   readonly #startedAt = performance.now();
 
-  constructor({ profile, rules, mapping, stats }: AssessmentOptions) {
+  constructor({ profile, rules, onlyDatabase, mapping, stats }: AssessmentOptions) {
     this.#profile = profile;
+    this.#onlyDatabase = onlyDatabase;
     this.stats = stats;
     const { entryBytes } = profile.indexes;
     const entries = entryBytes === null ? null : new IndexEntries(entryBytes);
@@ -83,7 +87,7 @@ export class Assessment {
 
   /** @throws ASSESS_NOTHING_SEEN */
   report({ at, place }: Pick<Looked, 'at' | 'place'>): AssessReport {
-    this.structure.lookAtNames();
+    this.structure.lookAtNames(this.#onlyDatabase);
     const { collections, views, indexes, changes } = this.structure.counts;
     const { documents, changedDocuments, bytes } = this.stats;
     if (collections + views + changes + changedDocuments === 0) throw nothingSeen(at, place);

@@ -22,6 +22,7 @@ type StructureRule =
   | 'rename'
   | 'modify'
   | 'several-databases'
+  | 'other-database'
   | 'name-collision'
   | 'database-case';
 
@@ -154,6 +155,13 @@ export const RULES: Readonly<Record<AssessRule, RuleText>> = {
     what: 'more than one database',
     advice:
       "A load reaches one database of the target. Join them by --map, for instance --map '*.*=main.{db}_{coll}'. Or load each into one of its own (--load and --include).",
+  },
+  'other-database': {
+    level: 'refused',
+    of: 'databases',
+    what: 'database that the target cannot have',
+    advice:
+      "The connection string names the one database that can be reached. Give these collections names in it by --map, for instance --map 'shop.*=main.*'.",
   },
   'name-collision': {
     level: 'refused',

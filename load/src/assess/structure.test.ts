@@ -14,11 +14,16 @@ const index = (
 ): Buffer => fromObject({ v: 2, key, name, ...more });
 
 /** Each finding as `rule detail count`. */
-function found(kind: TargetKind, look: (structure: StructureFindings) => void, map: string[] = []): string[] {
+function found(
+  kind: TargetKind,
+  look: (structure: StructureFindings) => void,
+  map: string[] = [],
+  onlyDatabase: string | null = null,
+): string[] {
   const table = new FindingTable();
   const structure = new StructureFindings(table, PROFILES[kind], NameMapping.of(map));
   look(structure);
-  structure.lookAtNames();
+  structure.lookAtNames(onlyDatabase);
   return table
     .list()
     .map(({ rule, detail, count }) => [rule, ...(detail === null ? [] : [detail]), count].join(' '))
@@ -75,6 +80,8 @@ it('finds names that meet in one database, and views', () => {
   expect(found('firestore', look)).toEqual(['name-collision 1', 'several-databases 3', 'view 4']);
   expect(found('mongodb', look)).toEqual([]);
   expect(found('firestore', look, ['*.*=one.{db}_{coll}'])).toEqual(['view 4']);
+  expect(found('firestore', look, ['*.*=one.{db}_{coll}'], 'one')).toEqual(['view 4']);
+  expect(found('firestore', look, ['*.*=one.{db}_{coll}'], 'two')).toEqual(['other-database 1', 'view 4']);
   expect(found('mongodb', look, ['*.*=one.*'])).toEqual(['name-collision 1']);
   expect(found('mongodb', look, ['a.*=B.*'])).toEqual(['database-case 1']);
 });

@@ -93,8 +93,11 @@ export class StructureFindings {
     }
   }
 
-  /** Names that meet on the target; once all are known. */
-  lookAtNames(): void {
+  /**
+   * Names that meet on the target, or that it cannot have; once all are known.
+   * @param onlyDatabase that can be reached there, where there is but one and it is known
+   */
+  lookAtNames(onlyDatabase: string | null = null): void {
     const all = [...this.#collections.union(this.#views)].map((source) => {
       return { source, ...splitNamespace(this.#mapping.named(source)) };
     });
@@ -102,6 +105,10 @@ export class StructureFindings {
     const hasOne = this.#profile.connection.namesDatabase;
     if (hasOne && databases.size > 1) {
       for (const database of databases) this.#table.addOnce('several-databases', null, database);
+    }
+    for (const database of databases) {
+      if (onlyDatabase !== null && database !== onlyDatabase)
+        this.#table.addOnce('other-database', null, database);
     }
     const placeOf = hasOne
       ? ({ collection }: Namespace) => collection

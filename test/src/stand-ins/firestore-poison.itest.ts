@@ -3,6 +3,7 @@
  * load sends none of them while all others go.
  */
 import type { Refusal } from '@waybill/load/apply/refusal';
+import type { AssessReport } from '@waybill/load/assess/assessment';
 import { runLoad } from '@waybill/load/load';
 import { resolveLoadSettings } from '@waybill/load/settings/load-settings';
 import { connectTarget } from '@waybill/load/target/open/open-target';
@@ -23,6 +24,7 @@ import { ask, codeOf } from '../support/stand-ins/rule-cases.ts';
 import { StandIn } from '../support/stand-ins/stand-in.ts';
 import { put, remove, StreamBuilder } from '../support/stream-builder.ts';
 import { linesOf, row, verify } from '../support/verifying.ts';
+import { runWaybill } from '../support/waybill.ts';
 
 await describeWithServer('poison for Firestore', (servers) => {
   let standIn: StandIn;
@@ -127,6 +129,29 @@ await describeWithServer('poison for Firestore', (servers) => {
     const report = await verify(sides, [`${database}.forms`], {}, PROFILES.firestore);
     expect(linesOf(report)).toEqual([]);
     expect(report).toMatchObject({ same: true, collections: [{ canonical: 3, different: 0 }] });
+  });
+
+  it('is foretold by an assessment that asks the target, with what its one database cannot have', async () => {
+    await using bucket = await temporaryBucket();
+    const stream = await StreamBuilder.create(bucket.url, {});
+    const poison = FIRESTORE_POISON.map(({ violating }) => violating);
+    await stream.snapshot([
+      { namespace: `${database}.orders`, documents: poison },
+      { namespace: 'elsewhere.orders', documents: [fromObject({ _id: 1 })] },
+    ]);
+    const at = ['--bucket', bucket.url, '--target', standIn.uri, '--target-kind', 'firestore', '--json'];
+    const { exitCode, stdout, stderr } = await runWaybill(['assess', ...at]);
+    expect(exitCode, stderr).toBe(3);
+    const { findings } = JSON.parse(stdout) as AssessReport;
+    const ofDocuments = findings.filter(({ of }) => of === 'documents');
+    expect(ofDocuments.reduce((sum, { count }) => sum + count, 0)).toBe(poison.length);
+    expect(findings.find(({ rule }) => rule === 'other-database')).toMatchObject({
+      count: 1,
+      example: 'elsewhere',
+    });
+    expect(findings.map(({ rule }) => rule)).toEqual(
+      expect.arrayContaining(['several-databases', 'name-collision']),
+    );
   });
 
   it('in the name of a collection stops a load before it writes', async () => {
