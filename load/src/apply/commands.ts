@@ -70,8 +70,9 @@ export class Commands {
   async #part(command: Command, retries: BatchRetries, tally: Tally): Promise<WriteResult> {
     const { statements } = command;
     const size = sizeOf(statements);
-    // What is known to be too large is not sent.
-    if (statements.length > 1 && !this.#fits(size)) return this.#halves(command, retries, tally);
+    // What is known to be too large is not sent, nor what would be too much at once.
+    if (statements.length > 1 && !this.#fits(command.scope, size))
+      return this.#halves(command, retries, tally);
     for (;;) {
       try {
         const result = await this.#pass(command, size, retries, tally);
@@ -87,9 +88,11 @@ export class Commands {
     }
   }
 
-  #fits({ documents, bytes }: Size): boolean {
-    const { limits, learnt } = this.#deps.target;
+  #fits({ namespace }: WriteScope, { documents, bytes }: Size): boolean {
+    const { gate, target } = this.#deps;
+    const { limits, learnt } = target;
     return (
+      gate.fits({ namespace, documents, bytes }) &&
       documents <= Math.min(limits.batchStatements, learnt.limit('statementsInCommand')) &&
       bytes <= Math.min(limits.batchBytes, learnt.limit('bytesInCommand'))
     );

@@ -1,115 +1,6 @@
-import { type LogFields, type Logger, silentLogger } from '@waybill/shared/base/logger';
-import { createLoadStats } from '@waybill/shared/base/stats';
+import { MINUTE, RAMP, Sending, settled } from '@waybill/test/support/sending';
 import { describe, expect, it } from 'vitest';
-import { NO_RAMP, type RateRules } from '../target/rules/rate.ts';
-import { Gate } from './gate.ts';
-
-const MINUTE = 60_000;
-const RAMP: RateRules = {
-  ...NO_RAMP,
-  ramp: { startPerSecond: 500, growth: 1.5, everyMs: MINUTE },
-  slowMs: 5000,
-};
-
-/** A clock that stands until it is moved. */
-class StandingClock {
-  #now = 1000;
-  #calls: { readonly at: number; readonly call: () => void }[] = [];
-
-  now(): number {
-    return this.#now;
-  }
-
-  after(ms: number, call: () => void): () => void {
-    const entry = { at: this.#now + ms, call };
-    this.#calls.push(entry);
-    return () => {
-      this.#calls = this.#calls.filter((each) => each !== entry);
-    };
-  }
-
-  /** Moves on by so much, and calls back whoever waits for a moment in between. */
-  async move(ms: number): Promise<void> {
-    const end = this.#now + ms;
-    for (;;) {
-      await settled();
-      const [next] = this.#calls.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
-      if (!next) break;
-      this.#calls = this.#calls.filter((each) => each !== next);
-      this.#now = Math.max(this.#now, next.at);
-      next.call();
-    }
-    this.#now = end;
-    await settled();
-  }
-}
-
-async function settled(): Promise<void> {
-  for (let turn = 0; turn < 30; turn++) await Promise.resolve();
-}
-
-/** A target that answers when it is told to, or after `answerMs`. */
-class Sending {
-  readonly clock = new StandingClock();
-  readonly stop = new AbortController();
-  readonly stats = createLoadStats();
-  readonly told: [string, LogFields | undefined][] = [];
-  readonly sent: PromiseWithResolvers<void>[] = [];
-  /** Documents that went so far, by namespace. */
-  readonly documents = new Map<string, number>();
-  readonly gate: Gate;
-
-  constructor(workers: number, rules: RateRules = NO_RAMP) {
-    const tell = (message: string, fields?: LogFields): void => void this.told.push([message, fields]);
-    const logger: Logger = { ...silentLogger, info: tell, warn: tell, warnThrottled: tell };
-    const { clock, stop, stats } = this;
-    this.gate = new Gate({ workers, rules, pace: stats.pace, logger, clock, signal: stop.signal });
-  }
-
-  pass(documents = 10, namespace = 'a.b', bytes = documents * 100): Promise<void> {
-    return this.gate.pass({ namespace, documents, bytes }, () => {
-      this.documents.set(namespace, (this.documents.get(namespace) ?? 0) + documents);
-      const answer = Promise.withResolvers<void>();
-      this.sent.push(answer);
-      return answer.promise;
-    });
-  }
-
-  answer(): void {
-    for (const { resolve } of this.sent.splice(0)) resolve();
-  }
-
-  /** Answers all that went, until so many batches are through; returns how many went together. */
-  async through(batches: number): Promise<number[]> {
-    const atOnce: number[] = [];
-    const all = Array.from({ length: batches }, () => this.pass());
-    for (let answered = 0; answered < batches; ) {
-      await settled();
-      atOnce.push(this.sent.length);
-      answered += this.sent.length;
-      this.answer();
-    }
-    await Promise.all(all);
-    return atOnce;
-  }
-
-  /** Sends one batch after the other for so long, each answered at once; returns the documents. */
-  async sendFor(ms: number, batch: number, namespace = 'a.b'): Promise<number> {
-    const end = this.clock.now() + ms;
-    const before = this.documents.get(namespace) ?? 0;
-    const last: { passing: Promise<void> | null } = { passing: null };
-    while (this.clock.now() < end) {
-      last.passing ??= this.pass(batch, namespace).then(() => {
-        last.passing = null;
-      });
-      await settled();
-      if (this.sent.length === 0) await this.clock.move(Math.min(100, end - this.clock.now()));
-      this.answer();
-      await settled();
-    }
-    return (this.documents.get(namespace) ?? 0) - before;
-  }
-}
+import { NO_RAMP } from '../target/rules/rate.ts';
 
 describe('batches under way at once', () => {
   it('are as many as there are workers', async () => {
@@ -166,6 +57,17 @@ describe('a limit', () => {
     expect(await sending.sendFor(10_000, 10)).toBeLessThanOrEqual(2010);
   });
 
+  it('lets no batch be larger than a second of it', async () => {
+    const sending = new Sending(6, RAMP);
+    const fits = (documents: number, bytes = 100) =>
+      sending.gate.fits({ namespace: 'a.b', documents, bytes });
+    expect(fits(100_000, 100_000_000)).toBe(true);
+    await sending.through(1);
+    expect([fits(500), fits(501)]).toEqual([true, false]);
+    sending.gate.setLimit({ documents: 100, bytes: 1000 });
+    expect([fits(100), fits(101), fits(10, 1001)]).toEqual([true, false, false]);
+  });
+
   it('may be changed while batches wait for it', async () => {
     const sending = new Sending(6);
     sending.gate.setLimit({ documents: 1, bytes: null });
@@ -183,69 +85,6 @@ describe('a limit', () => {
     await settled();
     sending.answer();
     await Promise.all([...passing, third]);
-  });
-});
-
-describe('a ramp', () => {
-  it('lets a small load through at once', async () => {
-    const sending = new Sending(6, RAMP);
-    expect(await sending.through(1)).toEqual([1]);
-    expect(sending.stats.pace.waits).toBe(0);
-  });
-
-  it('grows by half each minute while the target stays well', async () => {
-    const sending = new Sending(6, RAMP);
-    const perSecond: number[] = [];
-    for (let minute = 0; minute < 4; minute++) perSecond.push((await sending.sendFor(MINUTE, 500)) / 60);
-    const expected = [500, 750, 1125, 1687];
-    for (const [minute, rate] of perSecond.entries()) {
-      expect(rate).toBeLessThanOrEqual(expected[minute]! * 1.02 + 10);
-      expect(rate).toBeGreaterThan(expected[minute]! * 0.8);
-    }
-    expect(sending.told.map(([, fields]) => fields?.documentsPerSecond)).toEqual([750, 1125, 1687.5]);
-  });
-
-  it('does not grow while nothing waits for it', async () => {
-    const sending = new Sending(6, RAMP);
-    await sending.through(1);
-    await sending.clock.move(10 * MINUTE);
-    await sending.through(1);
-    expect(sending.stats.pace.rampPerSecond).toBe(500);
-  });
-
-  it('is halved by a push back, once per burst, and grows again a minute later', async () => {
-    const sending = new Sending(6, RAMP);
-    const all = [sending.pass(500), sending.pass(500), sending.pass(500)];
-    await sending.clock.move(2000);
-    for (let each = 0; each < 3; each++) sending.gate.pushedBack('a.b');
-    sending.answer();
-    await Promise.all(all);
-    expect((await sending.sendFor(MINUTE - 1000, 100)) / 59).toBeLessThan(255);
-    await sending.sendFor(2000, 100);
-    expect(sending.stats.pace.rampPerSecond).toBe(375);
-    const rates = sending.told.map(([, fields]) => fields?.documentsPerSecond);
-    expect(rates.filter((rate) => rate !== undefined)).toEqual([250, 375]);
-  });
-
-  it('never falls below a tenth of its start', async () => {
-    const sending = new Sending(6, RAMP);
-    for (let each = 0; each < 20; each++) sending.gate.pushedBack('a.b');
-    await sending.through(1);
-    expect(sending.stats.pace.rampPerSecond).toBe(50);
-  });
-
-  it('is that of each collection, and lets those of others pass', async () => {
-    const sending = new Sending(6, RAMP);
-    const all = [sending.pass(500), sending.pass(500), sending.pass(500, 'a.c')];
-    await settled();
-    expect([...sending.documents]).toEqual([
-      ['a.b', 500],
-      ['a.c', 500],
-    ]);
-    sending.answer();
-    await sending.clock.move(1000);
-    sending.answer();
-    await Promise.all(all);
   });
 });
 

@@ -36,6 +36,11 @@ export interface WriteGate {
    * pushed back.
    */
   pushedBack(namespace: string): void;
+  /**
+   * False for a batch of more than a limit or the ramp allows in a second: several smaller ones
+   * make the writing even.
+   */
+  fits(size: WriteSize): boolean;
 }
 
 export interface GateDeps {
@@ -66,6 +71,7 @@ interface Waiting {
 
 /** Nobody may go before another batch ends, or the operator lets it. */
 const NOT_YET = Number.POSITIVE_INFINITY;
+const NO_END = Number.POSITIVE_INFINITY;
 const TELL_AGAIN_MS = 30_000;
 
 export class Gate implements WriteGate {
@@ -128,6 +134,15 @@ export class Gate implements WriteGate {
     this.#deps.pace.pushBacks++;
     this.#ramp?.pushedBack(namespace, this.#clock.now());
     this.#decrease('the target pushes back: fewer batches at once', namespace);
+  }
+
+  fits({ namespace, documents, bytes }: WriteSize): boolean {
+    const { documentsPerSecond, bytesPerSecond } = this.#deps.pace;
+    const ramp = this.#ramp?.perSecond(namespace) ?? null;
+    return (
+      documents <= Math.min(documentsPerSecond ?? NO_END, ramp ?? NO_END) &&
+      bytes <= (bytesPerSecond ?? NO_END)
+    );
   }
 
   /** Of the load as a whole, from now on. */
