@@ -1,3 +1,5 @@
+import { loadDriver } from '@waybill/shared/mongo/driver/driver';
+import { parseClient } from '@waybill/shared/mongo/driver/uri';
 import { describe, expect, it } from 'vitest';
 import { DOCUMENTDB } from '../profiles/documentdb.ts';
 import { FIRESTORE } from '../profiles/firestore.ts';
@@ -58,6 +60,21 @@ describe('a connection string of Firestore', () => {
   it('logs in with a token for a password', () => {
     const uri = `mongodb://u:token@${HOST}/shop?authMechanism=PLAIN&authSource=%24external`;
     expect(applyRules(uri, FIRESTORE)).toContain('loadBalanced=true');
+  });
+
+  it('is one that the driver takes', async () => {
+    const driver = await loadDriver('current');
+    const oidc =
+      'authMechanism=MONGODB-OIDC&authMechanismProperties=ENVIRONMENT:gcp,TOKEN_RESOURCE:FIRESTORE';
+    for (const uri of [
+      `mongodb://u:p@${HOST}/shop`,
+      `mongodb://u:p@${HOST}/(default)?authMechanism=SCRAM-SHA-256`,
+      `mongodb://u:token@${HOST}/shop?authMechanism=PLAIN&authSource=%24external`,
+      `mongodb://${HOST}/shop?${oidc}`,
+    ]) {
+      const { options } = parseClient(driver, applyRules(uri, FIRESTORE), {});
+      expect([options.loadBalanced, options.tls, options.retryWrites], uri).toEqual([true, true, false]);
+    }
   });
 
   it('to an emulator on this machine needs neither TLS nor a user', () => {
