@@ -32,6 +32,7 @@ const LONG = named(
   'inclusion',
   'dead-letters-kills',
   'firestore-load',
+  'mapping-migration',
 );
 
 /** What they measure would show what else is at work. */

@@ -109,12 +109,12 @@ export class DeadLetters {
   /** Returns the letters whose own record is in the batch: a crash repeats it. */
   async #meet(batch: Batch | DocumentBatch): Promise<Letter[]> {
     const { origin } = batch;
-    const { namespace } = batch.scope;
+    const { namespace, source } = batch.scope;
     const repeated: Letter[] = [];
     let hasClosed = false;
     for (const write of writesOf(batch)) {
       const letter = this.#open.of(namespace, write.id);
-      const place = letter && origin.placesOf(write, namespace).at(-1);
+      const place = letter && origin.placesOf(write, source).at(-1);
       if (!letter || !place) continue;
       const order = compareRecords(letterPlace(place), letter.place);
       if (order === 'same') repeated.push(letter);

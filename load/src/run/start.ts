@@ -16,6 +16,7 @@ import { recordedFilter, settleFilter, type Takes, takesOf } from '../settings/l
 import type { LoadSettings } from '../settings/load-settings.ts';
 import type { Target } from '../target/target.ts';
 import { checkFirstStart } from './first-start.ts';
+import { assertFree } from './free-names.ts';
 import type { StartDeps } from './load-deps.ts';
 import { assertNotCutOver } from './take-log.ts';
 
@@ -52,21 +53,22 @@ export async function assertStartable(
   assertReachable(deps.target, namespaces);
   // A key that stays unknown ends the load here, before it writes anything.
   await deps.target.shardKeys(namespaces, deps.signal);
-  if (!sight.owner) await assertRoom(deps.target, names, sight.progressDatabase, deps.signal);
+  if (!sight.owner) await assertRoom(deps.target, names, { ...sight, load: settings.load }, deps.signal);
   return sight;
 }
 
 /**
  * At the first start, when the operator can still decide otherwise.
- * @throws TARGET_PROGRESS_COLLISION, MONGO_UNAUTHORIZED
+ * @throws TARGET_PROGRESS_COLLISION, TARGET_NOT_EMPTY, MONGO_UNAUTHORIZED
  */
 async function assertRoom(
   target: Target,
   names: readonly NamePair[],
-  progressDatabase: string,
+  ours: { readonly load: string; readonly progressDatabase: string },
   signal: AbortSignal,
 ): Promise<void> {
-  await assertApart(target, names, progressDatabase, signal);
+  await assertApart(target, names, ours.progressDatabase, signal);
+  await assertFree(target, names, ours, signal);
   const databases = new Set(names.map(({ namespace }) => splitNamespace(namespace).database));
   await target.assertPrivileges([...databases], signal);
 }

@@ -5,6 +5,7 @@ import { splitNamespace } from '@waybill/shared/base/record';
 import { nameTaken } from '../mapping/collisions.ts';
 import { bothNames, type NamePair } from '../mapping/name-mapping.ts';
 import { ownerId } from '../progress/keys.ts';
+import type { CollectionHolder, ProgressStore } from '../target/progress-store.ts';
 import type { TargetCollection } from '../target/target.ts';
 import { attempt, type StructureContext } from './context.ts';
 
@@ -31,21 +32,37 @@ export function assertOwnName(
  */
 export async function assertNotHeld(context: StructureContext, existing: TargetCollection): Promise<void> {
   const { target, settings } = context;
-  const { namespace, uuid } = existing;
-  const holders = await attempt(context, () => target.progress.holders([namespace]));
-  const held = holders.filter(
-    ({ load, targetUuid }) =>
-      load !== settings.load && (targetUuid === null || targetUuid === uuid?.toString('hex')),
+  const { namespace } = existing;
+  const ask: Ask = (operation) => attempt(context, operation);
+  const holders = await ask(() => target.progress.holders([namespace]));
+  const others = holders.filter(({ load }) => load !== settings.load);
+  if (isHeld(existing, others)) throw await heldByLoad(namespace, target.url, target.progress, ask);
+}
+
+/** One of these loads holds this very collection, as far as it is known. */
+export function isHeld(
+  { namespace, uuid }: Pick<TargetCollection, 'namespace' | 'uuid'>,
+  holders: readonly CollectionHolder[],
+): boolean {
+  const hex = uuid?.toString('hex');
+  return holders.some(
+    (each) => each.namespace === namespace && (each.targetUuid === null || each.targetUuid === hex),
   );
-  const [other] = held;
-  if (!other) return;
-  throw new WaybillError(
+}
+
+/** Repeats what fails in passing. */
+type Ask = <T>(operation: () => Promise<T>) => Promise<T>;
+
+export async function heldByLoad(
+  namespace: string,
+  url: string,
+  progress: ProgressStore,
+  ask: Ask,
+): Promise<WaybillError> {
+  return new WaybillError(
     'TARGET_NOT_EMPTY',
-    `${namespace} on the target ${target.url} is of the load ${other.load}, and two loads cannot write one collection`,
-    {
-      hint: `Give this load other names with --map, or leave the collection out with --exclude. If ${other.load} was given up, drop ${namespace} on the target first.`,
-      context: { namespace, holder: other.load },
-    },
+    `${namespace} on the target ${url} is another load's, and two loads cannot write one collection`,
+    { hint: await hintFor(progress, namespace, ask), context: { namespace } },
   );
 }
 
@@ -56,20 +73,24 @@ export async function assertEmpty(context: StructureContext, { namespace, source
     'TARGET_NOT_EMPTY',
     `${bothNames(namespace, source)} on the target ${context.target.url} holds documents that this load did not write`,
     {
-      hint: `${await whoseItIs(context, namespace)} A new load (--load) can leave it out with --exclude, or give it another name with --map.`,
+      hint: await hintFor(context.target.progress, namespace, (operation) => attempt(context, operation)),
       context: { namespace },
     },
   );
 }
 
+async function hintFor(progress: ProgressStore, namespace: string, ask: Ask): Promise<string> {
+  const whose = await whoseItIs(progress, namespace, ask);
+  return `${whose} A new load (--load) can leave it out with --exclude, or give it another name with --map.`;
+}
+
 /** Says whose the collection is, as far as progress on the target proves it. */
-async function whoseItIs(context: StructureContext, namespace: string): Promise<string> {
-  const { progress } = context.target;
+async function whoseItIs(progress: ProgressStore, namespace: string, ask: Ask): Promise<string> {
   const by = `By the progress in ${progress.namespace}`;
-  const loads = (await attempt(context, () => progress.holders([namespace]))).map(({ load }) => load);
+  const loads = (await ask(() => progress.holders([namespace]))).map(({ load }) => load);
   if (loads.length === 0) return `${by} no load made it: it is somebody's own. Load into another deployment.`;
   const ended: string[] = [];
-  for (const load of loads) if (await wasCutOver(context, load)) ended.push(load);
+  for (const load of loads) if (await wasCutOver(progress, load, ask)) ended.push(load);
   if (ended.length > 0) {
     return `${by} it is of the load ${ended.join(', ')}, which a cutover has ended: an application may use it by now. Load into another deployment.`;
   }
@@ -77,7 +98,7 @@ async function whoseItIs(context: StructureContext, namespace: string): Promise<
 }
 
 /** True also where the cutover was given up, until the load goes on. */
-async function wasCutOver(context: StructureContext, load: string): Promise<boolean> {
-  const owners = await attempt(context, () => context.target.progress.find(ownerId(load)));
+async function wasCutOver(progress: ProgressStore, load: string, ask: Ask): Promise<boolean> {
+  const owners = await ask(() => progress.find(ownerId(load)));
   return typeof owners[0]?.cutover === 'string';
 }

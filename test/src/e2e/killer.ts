@@ -28,14 +28,16 @@ export interface KillerOptions {
   readonly maxLifeMs: number;
   /** Some die within milliseconds of logging one of these, so kills hit rare moments too. */
   readonly moments: readonly RegExp[];
+  /** Default: SIGKILL. */
+  readonly signal?: NodeJS.Signals;
 }
 
 /**
- * Starts a command and kills it with SIGKILL, again and again, never two at once. Throws if one
+ * Starts a command and kills it, again and again, never two at once. Throws if one
  * ends by itself: a restart after any kill must go on.
  */
 export async function killAgainAndAgain(options: KillerOptions): Promise<Kill[]> {
-  const { who, start, random, kills, enough = () => true } = options;
+  const { who, start, random, kills, enough = () => true, signal = 'SIGKILL' } = options;
   const done: Kill[] = [];
   while (done.length < kills || (done.length < 4 * kills && !enough())) {
     const startedAt = performance.now();
@@ -43,7 +45,7 @@ export async function killAgainAndAgain(options: KillerOptions): Promise<Kill[]>
     await fate(command, options);
     const after = Math.round(performance.now() - startedAt);
     if (!command.isRunning) throw new Error(`${who} ended by itself: ${ending(await command.ended)}`);
-    command.kill('SIGKILL');
+    command.kill(signal);
     done.push({ who, after, during: lastSaid(await command.ended) });
     // Now and then, nothing runs for a while.
     if (random.chance(0.2)) await sleep(random.int(400));

@@ -39,6 +39,8 @@ export interface MigrationOptions {
   readonly include?: readonly string[];
   readonly capture?: readonly string[];
   readonly load?: readonly string[];
+  /** Under other names. Default: the databases are compared by their own. */
+  readonly compare?: () => Promise<string[]>;
   /** Default: a temporary folder. */
   readonly place?: BucketPlace;
 }
@@ -198,7 +200,8 @@ export class Migration implements AsyncDisposable {
   }
 
   differences(): Promise<string[]> {
-    const { servers, databases } = this.#options;
+    const { servers, databases, compare } = this.#options;
+    if (compare) return compare();
     return compareDeployments(servers.source.uri, servers.target.uri, { databases });
   }
 

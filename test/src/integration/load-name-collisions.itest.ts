@@ -97,7 +97,7 @@ await describeWithServer('a load in which two collections would have one name', 
     expect(await onTarget()).toEqual([]);
   });
 
-  it('of two loads, the second one is refused', async ({ client, database, stream, run, onTarget }) => {
+  it('of two loads, the second one is refused', async ({ database, stream, run, onTarget }) => {
     await stream.snapshot([
       { namespace: 'shop.users', documents: [] },
       { namespace: 'crm.users', documents: [] },
@@ -110,7 +110,7 @@ await describeWithServer('a load in which two collections would have one name', 
       message: expect.stringContaining(`${database}.users on the target`),
       hint: expect.stringContaining('--map'),
     });
-    await client.client.db('waybill').collection('progress').deleteMany({ load: 'second' });
+    expect((await readManifest(stream.bucket, loadPrefix('default', 'second'))).seq).toBe(0);
     await run({ load: 'third', include: ['crm'], map: [`crm.*=${database}.{db}_{coll}`] });
     expect(await onTarget()).toEqual(['crm_users:', 'users:']);
   });

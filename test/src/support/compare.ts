@@ -40,47 +40,101 @@ export async function compareDeployments(
         differences.push(`${namespace}: structure ${here.structure} became ${there.structure}`);
       }
       if (here.isView) continue;
-      differences.push(...(await compareDocuments(source, target, database, name, here.isCapped)));
+      const sides = [
+        { client: source, namespace },
+        { client: target, namespace },
+      ] as const;
+      differences.push(...(await compareDocuments(sides, here.isCapped)));
     }
   }
   return differences;
 }
 
+/**
+ * The same for collections under other names: what each one of the source is called on the target.
+ * Of a view the documents are compared, and not its definition. Databases of the target hold
+ * nothing else.
+ */
+export async function compareNamed(
+  sourceUri: string,
+  targetUri: string,
+  names: Readonly<Record<string, string>>,
+): Promise<string[]> {
+  await using source = await testClient(sourceUri);
+  await using target = await testClient(targetUri);
+  const ours = await catalogsOf(source, Object.keys(names));
+  const theirs = await catalogsOf(target, Object.values(names));
+  const found = new Set(Object.values(names));
+  const differences = [...theirs.keys()].filter((name) => !found.has(name)).map((name) => `${name}: extra`);
+  for (const [from, to] of Object.entries(names)) {
+    const [here, there] = [ours.get(from), theirs.get(to)];
+    if (!here || !there) {
+      differences.push(`${to}: missing on the ${here ? 'target' : 'source'}`);
+      continue;
+    }
+    if (!here.isView && here.structure !== there.structure)
+      differences.push(`${to}: structure ${here.structure} became ${there.structure}`);
+    const sides = [
+      { client: source, namespace: from },
+      { client: target, namespace: to },
+    ] as const;
+    differences.push(...(await compareDocuments(sides, here.isCapped)));
+  }
+  return differences;
+}
+
+/** By namespace: all collections in the databases of these. */
+async function catalogsOf(
+  client: TestClient,
+  namespaces: readonly string[],
+): Promise<Map<string, CatalogEntry>> {
+  const databases = new Set(namespaces.map((namespace) => splitNamespace(namespace)[0]));
+  const found = new Map<string, CatalogEntry>();
+  for (const database of databases) {
+    for (const [name, entry] of await catalog(client, database)) found.set(`${database}.${name}`, entry);
+  }
+  return found;
+}
+
+const splitNamespace = (namespace: string): readonly [database: string, collection: string] => {
+  const dot = namespace.indexOf('.');
+  return [namespace.slice(0, dot), namespace.slice(dot + 1)];
+};
+
+interface Side {
+  readonly client: TestClient;
+  readonly namespace: string;
+}
+
 const MAX_LINES = 20;
 
 async function compareDocuments(
-  source: TestClient,
-  target: TestClient,
-  database: string,
-  collection: string,
+  [source, target]: readonly [Side, Side],
   inOrder: boolean,
 ): Promise<string[]> {
-  const ours = await fingerprints(source, database, collection, inOrder);
-  const theirs = await fingerprints(target, database, collection, inOrder);
+  const ours = await fingerprints(source, inOrder);
+  const theirs = await fingerprints(target, inOrder);
+  const { namespace } = target;
   const lines: string[] = [];
   for (const [id, hash] of ours) {
     const other = theirs.get(id);
-    if (other === undefined) lines.push(`${database}.${collection}: _id ${id} missing on the target`);
-    else if (other !== hash) lines.push(`${database}.${collection}: _id ${id} differs`);
+    if (other === undefined) lines.push(`${namespace}: _id ${id} missing on the target`);
+    else if (other !== hash) lines.push(`${namespace}: _id ${id} differs`);
   }
   for (const id of theirs.keys()) {
-    if (!ours.has(id)) lines.push(`${database}.${collection}: _id ${id} only on the target`);
+    if (!ours.has(id)) lines.push(`${namespace}: _id ${id} only on the target`);
   }
   if (inOrder && lines.length === 0 && [...ours.keys()].join() !== [...theirs.keys()].join()) {
-    lines.push(`${database}.${collection}: the documents stand in another order`);
+    lines.push(`${namespace}: the documents stand in another order`);
   }
   const more = lines.length - MAX_LINES;
-  return more > 0 ? [...lines.slice(0, MAX_LINES), `${database}.${collection}: and ${more} more`] : lines;
+  return more > 0 ? [...lines.slice(0, MAX_LINES), `${namespace}: and ${more} more`] : lines;
 }
 
 /** `_id` bytes (type and payload, hex) → hash of the document's bytes, in the order read. */
-async function fingerprints(
-  client: TestClient,
-  database: string,
-  collection: string,
-  natural: boolean,
-): Promise<Map<string, string>> {
+async function fingerprints({ client, namespace }: Side, natural: boolean): Promise<Map<string, string>> {
   const found = new Map<string, string>();
+  const [database, collection] = splitNamespace(namespace);
   for await (const document of client.read(database, collection, { natural })) {
     const hash = createHash('sha256').update(document).digest('base64');
     found.set(idBytes(document), hash);
