@@ -13,7 +13,7 @@ export interface LaneDeps {
   readonly writer: Pick<DocumentWriter, 'insertNew' | 'remove' | 'replace' | 'upsert'>;
   /** Decides about writes that the target refuses. */
   readonly onRefused: RefusalPolicy;
-  readonly letters: Pick<DeadLetters, 'watching'>;
+  readonly letters: Pick<DeadLetters, 'mayLack' | 'watching'>;
   readonly expected: { readonly new: Expectation; readonly existing: Expectation };
   /**
    * Finds or makes the collection of a namespace, and says how to write to it; null where another
@@ -50,7 +50,7 @@ export async function applyLane(
 
 /** Each document occurs once, so neither the kind of write nor the order changes the end state. */
 async function applyUpserts(deps: LaneDeps, { scope, origin, writes }: Batch): Promise<void> {
-  const { writer, expected } = deps;
+  const { writer, expected, letters } = deps;
   const asInserts = expected.new.holds(scope);
   const asReplacements = expected.existing.holds(scope);
   const left: Write[] = [];
@@ -58,7 +58,8 @@ async function applyUpserts(deps: LaneDeps, { scope, origin, writes }: Batch): P
   const replacements: Write[] = [];
   for (const write of writes) {
     if (write.isNew) (asInserts ? inserts : left).push(write);
-    else (asReplacements ? replacements : left).push(write);
+    else if (asReplacements && !letters.mayLack(scope.namespace, write.id)) replacements.push(write);
+    else left.push(write);
   }
   const guessing =
     (expectation: Expectation, write: (batch: Batch) => Promise<Guessed>) => async (batch: Batch) => {

@@ -170,6 +170,14 @@ describe('a letter', () => {
   });
 });
 
+it('may be the reason why the target lacks a document', async () => {
+  const scene = new Scene();
+  expect(scene.letters.mayLack(namespace, int32(1))).toBe(false);
+  await scene.letters.refused([refusalOf(int32(1), 0)]);
+  expect(scene.letters.mayLack(namespace, double(1))).toBe(true);
+  expect(scene.letters.mayLack('shop.others', int32(1))).toBe(false);
+});
+
 describe('too many letters', () => {
   it('stop the load, and a later record of a document that has one is not one more', async () => {
     const scene = new Scene(1);

@@ -74,6 +74,11 @@ export class DeadLetters {
     if (this.#queue.isFull) await this.flush();
   }
 
+  /** Whether the target may lack the document, since a record of it was refused. */
+  mayLack(namespace: string, id: RawElement): boolean {
+    return this.#open.size > 0 && this.#open.of(namespace, id) !== undefined;
+  }
+
   /** Writes a batch, and closes the letters of its documents first. */
   async watching(
     batch: Batch | DocumentBatch,

@@ -38,6 +38,12 @@ import { WriteProof } from './write-proof.ts';
 
 const STATEMENT_FIELDS = { insert: 'documents', update: 'updates', delete: 'deletes' } as const;
 
+/**
+ * So many batches of a collection go without a transaction after one was refused: where documents
+ * are refused, more will be, and each refused transaction is work for nothing.
+ */
+const BATCHES_WITHOUT_WHOLE = 32;
+
 /** Asks the server what its profile does not know. */
 export async function openLoadTarget(
   connection: MongoConnection,
@@ -62,6 +68,8 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
   readonly progress: ProgressStore;
   readonly learnt = new Learnt();
   readonly #settings: LoadTargetSettings;
+  /** By collection, how many batches are to go without a transaction. */
+  readonly #withoutWhole = new Map<string, number>();
   readonly #progressWrites = new PQueue({ concurrency: PROGRESS_WRITES });
   #fence: WriteFence | null = null;
   readonly maxWriteMs: number;
@@ -198,7 +206,9 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
    */
   async #send(batch: WriteBatch, execute: Execute<CommandReply>): Promise<CommandReply> {
     if (!this.#fence) return this.#sendUnfenced(execute);
-    const whole = this.#goesWhole(batch) ? await this.#fence.sendWhole(execute) : null;
+    const goesWhole = this.#goesWhole(batch);
+    const whole = goesWhole ? await this.#fence.sendWhole(execute) : null;
+    if (goesWhole && whole === null) this.#withoutWhole.set(batch.namespace, BATCHES_WITHOUT_WHOLE);
     return (
       whole ??
       this.#fence.send((fields, session) =>
@@ -208,9 +218,14 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
   }
 
   /** Inserts gain nothing, and capped collections take no part in transactions. */
-  #goesWhole({ kind, keepsOrder, statements }: WriteBatch): boolean {
+  #goesWhole({ kind, keepsOrder, statements, namespace }: WriteBatch): boolean {
     const { transactionStatements, transactionBytes } = this.profile.limits;
     if (kind === 'insert' || keepsOrder || statements.length < transactionStatements) return false;
+    const without = this.#withoutWhole.get(namespace) ?? 0;
+    if (without > 0) {
+      this.#withoutWhole.set(namespace, without - 1);
+      return false;
+    }
     return statements.reduce((bytes, { length }) => bytes + length, 0) <= transactionBytes;
   }
 
