@@ -16,7 +16,8 @@ import {
   translateIndex,
 } from '../structure/index-spec.ts';
 import { IN_THE_WAY } from '../structure/indexes.ts';
-import { isCapped, isCollated } from '../structure/options.ts';
+import { isCapped } from '../structure/options.ts';
+import { isCollatedThere } from '../structure/refused-by-kind.ts';
 import type { CollectionRecord, IndexRecord, IndexState } from '../structure/registry.ts';
 import type { LoadTarget, WriteTag } from '../target/target.ts';
 import { IndexCommands } from './index-commands.ts';
@@ -63,7 +64,7 @@ export class CollectionRestore {
     this.#record = record;
     this.#deps = deps;
     this.#commands = new IndexCommands(record.namespace, deps);
-    this.#options = { collated: isCollated(record.options) };
+    this.#options = { collated: isCollatedThere(record, deps.target.profile) };
     this.#expires = deps.cappedExpires || !isCapped(record.options);
   }
 

@@ -5,6 +5,7 @@ import { fromObject } from '@waybill/shared/bson/build';
 import { ServerFailure } from '@waybill/shared/mongo/driver/classify';
 import { describe, expect, it } from 'vitest';
 import { SAME_NAMES } from '../mapping/name-mapping.ts';
+import { MONGODB } from '../target/profiles/mongodb.ts';
 import type { ProgressStore } from '../target/progress-store.ts';
 import type { LoadTarget } from '../target/target.ts';
 import type { StructureContext } from './context.ts';
@@ -39,6 +40,7 @@ async function contextWith(failure: (name: string) => number | undefined): Promi
   const store = { find: async () => [], update: async () => 1 } as unknown as ProgressStore;
   const standing: Buffer[] = [];
   const target = {
+    profile: MONGODB,
     progress: store,
     indexes: async () => standing,
     createIndexes: async (_namespace: string, specs: readonly Buffer[]) => {

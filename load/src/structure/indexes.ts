@@ -6,7 +6,7 @@ import { attempt, type StructureContext } from './context.ts';
 import { AT_ONCE, BUILDS_AT_ONCE, createIndexes, type Turn } from './index-builds.ts';
 import { planIndexes } from './index-plan.ts';
 import { NEVER_UNIQUE, neverUnique } from './never-unique.ts';
-import { isCollated } from './options.ts';
+import { isCollatedThere, refusedByKind } from './refused-by-kind.ts';
 import type { CollectionRecord, IndexRecord } from './registry.ts';
 
 export interface IndexReport {
@@ -48,10 +48,14 @@ export async function buildIndexes(context: StructureContext, namespace: string,
   const record = registry.get(namespace);
   if (record?.type !== 'collection' || !record.indexes.some(isPending)) return;
   const existing = await attempt(context, () => target.indexes(namespace));
-  const plan = planIndexes(record.indexes, existing, { collated: isCollated(record.options) });
+  const plan = planIndexes(record.indexes, existing, {
+    collated: isCollatedThere(record, target.profile),
+  });
   // In a collection that we did not make, another index of that name is not ours to drop.
   const inTheWay = new Map<string, string>(record.created ? [] : plan.drop.map((name) => [name, IN_THE_WAY]));
   for (const name of await neverUnique(context, record)) inTheWay.set(name, NEVER_UNIQUE);
+  const there = existing.length - plan.drop.length;
+  for (const [name, why] of refusedByKind(target.profile, plan.create, there)) inTheWay.set(name, why);
   for (const name of plan.drop) {
     if (!inTheWay.has(name)) await attempt(context, () => target.dropIndex(namespace, name, ownership.tag));
   }
