@@ -4,6 +4,7 @@ import { hasServerCode } from '@waybill/shared/mongo/driver/classify';
 import { isRefusal, refusalText } from './blocked.ts';
 import { attempt, type StructureContext } from './context.ts';
 import type { TranslatedIndex } from './index-spec.ts';
+import { tellingProgress } from './tell-builds.ts';
 
 /** Gives each build its turn. */
 export type Turn = (build: () => Promise<void>) => Promise<void>;
@@ -36,7 +37,8 @@ export async function createIndexes(
   const { target, ownership, signal } = context;
   const build = (some: readonly TranslatedIndex[]): Promise<void> => {
     const specs = some.map(({ heldBack }) => heldBack!);
-    return attempt(context, () => target.createIndexes(namespace, specs, ownership.tag, signal), BUILD_RETRY);
+    const create = () => target.createIndexes(namespace, specs, ownership.tag, signal);
+    return tellingProgress(context, namespace, () => attempt(context, create, BUILD_RETRY));
   };
   const sideBySide = turn !== undefined && target.capabilities.buildsIndexesTogether;
   const parts = dealt(wanted, sideBySide ? BUILDS_AT_ONCE : 1);

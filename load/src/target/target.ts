@@ -152,6 +152,8 @@ export interface TargetStructure {
     tag: WriteTag,
     signal?: AbortSignal,
   ): Promise<void>;
+  /** How far the builds of a collection's indexes are; null where the target does not show it. */
+  buildProgress(namespace: string): Promise<BuildProgress | null>;
   /** False where there is none. */
   dropIndex(namespace: string, name: string, tag: WriteTag): Promise<boolean>;
   /** collMod. */
@@ -228,6 +230,11 @@ export interface StatementFailure {
   readonly duplicateId: boolean;
   /** The unique index that refused, where the server tells. */
   readonly indexName: string | undefined;
+}
+
+export interface BuildProgress {
+  readonly done: number;
+  readonly total: number;
 }
 
 export interface TargetCollection {

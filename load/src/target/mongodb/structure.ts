@@ -17,6 +17,7 @@ import { listCollections } from '@waybill/shared/mongo/facts/collections';
 import type { TargetProfile } from '../profiles/profile.ts';
 import type { Found } from '../rules/abilities.ts';
 import type {
+  BuildProgress,
   Fields,
   TargetCapabilities,
   TargetCollection,
@@ -24,6 +25,7 @@ import type {
   UniqueConversion,
   WriteTag,
 } from '../target.ts';
+import { buildProgress } from './index-progress.ts';
 import { awaitIndexes, BuildTurns } from './index-wait.ts';
 import { wasResharded } from './resharded.ts';
 import { type WriteConcernFailure, writeOutcome } from './write-outcome.ts';
@@ -122,6 +124,10 @@ export class MongodbStructure implements TargetStructure {
     };
     if (this.can.buildsIndexesTogether) await build(specs);
     else for (const spec of specs) await this.#builds.inTurn(namespace, () => build([spec]), signal);
+  }
+
+  async buildProgress(namespace: string): Promise<BuildProgress | null> {
+    return this.can.showsOperations ? buildProgress(this.connection, namespace) : null;
   }
 
   async dropIndex(namespace: string, name: string, tag: WriteTag): Promise<boolean> {

@@ -33,6 +33,9 @@ ${kinds.join('\n')}
 Where a target builds them one by one, the load sends one command for each index of a collection. Where it answers
 before an index is built, the load asks for the list of indexes, with growing pauses of at most ten seconds, until the
 index is there.
+
+While indexes are built, the log says every ten seconds how far they are, as \`$currentOp\` shows it to a user with
+\`clusterMonitor\`. On a kind of target without it, or for another user, the line has no number.
 `;
 }
 
