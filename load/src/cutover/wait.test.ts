@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clusterTime } from '@waybill/shared/base/position';
 import { openBucket } from '@waybill/shared/bucket/open/open-bucket';
+import { EMPTY_STATE } from '@waybill/shared/manifest/state';
 import { ManifestWriter } from '@waybill/shared/manifest/writer';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { captureStalled, waitForMilestone } from './wait.ts';
+import { noteOf } from '../rate/control.ts';
+import { assertNotPaused, captureStalled, waitForMilestone } from './wait.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -66,4 +68,14 @@ it('goes on while the position does, for longer than a wait may stand still', as
     ),
   );
   expect(how).toBe('drained');
+});
+
+it('a cutover does not wait for a load that is paused', () => {
+  const paused = { ...EMPTY_STATE, milestones: [noteOf({ kind: 'paused' })] };
+  expect(() => assertNotPaused(paused, 'main')).toThrow(
+    expect.objectContaining({ code: 'CUTOVER_NOT_READY', hint: expect.stringContaining('--resume') }),
+  );
+  const resumed = { ...paused, milestones: [...paused.milestones, noteOf({ kind: 'resumed' })] };
+  expect(() => assertNotPaused(resumed, 'main')).not.toThrow();
+  expect(() => assertNotPaused(EMPTY_STATE, 'main')).not.toThrow();
 });

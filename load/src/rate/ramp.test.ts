@@ -17,7 +17,7 @@ describe('a ramp', () => {
       expect(rate).toBeLessThanOrEqual(expected[minute]! * 1.02 + 10);
       expect(rate).toBeGreaterThan(expected[minute]! * 0.8);
     }
-    expect(sending.told.map(([, fields]) => fields?.documentsPerSecond)).toEqual([750, 1125, 1687.5]);
+    expect(sending.told.map(([, fields]) => fields?.documentsPerSecond)).toEqual([750, 1125, 1688]);
   });
 
   it('does not grow while nothing waits for it', async () => {

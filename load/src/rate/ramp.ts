@@ -62,7 +62,7 @@ export class Ramp {
     const documentsPerSecond = Math.max(startPerSecond * LEAST_SHARE, before / 2);
     if (documentsPerSecond === before) return;
     collection.bucket.setRate(documentsPerSecond, now);
-    this.#logger.warn('the target pushes back: fewer writes a second', { namespace, documentsPerSecond });
+    this.#tell('warn', 'the target pushes back: fewer writes a second', namespace, documentsPerSecond);
   }
 
   /** The target is not well, but asks for nothing: the rate stays for another step. */
@@ -77,10 +77,14 @@ export class Ramp {
       const { growth, startPerSecond } = this.#rules;
       const documentsPerSecond = (collection.bucket.perSecond ?? startPerSecond) * growth;
       collection.bucket.setRate(documentsPerSecond, now);
-      this.#logger.info('the target stays well: more writes a second', { namespace, documentsPerSecond });
+      this.#tell('info', 'the target stays well: more writes a second', namespace, documentsPerSecond);
     }
     this.#beginStep(collection, now);
     return collection;
+  }
+
+  #tell(level: 'info' | 'warn', message: string, namespace: string, perSecond: number): void {
+    this.#logger[level](message, { namespace, documentsPerSecond: Math.round(perSecond) });
   }
 
   #of(namespace: string, now: number): Collection {
