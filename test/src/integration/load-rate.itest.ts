@@ -109,7 +109,7 @@ await describeWithServer('the rate of a load', (servers) => {
     },
   );
 
-  it('brings all of several collections, with their ranges spread', async ({
+  it('brings all of several collections with their ranges spread, also across a stop', async ({
     database,
     orders,
     stream,
@@ -126,6 +126,12 @@ await describeWithServer('the rate of a load', (servers) => {
       ],
       { complete: false },
     );
+    const stop = new AbortController();
+    const slow = { rate, maxWriteRate: '600/s', snapshotBatchDocuments: 30, signal: stop.signal };
+    const first = run({ ...slow, until: 'snapshot-applied' });
+    await awaitUntil('some are there', async () => (await stored()).size >= 300);
+    stop.abort();
+    expect((await first).outcome).toBe('stopped');
     const running = run({ rate, until: 'snapshot-applied', snapshotBatchDocuments: 30 });
     await awaitUntil('what there is so far', async () => (await stored()).size === documents.length);
     await stream.milestone('snapshot-completed');
