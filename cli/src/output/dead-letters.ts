@@ -103,7 +103,8 @@ function following(data: ShownLetter): Following {
 }
 
 export function renderLetter({ record, ...letter }: ShownLetter, paint: Paint): string {
-  const { documentKey, document, update, before, ...facts } = record;
+  // The record has the source's name of the collection, as `source` has.
+  const { documentKey, document, update, before, namespace: _, ...facts } = record;
   const lines = Object.entries({ ...letter, ...facts })
     .filter(([, value]) => value !== null)
     .map(

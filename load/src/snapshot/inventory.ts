@@ -60,8 +60,9 @@ export class Inventory {
     }
   }
 
-  isCapped(namespace: string): boolean {
-    return this.#definitions.get(namespace)?.capped ?? false;
+  /** Takes the source's name. */
+  isCapped(source: string): boolean {
+    return this.#definitions.get(this.#structure.mapping.target(source))?.capped ?? false;
   }
 
   /** Creates each collection once, however many segments it has. */

@@ -94,7 +94,7 @@ export class SegmentRuns {
     if (this.#failure) throw this.#failure.error;
     const names = this.#deps.structure.mapping.pair(entry.namespace ?? '');
     const { namespace } = names;
-    const inOrder = this.#inventory.isCapped(namespace);
+    const inOrder = this.#inventory.isCapped(names.source);
     const before = inOrder ? this.#tails.get(namespace) : undefined;
     const running: Promise<void> = this.#load(entry, names, inOrder, before)
       .catch((error: unknown) => this.#fail(error))
