@@ -81,6 +81,7 @@ class ChangesPhase {
       expected: { new: new Expectation(0.1), existing: new Expectation(0) },
       takes: structure.takes,
       stats: structure.stats,
+      logger: structure.logger,
       onReadAgain,
       cursors: start.cursors,
       windows: settings.windows,

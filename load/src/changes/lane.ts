@@ -3,6 +3,7 @@ import type { LoadStats } from '@waybill/shared/base/stats';
 import type { Batch, Write, WriteScope } from '../apply/batch.ts';
 import type { Refusal, RefusalPolicy } from '../apply/refusal.ts';
 import type { DocumentWriter, Guessed } from '../apply/writer.ts';
+import type { Conflicts } from '../conflicts/conflicts.ts';
 import type { DeadLetters } from '../letters/dead-letters.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 import { batches } from './batches.ts';
@@ -11,6 +12,9 @@ import type { LanePart } from './read-window.ts';
 
 export interface LaneDeps {
   readonly writer: Pick<DocumentWriter, 'insertNew' | 'remove' | 'replace' | 'upsert'>;
+  readonly conflicts: Pick<Conflicts, 'isEmpty' | 'supersede' | 'take'>;
+  /** Of the part in hand. */
+  readonly window: number;
   /** Decides about writes that the target refuses. */
   readonly onRefused: RefusalPolicy;
   readonly letters: Pick<DeadLetters, 'mayLack' | 'watching'>;
@@ -75,7 +79,7 @@ async function applyUpserts(deps: LaneDeps, { scope, origin, writes }: Batch): P
 }
 
 async function inBatches(
-  { settings, signal, onRefused, letters }: LaneDeps,
+  { settings, signal, onRefused, letters, conflicts, window }: LaneDeps,
   { writes, ...rest }: Batch,
   write: (batch: Batch) => Promise<readonly Refusal[]>,
 ): Promise<void> {
@@ -83,7 +87,9 @@ async function inBatches(
   for (const some of batches(writes, limits)) {
     throwIfAborted(signal);
     const batch = { ...rest, writes: some };
-    const refusals = await letters.watching(batch, () => write(batch));
+    if (!conflicts.isEmpty) await conflicts.supersede(batch);
+    const all = await letters.watching(batch, () => write(batch));
+    const refusals = all.length > 0 ? conflicts.take(batch.scope, all, window) : all;
     if (refusals.length > 0) await onRefused(refusals);
   }
 }

@@ -11,6 +11,7 @@
  */
 
 import { abortReason, LinkedAbort, throwIfAborted } from '@waybill/shared/base/lifecycle';
+import type { Logger } from '@waybill/shared/base/logger';
 import type { RetryOptions } from '@waybill/shared/base/retry';
 import type { LoadStats } from '@waybill/shared/base/stats';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
@@ -18,6 +19,7 @@ import { ReadAhead } from '@waybill/shared/bucket/read-ahead';
 import type { Commit } from '@waybill/shared/manifest/commit';
 import { segmentKey } from '@waybill/shared/manifest/keys';
 import { segmentReads } from '@waybill/shared/segment/read/fetch-segment';
+import { Conflicts, type ConflictsDeps } from '../conflicts/conflicts.ts';
 import type { LaneCursor } from '../progress/progress.ts';
 import type { Takes } from '../settings/load-filter.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
@@ -25,10 +27,12 @@ import { applyLane, type LaneDeps } from './lane.ts';
 import { type LanePart, readWindow } from './read-window.ts';
 import type { Window } from './window.ts';
 
-export interface PipelineDeps extends Omit<LaneDeps, 'signal'> {
+export interface PipelineDeps extends Omit<LaneDeps, 'conflicts' | 'signal' | 'window' | 'writer'> {
+  readonly writer: LaneDeps['writer'] & ConflictsDeps['writer'];
+  readonly logger: Logger;
   readonly bucket: Bucket;
   readonly streamPrefix: string;
-  readonly settings: LaneDeps['settings'] & Pick<LoadSettings, 'readAheadBytes'>;
+  readonly settings: LaneDeps['settings'] & Pick<LoadSettings, 'conflictMs' | 'readAheadBytes'>;
   readonly takes: Takes;
   readonly stats: LoadStats;
   readonly onReadAgain: RetryOptions['onRetry'];
@@ -44,15 +48,21 @@ export interface PipelineDeps extends Omit<LaneDeps, 'signal'> {
   readonly signal: AbortSignal;
 }
 
+/** Windows that may be applied while the cursor waits for a conflict before them. */
+const WINDOWS_PAST_CONFLICT = 6;
+
 export class Pipeline {
   readonly #deps: PipelineDeps;
   readonly #abort: LinkedAbort;
   readonly #ahead: ReadAhead;
+  readonly #conflicts: Conflicts;
   /** The last part of each lane. */
   readonly #tails = new Map<number, Promise<void>>();
   readonly #parts = new Set<Promise<void>>();
   readonly #running = new Set<Promise<void>>();
   #bytes = 0;
+  /** Taken in so far. */
+  #windows = 0;
   #reading: Promise<unknown> = Promise.resolve();
   #done: Promise<void> = Promise.resolve();
   #failure: { readonly error: unknown } | undefined;
@@ -62,6 +72,7 @@ export class Pipeline {
     this.#abort = new LinkedAbort(deps.signal);
     const bytes = deps.settings.readAheadBytes;
     this.#ahead = new ReadAhead(deps.bucket, { bytes, signal: this.#abort.signal });
+    this.#conflicts = new Conflicts({ ...deps, signal: this.#abort.signal });
   }
 
   /** Aborts when a window fails. */
@@ -84,12 +95,22 @@ export class Pipeline {
 
   /** Takes a window in; waits while too many are in memory. */
   async dispatch(window: Window): Promise<void> {
-    while (this.#running.size >= this.#deps.windows) await Promise.race(this.#running);
+    while (this.#running.size >= this.#room) await this.#untilRoom();
     this.#throwIfFailed();
     const running: Promise<void> = this.#run(window)
       .catch((error: unknown) => this.#fail(error))
       .finally(() => this.#running.delete(running));
     this.#running.add(running);
+  }
+
+  /** Later changes may end a conflict, so it does not hold up the windows behind it. */
+  get #room(): number {
+    return this.#deps.windows + (this.#conflicts.isEmpty ? 0 : WINDOWS_PAST_CONFLICT);
+  }
+
+  async #untilRoom(): Promise<void> {
+    const arrival = this.#conflicts.isEmpty ? [this.#conflicts.arrival] : [];
+    await Promise.race([...this.#running, ...arrival]);
   }
 
   /** Fulfilled when every window taken in is applied and its cursor written. */
@@ -106,13 +127,15 @@ export class Pipeline {
   }
 
   async #run(window: Window): Promise<void> {
+    const number = ++this.#windows;
     const before = this.#done;
     const finished = Promise.withResolvers<void>();
     this.#done = finished.promise;
     finished.promise.catch(() => undefined);
     try {
-      await this.#apply(window);
+      await this.#apply(window, number);
       await before;
+      if (!this.#conflicts.isEmpty) await this.#conflicts.settle(number, this.#deps.settings.conflictMs);
       await this.#deps.advance(window.end);
       finished.resolve();
     } catch (error) {
@@ -121,8 +144,8 @@ export class Pipeline {
     }
   }
 
-  async #apply(window: Window): Promise<void> {
-    const read = this.#reading.then(() => this.#readAndQueue(window));
+  async #apply(window: Window, number: number): Promise<void> {
+    const read = this.#reading.then(() => this.#readAndQueue(window, number));
     this.#reading = read.catch(() => undefined);
     await Promise.all(await read);
     this.#throwIfFailed();
@@ -132,7 +155,7 @@ export class Pipeline {
   /**
    * Reads one window after the other, so every lane's parts queue up in the order of the stream.
    */
-  async #readAndQueue(window: Window): Promise<readonly Promise<void>[]> {
+  async #readAndQueue(window: Window, number: number): Promise<readonly Promise<void>[]> {
     const signal = this.#abort.signal;
     throwIfAborted(signal);
     const queued: Promise<void>[] = [];
@@ -141,7 +164,7 @@ export class Pipeline {
       window,
       this.#deps.cursors,
     )) {
-      queued.push(this.#queue(part));
+      queued.push(this.#queue(part, number));
       while (this.#bytes > this.#deps.bytes) await Promise.race(this.#parts);
       throwIfAborted(signal);
     }
@@ -149,14 +172,14 @@ export class Pipeline {
   }
 
   /** Never rejects: a failure is kept, and ends everything. */
-  #queue(part: LanePart): Promise<void> {
+  #queue(part: LanePart, window: number): Promise<void> {
     const { lane } = part;
     const { bytes } = part.changes;
     const signal = this.#abort.signal;
     this.#bytes += bytes;
     const before = this.#tails.get(lane) ?? Promise.resolve();
     const applying: Promise<void> = before
-      .then(() => applyLane({ ...this.#deps, signal }, part))
+      .then(() => applyLane({ ...this.#deps, conflicts: this.#conflicts, window, signal }, part))
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
         this.#bytes -= bytes;

@@ -79,6 +79,8 @@ export interface LoadSettings {
   readonly windows: number;
   /** Segments are fetched this many bytes ahead of their turn; at least one, however large. */
   readonly readAheadBytes: number;
+  /** How long a document waits for its key in a unique index that the load does not own. */
+  readonly conflictMs: number;
   /** How often the load looks at a manifest with nothing new, in milliseconds. */
   readonly pollMs: number;
   /** The same when nothing has changed for long. */
@@ -122,6 +124,7 @@ export const LOAD_DEFAULTS = {
   windowBytes: 16 * MEBIBYTE,
   windows: 2,
   readAheadBytes: 16 * MEBIBYTE,
+  conflictMs: 5000,
   pollMs: 200,
   idlePoll: 2000,
   confirmMs: 2000,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createMetrics, METRICS, observeCapture, observeLoad } from './metrics.ts';
+import { METRICS } from './metric-table.ts';
+import { createMetrics, observeCapture, observeLoad } from './metrics.ts';
 import { clusterTime } from './position.ts';
 import { collectionProgress, createCaptureStats, createLoadStats, totals } from './stats.ts';
 

@@ -10,15 +10,28 @@ export interface RetriedBatch {
   readonly reason: string;
 }
 
+/** Documents that a unique index of the target kept out, which the load does not own. */
+export interface IndexConflicts {
+  readonly namespace: string;
+  readonly index: string;
+  readonly met: number;
+  /** Written later, when the key was free. */
+  readonly solved: number;
+  /** Refused in the end. */
+  readonly refused: number;
+}
+
 export interface WriteTrouble {
   /** Attempts that were repeated, by class of the error. */
   readonly retries: Map<string, number>;
   /** By batch. */
   readonly retried: Map<object, RetriedBatch>;
+  /** By collection and index. */
+  readonly conflicts: Map<string, IndexConflicts>;
 }
 
 export function noTrouble(): WriteTrouble {
-  return { retries: new Map(), retried: new Map() };
+  return { retries: new Map(), retried: new Map(), conflicts: new Map() };
 }
 
 /** The batch that has been tried again for longest. */

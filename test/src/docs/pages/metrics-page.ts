@@ -1,5 +1,5 @@
 /** docs/metrics.md, from the table of metrics. */
-import { METRICS } from '@waybill/shared/base/metrics';
+import { METRICS } from '@waybill/shared/base/metric-table';
 
 export function renderMetricsPage(): string {
   const rows = Object.values(METRICS).map(({ name, type, labels, help }) => {
@@ -8,7 +8,7 @@ export function renderMetricsPage(): string {
   });
   return `# Metrics
 
-This page is made from \`shared/src/base/metrics.ts\` by \`npm run docs:generate\`; a test holds the two together.
+This page is made from \`shared/src/base/metric-table.ts\` by \`npm run docs:generate\`; a test holds the two together.
 
 \`--metrics-port 9464\` makes \`capture\`, \`load\` and \`run\` serve HTTP on \`--metrics-host\` (default \`127.0.0.1\`; \`0.0.0.0\`
 opens it to other machines). Without \`--metrics-port\` nothing is served.
