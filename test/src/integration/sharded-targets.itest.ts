@@ -200,6 +200,33 @@ await describeWithServer('a collection that the target shards by its own key', (
     expect((await spreadOf(client, `${database}.docs`)).repeated).toEqual([]);
   });
 
+  it('comes back unsharded after a drop in the stream, and the load warns of it', async () => {
+    const database = uniqueName('dropped');
+    await shard(client, `${database}.docs`, { key: { k: 1 }, split: { k: SPLIT } });
+    await using source = await testClient(servers.source.uri);
+    const docs = source.client.db(database).collection<{ _id: number; k: number }>('docs');
+    await docs.insertMany([1, 1500].map((k) => ({ _id: k, k })));
+    await using folder = await temporaryBucket();
+    const bucket = await openBucket(folder.url);
+    await using reading = await connectSource(servers.source.uri);
+    const capture = startCapture(reading, bucket, { include: [`${database}.*`] });
+    await caughtUp(bucket);
+    await docs.updateOne({ _id: 1 }, { $set: { k: 1700 } });
+    await docs.drop();
+    await docs.insertMany([3, 1600].map((k) => ({ _id: k, k })));
+    await mark(source.client.db(database), bucket);
+    await capture.stop();
+    const warnings: string[] = [];
+    const warn = (text: string) => void warnings.push(text);
+    const logger: Logger = { ...silentLogger, warn, child: () => logger };
+    const where = { bucketUrl: folder.url, targetUri: cluster.uri, allowDrop: true };
+    await load({ ...where, load: 'dropping', logger, until: 'caught-up' });
+    expect(warnings).toContainEqual(expect.stringContaining('is not sharded'));
+    expect((await spreadOf(client, `${database}.docs`)).documents.toSorted()).toEqual([0, 2]);
+    const compared = { databases: [database], structure: false };
+    expect(await compareDeployments(servers.source.uri, cluster.uri, compared)).toEqual([]);
+  });
+
   it('is cut over with the unique indexes that it can have, and names the others', async () => {
     const database = uniqueName('cut');
     const namespace = `${database}.docs`;
