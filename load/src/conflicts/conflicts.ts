@@ -136,7 +136,7 @@ export class Conflicts {
   }
 
   async #writeAll(all: readonly Aside[], exchanges: boolean): Promise<void> {
-    for (const entries of byScope(all)) {
+    for (const entries of byCollection(all)) {
       const left = await this.#write(entries);
       if (!exchanges || left.length < 2) continue;
       const batch = batchOf(left);
@@ -202,12 +202,13 @@ function keyOf({ namespace }: WriteScope, { id }: Pick<Write, 'id'>): string {
   return `${namespace} ${keyOfId(id)}`;
 }
 
-function byScope(entries: readonly Aside[]): Iterable<Aside[]> {
-  const groups = new Map<WriteScope, Aside[]>();
+function byCollection(entries: readonly Aside[]): Iterable<Aside[]> {
+  const groups = new Map<string, Aside[]>();
   for (const entry of entries) {
-    const group = groups.get(entry.scope);
+    const { namespace } = entry.scope;
+    const group = groups.get(namespace);
     if (group) group.push(entry);
-    else groups.set(entry.scope, [entry]);
+    else groups.set(namespace, [entry]);
   }
   return groups.values();
 }

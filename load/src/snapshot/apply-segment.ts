@@ -9,6 +9,7 @@ import PQueue from 'p-queue';
 import type { DocumentBatch, Origin, WriteScope } from '../apply/batch.ts';
 import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { DocumentWriter } from '../apply/writer.ts';
+import type { Conflicts } from '../conflicts/conflicts.ts';
 import type { DeadLetters } from '../letters/dead-letters.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
 
@@ -18,6 +19,7 @@ export interface ApplySegmentDeps {
   readonly writer: Pick<DocumentWriter, 'insert'>;
   /** Decides about documents that the target refuses. */
   readonly onRefused: RefusalPolicy;
+  readonly conflicts: Pick<Conflicts, 'take'>;
   readonly letters: Pick<DeadLetters, 'watching'>;
   readonly settings: Pick<LoadSettings, 'snapshotBatchBytes' | 'snapshotBatchDocuments'>;
   readonly stats: LoadStats;
@@ -44,7 +46,7 @@ export async function applySegment(
   deps: ApplySegmentDeps,
   entry: SegmentEntry,
   options: ApplySegmentOptions,
-): Promise<void> {
+): Promise<number> {
   const { bucket, streamPrefix, stats, onReadAgain: onRetry, signal } = deps;
   const batches = new SegmentBatches(deps, entry, options);
   try {
@@ -63,6 +65,7 @@ export async function applySegment(
   batches.throwIfFailed();
   throwIfAborted(signal);
   stats.bucketBytes += entry.bytes;
+  return batches.aside;
 }
 
 /** Cuts a segment's documents into batches, and keeps a bounded number of them in flight. */
@@ -75,6 +78,7 @@ class SegmentBatches {
   #bytes = 0;
   /** Documents of the segment before those in hand. */
   #sent = 0;
+  #aside = 0;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(deps: ApplySegmentDeps, entry: SegmentEntry, { scope, atOnce }: ApplySegmentOptions) {
@@ -115,6 +119,11 @@ class SegmentBatches {
     await this.#queue.onSizeLessThan(1);
   }
 
+  /** Documents that wait for their key in a unique index. */
+  get aside(): number {
+    return this.#aside;
+  }
+
   /** Never rejects. */
   async settle(): Promise<void> {
     await this.#queue.onIdle();
@@ -127,9 +136,11 @@ class SegmentBatches {
   /** Never rejects: a failure is kept, and nothing more is sent. */
   async #write(batch: DocumentBatch, bytes: number): Promise<void> {
     if (this.#failure) return;
-    const { writer, onRefused, letters, stats } = this.#deps;
+    const { writer, onRefused, conflicts, letters, stats } = this.#deps;
     try {
-      const refusals = await letters.watching(batch, () => writer.insert(batch));
+      const all = await letters.watching(batch, () => writer.insert(batch));
+      const refusals = all.length > 0 ? conflicts.take(this.#scope, all, 0) : all;
+      this.#aside += all.length - refusals.length;
       if (refusals.length > 0) await onRefused(refusals);
       const progress = collectionProgress(stats, this.#scope.namespace);
       progress.documents += batch.documents.length - refusals.length;

@@ -7,6 +7,7 @@ import { segmentKey } from '@waybill/shared/manifest/keys';
 import { segmentReads } from '@waybill/shared/segment/read/fetch-segment';
 import type { RefusalPolicy } from '../apply/refusal.ts';
 import type { DocumentWriter } from '../apply/writer.ts';
+import { Conflicts } from '../conflicts/conflicts.ts';
 import type { DeadLetters } from '../letters/dead-letters.ts';
 import type { NamePair } from '../mapping/name-mapping.ts';
 import type { Placements } from '../placement/placements.ts';
@@ -49,6 +50,9 @@ export class SegmentRuns {
   readonly #open: number;
   readonly #atOnce: number;
   readonly #running = new Set<Promise<void>>();
+  readonly #conflicts: Conflicts;
+  /** Applied, but for documents that wait in {@link #conflicts}. */
+  readonly #unfinished: SegmentEntry[] = [];
   /** The shares of the segments under way. */
   #taken = 0;
   /** The last segment of each capped collection: the next one waits for it. */
@@ -60,6 +64,8 @@ export class SegmentRuns {
     this.#inventory = inventory;
     this.#abort = new LinkedAbort(deps.signal);
     deps.gate.endWith(this.#abort.signal);
+    const { stats, logger } = deps.structure;
+    this.#conflicts = new Conflicts({ ...deps, stats, logger, signal: this.#abort.signal });
     const { workers, openSegments, readAheadBytes: bytes } = deps.settings;
     this.#open = deps.spreadsRanges ? Math.min(workers, MOST_SPREAD) : openSegments;
     this.#atOnce = deps.spreadsRanges ? Math.ceil(workers / this.#open) : workers;
@@ -125,29 +131,21 @@ export class SegmentRuns {
   ): Promise<void> {
     const record = await this.#inventory.ensure(names);
     await before;
-    const {
-      streamPrefix,
-      writer,
-      placements,
-      onRefused,
-      letters,
-      settings,
-      progress,
-      structure,
-      onReadAgain,
-    } = this.#deps;
+    const { streamPrefix, writer, placements, onRefused, letters, settings, structure, onReadAgain } =
+      this.#deps;
     const scope = {
       ...names,
       bypassValidation: !record.foreignValidator,
       keepsOrder: isCapped(record.options),
       placement: await placements.of(record.namespace),
     };
-    await applySegment(
+    const aside = await applySegment(
       {
         bucket: this.#ahead,
         streamPrefix,
         writer,
         onRefused,
+        conflicts: this.#conflicts,
         letters,
         settings,
         stats: structure.stats,
@@ -158,7 +156,21 @@ export class SegmentRuns {
       entry,
       { scope, atOnce: inOrder ? 1 : this.#atOnce },
     );
+    const finished = { ...entry, namespace: names.namespace };
+    if (aside > 0) this.#unfinished.push(finished);
+    else await this.#finish([finished]);
+  }
+
+  /** When every segment is through, another document may have given its key up. */
+  async solveConflicts(): Promise<void> {
+    if (this.#unfinished.length === 0) return;
+    await this.#conflicts.settle(0, 0);
+    await this.#finish(this.#unfinished.splice(0));
+  }
+
+  async #finish(entries: readonly SegmentEntry[]): Promise<void> {
+    const { letters, progress, structure } = this.#deps;
     await letters.flush();
-    await attempt(structure, () => progress.finishSegments([{ ...entry, namespace: names.namespace }]));
+    await attempt(structure, () => progress.finishSegments(entries));
   }
 }

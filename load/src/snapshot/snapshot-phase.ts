@@ -132,6 +132,7 @@ class SnapshotWork {
     await this.#spread?.finish();
     await this.runs.settle();
     if (this.runs.failure) throw this.runs.failure.error;
+    await this.runs.solveConflicts();
     return {
       collections: await this.#inventory.ensureAll(),
       changesAfter: this.#changesAfter,

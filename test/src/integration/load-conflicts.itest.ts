@@ -2,6 +2,7 @@
 import type { Refusal } from '@waybill/load/apply/refusal';
 import { int32 } from '@waybill/shared/bson/build';
 import { expect } from 'vitest';
+import { awaitUntil } from '../support/await-until.ts';
 import { cursors, itLoadsDocuments, order } from '../support/load-documents.ts';
 import { describeWithServer } from '../support/servers.ts';
 import { put } from '../support/stream-builder.ts';
@@ -67,6 +68,37 @@ await describeWithServer('a unique index that the load does not own', (servers) 
     const { stats } = await run({ windowBytes: 1 });
     await expectStored([order(int32(0), 8), order(int32(1), 5), order(int32(2), 9)]);
     expect(counts(stats)).toMatchObject([{ index: 'mine', refused: 0 }]);
+  });
+
+  it('tries documents of the snapshot again when all of it is there', async ({
+    client,
+    database,
+    orders,
+    stream,
+    run,
+    expectStored,
+  }) => {
+    const documents = [5, 6].map((state, id) => order(int32(id), state));
+    const open = { complete: false };
+    await stream.snapshot([{ namespace: orders, documents, segmentDocuments: 1 }], open);
+    const progress = client.client.db('waybill').collection('progress');
+    const finished = () => progress.countDocuments({ kind: 'segment' });
+    const stop = new AbortController();
+    const running = run({ signal: stop.signal });
+    await awaitUntil('both segments are there', async () => (await finished()) === 2);
+    stop.abort();
+    await running;
+    // As if it had been killed, with an index of somebody and other states on the target.
+    await progress.deleteMany({ kind: 'segment' });
+    const collection = client.client.db(database).collection<{ _id: number }>('orders');
+    await collection.updateOne({ _id: 0 }, { $set: { state: 6 } });
+    await collection.updateOne({ _id: 1 }, { $set: { state: 5 } });
+    await collection.createIndex({ state: 1 }, { unique: true, name: 'mine' });
+    await stream.milestone('snapshot-completed');
+    const { stats } = await run({ until: 'snapshot-applied' });
+    await expectStored(documents);
+    expect(await finished()).toBe(2);
+    expect(counts(stats)).toMatchObject([{ index: 'mine', met: 2, solved: 2, refused: 0 }]);
   });
 
   it('refuses in the end, counted by index, and no cursor passes before', async ({
