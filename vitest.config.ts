@@ -17,6 +17,7 @@ const named = (...names: readonly string[]): string[] => names.map((name) => `te
 const LONG = named(
   'crash',
   'kills',
+  'ferretdb-load',
   'fencing',
   'elections',
   'store-migration',

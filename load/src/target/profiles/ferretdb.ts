@@ -15,7 +15,14 @@ export const FERRETDB: TargetProfile = {
     isGenuine: false,
   },
   // How long a write may run is not known: the load's own limit is taken for it.
-  limits: { ...GENERIC.limits, statements: 500, writeMs: null },
+  limits: {
+    ...GENERIC.limits,
+    statements: 500,
+    writeMs: null,
+    // Version 1 with SQLite keeps a connection for each update until its command ends, and has a
+    // hundred. When all are taken, it hangs for ever. So: what six workers may send at once.
+    older: { field: 'buildInfo.ferretdbVersion', statements: 15 },
+  },
   abilities: { ...GENERIC.abilities, buildsIndexesTogether: true },
   documents: {
     ...ANY_DOCUMENT,

@@ -10,6 +10,8 @@ export interface Limits {
   readonly transactionBytes: number;
   /** Statements of one command. Null: as many as the server's hello says. */
   readonly statements: number | null;
+  /** A server that says this field of itself is an older one, which takes fewer statements. */
+  readonly older?: { readonly field: string; readonly statements: number } | undefined;
   /** Bytes of one command. Null: as many as the server's hello says. */
   readonly commandBytes: number | null;
   /**
@@ -27,11 +29,12 @@ export interface TargetLimits {
 }
 
 export function batchLimits(
-  { statements, commandBytes, messageRoom }: Limits,
-  server: Pick<ServerInfo, 'maxMessageSizeBytes' | 'maxWriteBatchSize'>,
+  { statements, older, commandBytes, messageRoom }: Limits,
+  server: Pick<ServerInfo, 'maxMessageSizeBytes' | 'maxWriteBatchSize' | 'fields'>,
 ): TargetLimits {
+  const most = older && server.fields.has(older.field) ? older.statements : statements;
   return {
-    batchStatements: Math.min(server.maxWriteBatchSize, statements ?? Number.POSITIVE_INFINITY),
+    batchStatements: Math.min(server.maxWriteBatchSize, most ?? Number.POSITIVE_INFINITY),
     batchBytes: Math.min(server.maxMessageSizeBytes, commandBytes ?? Number.POSITIVE_INFINITY) - messageRoom,
   };
 }

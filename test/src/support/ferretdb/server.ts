@@ -33,15 +33,15 @@ export function findFerretdb(options: FetchOptions): Promise<ServerBinary> {
 let found: Promise<ServerBinary> | undefined;
 
 /** The same, found once in each process. */
-function binary(): Promise<ServerBinary> {
+export function ferretdbBinary(): Promise<ServerBinary> {
   found ??= findFerretdb({ log: (message) => console.log(`servers: ${message}`) });
   return found;
 }
 
 /** With an empty store, which goes away with it. */
-async function startFerretdb(): Promise<FerretdbServer> {
+export async function startFerretdb(): Promise<FerretdbServer> {
   const server = await startServerProcess({
-    binary: await binary(),
+    binary: await ferretdbBinary(),
     name: 'FerretDB',
     args: (folder, port) => [
       ...['--handler=sqlite', `--sqlite-url=file:${folder}/`, `--state-dir=${folder}`],
@@ -66,7 +66,7 @@ export async function describeWithFerretdb(
   name: string,
   suite: (server: () => FerretdbServer) => void,
 ): Promise<void> {
-  describeOrLeaveOut(name, await whyMissing([binary]), () => {
+  describeOrLeaveOut(name, await whyMissing([ferretdbBinary]), () => {
     let server: FerretdbServer | undefined;
     beforeAll(async () => {
       server = await startFerretdb();
