@@ -3,7 +3,7 @@
  * turns. The target refuses poison by its validator, or a check finds it before it is sent.
  * `node test/scripts/poison.ts [server | check] [documents] [rounds]`
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startMongod } from '@waybill/demo/servers/start';
@@ -40,6 +40,13 @@ async function streamOf(folder: string, share: number): Promise<void> {
 }
 
 await using server = await startMongod({ binary: await binaryOf('current'), replSet: 'rs' });
+/** Of the server and of this process: what else is at work on the machine does not count. */
+async function cpuSeconds(): Promise<number> {
+  const fields = (await readFile(`/proc/${server.pid}/stat`, 'utf8')).split(') ')[1]!.split(' ');
+  const { user, system } = process.cpuUsage();
+  return (Number(fields[11]) + Number(fields[12])) / 100 + (user + system) / 1e6;
+}
+
 const folders = new Map<number, string>();
 for (const share of [0, 0.01]) {
   const folder = await mkdtemp(join(tmpdir(), 'waybill-poison-'));
@@ -60,13 +67,16 @@ for (let round = 0; round < rounds; round++) {
       load: `round${round}`,
     };
     const began = performance.now();
+    const cpu = await cpuSeconds();
     await load({ ...run, until: 'snapshot-applied' });
     const snapshot = performance.now() - began;
+    const cpuSnapshot = await cpuSeconds();
     const { stats } = await load({ ...run, until: 'caught-up' });
     const changes = performance.now() - began - snapshot;
+    const cpuChanges = await cpuSeconds();
     const rate = (count: number, ms: number): number => Math.round(count / (ms / 1000));
     console.log(
-      `${share * 100} % poison: snapshot ${rate(documents, snapshot)}/s, changes ${rate(documents / 4, changes)}/s, open letters ${stats.deadLettersOpen}`,
+      `${share * 100} % poison: snapshot ${rate(documents, snapshot)}/s, CPU ${(cpuSnapshot - cpu).toFixed(1)} s; changes ${rate(documents / 4, changes)}/s, CPU ${(cpuChanges - cpuSnapshot).toFixed(1)} s; open letters ${stats.deadLettersOpen}`,
     );
   }
 }

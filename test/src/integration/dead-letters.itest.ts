@@ -8,27 +8,15 @@ import { interrupted } from '@waybill/shared/base/lifecycle';
 import { int32, string } from '@waybill/shared/bson/build';
 import { expect } from 'vitest';
 import { awaitUntil } from '../support/await-until.ts';
-import { type AskOptions, askLetters, noteInLoad, readLog } from '../support/letters.ts';
-import { itLoadsDocuments, order } from '../support/load-documents.ts';
+import { itWithLetters, noteInLoad, readLog } from '../support/letters.ts';
+import { order } from '../support/load-documents.ts';
 import { describeWithServer } from '../support/servers.ts';
-import { ofCollection, put, remove } from '../support/stream-builder.ts';
+import { put, remove } from '../support/stream-builder.ts';
 
 const SECRET = 'PLANTED';
 
 await describeWithServer('dead letters', (servers) => {
-  const it = itLoadsDocuments(() => servers.target.uri, 'letters')
-    .extend(
-      'limited',
-      ({ client, database }) =>
-        () =>
-          client.client.db(database).createCollection('orders', { validator: { state: { $lt: 10 } } }),
-    )
-    .extend(
-      'ask',
-      ({ bucket }) =>
-        (options: Partial<AskOptions> = {}) =>
-          askLetters({ bucketUrl: bucket.url, targetUri: servers.target.uri, ...options }),
-    );
+  const it = itWithLetters(() => servers.target.uri);
 
   it('hold a refused record whole, of the snapshot and of the changes', async ({
     bucket,
@@ -224,61 +212,5 @@ await describeWithServer('dead letters', (servers) => {
     await run({ maxDeadLetters: 10 });
     await noteInLoad(bucket.url, 'cutover');
     await expect(ask()).rejects.toMatchObject({ code: 'LOAD_CUT_OVER', exitCode: 2 });
-  });
-
-  it('follow their collection when it is renamed, and go when it is dropped', async ({
-    bucket,
-    client,
-    database,
-    limited,
-    orders,
-    stream,
-    run,
-    ask,
-    expectStored,
-  }) => {
-    await limited();
-    await client.client.db(database).createCollection('gone', { validator: { state: { $lt: 10 } } });
-    const gone = `${database}.gone`;
-    const [orderId, goneId] = ['1'.repeat(32), '2'.repeat(32)];
-    await stream.snapshot([
-      { namespace: orders, uuid: orderId, documents: [1, 2].map((n) => order(int32(n), 90 + n)) },
-      { namespace: gone, uuid: goneId, documents: [order(int32(1), 99)] },
-    ]);
-    await stream.milestone('caught-up');
-    await run({ maxDeadLetters: 10, allowDrop: true });
-    await stream.ddl([
-      { operation: 'rename', namespace: orders, to: `${database}.kept`, uuid: orderId },
-      { operation: 'drop', namespace: gone, uuid: goneId },
-    ]);
-    await stream.changes(ofCollection(orderId, [put(`${database}.kept`, order(int32(1), 1), 'update')]));
-    await stream.milestone('caught-up');
-    await run({ maxDeadLetters: 10, allowDrop: true });
-    const { open } = await readLog(bucket.url);
-    expect(open).toMatchObject([{ namespace: `${database}.kept`, source: orders }]);
-    await client.command(database, { collMod: 'kept', validator: {} });
-    expect(await ask()).toMatchObject({ retried: 1, left: 0 });
-    await expectStored([order(int32(1), 1), order(int32(2), 92)], 'kept');
-    expect(
-      await client.client
-        .db(database)
-        .listCollections({ name: { $in: ['gone', 'orders'] } })
-        .toArray(),
-    ).toEqual([]);
-  });
-
-  it('give way to what comes after a collection was read anew', async ({
-    bucket,
-    limited,
-    orders,
-    stream,
-    run,
-  }) => {
-    await limited();
-    await stream.snapshot([{ namespace: orders, documents: [order(int32(1), 91)] }]);
-    await stream.ddl([{ operation: 'drop', namespace: orders, synthetic: true }]);
-    await stream.milestone('caught-up');
-    await run({ maxDeadLetters: 10 });
-    expect(await readLog(bucket.url)).toMatchObject({ open: [], lines: [{}, { dropped: orders }] });
   });
 });

@@ -22,6 +22,7 @@ import { loadPrefix } from '@waybill/shared/manifest/keys';
 import { readManifest } from '@waybill/shared/manifest/log';
 import { appendNote } from '@waybill/shared/manifest/note';
 import type { Fate } from './letters-process.ts';
+import { itLoadsDocuments } from './load-documents.ts';
 import { connectTarget } from './target/connect-target.ts';
 
 export interface LettersLog {
@@ -46,7 +47,7 @@ export async function readLog(bucketUrl: string): Promise<LettersLog> {
   return { lines, open, records };
 }
 
-export interface AskOptions {
+interface AskOptions {
   readonly bucketUrl: string;
   readonly targetUri: string;
   readonly action?: LetterRequest['action'];
@@ -103,4 +104,24 @@ export async function runUntilKilled(fate: Fate): Promise<boolean> {
   const [exitCode, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
   if (signal !== 'SIGKILL' && exitCode !== 0) throw new Error(`it failed by itself: ${said.slice(-2000)}`);
   return signal === 'SIGKILL';
+}
+
+/**
+ * {@link itLoadsDocuments} on a target whose `orders` take a state below 10 alone, once `limited`
+ * was called. `ask` asks the load, as the command does.
+ */
+export function itWithLetters(targetUri: () => string) {
+  return itLoadsDocuments(targetUri, 'letters')
+    .extend(
+      'limited',
+      ({ client, database }) =>
+        () =>
+          client.client.db(database).createCollection('orders', { validator: { state: { $lt: 10 } } }),
+    )
+    .extend(
+      'ask',
+      ({ bucket }) =>
+        (options: Partial<AskOptions> = {}) =>
+          askLetters({ bucketUrl: bucket.url, targetUri: targetUri(), ...options }),
+    );
 }
