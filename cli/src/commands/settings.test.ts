@@ -116,6 +116,12 @@ describe('settings', () => {
     );
   });
 
+  it('refuse a rule for names that is none', () => {
+    expect(() => loadSettings(options({ map: 'shop.*=store.x' }), { until: null })).toThrow(
+      '--map "shop.*=store.x": it would put every collection under one name',
+    );
+  });
+
   it('refuse a milestone that the command does not reach', () => {
     expect(untilOf(options({ until: 'caught-up' }), 'load')).toBe('caught-up');
     expect(() => untilOf(options({ until: 'drained' }), 'capture')).toThrow(

@@ -1,5 +1,6 @@
 /** Settings of capture and load, from the options of a command. */
 import { CAPTURE_DEFAULTS, type CaptureSettings } from '@waybill/capture/start/settings';
+import { NameMapping } from '@waybill/load/mapping/name-mapping';
 import { LOAD_DEFAULTS, type LoadSettings, resolveLoadSettings } from '@waybill/load/settings/load-settings';
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { Options } from '../options/options.ts';
@@ -29,13 +30,15 @@ export function captureSettings(options: Options, until: CaptureSettings['until'
 
 /**
  * `--include` and `--exclude` mean the load only if the command does not capture as well, so the
- * caller passes them.
+ * caller passes them. Errors: CONFIG_INVALID for a rule of `--map` that is none.
  */
 export function loadSettings(
   options: Options,
   given: Pick<LoadSettings, 'until'> & Partial<Pick<LoadSettings, 'include' | 'exclude'>>,
 ): LoadSettings {
   const { include, exclude } = LOAD_DEFAULTS;
+  // The load reads the rules too, but only when it has reached the target.
+  void NameMapping.of(options.map ?? []);
   return resolveLoadSettings({
     ...settingsFrom<LoadSettings>(LOAD_DEFAULTS, options),
     include,
