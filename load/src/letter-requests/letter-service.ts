@@ -142,7 +142,7 @@ export class LetterService {
     retries: readonly Retry[],
     tally: Tally,
   ): Promise<{ letter: Letter; refusal: Refusal }[]> {
-    const { writer, settings, letters } = this.#deps;
+    const { writer, settings, letters, structure } = this.#deps;
     const deletes = await this.#stillMeant(
       scope,
       retries.filter(({ document }) => document === null),
@@ -155,6 +155,8 @@ export class LetterService {
       const byNumber = new Map(all.map(({ letter }) => [letter.number, letter]));
       for (const writes of batches(all, limits)) {
         const refusals = await write({ scope, writes, origin: originOf(byNumber) });
+        // No cursor would bring these records again.
+        await attempt(structure, () => structure.target.proveWrites());
         const byKey = new Map(refusals.map((refusal) => [keyOfId(refusal.id), refusal]));
         for (const { record, id } of writes) {
           const refusal = byKey.get(keyOfId(id));

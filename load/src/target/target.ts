@@ -113,6 +113,11 @@ export interface LoadTarget extends TargetStructure {
 
   write(batch: WriteBatch, tag: WriteTag): Promise<WriteResult>;
   /**
+   * Makes sure that no election takes back what {@link write} has acknowledged. Changes of
+   * {@link progress} do so by themselves. @throws TARGET_LOST_WRITES
+   */
+  proveWrites(): Promise<void>;
+  /**
    * A batch lately got no answer and may still be done. Never true where the server refuses late
    * batches.
    */

@@ -151,6 +151,39 @@ await describeWithServer('errors of the target', () => {
     }
   });
 
+  it('proves a batch that was under way while another one was proven', async () => {
+    await using client = await testClient(server.uri);
+    const connection = await connect(server.uri, { role: 'target' });
+    const progressDatabase = uniqueName('concern');
+    const namespace = `${progressDatabase}.things`;
+    try {
+      const target = await openTarget(connection).forLoad({
+        progressDatabase,
+        maxWriteMs: 60_000,
+        writeConcern: '1',
+      });
+      const scope = { namespace, bypassValidation: false, keepsOrder: false };
+      const write = (n: number) =>
+        target.write(
+          { kind: 'insert', statements: [order(int32(n), n)], ...scope },
+          { load: 'default', epoch: 1 },
+        );
+      await write(1);
+      await target.proveWrites();
+      await write(2);
+      const held = { blockConnection: true, blockTimeMS: 1500 };
+      await using _ = await failing(namespace, { times: 1 }, held);
+      const writing = write(3);
+      await target.proveWrites();
+      await writing;
+      await client.command('admin', { replSetStepDown: 1, force: true });
+      await expect(retry(() => target.proveWrites())).rejects.toMatchObject({ code: 'TARGET_LOST_WRITES' });
+    } finally {
+      await client.client.db(progressDatabase).dropDatabase();
+      await connection.close();
+    }
+  });
+
   it('loads with a write concern of one member', async ({ orders, stream, run, expectStored }) => {
     await stream.snapshot([{ namespace: orders, documents }]);
     const more = Array.from({ length: 256 }, (_, n) => put(orders, order(int32(n), 1000 + n)));

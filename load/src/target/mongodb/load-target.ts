@@ -157,6 +157,10 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
     }
   }
 
+  async proveWrites(): Promise<void> {
+    await this.#proof?.prove();
+  }
+
   mayStillWrite(): boolean {
     return performance.now() - this.#unansweredAt < this.maxWriteMs;
   }
@@ -194,6 +198,7 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
     const reply = await this.#send(batch, (fields, session) =>
       this.connection.command(database, { ...command, ...fields }, { session }),
     );
+    this.#proof?.answered();
     const { n, writeErrors, writeConcernError } = writeOutcome(reply);
     const failures = writeErrors.map(statementFailure);
     if (!writeConcernError) return { n, failures };

@@ -9,7 +9,8 @@
  * Within one term a majority holds all that came before what it holds. Terms only grow, and a
  * driver that has seen a later primary sends nothing to an earlier one. So equal terms on both
  * sides leave no room for another one between. The next start writes the batches again: no cursor
- * has passed them.
+ * has passed them. A batch may be under way while a proof is made, and be done behind it: so what
+ * counts is when it is acknowledged.
  *
  * Behind mongos, and on servers of other kinds, replies name no election: there nothing is proven.
  */
@@ -39,21 +40,24 @@ export class WriteProof {
   /** Comes before each batch. */
   async before(tag: WriteTag): Promise<void> {
     this.#tag = tag;
-    if (this.#election === undefined) {
-      this.#first ??= this.#prove(tag).finally(() => {
-        this.#first = null;
-      });
-      await this.#first;
-    }
+    if (this.#election !== undefined) return;
+    this.#first ??= this.#prove(tag).finally(() => {
+      this.#first = null;
+    });
+    await this.#first;
+  }
+
+  /** Comes when a batch has its answer, before anybody relies on it. */
+  answered(): void {
     this.#unproven = true;
   }
 
-  /** Comes before progress is written. @throws TARGET_LOST_WRITES */
+  /** Comes before anything says that the batches are there. @throws TARGET_LOST_WRITES */
   async prove(): Promise<void> {
     while (this.#proving) await this.#proving;
     if (this.#lost) throw this.#lost;
     if (!this.#unproven || !this.#tag) return;
-    // What is sent from here on is for the next proof.
+    // What is acknowledged from here on is for the next proof.
     this.#unproven = false;
     this.#proving = this.#prove(this.#tag)
       .catch((error: unknown) => {
