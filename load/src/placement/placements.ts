@@ -63,8 +63,10 @@ export class Placements {
 
   /** Reads everything known again. */
   async refresh(): Promise<void> {
-    const read = await this.#read([...this.#known.keys()]);
-    for (const [namespace, known] of this.#known) {
+    // Lanes add others meanwhile.
+    const asked = [...this.#known];
+    const read = await this.#read(asked.map(([namespace]) => namespace));
+    for (const [namespace, known] of asked) {
       const { paths, version } = read.get(namespace) ?? UNSHARDED;
       if (version === known.version) continue;
       Object.assign(known, { paths, version });
