@@ -49,7 +49,10 @@ export function serveTaken(settings: LoadSettings, deps: LoadRunDeps, taken: Tak
     const tools = openTools(context);
     await openProgress(context);
     await tools.obeying.begin();
-    await letterService(context, tools).serve();
+    const service = letterService(context, tools);
+    // Who retries letters of a paused load waits, and hears when it is resumed.
+    await using _ = new LogWatch(context, tools.obeying, service);
+    await service.serve();
     return 'stopped';
   });
 }

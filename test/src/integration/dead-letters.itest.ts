@@ -4,8 +4,11 @@
  */
 
 import type { Letter } from '@waybill/load/letters/letter';
+import { controlOf } from '@waybill/load/rate/control';
 import { interrupted } from '@waybill/shared/base/lifecycle';
 import { int32, string } from '@waybill/shared/bson/build';
+import { loadPrefix } from '@waybill/shared/manifest/keys';
+import { readManifest } from '@waybill/shared/manifest/log';
 import { expect } from 'vitest';
 import { awaitUntil } from '../support/await-until.ts';
 import { itWithLetters, noteInLoad, readLog } from '../support/letters.ts';
@@ -115,6 +118,33 @@ await describeWithServer('dead letters', (servers) => {
     await expectStored(
       documents.map((document, n) => (n < 3 && !held.includes(n) ? order(int32(n), 50 + n) : document)),
     );
+  });
+
+  it('wait with a retry while the load is paused, and go on when it is resumed', async ({
+    bucket,
+    client,
+    database,
+    limited,
+    orders,
+    stream,
+    run,
+    ask,
+    expectStored,
+  }) => {
+    await limited();
+    await stream.snapshot([{ namespace: orders, documents: [order(int32(1), 99)] }]);
+    await stream.milestone('caught-up');
+    await run({ maxDeadLetters: 1 });
+    await client.command(database, { collMod: 'orders', validator: {} });
+    await noteInLoad(bucket.url, 'paused');
+    const asking = ask();
+    await awaitUntil('the pause is obeyed', async () => {
+      const log = await readManifest(stream.bucket, loadPrefix('default', 'default'));
+      return controlOf(log).isObeyed;
+    });
+    await noteInLoad(bucket.url, 'resumed');
+    expect(await asking).toMatchObject({ retried: 1 });
+    await expectStored([order(int32(1), 99)]);
   });
 
   it('are written by a retry once the target takes them, and only those that were asked for', async ({
