@@ -77,6 +77,7 @@ export class Commands {
       try {
         const result = await this.#pass(command, size, retries, tally);
         tally.passed++;
+        if (this.#deps.target.learnt.isUnsaved) await this.#keep();
         return result;
       } catch (error) {
         const verdict = this.#judgeCommand(error, statements.length);
@@ -86,6 +87,15 @@ export class Commands {
         else return { n: 0, failures: [asStatementFailure(error)] };
       }
     }
+  }
+
+  /** What was learnt while a command passed. */
+  async #keep(): Promise<void> {
+    const { target, logger, keepLearnt } = this.#deps;
+    for (const { what, reason } of target.learnt.facts().filter(({ value }) => value === false)) {
+      logger.warn('the target lacks something; the load goes on without it', { what, reason });
+    }
+    await keepLearnt();
   }
 
   #fits({ namespace }: WriteScope, { documents, bytes }: Size): boolean {

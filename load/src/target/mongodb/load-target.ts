@@ -2,17 +2,21 @@
 import { splitNamespace } from '@waybill/shared/base/record';
 import { findElement, type RawElement } from '@waybill/shared/bson/raw';
 import { readString } from '@waybill/shared/bson/values';
-import { hasServerCode, saysNotSupported, serverCode } from '@waybill/shared/mongo/driver/classify';
+import {
+  failureOf,
+  hasServerCode,
+  saysNotSupported,
+  serverCode,
+} from '@waybill/shared/mongo/driver/classify';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { RawSequence } from '@waybill/shared/mongo/driver/raw-value';
 import type { CommandReply } from '@waybill/shared/mongo/driver/reply';
-import { SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
 import PQueue from 'p-queue';
 import { parseWriteConcern, type WriteConcern } from '../../settings/write-concern.ts';
 import { Learnt } from '../learnt.ts';
 import type { TargetProfile } from '../profiles/profile.ts';
 import type { ProgressStore } from '../progress-store.ts';
-import type { Found } from '../rules/abilities.ts';
+import type { Abilities, Found } from '../rules/abilities.ts';
 import type { DecidedBy, Decision } from '../rules/decisions.ts';
 import { type DocumentRules, rulesFor } from '../rules/documents.ts';
 import { batchLimits, type TargetLimits } from '../rules/limits.ts';
@@ -22,19 +26,19 @@ import {
   type LoadTargetSettings,
   PROGRESS_WRITES,
   type ShardKey,
-  type StatementFailure,
   type WriteBatch,
   type WriteResult,
   type WriteTag,
 } from '../target.ts';
 import { findCapabilities } from './capabilities.ts';
 import { decisionsOf } from './decisions.ts';
+import { lackingAbility } from './lacking.ts';
 import { type Execute, mongodbProgressStore, type SendProgress } from './progress-store.ts';
 import { locate, readShardKeys } from './shard-keys.ts';
 import { MongodbStructure, notDurable } from './structure.ts';
 import { WriteFence } from './write-fence.ts';
-import { type WriteFailure, writeOutcome } from './write-outcome.ts';
-import { WriteProof } from './write-proof.ts';
+import { statementFailure, writeOutcome } from './write-outcome.ts';
+import { provenStore, WriteProof } from './write-proof.ts';
 
 const STATEMENT_FIELDS = { insert: 'documents', update: 'updates', delete: 'deletes' } as const;
 
@@ -94,9 +98,8 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
     this.#concern = parseWriteConcern(settings.writeConcern ?? 'majority');
     this.#proof = this.#concern === 'majority' ? null : new WriteProof(connection, settings.progressDatabase);
     const send: SendProgress = (execute) => this.#sendProgress(execute);
-    this.progress = this.#proven(
-      mongodbProgressStore(connection, settings.progressDatabase, opened.found, send),
-    );
+    const store = mongodbProgressStore(connection, settings.progressDatabase, opened.found, send);
+    this.progress = this.#proof ? provenStore(store, this.#proof) : store;
     this.maxWriteMs = Math.max(settings.maxWriteMs, profile.limits.writeMs ?? 0);
   }
 
@@ -107,23 +110,6 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
     const deps = { connection: this.connection, progressDatabase, maxWriteMs, writeConcern, signal };
     this.#fence = await WriteFence.raise(deps, request);
     return this.#fence !== null;
-  }
-
-  /** What less than a majority acknowledged is proven before progress says that it is there. */
-  #proven(store: ProgressStore): ProgressStore {
-    const proof = this.#proof;
-    if (!proof) return store;
-    return {
-      ...store,
-      update: async (changes) => {
-        await proof.prove();
-        return store.update(changes);
-      },
-      remove: async (ids) => {
-        await proof.prove();
-        await store.remove(ids);
-      },
-    };
   }
 
   decisions(): readonly Decision[] {
@@ -180,20 +166,36 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
 
   async write(batch: WriteBatch, tag: WriteTag): Promise<WriteResult> {
     await this.#proof?.before(tag);
+    for (;;) {
+      try {
+        return await this.#write(batch, tag);
+      } catch (error) {
+        const lacks = lackingAbility(error);
+        // A command without that field does the same, as far as the target can.
+        if (!lacks || !this.learnt.lack(lacks, failureOf(error)?.message ?? '')) throw error;
+      }
+    }
+  }
+
+  #has(ability: keyof Abilities): boolean {
+    return this.can[ability] && !this.learnt.lacks(ability);
+  }
+
+  async #write(batch: WriteBatch, tag: WriteTag): Promise<WriteResult> {
     const { database, collection } = splitNamespace(batch.namespace);
     const takesDocuments = batch.kind !== 'delete';
     const command = {
       [batch.kind]: collection,
       [STATEMENT_FIELDS[batch.kind]]: new RawSequence(batch.statements),
       ordered: false,
-      ...(this.can.takesTimeLimits && { maxTimeMS: this.#settings.maxWriteMs }),
+      ...(this.#has('takesTimeLimits') && { maxTimeMS: this.#settings.maxWriteMs }),
       ...(takesDocuments &&
         batch.bypassValidation &&
-        this.can.bypassesValidation && { bypassDocumentValidation: true }),
+        this.#has('bypassesValidation') && { bypassDocumentValidation: true }),
       ...(takesDocuments &&
         this.can.keepsEmptyTimestamps &&
         this.can.hasTimestampFlag && { bypassEmptyTsReplacement: true }),
-      ...this.comment(tag),
+      ...(this.#has('takesComments') && this.comment(tag)),
     };
     const reply = await this.#send(batch, (fields, session) =>
       this.connection.command(database, { ...command, ...fields }, { session }),
@@ -274,18 +276,6 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
       .filter((comment) => comment.startsWith(prefix))
       .map((comment) => Number(comment.slice(prefix.length)));
   }
-}
-
-function statementFailure({ index, code, duplicateIndex, message }: WriteFailure): StatementFailure {
-  return {
-    index,
-    code,
-    message,
-    // A clustered collection's key has no index of its own, and so no name.
-    duplicateId:
-      code === SERVER_CODES.DuplicateKey && (duplicateIndex === undefined || duplicateIndex === '_id_'),
-    indexName: duplicateIndex,
-  };
 }
 
 function text(document: Buffer, name: string): string {

@@ -3,8 +3,9 @@ import { asBuffer, elements, findElement } from '@waybill/shared/bson/raw';
 import { serverText } from '@waybill/shared/mongo/driver/classify';
 import { type CommandReply, replyNumber } from '@waybill/shared/mongo/driver/reply';
 import { isTransientServerCode, SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
+import type { StatementFailure } from '../target.ts';
 
-export interface WriteFailure {
+interface WriteFailure {
   /** Index of the statement within the command. */
   readonly index: number;
   readonly code: number;
@@ -66,6 +67,18 @@ function concernFailure(entry: Buffer): WriteConcernFailure {
     codeName: codeName === '' ? undefined : codeName,
     message: serverText(textIn(entry, 'errmsg'), code),
     transient: isTransientServerCode(code) || hasRetryLabel(entry),
+  };
+}
+
+export function statementFailure({ index, code, duplicateIndex, message }: WriteFailure): StatementFailure {
+  return {
+    index,
+    code,
+    message,
+    // A clustered collection's key has no index of its own, and so no name.
+    duplicateId:
+      code === SERVER_CODES.DuplicateKey && (duplicateIndex === undefined || duplicateIndex === '_id_'),
+    indexName: duplicateIndex,
   };
 }
 

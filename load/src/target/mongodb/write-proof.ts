@@ -17,6 +17,7 @@
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { MongoConnection } from '@waybill/shared/mongo/driver/connection';
 import { PROGRESS_COLLECTION } from '@waybill/shared/mongo/facts/own-progress';
+import type { ProgressStore } from '../progress-store.ts';
 import type { WriteTag } from '../target.ts';
 import { notDurable } from './structure.ts';
 import { writeOutcome } from './write-outcome.ts';
@@ -97,4 +98,19 @@ function lostWrites(): WaybillError {
       hint: 'Run the same command again: no cursor has passed these batches, so they are written again. With --write-concern majority an election does not end a load.',
     },
   );
+}
+
+/** What less than a majority acknowledged is proven before progress says that it is there. */
+export function provenStore(store: ProgressStore, proof: WriteProof): ProgressStore {
+  return {
+    ...store,
+    update: async (changes) => {
+      await proof.prove();
+      return store.update(changes);
+    },
+    remove: async (ids) => {
+      await proof.prove();
+      await store.remove(ids);
+    },
+  };
 }
