@@ -11,7 +11,7 @@ for (let at = 2; at < process.argv.length; at += 2) {
 const LINES = 12;
 
 function tell({ name, assertionResults }) {
-  for (const { status, fullName, failureMessages } of assertionResults) {
+  for (const { status, fullName, failureMessages = [] } of assertionResults) {
     if (status !== 'failed') continue;
     console.log(`\nfailed: ${name}\n  ${fullName}`);
     for (const message of failureMessages) {

@@ -16,7 +16,13 @@ interface Run {
   readonly hasReport?: boolean;
 }
 
-async function verdict(...runs: readonly Run[]): Promise<{ readonly code: number; readonly last: string }> {
+interface Verdict {
+  readonly code: number;
+  readonly last: string;
+  readonly told: string;
+}
+
+async function verdict(...runs: readonly Run[]): Promise<Verdict> {
   await using folder = await temporaryFolder('verdict');
   const args: string[] = [];
   for (const [n, { passed = 0, failed = 0, broken = 0, status = 0, hasReport = true }] of runs.entries()) {
@@ -26,7 +32,7 @@ async function verdict(...runs: readonly Run[]): Promise<{ readonly code: number
       ...Array.from({ length: failed }, () => ({
         name: 'failed',
         status: 'failed',
-        assertionResults: [{ status: 'failed' }],
+        assertionResults: [{ status: 'failed', fullName: 'a test', failureMessages: ['its reason'] }],
       })),
     ];
     const report = { numPassedTests: passed, numFailedTests: failed, numPendingTests: 0, testResults };
@@ -35,13 +41,14 @@ async function verdict(...runs: readonly Run[]): Promise<{ readonly code: number
   }
   return await new Promise((resolve) => {
     execFile(process.execPath, [VERDICT, ...args], (error, stdout) => {
-      resolve({ code: Number(error?.code ?? 0), last: stdout.trim().split('\n').at(-1) ?? '' });
+      const told = stdout.trim();
+      resolve({ code: Number(error?.code ?? 0), last: told.split('\n').at(-1) ?? '', told });
     });
   });
 }
 
 it('adds up all runs', async () => {
-  expect(await verdict({ passed: 3 }, { passed: 4 })).toEqual({ code: 0, last: '7 passed, 0 failed' });
+  expect(await verdict({ passed: 3 }, { passed: 4 })).toMatchObject({ code: 0, last: '7 passed, 0 failed' });
 });
 
 it('fails when anything failed, in whichever run', async () => {
@@ -50,9 +57,15 @@ it('fails when anything failed, in whichever run', async () => {
     { passed: 1, failed: 2, status: 1 },
     { passed: 1, broken: 2, status: 1 },
   ]) {
-    expect(await verdict(good, bad)).toEqual({ code: 1, last: '4 passed, 2 failed' });
-    expect(await verdict(bad, good)).toEqual({ code: 1, last: '4 passed, 2 failed' });
+    expect(await verdict(good, bad)).toMatchObject({ code: 1, last: '4 passed, 2 failed' });
+    expect(await verdict(bad, good)).toMatchObject({ code: 1, last: '4 passed, 2 failed' });
   }
+});
+
+it('tells at its end what failed, and why', async () => {
+  const { told } = await verdict({ passed: 1, failed: 1, broken: 1, status: 1 });
+  expect(told).toContain('failed as a whole: broken');
+  expect(told).toContain('failed: failed\n  a test\n    its reason');
 });
 
 it('fails when a run left no report, ran nothing, or ended badly', async () => {

@@ -9,7 +9,7 @@ import { order } from '../support/load-documents.ts';
 import { type TestClient, testClient } from '../support/raw.ts';
 import { ReplicaSet } from '../support/replica-set.ts';
 import { load } from '../support/run-load.ts';
-import { describeWithServer, startServer, startShardedCluster } from '../support/servers.ts';
+import { describeWithServer, startServer } from '../support/servers.ts';
 import { put, StreamBuilder } from '../support/stream-builder.ts';
 
 await describeWithServer('the state of a target', () => {
@@ -88,20 +88,5 @@ await describeWithServer('the state of a target', () => {
     expect(await client.client.db('waybill').collection('progress').countDocuments()).toBe(0);
     await client.command('admin', { grantRolesToUser: 'loader', roles: ['dbAdminAnyDatabase'] });
     expect(await test.start(uri)).toMatchObject({ outcome: 'caught-up' });
-  });
-
-  it('a collection that is sharded by more than _id is refused before anything is written', async () => {
-    await using cluster = await startShardedCluster();
-    await using client = await testClient(cluster.uri);
-    await client.command('admin', { shardCollection: 'shop.orders', key: { state: 1 } });
-    await using test = await setUp();
-    await expect(test.start(cluster.uri)).rejects.toMatchObject({
-      code: 'TARGET_UNSUPPORTED',
-      message: expect.stringContaining('shop.orders is sharded on the target by state'),
-    });
-    expect(await client.client.db('waybill').collection('progress').countDocuments()).toBe(0);
-    await client.command('shop', { drop: 'orders' });
-    await client.command('admin', { shardCollection: 'shop.orders', key: { _id: 'hashed' } });
-    expect(await test.start(cluster.uri)).toMatchObject({ outcome: 'caught-up' });
   });
 });
