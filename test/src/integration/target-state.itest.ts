@@ -1,7 +1,9 @@
 /** Errors that the target's state causes are reported early, with the true reason. */
 
+import { openTarget } from '@waybill/load/target/open/open-target';
 import { createLogger } from '@waybill/shared/base/logger';
 import { int32 } from '@waybill/shared/bson/build';
+import { connect } from '@waybill/shared/mongo/driver/connect';
 import { expect, it } from 'vitest';
 import { awaitUntil } from '../support/await-until.ts';
 import { temporaryBucket } from '../support/bucket.ts';
@@ -67,6 +69,9 @@ await describeWithServer('the state of a target', () => {
 
   it('a target without a majority is told of at once', async () => {
     await using set = await ReplicaSet.start('minor', { arbiter: true });
+    const connection = await connect(set.uri, { role: 'target' });
+    const settings = { progressDatabase: 'waybill', maxWriteMs: 60_000, writeConcern: '1' };
+    const target = await openTarget(connection).forLoad(settings);
     await set.killSecondary();
     await using test = await setUp();
     const loading = test.start(set.uri);
@@ -74,6 +79,12 @@ await describeWithServer('the state of a target', () => {
     await awaitUntil('it says so', () => /takes no writes now.*No majority/.test(test.said.join()));
     test.stop.abort();
     await loading.catch(() => undefined);
+
+    const statements = [order(int32(1), 1)];
+    const batch = { namespace: 'shop.orders', bypassValidation: false, keepsOrder: false, statements };
+    const writing = target.write({ kind: 'insert', ...batch }, { load: 'weak', epoch: 1 });
+    await expect(writing).rejects.toMatchObject({ code: 'MONGO_TRANSIENT' });
+    await connection.close();
   });
 
   it('a user who could not finish is refused before anything is written', async () => {

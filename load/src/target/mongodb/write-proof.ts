@@ -22,6 +22,9 @@ import type { WriteTag } from '../target.ts';
 import { notDurable } from './structure.ts';
 import { writeOutcome } from './write-outcome.ts';
 
+/** After this without a majority the load says so, and tries again. */
+const MAJORITY_MS = 5000;
+
 export class WriteProof {
   readonly #connection: MongoConnection;
   readonly #database: string;
@@ -77,7 +80,7 @@ export class WriteProof {
     const reply = await this.#connection.command(this.#database, {
       update: PROGRESS_COLLECTION,
       updates: [{ q, u, upsert: true }],
-      writeConcern: { w: 'majority' },
+      writeConcern: { w: 'majority', wtimeout: MAJORITY_MS },
     });
     const { writeConcernError } = writeOutcome(reply);
     if (writeConcernError) throw notDurable(this.#database, writeConcernError);
