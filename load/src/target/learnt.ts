@@ -44,6 +44,11 @@ export class Learnt {
     return this.#facts.get(ability)?.value === false;
   }
 
+  /** What the target lacks, as far as is known at the call. */
+  lacking(): ReadonlySet<string> {
+    return new Set(this.facts().flatMap(({ what, value }) => (value === false ? [what] : [])));
+  }
+
   /** So much has passed, and twice as much has not. True where it is news. */
   lower(what: LearntLimit, passed: number, reason: string): boolean {
     const value = Math.max(LEAST[what], passed);

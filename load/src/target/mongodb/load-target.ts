@@ -167,12 +167,15 @@ class MongodbLoadTarget extends MongodbStructure implements LoadTarget {
   async write(batch: WriteBatch, tag: WriteTag): Promise<WriteResult> {
     await this.#proof?.before(tag);
     for (;;) {
+      const known = this.learnt.lacking();
       try {
         return await this.#write(batch, tag);
       } catch (error) {
         const lacks = lackingAbility(error);
-        // A command without that field does the same, as far as the target can.
-        if (!lacks || !this.learnt.lack(lacks, failureOf(error)?.message ?? '')) throw error;
+        // A command without that field does the same, as far as the target can. Another batch that
+        // was under way may have learnt it meanwhile.
+        if (!lacks || known.has(lacks)) throw error;
+        this.learnt.lack(lacks, failureOf(error)?.message ?? '');
       }
     }
   }
