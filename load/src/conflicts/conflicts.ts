@@ -18,6 +18,7 @@ import { throwIfAborted } from '@waybill/shared/base/lifecycle';
 import type { Logger } from '@waybill/shared/base/logger';
 import { Retries } from '@waybill/shared/base/retry';
 import type { LoadStats } from '@waybill/shared/base/stats';
+import { documentId } from '@waybill/shared/bson/statement';
 import { SERVER_CODES } from '@waybill/shared/mongo/driver/server-codes';
 import type { Batch, Write, WriteScope } from '../apply/batch.ts';
 import type { Refusal, RefusalPolicy } from '../apply/refusal.ts';
@@ -73,7 +74,7 @@ export class Conflicts {
     if (scope.keepsOrder) return refusals;
     return refusals.filter((refusal) => {
       if (!isConflict(refusal) || this.#aside.size >= MOST || this.#bytes >= MOST_BYTES) return true;
-      this.#put(keyOf(scope, refusal), { scope, window, refusal });
+      this.#put(keyOf(scope, refusal), { scope, window, refusal: copyOf(refusal) });
       this.#count(refusal, 'met');
       return false;
     });
@@ -196,6 +197,12 @@ export class Conflicts {
 function isConflict({ code, document, indexName }: Refusal): boolean {
   const isElsewhere = indexName !== undefined && indexName !== '_id_';
   return code === SERVER_CODES.DuplicateKey && document !== null && isElsewhere;
+}
+
+/** Its bytes may be a slice of a large block. */
+function copyOf(refusal: Refusal): Refusal {
+  const document = Buffer.from(refusal.document!);
+  return { ...refusal, document, id: documentId(document) };
 }
 
 function keyOf({ namespace }: WriteScope, { id }: Pick<Write, 'id'>): string {
