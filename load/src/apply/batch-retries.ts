@@ -5,7 +5,7 @@
 import { WaybillError } from '@waybill/shared/base/errors';
 import type { Logger } from '@waybill/shared/base/logger';
 import type { Metrics } from '@waybill/shared/base/metrics';
-import { DEFAULT_RETRY, Retries, type RetryPolicy } from '@waybill/shared/base/retry';
+import { DEFAULT_RETRY, Retries, type RetryClock, type RetryPolicy } from '@waybill/shared/base/retry';
 import type { LoadStats } from '@waybill/shared/base/stats';
 import type { ErrorClass } from '../target/rules/error-rule.ts';
 
@@ -15,6 +15,8 @@ export interface BatchRetriesDeps {
   readonly logger: Logger;
   /** Ends waits between attempts; a batch in flight is always waited for. */
   readonly signal: AbortSignal;
+  /** For tests. */
+  readonly clock?: RetryClock;
 }
 
 /**
@@ -28,10 +30,11 @@ export class BatchRetries {
   readonly #retries: Retries;
 
   constructor(deps: BatchRetriesDeps) {
-    const { signal, stats, metrics, logger } = deps;
+    const { signal, stats, metrics, logger, clock } = deps;
     this.#deps = deps;
     this.#retries = new Retries(WRITE_RETRY, {
       signal,
+      clock,
       // What comes here has been judged.
       retryable: () => true,
       onRetry: (error, attempt, delayMs) => {
