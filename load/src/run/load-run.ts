@@ -21,6 +21,7 @@ import { parseRateLimit } from '../rate/limit.ts';
 import { Obeying } from '../rate/obeying.ts';
 import { filterEvidence, filterText, takesOf } from '../settings/load-filter.ts';
 import type { LoadSettings } from '../settings/load-settings.ts';
+import { riskOf } from '../settings/write-concern.ts';
 import { type Blocked, blockedIn } from '../structure/blocked.ts';
 import { attempt, type StructureContext } from '../structure/context.ts';
 import { reportOf } from '../structure/indexes.ts';
@@ -116,6 +117,9 @@ async function openProgress(context: RunContext): Promise<LoadedProgress> {
     commit: slowest(loaded.cursors).seq,
     finishedSegments: loaded.finished.length,
   });
+  const { writeConcern } = settings;
+  const risk = riskOf(writeConcern);
+  if (risk !== null) deps.logger.warn(`--write-concern may be below a majority: ${risk}`, { writeConcern });
   const { target } = context;
   await attempt(structure, () => target.learnt.restore(target.progress, learntId(settings.load)));
   deps.onTarget?.({ title: target.profile.title, decisions: target.decisions() });

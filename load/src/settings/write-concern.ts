@@ -13,3 +13,9 @@ export function parseWriteConcern(text: string): WriteConcern {
     hint: 'Give majority, a number of members from 1 to 50, or the name of a rule of the replica set (getLastErrorModes).',
   });
 }
+
+/** What batches risk that less than a majority may acknowledge; null where it does. */
+export function riskOf(concern: WriteConcern): string | null {
+  if (concern === 'majority') return null;
+  return 'an election may lose batches; the load then ends, and writes them again at its next start';
+}

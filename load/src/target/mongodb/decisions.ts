@@ -1,5 +1,5 @@
 import type { ServerInfo } from '@waybill/shared/mongo/driver/server-info';
-import type { WriteConcern } from '../../settings/write-concern.ts';
+import { riskOf, type WriteConcern } from '../../settings/write-concern.ts';
 import type { LearntFact } from '../learnt.ts';
 import type { TargetProfile } from '../profiles/profile.ts';
 import type { DecidedBy, Decision } from '../rules/decisions.ts';
@@ -16,9 +16,6 @@ export interface Settled {
   readonly writeConcern: WriteConcern;
 }
 
-/** Said wherever less than a majority acknowledges batches. */
-const WEAK = 'an election may lose batches; the load then ends, and writes them again at its next start';
-
 /** What was settled about a target, the most general first. */
 export function decisionsOf(settled: Settled, server: ServerInfo): readonly Decision[] {
   const { profile, kindBy, limits, maxWriteMs, refusesLateWrites, abilities, learnt } = settled;
@@ -31,7 +28,7 @@ export function decisionsOf(settled: Settled, server: ServerInfo): readonly Deci
   });
   const limit = (name: string, value: number, known: number | null, said: number): Decision =>
     decision(name, value, known !== null && known <= said ? 'profile' : 'server');
-  const isWeak = settled.writeConcern !== 'majority';
+  const risk = riskOf(settled.writeConcern);
   const known: readonly Decision[] = [
     decision('kind', profile.kind, kindBy),
     decision('version', server.version, 'server'),
@@ -39,8 +36,8 @@ export function decisionsOf(settled: Settled, server: ServerInfo): readonly Deci
     limit('statementsInCommand', limits.batchStatements, statements, server.maxWriteBatchSize),
     limit('bytesInCommand', limits.batchBytes, commandBytes, server.maxMessageSizeBytes),
     {
-      ...decision('writeConcern', settled.writeConcern, isWeak ? 'option' : 'default'),
-      note: isWeak ? WEAK : null,
+      ...decision('writeConcern', settled.writeConcern, risk === null ? 'default' : 'option'),
+      note: risk,
     },
     decision('writeMs', maxWriteMs, profile.limits.writeMs === null ? 'default' : 'profile'),
     decision(
