@@ -1,5 +1,7 @@
+import { createLoadStats } from '@waybill/shared/base/stats';
 import { expect, test } from 'vitest';
-import { type Summary, summaryLines } from './summary.ts';
+import type { CommandContext } from './command.ts';
+import { type Summary, summarize, summaryLines } from './summary.ts';
 
 const summary: Summary = {
   command: 'capture',
@@ -32,4 +34,17 @@ test.each([
   expect(summaryLines({ ...summary, ...part })).toBe(
     `capture: stopped; ${said}3 changes, in 2.0 s; watermark none`,
   );
+});
+
+test('a load names the unique indexes of the target that kept documents out, if any did', () => {
+  const context = { options: { stream: 'default', load: 'default' } } as CommandContext;
+  const stats = createLoadStats();
+  expect(summarize(context, stats, 'caught-up')).not.toHaveProperty('conflicts');
+  const email = { namespace: 'shop.orders', index: 'email_1', met: 1200, solved: 9, refused: 3 };
+  stats.trouble.conflicts.set('shop.orders email_1', email);
+  const told = summarize(context, stats, 'caught-up');
+  expect(told.conflicts).toEqual([email]);
+  expect(summaryLines(told).split('\n').slice(1)).toEqual([
+    'unique index shop.orders email_1: kept documents out 1,200 times, 9 written later, 3 refused',
+  ]);
 });

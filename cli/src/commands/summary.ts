@@ -6,6 +6,7 @@ import type { IndexReport } from '@waybill/load/structure/indexes';
 import { formatClusterTime } from '@waybill/shared/base/position';
 import { printableData } from '@waybill/shared/base/printable';
 import { type CaptureStats, type LoadStats, type Totals, totals } from '@waybill/shared/base/stats';
+import type { IndexConflicts } from '@waybill/shared/base/write-trouble';
 import { formatBytes, formatCount, formatDuration } from '../output/units.ts';
 import type { CommandContext } from './command.ts';
 
@@ -28,6 +29,8 @@ export interface Summary {
   readonly indexes?: readonly IndexReport[];
   /** Views and options that the target refuses, each with the reason. */
   readonly blocked?: readonly Blocked[];
+  /** Unique indexes of the target that kept documents out during this run; absent if none did. */
+  readonly conflicts?: readonly IndexConflicts[];
   /** How the load went about its target, and why. */
   readonly target?: TargetPlan;
 }
@@ -52,8 +55,14 @@ export function summarize(
     watermark: stats.watermark === null ? null : formatClusterTime(stats.watermark),
     seconds: Math.round(Date.now() - stats.startedAt) / 1000,
     ...(stats.kind === 'load' ? { indexes: indexes.filter(({ verdict }) => verdict !== 'ok'), blocked } : {}),
+    ...conflictsPart(stats),
     ...(target && { target }),
   };
+}
+
+function conflictsPart(stats: CaptureStats | LoadStats): Pick<Summary, 'conflicts'> {
+  if (stats.kind !== 'load' || stats.trouble.conflicts.size === 0) return {};
+  return { conflicts: [...stats.trouble.conflicts.values()] };
 }
 
 function snapshotPart(
@@ -81,7 +90,14 @@ export function summaryLines(summary: Summary): string {
     ({ kind, namespace, name, reason }) =>
       `${kind} ${namespace}${name === '' ? '' : ` ${name}`}: blocked, ${reason}`,
   );
-  return [first, ...indexes, ...blocked].join('\n');
+  return [first, ...indexes, ...blocked, ...conflictLines(summary)].join('\n');
+}
+
+function conflictLines({ conflicts = [] }: Summary): string[] {
+  return conflicts.map(
+    ({ namespace, index, met, solved, refused }) =>
+      `unique index ${namespace} ${index}: kept documents out ${formatCount(met)} times, ${formatCount(solved)} written later, ${formatCount(refused)} refused`,
+  );
 }
 
 function documentsOf({ documents, documentBytes = 0, earlierDocuments = 0 }: Summary): string[] {
