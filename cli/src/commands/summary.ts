@@ -7,6 +7,7 @@ import { formatClusterTime } from '@waybill/shared/base/position';
 import { printableData } from '@waybill/shared/base/printable';
 import { type CaptureStats, type LoadStats, type Totals, totals } from '@waybill/shared/base/stats';
 import type { IndexConflicts } from '@waybill/shared/base/write-trouble';
+import { conflictText } from '../output/conflict.ts';
 import { formatBytes, formatCount, formatDuration } from '../output/units.ts';
 import type { CommandContext } from './command.ts';
 
@@ -94,10 +95,7 @@ export function summaryLines(summary: Summary): string {
 }
 
 function conflictLines({ conflicts = [] }: Summary): string[] {
-  return conflicts.map(
-    ({ namespace, index, met, solved, refused }) =>
-      `unique index ${namespace} ${index}: kept documents out ${formatCount(met)} times, ${formatCount(solved)} written later, ${formatCount(refused)} refused`,
-  );
+  return conflicts.map(conflictText);
 }
 
 function documentsOf({ documents, documentBytes = 0, earlierDocuments = 0 }: Summary): string[] {

@@ -36,6 +36,16 @@ describe('renderStatus', () => {
     expect(renderStatus(taken, plain)).toContain('takes --include shop.orders --exclude shop.s*');
   });
 
+  it('names unique indexes of the target that kept documents out', () => {
+    const email = { namespace: 'shop.orders', index: 'email_1', met: 12, solved: 9, refused: 0 };
+    const log = { ...EMPTY_STATE, seq: 1, epoch: 4, milestones: [milestone('load-started', 5)] };
+    const load = { name: 'default', log, progress: null };
+    expect(renderStatus(status({ load }), plain)).not.toContain('unique index');
+    expect(renderStatus(status({ load: { ...load, conflicts: [email] } }), plain)).toContain(
+      '         unique index shop.orders email_1: kept documents out 12 times, 9 written later, 0 refused',
+    );
+  });
+
   it('doubts a capture that has been silent', () => {
     expect(renderStatus(status({ now: AT + 200_000 }), plain)).toContain(
       'last commit 1m 40s ago, not running?',

@@ -10,6 +10,7 @@ import type {
 } from '@waybill/console/model/shape';
 import { AS_STARTED } from '@waybill/load/rate/limit';
 import { filterText, isEverything } from '@waybill/load/settings/load-filter';
+import { conflictText } from './conflict.ts';
 import { describe } from './control.ts';
 import { ALL_ROOM, cutToFit, type Room, rowsFor } from './room.ts';
 import type { Paint } from './style.ts';
@@ -53,6 +54,7 @@ function sides(status: Status, paint: Paint): string[] {
   return [
     ...lines,
     ...retryingLines(load, paint),
+    ...load.conflicts.slice(0, MOST_BLOCKED).map((each) => `         ${conflictText(each)}`),
     ...blockedLines(load, paint),
     ...letterLines(load, isOver, paint),
   ];

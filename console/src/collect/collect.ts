@@ -5,13 +5,14 @@
 import { type LoadedProgress, readProgress } from '@waybill/load/progress/progress';
 import { streamIdentityText } from '@waybill/load/progress/stream-identity';
 import { assertBound, lookAtTarget, settleProgressDatabase } from '@waybill/load/progress/target-bond';
-import { type Retrying, retryingOf } from '@waybill/load/progress/trouble';
+import { conflictsOf, type Retrying, retryingOf } from '@waybill/load/progress/trouble';
 import { type ToldPace, toldPace } from '@waybill/load/rate/told-pace';
 import { type Blocked, blockedIn } from '@waybill/load/structure/blocked';
 import { Registry } from '@waybill/load/structure/registry';
 import type { Target } from '@waybill/load/target/target';
 import { WaybillError } from '@waybill/shared/base/errors';
 import { DEFAULT_RETRY, type RetryPolicy } from '@waybill/shared/base/retry';
+import type { IndexConflicts } from '@waybill/shared/base/write-trouble';
 import type { Bucket } from '@waybill/shared/bucket/bucket';
 import type { StreamIdentity } from '@waybill/shared/manifest/commit';
 import { foldCommit } from '@waybill/shared/manifest/fold';
@@ -49,6 +50,7 @@ export interface CollectDeps {
 interface OnTarget {
   readonly progress: LoadedProgress;
   readonly retrying: Retrying | null;
+  readonly conflicts: readonly IndexConflicts[];
   readonly blocked: readonly Blocked[];
   readonly pace: ToldPace | null;
 }
@@ -99,10 +101,12 @@ export class StatusCollector {
     const before = this.#load ?? EMPTY_STATE;
     const progressDatabase = settleProgressDatabase(given, before, load, target.onlyDatabase);
     let retrying: Retrying | null = null;
+    let conflicts: readonly IndexConflicts[] = [];
     let pace: ToldPace | null = null;
     if (before.seq > 0) {
       const sight = await lookAtTarget(target, { load, progressDatabase }, this.#deps.signal);
       retrying = retryingOf(sight.owner);
+      conflicts = conflictsOf(sight.owner);
       pace = toldPace(sight.owner);
       // An epoch is in the log before it is on the target.
       this.#load = await this.#advance(loadPrefix(stream, load), before);
@@ -112,7 +116,7 @@ export class StatusCollector {
     const progress = await readProgress(store, load, identity.lanes);
     const registry = await Registry.open(store, load);
     const blocked = registry.all().flatMap(blockedIn);
-    return { progress, blocked, retrying, pace };
+    return { progress, blocked, retrying, conflicts, pace };
   }
 
   async #advance(prefix: string, known: StreamState | null): Promise<StreamState> {

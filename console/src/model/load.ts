@@ -10,6 +10,7 @@ import type { LoadFilter, Takes } from '@waybill/load/settings/load-filter';
 import type { Blocked } from '@waybill/load/structure/blocked';
 import { lagSeconds } from '@waybill/shared/base/metrics';
 import { formatClusterTime } from '@waybill/shared/base/position';
+import type { IndexConflicts } from '@waybill/shared/base/write-trouble';
 import type { Milestone } from '@waybill/shared/manifest/commit';
 import { allOpen, openByRule } from '@waybill/shared/manifest/dead-letters';
 import { milestoneOf, type StreamState } from '@waybill/shared/manifest/state';
@@ -24,6 +25,7 @@ export interface LoadInput {
   /** What the target refuses; absent if the target was not asked. */
   readonly blocked?: readonly Blocked[] | undefined;
   readonly retrying?: Retrying | null | undefined;
+  readonly conflicts?: readonly IndexConflicts[] | undefined;
   readonly pace?: ToldPace | null | undefined;
 }
 
@@ -33,7 +35,7 @@ export function loadOf(
   { include, exclude, map }: LoadFilter & Pick<LoadStatus, 'map'>,
   takes: Takes,
 ): LoadStatus {
-  const { log, progress, blocked = null, retrying = null, pace = null } = load;
+  const { log, progress, blocked = null, retrying = null, conflicts = [], pace = null } = load;
   const control = controlOf(log);
   const cursor = progress ? slowest(progress.cursors) : null;
   const streamWatermark = watermarkOf(stream);
@@ -57,6 +59,7 @@ export function loadOf(
     pace,
     blocked,
     retrying,
+    conflicts,
     deadLetters: {
       open: allOpen(log.deadLetters),
       rules: Object.fromEntries(openByRule(log.deadLetters)),

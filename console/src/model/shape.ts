@@ -3,6 +3,7 @@ import type { Retrying } from '@waybill/load/progress/trouble';
 import type { ControlState } from '@waybill/load/rate/control';
 import type { ToldPace } from '@waybill/load/rate/told-pace';
 import type { Blocked } from '@waybill/load/structure/blocked';
+import type { IndexConflicts } from '@waybill/shared/base/write-trouble';
 import type { Milestone } from '@waybill/shared/manifest/commit';
 
 export type CapturePhase = 'starting' | 'snapshot' | 'changes' | 'drained' | 'history-lost' | 'closed';
@@ -106,6 +107,8 @@ export interface LoadStatus {
   readonly blocked: readonly Blocked[] | null;
   /** The batch that the load has tried again for longest; null where there is none. */
   readonly retrying: Retrying | null;
+  /** Unique indexes of the target that kept documents out since the load's process began. */
+  readonly conflicts: readonly IndexConflicts[];
   /** Open ones. */
   readonly deadLetters: DeadLettersStatus;
 }

@@ -1,7 +1,7 @@
 import { noTrouble } from '@waybill/shared/base/write-trouble';
 import { expect, it } from 'vitest';
 import type { ProgressDocument } from '../target/progress-store.ts';
-import { retryingOf, troubleFields } from './trouble.ts';
+import { conflictsOf, retryingOf, troubleFields } from './trouble.ts';
 
 it('tells the oldest batch that is tried again, and nothing of a load that nobody runs', () => {
   const trouble = noTrouble();
@@ -17,4 +17,17 @@ it('tells the oldest batch that is tried again, and nothing of a load that nobod
   expect(retryingOf(owner())).toEqual(retrying);
   expect(retryingOf(owner({ released: true }))).toBeNull();
   expect(retryingOf(null)).toBeNull();
+});
+
+it('tells the unique indexes that kept most documents out, while somebody runs the load', () => {
+  const trouble = noTrouble();
+  for (let met = 1; met <= 30; met++) {
+    trouble.conflicts.set(`a.b ${met}`, { namespace: 'a.b', index: `i${met}`, met, solved: 0, refused: 0 });
+  }
+  const owner = { _id: 'x/owner', ...troubleFields(trouble) };
+  expect(conflictsOf(owner)).toHaveLength(20);
+  expect(conflictsOf(owner)[0]).toEqual(trouble.conflicts.get('a.b 30'));
+  expect(conflictsOf({ ...owner, released: true })).toEqual([]);
+  expect(conflictsOf({ _id: 'x/owner' })).toEqual([]);
+  expect(conflictsOf(null)).toEqual([]);
 });
