@@ -96,20 +96,21 @@ function exampleText({ example, namespaces }: AssessFinding): string {
   return namespaces > 1 ? `${example} and ${formatCount(namespaces - 1)} more` : example;
 }
 
-/** Once for each rule. */
+/** Once for each text, behind the rules that share it. */
 function advice(findings: readonly AssessFinding[]): string[] {
-  const byRule = new Map(findings.map((each) => [each.rule, each.advice]));
-  return [...byRule].map(([rule, text]) => `${rule}: ${text}`);
+  const texts = [...new Set(findings.map((each) => each.advice))];
+  return texts.map((text) => {
+    const rules = findings.filter((each) => each.advice === text).map(({ rule }) => rule);
+    return `${[...new Set(rules)].join(', ')}: ${text}`;
+  });
 }
 
 function verdict({ taken, findings, looked, target }: AssessReport, paint: Paint): string {
   const part = looked.sampled.length > 0 ? ' A part of the documents was not looked at.' : '';
   if (taken) {
     const altered = findings.some(({ level }) => level === 'altered');
-    const what = altered
-      ? 'takes what was looked at, some of it in another form'
-      : 'takes what was looked at';
-    return paint('green', `Nothing would be refused: ${target} ${what}.`) + part;
+    const form = altered ? ' Some of it would stand there in another form.' : '';
+    return paint('green', `No rule that is known of ${target} refuses what was looked at.`) + form + part;
   }
   const refused = findings.filter(({ level }) => level === 'refused').length;
   return paint('red', `${target} would refuse some of it: ${counts(refused, 'finding')}.`) + part;

@@ -12,6 +12,7 @@ export type FindingLevel = 'refused' | 'altered' | 'note';
 
 type StructureRule =
   | 'collection-name'
+  | 'capped'
   | 'collection-option'
   | 'view'
   | 'time-series'
@@ -91,6 +92,12 @@ export const RULES: Readonly<Record<AssessRule, RuleText>> = {
     of: 'collections',
     what: 'name of a collection',
     advice: `Give it another name by --map, ${LEAVE_OUT}. The load stops before it writes anything.`,
+  },
+  capped: {
+    level: 'refused',
+    of: 'collections',
+    what: 'capped collection',
+    advice: `Copy the documents into an ordinary collection on the source, ${LEAVE_OUT}. The load stops before it writes anything.`,
   },
   'collection-option': {
     level: 'refused',

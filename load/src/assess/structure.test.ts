@@ -48,14 +48,14 @@ it('counts by the rules of each kind, and each thing once', () => {
     structure.look(collection);
   };
   expect(found('firestore', look)).toEqual([
-    'collection-option capped 1',
+    'capped 1',
     'collection-option validator 1',
     'index-altered left out: unknown 1',
     'index-refused 2d 1',
     'index-refused collation 1',
   ]);
   expect(found('documentdb', look)).toEqual([
-    'collection-option capped 1',
+    'capped 1',
     'index-altered left out: unknown 1',
     'index-refused collation 1',
   ]);

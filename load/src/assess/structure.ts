@@ -61,7 +61,10 @@ export class StructureFindings {
     if (type === 'timeseries') this.#table.addOnce('time-series', null, namespace);
     const fields = optionFields(options);
     for (const option of this.#profile.structure.refusedOptions) {
-      if (fields.has(option)) this.#table.addOnce('collection-option', option, namespace);
+      if (!fields.has(option)) continue;
+      // The load cannot do without it: other documents would be in it.
+      if (option === 'capped') this.#table.addOnce('capped', null, namespace);
+      else this.#table.addOnce('collection-option', option, namespace);
     }
     this.#lookAtIndexes(namespace, indexes, fields.has('collation'));
     const { perCollection } = this.#profile.indexes;

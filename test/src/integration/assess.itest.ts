@@ -98,7 +98,7 @@ await describeWithServer('waybill assess', (servers) => {
         'altered value-form 2 1',
         'altered regex-order 1 1',
         'note empty-timestamp 1 1',
-        'refused collection-option capped 1 1',
+        'refused capped 1 1',
         'refused collection-option validator 1 1',
         'refused collection-option collation 1 1',
         'refused view 1 1',
@@ -159,7 +159,7 @@ await describeWithServer('waybill assess', (servers) => {
     expect(markdown.stdout).toContain('| level | rule | what | count | example | what to do |');
     const genuine = await run([...atBucket(), '--target-kind', 'mongodb']);
     expect(genuine).toMatchObject({ exitCode: 0, stderr: '' });
-    expect(genuine.stdout).toContain('Nothing would be refused: MongoDB takes what was looked at.');
+    expect(genuine.stdout).toContain('No rule that is known of MongoDB refuses what was looked at.');
     const asked = await report([...atBucket(), '--target', servers.target.uri]);
     expect(asked).toMatchObject({ taken: true, targetKind: 'mongodb', findings: [] });
   });
