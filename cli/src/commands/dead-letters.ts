@@ -13,6 +13,7 @@ import { readManifest } from '@waybill/shared/manifest/log';
 import { loadMissing } from '@waybill/shared/manifest/names';
 import type { StreamState } from '@waybill/shared/manifest/state';
 import { renderAnswer, renderLetter, renderLetters, shownLetter } from '../output/dead-letters.ts';
+import { counted } from '../output/units.ts';
 import type { CommandContext } from './command.ts';
 import { confirm } from './confirm.ts';
 import { Services } from './services.ts';
@@ -34,6 +35,7 @@ function choiceOf({ options: { ns, rule, letter } }: CommandContext): LetterChoi
     throw new WaybillError(
       'CONFIG_INVALID',
       `--letter: ${JSON.stringify(text)} is not the number of a letter`,
+      { hint: 'For example: --letter 17,18', context: { option: 'letter' } },
     );
   });
   return { namespaces: ns, rules: rule, numbers };
@@ -56,7 +58,10 @@ async function list(context: CommandContext, bucket: Bucket, choice: LetterChoic
   const { source, log } = await readLog(context, bucket);
   const summary = await summarizeLetters(source, log, fits(choice));
   if (options.json) output.printJson({ stream: options.stream, load: options.load, ...summary });
-  else output.print(renderLetters(printableData(summary), output.paint));
+  else {
+    const isPart = [choice.namespaces, choice.rules, choice.numbers].some((some) => some.length > 0);
+    output.print(renderLetters(printableData(summary), output.paint, isPart));
+  }
   return 0;
 }
 
@@ -129,11 +134,11 @@ function exitCodeOf({ refused, left }: LetterAnswer): number {
 async function confirmDiscard({ options, output, signal }: CommandContext, count: number): Promise<void> {
   if (options.yes) return;
   if (!process.stdin.isTTY || !output.isTerminal) {
-    throw new WaybillError('CONFIG_INVALID', `discard would give up ${count} records for good`, {
+    throw new WaybillError('CONFIG_INVALID', `discard would give up ${counted(count, 'record')} for good`, {
       hint: 'Look at them with waybill dead-letters show, then give --yes.',
     });
   }
-  const question = `Give up ${count} records? The target stays without them. (yes/no) `;
+  const question = `Give up ${counted(count, 'record')}? The target stays without them. (yes/no) `;
   if (await confirm(question, { signal, input: process.stdin, output: process.stderr })) return;
   throw new WaybillError('INTERRUPTED', 'nothing was discarded');
 }

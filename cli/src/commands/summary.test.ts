@@ -48,3 +48,13 @@ test('a load names the unique indexes of the target that kept documents out, if 
     'unique index shop.orders email_1: kept documents out 1,200 times, 9 written later, 3 refused',
   ]);
 });
+
+test.each([
+  [0, ''],
+  [1, '\n1 dead letter open: the target lacks these states; waybill dead-letters list shows why'],
+  [1200, '\n1,200 dead letters open: the target lacks these states; waybill dead-letters list shows why'],
+])('a load says that it has put %d records aside', (deadLettersOpen, said) => {
+  expect(summaryLines({ ...summary, command: 'load', deadLettersOpen })).toBe(
+    `load: stopped; 3 changes, in 2.0 s; watermark none${said}`,
+  );
+});

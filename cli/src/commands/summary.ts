@@ -8,7 +8,7 @@ import { printableData } from '@waybill/shared/base/printable';
 import { type CaptureStats, type LoadStats, type Totals, totals } from '@waybill/shared/base/stats';
 import type { IndexConflicts } from '@waybill/shared/base/write-trouble';
 import { conflictText } from '../output/conflict.ts';
-import { formatBytes, formatCount, formatDuration } from '../output/units.ts';
+import { counted, formatBytes, formatCount, formatDuration } from '../output/units.ts';
 import type { CommandContext } from './command.ts';
 
 export interface Summary {
@@ -32,6 +32,8 @@ export interface Summary {
   readonly blocked?: readonly Blocked[];
   /** Unique indexes of the target that kept documents out during this run; absent if none did. */
   readonly conflicts?: readonly IndexConflicts[];
+  /** Of a load, those of earlier runs included. */
+  readonly deadLettersOpen?: number;
   /** How the load went about its target, and why. */
   readonly target?: TargetPlan;
 }
@@ -55,7 +57,11 @@ export function summarize(
     sequence: stats.sequence,
     watermark: stats.watermark === null ? null : formatClusterTime(stats.watermark),
     seconds: Math.round(Date.now() - stats.startedAt) / 1000,
-    ...(stats.kind === 'load' ? { indexes: indexes.filter(({ verdict }) => verdict !== 'ok'), blocked } : {}),
+    ...(stats.kind === 'load' && {
+      indexes: indexes.filter(({ verdict }) => verdict !== 'ok'),
+      blocked,
+      deadLettersOpen: stats.deadLettersOpen,
+    }),
     ...conflictsPart(stats),
     ...(target && { target }),
   };
@@ -91,11 +97,18 @@ export function summaryLines(summary: Summary): string {
     ({ kind, namespace, name, reason }) =>
       `${kind} ${namespace}${name === '' ? '' : ` ${name}`}: blocked, ${reason}`,
   );
-  return [first, ...indexes, ...blocked, ...conflictLines(summary)].join('\n');
+  const last = [...conflictLines(summary), ...lettersOf(summary)];
+  return [first, ...indexes, ...blocked, ...last].join('\n');
 }
 
 function conflictLines({ conflicts = [] }: Summary): string[] {
   return conflicts.map(conflictText);
+}
+
+function lettersOf({ deadLettersOpen = 0 }: Summary): string[] {
+  if (deadLettersOpen === 0) return [];
+  const letters = counted(deadLettersOpen, 'dead letter');
+  return [`${letters} open: the target lacks these states; waybill dead-letters list shows why`];
 }
 
 function documentsOf({ documents, documentBytes = 0, earlierDocuments = 0 }: Summary): string[] {

@@ -62,7 +62,9 @@ it('says what a source was sampled, and that the rest was not looked at', () => 
   const shown = text(report([altered], { at: 'source', place: 'mongodb://one', sampled }));
   expect(shown).toContain('mongodb://one: 1 collection, 0 views, 2 indexes, 1,200 documents, 2.0 KiB');
   expect(shown).toContain('sampled, not read whole: shop.orders (10 of about 2,000)');
-  expect(shown).toContain('refuses what was looked at. Some of it would stand there in another form. A part of the documents');
+  expect(shown).toContain(
+    'refuses what was looked at. Some of it would stand there in another form. A part of the documents',
+  );
 });
 
 it('tells a page by Markdown, in which a name breaks no table', () => {

@@ -3,7 +3,7 @@ import type { AssessReport } from '@waybill/load/assess/assessment';
 import type { AssessFinding } from '@waybill/load/assess/findings';
 import type { Paint } from './style.ts';
 import { renderTable } from './table.ts';
-import { formatBytes, formatCount, formatDuration } from './units.ts';
+import { counted, formatBytes, formatCount, formatDuration } from './units.ts';
 
 /** --json has all. */
 const MOST_SAMPLED = 10;
@@ -42,18 +42,18 @@ export function markdownAssessment(report: AssessReport): string {
 function headLines({ target, targetKind, looked }: AssessReport): string[] {
   const { at, place, sampled } = looked;
   const ofStream = [
-    counts(looked.changedDocuments, 'changed document'),
-    counts(looked.structureChanges, 'change of structure', 'changes of structure'),
+    counted(looked.changedDocuments, 'changed document'),
+    counted(looked.structureChanges, 'change of structure', 'changes of structure'),
   ];
-  const counted = [
-    counts(looked.collections, 'collection'),
-    counts(looked.views, 'view'),
-    counts(looked.indexes, 'index', 'indexes'),
-    counts(looked.documents, 'document'),
+  const parts = [
+    counted(looked.collections, 'collection'),
+    counted(looked.views, 'view'),
+    counted(looked.indexes, 'index', 'indexes'),
+    counted(looked.documents, 'document'),
     ...(at === 'stream' ? ofStream : []),
     formatBytes(looked.bytes),
   ];
-  const lines = [`target: ${target} (${targetKind})`, `looked at: ${at} ${place}: ${counted.join(', ')}`];
+  const lines = [`target: ${target} (${targetKind})`, `looked at: ${at} ${place}: ${parts.join(', ')}`];
   if (sampled.length > 0) {
     const some = sampled
       .slice(0, MOST_SAMPLED)
@@ -113,11 +113,7 @@ function verdict({ taken, findings, looked, target }: AssessReport, paint: Paint
     return paint('green', `No rule that is known of ${target} refuses what was looked at.`) + form + part;
   }
   const refused = findings.filter(({ level }) => level === 'refused').length;
-  return paint('red', `${target} would refuse some of it: ${counts(refused, 'finding')}.`) + part;
-}
-
-function counts(number: number, one: string, many = `${one}s`): string {
-  return `${formatCount(number)} ${number === 1 ? one : many}`;
+  return paint('red', `${target} would refuse some of it: ${counted(refused, 'finding')}.`) + part;
 }
 
 function cell(text: string): string {

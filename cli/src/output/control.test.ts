@@ -16,7 +16,7 @@ it('says what was before, what holds now, and whether a load hears it', () => {
     heard: true,
   });
   expect(renderControl(heard, plain)).toBe(
-    'load main: at most 2000/s (before: paused, the limit of its start when it is resumed).\nA load runs and does so.',
+    'load main: at most 2000/s (before: paused, the --max-write-rate of its start when it is resumed).\nA load runs and does so.',
   );
   const unheard = controlResult(which, { before: now, now, isHeard: false });
   expect(renderControl(unheard, plain)).toContain('at most 2000/s (as before).\nNo load has answered');

@@ -35,7 +35,7 @@ export function describe({ maxWriteRate, paused }: ControlState): string {
     maxWriteRate === 'none'
       ? 'no limit'
       : maxWriteRate === AS_STARTED
-        ? 'the limit of its start'
+        ? 'the --max-write-rate of its start'
         : `at most ${maxWriteRate}`;
   return paused ? `paused, ${rate} when it is resumed` : rate;
 }

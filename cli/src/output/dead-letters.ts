@@ -10,8 +10,13 @@ import { formatCount } from './units.ts';
 
 const COUNTS = ['open', 'superseded', 'deleted', 'retried', 'discarded'] as const;
 
-export function renderLetters({ open, groups }: LetterSummary, paint: Paint): string {
-  if (groups.length === 0) return 'No dead letters.';
+/** @param isPart others may have been left out by the options */
+export function renderLetters({ open, groups }: LetterSummary, paint: Paint, isPart: boolean): string {
+  if (groups.length === 0) {
+    return isPart
+      ? 'No dead letter fits --ns, --rule and --letter. Collections have their names on the target here.'
+      : 'No dead letters.';
+  }
   const table = renderTable(
     [
       { head: 'collection' },
@@ -51,6 +56,7 @@ export function renderAnswer(action: keyof typeof STATES, answer: LetterAnswer):
     return count > 0 ? [`${formatCount(count)} ${words}`] : [];
   });
   for (const [rule, count] of Object.entries(answer.rules)) lines.push(`  ${formatCount(count)} by ${rule}`);
+  if (answer.refused > 0) lines.push('They stay open. waybill dead-letters list shows the reasons.');
   return lines.length > 0 ? lines.join('\n') : 'Nothing to do: the letters were closed meanwhile.';
 }
 

@@ -26,6 +26,11 @@ export function formatCount(count: number): string {
     .replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
+/** 1 record, 1,200 records. */
+export function counted(number: number, one: string, many = `${one}s`): string {
+  return `${formatCount(number)} ${number === 1 ? one : many}`;
+}
+
 /** Three digits at most before the unit: 950, 12.3 k, 4.0 M. */
 export function formatShortCount(count: number): string {
   let value = count;

@@ -23,7 +23,7 @@ export function parseValue(spec: OptionSpec, raw: unknown): Exclude<OptionValue,
       return within(spec, parseInteger(raw), 'a whole number', String);
     case 'limit':
       if (raw === 'unlimited') return Number.POSITIVE_INFINITY;
-      return within(spec, parseInteger(raw), 'a whole number or unlimited', String);
+      return within(spec, parseInteger(raw), 'unlimited or a whole number', String);
     case 'size':
       return within(spec, parseSize(raw), SIZE_FORM, (bytes) => `${bytes} bytes`);
     case 'duration':

@@ -256,7 +256,7 @@ const FATAL: readonly ErrorRule[] = [
   ...list(['UnsatisfiableWriteConcern', 'UnknownReplWriteConcern'], {
     class: 'fatal',
     reason: 'the target cannot meet the write concern',
-    hint: 'The write concern asks for more members than the target has, or for a rule that it does not have.',
+    hint: 'The write concern asks for more members than the target has, or for a rule that it does not have. Give another one (--write-concern).',
   }),
 ];
 
