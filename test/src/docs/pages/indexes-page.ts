@@ -9,7 +9,8 @@ export function renderIndexesPage(): string {
 This page is made from the profiles in \`load/src/target/profiles\` by \`npm run docs:generate\`; a test holds them
 together.
 
-A load translates every index of the source, and gives each a verdict. Its last line, \`status\` and \`--json\` show it.
+A load translates every index of the source, and gives each a verdict. Its last lines and \`--json\` name
+those that are not ok; \`status\` names the blocked ones.
 
 | verdict | what stands on the target | for instance |
 |---|---|---|
