@@ -12,4 +12,5 @@ it.each(['', '0', '51', '-1', '1.5', '{w:1}', 'two zones'])('refuses %j', (text)
 it('knows a risk of everything but a majority', () => {
   expect(riskOf('majority')).toBeNull();
   for (const weak of ['1', 1, 'twoZones']) expect(riskOf(weak)).toContain('an election may lose batches');
+  expect(riskOf(1)).toContain('only verify finds the loss');
 });

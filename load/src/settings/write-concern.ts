@@ -17,5 +17,5 @@ export function parseWriteConcern(text: string): WriteConcern {
 /** What batches risk that less than a majority may acknowledge; null where it does. */
 export function riskOf(concern: WriteConcern): string | null {
   if (concern === 'majority') return null;
-  return 'an election may lose batches; the load then ends, and writes them again at its next start';
+  return 'an election may lose batches; on a replica set the load then ends, and writes them again at its next start; elsewhere only verify finds the loss';
 }
